@@ -1,0 +1,76 @@
+# The commands of this repository, for people and for .ci/run alike.
+#
+#   ARGS                    more arguments for `make run`
+#   FUZZ_SECONDS            how long each fuzz target runs
+#   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+ARGS ?=
+FUZZ_SECONDS ?= 30
+
+# The schedule explorer replaces the locks of the engine, so no other test may be
+# built with its feature.
+EXPLORER := -p larder-core --features explorer
+
+.PHONY: help
+help: ## Lists these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Installs what the tests need and this machine lacks
+	@scripts/setup
+
+.PHONY: run
+run: ## Serves examples/larder.toml on http://127.0.0.1:8000 (more arguments: ARGS=)
+	cargo run --release --bin larder -- serve --config examples/larder.toml $(ARGS)
+
+.PHONY: start-redis
+start-redis: redis ## Runs Redis on 127.0.0.1:6379, in memory alone, until Ctrl-C
+	redis-server --bind 127.0.0.1 --port 6379 --save "" --appendonly no
+
+.PHONY: test
+test: redis-if-possible ## Every test: unit, property, end to end, docs, schedules, mutations
+	cargo test --workspace --all-targets
+	cargo test --workspace --doc
+	cargo test --release $(EXPLORER) --test explorer
+	scripts/mutants
+
+.PHONY: mutants
+mutants: redis-if-possible ## Breaks the code on purpose: a test must notice each time
+	scripts/mutants
+
+.PHONY: lint
+lint: ## Format, clippy, scripts, documentation, dependencies
+	@scripts/setup rust
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy $(EXPLORER) --all-targets --locked -- -D warnings
+	@for script in .ci/run scripts/*; do bash -n "$$script"; done
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
+	scripts/deny
+
+.PHONY: fuzz
+fuzz: ## Runs each fuzz target for FUZZ_SECONDS
+	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
+.PHONY: dist
+dist: ## Builds the program that is shipped: target/dist/larder
+	cargo build --profile dist --locked --bin larder
+
+.PHONY: clean
+clean: ## Removes everything that was built
+	cargo clean
+	rm -rf fuzz/target
+
+.PHONY: redis
+redis:
+	@scripts/setup redis
+
+.PHONY: redis-if-possible
+redis-if-possible:
+	@scripts/setup redis || [[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]

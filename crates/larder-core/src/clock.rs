@@ -1,0 +1,131 @@
+//! Time is handed in. The clock counts suspension, so that a machine that slept does not take its
+//! memory for fresh.
+
+use std::time::Duration;
+
+#[cfg(any(test, feature = "testing"))]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// A point in time: nanoseconds since the machine booted, time asleep included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// Before everything.
+    pub const START: Self = Self(0);
+    /// After everything: the deadline of what does not expire.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// The moment `span` later, at most [`Moment::NEVER`].
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(span)))
+    }
+
+    /// The moment `span` earlier, at least [`Moment::START`].
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(span)))
+    }
+
+    /// Time since `earlier`; zero when that lies ahead.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    pub(crate) fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    pub(crate) fn as_nanos(self) -> u64 {
+        self.0
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Where [`Moment`]s come from.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's clock that counts suspension.
+    #[default]
+    System,
+    /// A clock that tests turn by hand.
+    #[cfg(any(test, feature = "testing"))]
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The time now.
+    pub fn now(&self) -> Moment {
+        match self {
+            Self::System => Moment(system_nanos()),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Manual(nanos) => Moment(nanos.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// A clock that stands still, at one hour, until [`Clock::advance`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn manual() -> Self {
+        Self::Manual(Arc::new(AtomicU64::new(nanos(Duration::from_secs(3600)))))
+    }
+
+    /// Turns a manual clock forward; the machine's clock is left alone.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn advance(&self, span: Duration) {
+        if let Self::Manual(now) = self {
+            now.fetch_add(nanos(span), Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+// Elsewhere (macOS) the monotonic clock counts time asleep.
+#[cfg(not(target_os = "linux"))]
+const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
+
+fn system_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(CLOCK);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_clock_moves_forward() {
+        let before = Clock::System.now();
+        assert!(before > Moment::START);
+        while Clock::System.now() == before {}
+        assert!(Clock::System.now() > before);
+    }
+
+    #[test]
+    fn arithmetic_stops_at_both_ends() {
+        assert_eq!(Moment::NEVER.plus(Duration::from_secs(1)), Moment::NEVER);
+        assert_eq!(Moment::START.minus(Duration::from_secs(1)), Moment::START);
+        assert_eq!(Moment::START.since(Moment::NEVER), Duration::ZERO);
+        assert_eq!(
+            Moment::START.plus(Duration::from_millis(5)).since(Moment::START),
+            Duration::from_millis(5)
+        );
+    }
+
+    #[test]
+    fn a_manual_clock_moves_when_told() {
+        let clock = Clock::manual();
+        let before = clock.now();
+        clock.advance(Duration::from_secs(31));
+        assert_eq!(clock.now().since(before), Duration::from_secs(31));
+    }
+}

@@ -1,0 +1,111 @@
+//! A flight: one shared fetch that several waiters join.
+
+use crate::sync::Mutex;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+/// A fetch on its way, and then its outcome.
+pub(crate) struct Flight<T>(Mutex<State<T>>);
+
+enum State<T> {
+    Flying(Vec<Option<Waker>>),
+    Landed(T),
+}
+
+impl<T> Flight<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(State::Flying(Vec::new())))
+    }
+
+    /// Gives every waiter the outcome. The first outcome stands; false for a later one.
+    pub(crate) fn land(&self, outcome: T) -> bool {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Landed(_)) {
+            return false;
+        }
+        let before = std::mem::replace(&mut *state, State::Landed(outcome));
+        drop(state);
+        if let State::Flying(waiters) = before {
+            waiters.into_iter().flatten().for_each(Waker::wake);
+        }
+        true
+    }
+}
+
+/// A place on a flight: resolves to a copy of its outcome.
+pub(crate) struct Seat<T> {
+    flight: Arc<Flight<T>>,
+    number: Option<usize>,
+}
+
+impl<T> Seat<T> {
+    pub(crate) fn on(flight: &Arc<Flight<T>>) -> Self {
+        Self { flight: Arc::clone(flight), number: None }
+    }
+}
+
+impl<T: Clone> Future for Seat<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let flight = Arc::clone(&self.flight);
+        let mut state = flight.0.lock();
+        match &mut *state {
+            State::Landed(outcome) => Poll::Ready(outcome.clone()),
+            State::Flying(waiters) => {
+                let waker = Some(context.waker().clone());
+                if let Some(place) = self.number.and_then(|number| waiters.get_mut(number)) {
+                    *place = waker;
+                } else {
+                    self.number = Some(waiters.len());
+                    waiters.push(waker);
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for Seat<T> {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        if let State::Flying(waiters) = &mut *self.flight.0.lock()
+            && let Some(place) = waiters.get_mut(number)
+        {
+            *place = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_waiter_gets_the_first_outcome() {
+        let flight = Arc::new(Flight::new());
+        let waiters: Vec<_> = (0..200).map(|_| tokio::spawn(Seat::on(&flight))).collect();
+        tokio::task::yield_now().await;
+        assert!(flight.land(7));
+        assert!(!flight.land(8));
+        for waiter in waiters {
+            assert_eq!(waiter.await.unwrap(), 7);
+        }
+        assert_eq!(Seat::on(&flight).await, 7, "who comes after the landing too");
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_leaves_is_not_woken() {
+        let flight = Arc::new(Flight::new());
+        let mut gone = Box::pin(Seat::on(&flight));
+        tokio::select! { biased; _ = &mut gone => unreachable!(), () = async {} => {} }
+        assert_eq!(Arc::strong_count(&flight), 2);
+        drop(gone);
+        assert_eq!(Arc::strong_count(&flight), 1);
+        assert!(flight.land(1));
+    }
+}

@@ -1,0 +1,193 @@
+//! The engine: the near tier together with the coherence that guards it.
+//!
+//! Everything that enters the near tier does so in [`Fill::land`]; everything that leaves because
+//! the store changed does so in [`Engine::void`] or [`Engine::flush`].
+
+mod counts;
+mod fill;
+mod oversized;
+
+use crate::{
+    Clock, Key, Moment, Value,
+    coherence::{
+        feed::{Epoch, Feed},
+        flight::Seat,
+        lease::{Boarding, Leases},
+    },
+    fetch::{FetchError, Fetched},
+    near::{Near, NearPlan, Sight},
+};
+use counts::Tally;
+pub use counts::{EngineCounts, FlushCause};
+pub use fill::{Fill, NotKept};
+use oversized::Oversized;
+use std::{sync::Arc, time::Duration};
+
+/// What an engine is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct EnginePlan {
+    /// The near tier's bounds and policy.
+    pub near: NearPlan,
+    /// How long an entry may stay without being read anew, at most.
+    pub near_ttl: Duration,
+    /// The feed age past which nothing is served from memory.
+    pub staleness_bound: Duration,
+}
+
+/// See the [module](self).
+pub struct Engine<V: Value> {
+    clock: Clock,
+    near: Near<V>,
+    near_ttl: Duration,
+    value_bytes_max: usize,
+    feed: Feed,
+    leases: Leases<Outcome<V>>,
+    oversized: Oversized,
+    tally: Tally,
+}
+
+pub(crate) type Outcome<V> = Result<Fetched<V>, FetchError>;
+
+/// What a reader gets who asks for a key that is not in memory.
+pub(crate) enum Boarded<V: Value> {
+    /// Wait with the others.
+    Joined(Seat<Outcome<V>>),
+    /// Fetch it for all.
+    Leading(Fill<V>, Seat<Outcome<V>>),
+}
+
+impl<V: Value> Engine<V> {
+    /// An engine that remembers nothing and whose feed has not begun.
+    pub fn new(plan: &EnginePlan, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            near: Near::new(&plan.near),
+            near_ttl: plan.near_ttl,
+            value_bytes_max: plan.near.value_bytes_max,
+            feed: Feed::new(plan.staleness_bound),
+            leases: Leases::new(),
+            oversized: Oversized::default(),
+            tally: Tally::default(),
+        })
+    }
+
+    /// The clock that everything here goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The feed, for heartbeats and health.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Looks into the near tier. A hit gives the reply and its deadline.
+    pub fn look(&self, key: Key<'_>, sight: Sight) -> Option<(V, Moment)> {
+        self.near.look(key, sight, |value, deadline| (value.clone(), deadline))
+    }
+
+    /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.
+    pub(crate) fn board(
+        self: &Arc<Self>,
+        key: Key<'_>,
+        now: Moment,
+        since: Moment,
+        sight: Option<Sight>,
+    ) -> Boarded<V> {
+        match self.leases.board(key, now, since) {
+            Boarding::Joined(seat) => {
+                self.tally.joined();
+                Boarded::Joined(seat)
+            }
+            Boarding::Leading(lease, flight) => {
+                let seat = Seat::on(&flight);
+                let epoch = sight.map(|sight| sight.epoch);
+                Boarded::Leading(Fill::new(Arc::clone(self), key, now, epoch, lease, flight), seat)
+            }
+        }
+    }
+
+    /// Begins an epoch of the feed.
+    pub fn begin_epoch(&self) -> Epoch {
+        let epoch = self.feed.begin();
+        self.leases.void_all();
+        self.oversized.clear();
+        epoch
+    }
+
+    /// Ends an epoch: what was filled in it is not served again, what is on its way not kept.
+    pub fn end_epoch(&self, epoch: Epoch) {
+        if self.feed.end(epoch) {
+            self.leases.void_all();
+            self.oversized.clear();
+            self.tally.flushed(FlushCause::EpochEnded);
+        }
+    }
+
+    /// The feed says that a key changed.
+    pub fn invalidate(&self, name: &[u8]) {
+        self.tally.invalidated();
+        self.void(name);
+    }
+
+    /// A name may have changed: voids its leases, takes its flights off the map, forgets its
+    /// entries in every db.
+    pub fn void(&self, name: &[u8]) {
+        let forgotten = self.leases.void(name, || {
+            self.oversized.remove(name);
+            self.near.forget(name)
+        });
+        drop(forgotten);
+    }
+
+    /// A value was read on another road than the feed's and may be newer than what is remembered
+    /// (R13): as [`Engine::void`], but that it is too large to be kept stays known.
+    pub(crate) fn overtake(&self, name: &[u8]) {
+        drop(self.leases.void(name, || self.near.forget(name)));
+    }
+
+    /// Everything may have changed.
+    pub fn flush(&self, cause: FlushCause) {
+        self.leases.void_all();
+        self.oversized.clear();
+        self.near.clear();
+        self.tally.flushed(cause);
+    }
+
+    /// Announces a write to these names. They are voided now, so that no load that began before the
+    /// write can put an old value after it, and again when the guard is dropped: after the reply,
+    /// on success, error and loss alike (R3).
+    pub fn write(&self, names: &[&[u8]]) -> WriteGuard<'_, V> {
+        for name in names {
+            self.void(name);
+        }
+        WriteGuard { engine: self, names: names.iter().map(|&name| name.into()).collect() }
+    }
+
+    /// Gives back the memory of entries that no longer count, looking at about `visits` of them.
+    pub fn sweep(&self, visits: usize) {
+        self.near.sweep(self.feed.sight_of_sweep(self.clock.now()), visits);
+    }
+
+    /// Reads all counters.
+    pub fn counts(&self) -> EngineCounts {
+        self.tally.read(self.near.counts(), self.leases.len(), self.feed.epochs_begun())
+    }
+
+    /// Whether a value under this name was found too large to be kept.
+    pub(crate) fn is_oversized(&self, name: &[u8]) -> bool {
+        self.oversized.contains(name)
+    }
+}
+
+/// A write under way. See [`Engine::write`].
+pub struct WriteGuard<'a, V: Value> {
+    engine: &'a Engine<V>,
+    names: Vec<Box<[u8]>>,
+}
+
+impl<V: Value> Drop for WriteGuard<'_, V> {
+    fn drop(&mut self) {
+        self.names.iter().for_each(|name| self.engine.void(name));
+    }
+}

@@ -1,0 +1,55 @@
+//! Names whose values were found too large to be kept. They are read past the road on which the
+//! feed travels, where one huge reply would delay every invalidation behind it.
+
+use crate::{
+    near::Name,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+use hashbrown::HashSet;
+
+/// Past this many names the set starts anew: each costs one more large reply.
+const NAMES_MAX: usize = 4096;
+
+pub(super) struct Oversized {
+    names: Mutex<HashSet<Name, foldhash::fast::RandomState>>,
+    /// How many there are, so that the usual look-up, in an empty set, takes no lock.
+    count: AtomicUsize,
+}
+
+impl Default for Oversized {
+    fn default() -> Self {
+        Self { names: Mutex::new(HashSet::default()), count: AtomicUsize::new(0) }
+    }
+}
+
+impl Oversized {
+    pub(super) fn insert(&self, name: &[u8]) {
+        let mut names = self.names.lock();
+        if names.len() >= NAMES_MAX {
+            names.clear();
+        }
+        names.insert(Name::new(name));
+        self.count.store(names.len(), Relaxed);
+    }
+
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
+        self.count.load(Relaxed) > 0 && self.names.lock().contains(&Name::new(name))
+    }
+
+    pub(super) fn remove(&self, name: &[u8]) {
+        if self.count.load(Relaxed) > 0 {
+            let mut names = self.names.lock();
+            names.remove(&Name::new(name));
+            self.count.store(names.len(), Relaxed);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        let mut names = self.names.lock();
+        names.clear();
+        self.count.store(0, Relaxed);
+    }
+}

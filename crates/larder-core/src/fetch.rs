@@ -1,0 +1,299 @@
+//! How a value is found: near tier, store, origin. `fetch` and `fetch_or_load` hold every decision;
+//! the helpers below them compute and return.
+
+use crate::{
+    Engine, Key, Moment, Origin, OriginError, Put, Store, StoreError, Value,
+    engine::{Boarded, Fill, NotKept, Outcome},
+    near::Sight,
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// The near tier before a store.
+pub struct Tiers<V: Value, S> {
+    engine: Arc<Engine<V>>,
+    store: S,
+}
+
+/// A value, and how it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched<V> {
+    /// The value, or the reply that there is none.
+    pub value: V,
+    /// Where it was found.
+    pub found: Found,
+    /// Whether somebody else's fetch was waited for.
+    pub collapsed: bool,
+}
+
+/// Where a value was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// In memory, where it stays until then at most.
+    Near(Moment),
+    /// Behind the near tier, which keeps it until then at most, or does not.
+    Store {
+        /// Until when it is kept, or why it is not.
+        kept: Result<Moment, NotKept>,
+    },
+    /// Behind the near tier, which was passed by.
+    Bypass(Bypass),
+}
+
+/// Why the near tier was passed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bypass {
+    /// The feed is older than the staleness bound.
+    NotCoherent,
+    /// The feed's connection ended while the read was on its way.
+    FeedLost,
+    /// The value is larger than `near-max-value`.
+    TooLarge,
+    /// The store is away: this comes from the origin alone.
+    StoreAway,
+}
+
+impl Bypass {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::NotCoherent, Self::FeedLost, Self::TooLarge, Self::StoreAway];
+
+    /// The reason's name in metrics and headers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotCoherent => "not-coherent",
+            Self::FeedLost => "feed-lost",
+            Self::TooLarge => "too-large",
+            Self::StoreAway => "store-away",
+        }
+    }
+}
+
+/// How an origin is asked.
+#[derive(Clone, Copy)]
+pub struct Load<'a> {
+    /// Whom to ask.
+    pub origin: &'a dyn Origin,
+    /// For what.
+    pub id: &'a str,
+    /// How long the store keeps what the origin has.
+    pub ttl: Duration,
+    /// How long the origin is not asked again for what it does not have.
+    pub negative_ttl: Duration,
+}
+
+/// How often a reader waits for a leader that then gives up, before it is an error.
+const LEADERS_LOST_MAX: usize = 8;
+
+impl<V: Value, S: Store<V>> Tiers<V, S> {
+    /// Puts an engine before a store.
+    pub fn new(engine: Arc<Engine<V>>, store: S) -> Self {
+        Self { engine, store }
+    }
+
+    /// The engine, for look-ups without waiting and for counters.
+    pub fn engine(&self) -> &Arc<Engine<V>> {
+        &self.engine
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// A hit in the near tier, or nothing. Never waits.
+    pub fn look(&self, key: Key<'_>) -> Option<Fetched<V>> {
+        let sight = self.engine.feed().sight(self.engine.clock().now())?;
+        self.remembered(key, sight)
+    }
+
+    /// A value of the store: from memory, with whoever fetches it already, or by a fill; past the
+    /// near tier when that cannot be trusted.
+    pub async fn fetch(&self, key: Key<'_>) -> Outcome<V> {
+        let now = self.engine.clock().now();
+        let Some(sight) = self.engine.feed().sight(now) else {
+            return self.bypass(key, Bypass::NotCoherent).await;
+        };
+        if let Some(hit) = self.remembered(key, sight) {
+            return Ok(hit);
+        }
+        if self.engine.is_oversized(key.name) {
+            return self.bypass(key, Bypass::TooLarge).await;
+        }
+        let since = now.minus(self.engine.feed().bound());
+        let (seat, collapsed) = match self.engine.board(key, now, since, Some(sight)) {
+            Boarded::Joined(seat) => (seat, true),
+            Boarded::Leading(fill, seat) => {
+                self.store.fill(fill);
+                (seat, false)
+            }
+        };
+        match seat.await {
+            // A read may be asked twice, so what the feed's connection lost is asked elsewhere.
+            Err(FetchError::GivenUp) => self.bypass(key, Bypass::FeedLost).await,
+            Err(FetchError::Store(lost)) if lost.is_outage() => {
+                self.bypass(key, Bypass::FeedLost).await
+            }
+            outcome => outcome.map(|fetched| Fetched { collapsed, ..fetched }),
+        }
+    }
+
+    /// A value of the store, or else of the origin, which is asked once for all who wait (R16).
+    ///
+    /// The load goes on only while this future is polled: run it in a task of its own where the
+    /// one who asked may leave.
+    pub async fn fetch_or_load(&self, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
+        for _ in 0..LEADERS_LOST_MAX {
+            let now = self.engine.clock().now();
+            let sight = self.engine.feed().sight(now);
+            if let Some(hit) = sight.and_then(|sight| self.remembered_or_refused(key, sight)) {
+                return Ok(hit);
+            }
+            // While the feed is fresh a load may take its time: a change would have ended its
+            // flight. Without news a flight is as good as it is young.
+            let since = match sight {
+                Some(_) => Moment::START,
+                None => now.minus(self.engine.feed().bound()),
+            };
+            match self.engine.board(key.load(), now, since, sight) {
+                Boarded::Joined(seat) => match seat.await {
+                    Err(FetchError::GivenUp) => {}
+                    outcome => return outcome.map(|it| Fetched { collapsed: true, ..it }),
+                },
+                Boarded::Leading(fill, _) => return self.lead(fill, key, load).await,
+            }
+        }
+        Err(FetchError::GivenUp)
+    }
+
+    /// Sets a string.
+    pub async fn put(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        let _voids = self.engine.write(&[name]);
+        self.store.put(name, db, payload, ttl).await
+    }
+
+    /// Deletes a key, here and in the store. Says whether the store had it.
+    pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+        let _voids = self.engine.write(&[name]);
+        self.store.delete(name, db).await
+    }
+
+    fn remembered(&self, key: Key<'_>, sight: Sight) -> Option<Fetched<V>> {
+        self.engine.look(key, sight).map(|(value, deadline)| Fetched {
+            value,
+            found: Found::Near(deadline),
+            collapsed: false,
+        })
+    }
+
+    /// The value, or the origin's remembered answer that it has none.
+    fn remembered_or_refused(&self, key: Key<'_>, sight: Sight) -> Option<Fetched<V>> {
+        self.remembered(key, sight)
+            .filter(|hit| !hit.value.is_absent())
+            .or_else(|| self.remembered(key.load(), sight))
+    }
+
+    /// Reads past the near tier, which then forgets what may be older (R13).
+    async fn bypass(&self, key: Key<'_>, why: Bypass) -> Outcome<V> {
+        let read = self.store.read(key).await;
+        self.engine.overtake(key.name);
+        let value = read.map_err(FetchError::Store)?;
+        Ok(Fetched { value, found: Found::Bypass(why), collapsed: false })
+    }
+
+    async fn lead(&self, fill: Fill<V>, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
+        let outcome = match self.load(&fill, key, load).await {
+            Ok(Some(fetched)) => Ok(fetched),
+            Ok(None) => return Ok(fill.land_absent(load.negative_ttl)),
+            Err(error) => Err(error),
+        };
+        fill.answer(outcome.clone());
+        outcome
+    }
+
+    /// Store, then origin, then store again: the value that is kept is one that the store gave, for
+    /// what was only put would never be invalidated.
+    async fn load(
+        &self,
+        fill: &Fill<V>,
+        key: Key<'_>,
+        load: Load<'_>,
+    ) -> Result<Option<Fetched<V>>, FetchError> {
+        let stored = match self.fetch(key).await {
+            Ok(found) if !found.value.is_absent() => return Ok(Some(found)),
+            Ok(none) => Some(none.found),
+            Err(FetchError::Store(error)) if error.is_outage() => None,
+            Err(error) => return Err(error),
+        };
+        let row = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
+        let Some(row) = row else { return Ok(None) };
+        let loaded = |found| Fetched { value: V::string(&row), found, collapsed: false };
+        let Some(found) = stored else {
+            return Ok(Some(loaded(Found::Bypass(Bypass::StoreAway))));
+        };
+        let unkept = loaded(match found {
+            Found::Bypass(why) => Found::Bypass(why),
+            _ => Found::Store { kept: Err(NotKept::LeaseVoid) },
+        });
+        if !fill.holds() {
+            return Ok(Some(unkept));
+        }
+        match self.store.put_loaded(fill, &row, load.ttl).await {
+            Ok(Put::Done) => {
+                Ok(Some(self.fetch(key).await.ok().filter(is_present).unwrap_or(unkept)))
+            }
+            Ok(Put::LeaseVoid) => Ok(Some(self.take_back(key, &row, unkept).await)),
+            Err(error) if error.outcome_unknown() => {
+                Ok(Some(self.take_back(key, &row, unkept).await))
+            }
+            Err(_) => Ok(Some(unkept)),
+        }
+    }
+
+    /// Deletes what was put too late. When that fails too, the entry's time to live ends it.
+    async fn take_back(&self, key: Key<'_>, row: &[u8], unkept: Fetched<V>) -> Fetched<V> {
+        let _voids = self.engine.write(&[key.name]);
+        match self.store.take_back(key.name, key.db, row).await {
+            Ok(()) | Err(_) => unkept,
+        }
+    }
+}
+
+fn is_present<V: Value>(fetched: &Fetched<V>) -> bool {
+    !fetched.value.is_absent()
+}
+
+/// Why there is no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The store gave no answer.
+    Store(StoreError),
+    /// The origin gave no answer.
+    Origin(OriginError),
+    /// Whoever fetched it for all went away, again and again.
+    GivenUp,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Origin(error) => error.fmt(f),
+            Self::GivenUp => f.write_str("the fetch was given up"),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Origin(error) => Some(error),
+            Self::GivenUp => None,
+        }
+    }
+}

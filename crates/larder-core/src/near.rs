@@ -1,0 +1,291 @@
+//! The near tier: what this process remembers, in memory. A hit touches one shard, allocates
+//! nothing and, under the default policy, takes no exclusive lock; eviction and expiry happen on
+//! writes and in [`Near::sweep`].
+//!
+//! A *name* maps to a slot that holds the replies to a few reads of it, in whatever db, so that an
+//! invalidation, which carries a name and no db, is one removal in one shard.
+//!
+//! Nothing here decides what may enter: that is [`crate::coherence`].
+
+mod lru;
+mod name;
+mod scan_resistant;
+mod slot;
+mod table;
+mod weigh;
+
+use crate::{
+    Key, Moment, Value,
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
+use name::Hashed;
+pub(crate) use name::{Name, NameHash};
+use slot::{Life, Slot};
+use std::str::FromStr;
+use table::Table;
+use weigh::Weigh;
+
+/// Which entry leaves when the near tier is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// One pass over many names does not push out those that are read again and again
+    /// (CLOCK-PRO with S3-FIFO's admission, as in `quick_cache`).
+    #[default]
+    ScanResistant,
+    /// The entry not asked for longest leaves first.
+    Lru,
+}
+
+impl Policy {
+    /// The policy's name in settings and statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScanResistant => "scan-resistant",
+            Self::Lru => "lru",
+        }
+    }
+}
+
+impl FromStr for Policy {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        [Self::ScanResistant, Self::Lru].into_iter().find(|policy| policy.name() == name).ok_or(())
+    }
+}
+
+/// How much the near tier holds.
+#[derive(Clone, Copy, Debug)]
+pub struct NearPlan {
+    /// Bytes, all bookkeeping included.
+    pub bytes_max: u64,
+    /// Entries; 0 for no bound of their own.
+    pub entries_max: u64,
+    /// Bytes of the largest value to be kept.
+    pub value_bytes_max: usize,
+    /// Which entry leaves when it is full.
+    pub policy: Policy,
+}
+
+/// The point of view from which an entry is judged: what time it is, and which epoch counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
+    pub(crate) now: Moment,
+    pub(crate) epoch: u32,
+}
+
+/// How many entries there are and what became of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NearCounts {
+    /// Entries held, those that wait for the sweep included.
+    pub items: u64,
+    /// Bytes held, bookkeeping included.
+    pub bytes: u64,
+    /// Look-ups answered.
+    pub hits: u64,
+    /// Look-ups not answered.
+    pub misses: u64,
+    /// Entries that left because there was no room.
+    pub evicted_full: u64,
+    /// Entries that left because their time was over.
+    pub evicted_expired: u64,
+    /// Entries that left because the key changed.
+    pub evicted_invalidation: u64,
+    /// Entries that left after a flush or the end of their epoch.
+    pub evicted_ended: u64,
+}
+
+/// See the [module](self).
+pub struct Near<V: Value> {
+    shards: Box<[Shard<V>]>,
+    hash: NameHash,
+    weigh: Weigh,
+    entry_bytes_max: u64,
+    generation: AtomicU32,
+    sweep_cursor: AtomicUsize,
+    evicted_full: AtomicU64,
+    evicted_expired: AtomicU64,
+    evicted_invalidation: AtomicU64,
+    evicted_ended: AtomicU64,
+}
+
+/// A table with its own counters, on cache lines of its own.
+#[repr(align(128))]
+struct Shard<V: Value> {
+    table: Table<V>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// Shards at most: enough that threads rarely meet, few enough that each holds large values.
+const SHARDS_MAX: u64 = 64;
+/// Below this many entries one shard holds all, so that eviction follows the policy exactly.
+const ONE_SHARD_ENTRIES: u64 = 1024;
+
+impl<V: Value> Near<V> {
+    /// An empty near tier.
+    pub fn new(plan: &NearPlan) -> Self {
+        let shards = shard_count(plan);
+        let floor = plan.bytes_max.checked_div(plan.entries_max).unwrap_or(1);
+        let bytes_max = match plan.entries_max {
+            0 => plan.bytes_max / shards,
+            entries => floor.saturating_mul(entries / shards),
+        };
+        let (weigh, hash) = (Weigh::with_floor(floor), NameHash::default());
+        let shards = (0..shards)
+            .map(|_| Shard {
+                table: Table::new(plan.policy, bytes_max, weigh, hash.clone()),
+                hits: AtomicU64::new(0),
+                misses: AtomicU64::new(0),
+            })
+            .collect();
+        Self {
+            shards,
+            hash,
+            weigh,
+            // The policy keeps a few percent for newcomers; what is larger would be thrown out.
+            entry_bytes_max: (bytes_max / 10 * 9).max(floor),
+            generation: AtomicU32::new(0),
+            sweep_cursor: AtomicUsize::new(0),
+            evicted_full: AtomicU64::new(0),
+            evicted_expired: AtomicU64::new(0),
+            evicted_invalidation: AtomicU64::new(0),
+            evicted_ended: AtomicU64::new(0),
+        }
+    }
+
+    /// Looks for the reply to a read. `found` sees the reply and its deadline
+    /// under the shard's lock, so it should copy and return.
+    pub fn look<R>(
+        &self,
+        key: Key<'_>,
+        sight: Sight,
+        found: impl FnOnce(&V, Moment) -> R,
+    ) -> Option<R> {
+        let Key { name, db, read } = key;
+        let name = self.hash.of(name);
+        let generation = self.generation.load(Relaxed);
+        let judge = |slot: &Slot<V>| {
+            let counts = sight.now < slot.deadline
+                && slot.epoch == sight.epoch
+                && slot.generation == generation;
+            counts.then(|| slot.get(db, read)).flatten().map(|value| found(value, slot.deadline))
+        };
+        let shard = self.shard(&name)?;
+        let found = shard.table.get(&name, judge).flatten();
+        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
+        counter.fetch_add(1, Relaxed);
+        found
+    }
+
+    /// Puts a reply under a name, beside the replies to other reads that still count. False when it
+    /// is too large to be held.
+    pub(crate) fn put(&self, key: Key<'_>, value: V, deadline: Moment, sight: Sight) -> bool {
+        let Key { name, db, read } = key;
+        let life = Life { deadline, epoch: sight.epoch, generation: self.generation.load(Relaxed) };
+        let alone = Slot::new(life, db, read, value);
+        if self.weigh.bytes(name.len(), &alone) > self.entry_bytes_max {
+            return false;
+        }
+        let make = |present: Option<&Slot<V>>| match present {
+            Some(slot) if self.verdict(slot, sight).is_none() => {
+                let value = alone.get(db, read).cloned();
+                let joined = value.map(|value| slot.clone().with(deadline, db, read, value));
+                joined
+                    .filter(|slot| self.weigh.bytes(name.len(), slot) <= self.entry_bytes_max)
+                    .unwrap_or(alone)
+            }
+            _ => alone,
+        };
+        let name = self.hash.of(name);
+        let evicted = self.shard(&name).map_or(0, |shard| shard.table.put(&name, make).count);
+        self.evicted_full.fetch_add(evicted as u64, Relaxed);
+        true
+    }
+
+    /// Forgets all that is known under a name. What it held is given back, so that the caller can
+    /// drop it where no lock is held.
+    #[must_use]
+    pub(crate) fn forget(&self, name: &[u8]) -> Option<(Name, Slot<V>)> {
+        let name = self.hash.of(name);
+        let gone = self.shard(&name)?.table.remove(&name);
+        if gone.is_some() {
+            self.evicted_invalidation.fetch_add(1, Relaxed);
+        }
+        gone
+    }
+
+    /// Forgets everything, in the time it takes to count one up: entries of an earlier generation
+    /// are no longer found, and give their memory back at the next sweep or to newcomers.
+    pub(crate) fn clear(&self) {
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// Gives back the memory of entries that no longer count, a few shards at a time: goes on where
+    /// the last call ended and stops when `visits` entries have been looked at or every shard was.
+    pub fn sweep(&self, sight: Sight, visits: usize) {
+        let keep = |slot: &Slot<V>| match self.verdict(slot, sight) {
+            None => true,
+            Some(counter) => {
+                counter.fetch_add(1, Relaxed);
+                false
+            }
+        };
+        let mut visited = 0;
+        for _ in 0..self.shards.len() {
+            let at = self.sweep_cursor.fetch_add(1, Relaxed) % self.shards.len();
+            visited += self.shards.get(at).map_or(0, |shard| shard.table.retain(keep));
+            if visited >= visits {
+                break;
+            }
+        }
+    }
+
+    /// Reads all counters.
+    pub fn counts(&self) -> NearCounts {
+        let mut counts = NearCounts {
+            evicted_full: self.evicted_full.load(Relaxed),
+            evicted_expired: self.evicted_expired.load(Relaxed),
+            evicted_invalidation: self.evicted_invalidation.load(Relaxed),
+            evicted_ended: self.evicted_ended.load(Relaxed),
+            ..NearCounts::default()
+        };
+        for shard in &self.shards {
+            let (items, bytes) = shard.table.size();
+            counts.items += items;
+            counts.bytes += bytes;
+            counts.hits += shard.hits.load(Relaxed);
+            counts.misses += shard.misses.load(Relaxed);
+        }
+        counts
+    }
+
+    /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
+    fn verdict(&self, slot: &Slot<V>, sight: Sight) -> Option<&AtomicU64> {
+        if slot.epoch != sight.epoch || slot.generation != self.generation.load(Relaxed) {
+            Some(&self.evicted_ended)
+        } else if slot.deadline <= sight.now {
+            Some(&self.evicted_expired)
+        } else {
+            None
+        }
+    }
+
+    /// The table inside a shard takes the hash's low bits; the choice of shard takes higher ones.
+    #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
+    fn shard(&self, name: &Hashed<'_>) -> Option<&Shard<V>> {
+        self.shards.get((name.hash >> 40) as usize & (self.shards.len() - 1))
+    }
+}
+
+/// A power of two: as many as give each shard room for several of the largest values.
+fn shard_count(plan: &NearPlan) -> u64 {
+    if (1..ONE_SHARD_ENTRIES).contains(&plan.entries_max) {
+        return 1;
+    }
+    let room = plan.bytes_max / (2 * plan.value_bytes_max as u64).max(16 << 10);
+    1 << room.clamp(1, SHARDS_MAX).ilog2()
+}
+
+#[cfg(test)]
+mod tests;

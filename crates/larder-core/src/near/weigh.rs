@@ -1,0 +1,32 @@
+//! What an entry counts for.
+
+use super::{name::Name, slot::Slot};
+use crate::Value;
+use quick_cache::Weighter;
+
+/// The weight of an entry: its bytes, but no less than its share of the bound on entries. One bound
+/// on weight then bounds both.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weigh {
+    floor: u64,
+}
+
+impl Weigh {
+    pub(super) fn with_floor(floor: u64) -> Self {
+        Self { floor: floor.max(1) }
+    }
+
+    pub(super) fn floor(self) -> u64 {
+        self.floor
+    }
+
+    pub(super) fn bytes<V: Value>(self, name_bytes: usize, slot: &Slot<V>) -> u64 {
+        slot.bytes(name_bytes).max(self.floor)
+    }
+}
+
+impl<V: Value> Weighter<Name, Slot<V>> for Weigh {
+    fn weight(&self, name: &Name, slot: &Slot<V>) -> u64 {
+        self.bytes(name.len(), slot)
+    }
+}

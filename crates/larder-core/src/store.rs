@@ -1,0 +1,128 @@
+//! The road to the shared tier behind this process.
+
+use crate::{Value, engine::Fill};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+/// Which value is asked for: a read of a name in a db.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// The key's name: any bytes.
+    pub name: &'a [u8],
+    /// The db it stands in.
+    pub db: u32,
+    /// The read: empty for `GET`, else the command and its further arguments.
+    pub read: &'a [u8],
+}
+
+impl<'a> Key<'a> {
+    /// `GET name`.
+    pub fn get(name: &'a [u8], db: u32) -> Self {
+        Self { name, db, read: b"" }
+    }
+
+    /// What an origin has for this name. No command begins with a zero byte.
+    pub(crate) fn load(self) -> Self {
+        Self { read: b"\0load", ..self }
+    }
+}
+
+/// A store: Redis, or a map in this process.
+pub trait Store<V: Value>: Send + Sync + 'static {
+    /// Sends a fill's read on the road on which the feed travels, and lands the fill there. Returns
+    /// at once.
+    fn fill(&self, fill: Fill<V>);
+
+    /// Reads past the near tier. The reply may be newer than what the feed has told.
+    fn read(&self, key: Key<'_>) -> impl Future<Output = Result<V, StoreError>> + Send;
+
+    /// Sets a string, with a time to live or without.
+    fn put(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Option<Duration>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes a key. Says whether there was one.
+    fn delete(&self, name: &[u8], db: u32)
+    -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Sets what an origin gave, unless the key exists by now, and tells whether the load's lease
+    /// still held when the store had done it. Every invalidation that the put itself causes has
+    /// been applied when this returns.
+    fn put_loaded(
+        &self,
+        load: &Fill<V>,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Put, StoreError>> + Send;
+
+    /// Deletes a key if it still holds this very payload.
+    fn take_back(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What became of a loaded value's put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The key is there: with this value, or with another that came first.
+    Done,
+    /// The key changed while the value was on its way: it may be out of date.
+    LeaseVoid,
+}
+
+/// Why a store gave no answer, and with it whether a write may have been done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// There is no connection; nothing was sent. Try again later.
+    Away(Arc<str>),
+    /// The connection ended before the answer came. A write may have been done.
+    Lost,
+    /// No answer came in time. A write may have been done.
+    TimedOut(Duration),
+    /// The store answered with this error, in its own words. Nothing was done.
+    Refused(Arc<str>),
+    /// The store has no room. Nothing was done.
+    Full,
+}
+
+impl StoreError {
+    /// Whether the fault is the way to the store, not the request.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Away(_) | Self::Lost | Self::TimedOut(_) => true,
+            Self::Refused(text) => is_not_ready(text.as_bytes()),
+            Self::Full => false,
+        }
+    }
+
+    /// Whether a write that failed so may have been done all the same.
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(self, Self::Lost | Self::TimedOut(_))
+    }
+}
+
+/// Whether an error reply says that this node does not serve as a primary now.
+pub fn is_not_ready(error: &[u8]) -> bool {
+    const CODES: [&[u8]; 4] = [b"LOADING", b"READONLY", b"MASTERDOWN", b"CLUSTERDOWN"];
+    CODES.iter().any(|code| error.starts_with(code))
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away(why) => write!(f, "the store is away: {why}"),
+            Self::Lost => f.write_str("the connection to the store ended before it answered"),
+            Self::TimedOut(limit) => write!(f, "the store did not answer within {limit:?}"),
+            Self::Refused(text) => write!(f, "the store answered: {text}"),
+            Self::Full => f.write_str("the in-memory store is full (store-maxmemory)"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}

@@ -1,0 +1,49 @@
+//! Locks and atomics, in one place: the schedule explorer (feature `explorer`) puts its own here,
+//! so that it can run the shipped code under every order of events.
+
+#[cfg(not(feature = "explorer"))]
+pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
+#[cfg(not(feature = "explorer"))]
+pub(crate) use std::sync::atomic;
+
+#[cfg(feature = "explorer")]
+pub(crate) use explored::{Mutex, MutexGuard, RwLock};
+#[cfg(feature = "explorer")]
+pub(crate) use shuttle::sync::atomic;
+
+/// The explorer's locks with `parking_lot`'s signatures: a poisoned lock is a failed test anyway.
+#[cfg(feature = "explorer")]
+mod explored {
+    use shuttle::sync;
+    use std::sync::PoisonError;
+
+    pub(crate) use sync::MutexGuard;
+
+    pub(crate) struct Mutex<T>(sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    pub(crate) struct RwLock<T>(sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(sync::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> sync::RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn write(&self) -> sync::RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Placeholder.
+mod url;
+pub use url::{Endpoint, RedisUrl, RedisUrlError, Secret};

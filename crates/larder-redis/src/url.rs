@@ -1,0 +1,296 @@
+//! Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db`.
+//!
+//! A password never leaves these types by accident: `Debug` and `Display` write `***`. No error
+//! quotes any part of the text it refuses either, because a password with an unescaped `/`, `?`
+//! or `#` ends up in the other parts of a URL.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+const DEFAULT_PORT: u16 = 6379;
+
+/// A store's address and credentials.
+///
+/// | written | meaning |
+/// | --- | --- |
+/// | `redis://user:password@host:port/db` | TCP; all but the host may be left out; `valkey://` is the same |
+/// | `unix:///path?db=2&username=u&password=p` | unix socket; also `unix:/path` |
+///
+/// User names, passwords and paths may hold `%XX`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisUrl {
+    /// Where the server listens.
+    pub endpoint: Endpoint,
+    /// The user for `AUTH`; without a password, `AUTH` goes out with an empty one.
+    pub username: Option<String>,
+    /// The password for `AUTH`; without a user name, that of the default user.
+    pub password: Option<Secret>,
+    /// The number for `SELECT`.
+    pub db: u32,
+}
+
+/// Where a Redis server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A TCP port of a host.
+    Tcp {
+        /// A host name or an IP address, an IPv6 address without its brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+/// A text that is never shown: `Debug` writes `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that sends or compares it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Why a text is no [`RedisUrl`]. Never quotes the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisUrlError {
+    /// It starts with a scheme that is not known.
+    Scheme,
+    /// It asks for TLS.
+    Tls,
+    /// It is no URL.
+    Malformed,
+    /// It names no host, or one with impossible characters.
+    Host,
+    /// Its port is not a number from 1 to 65535.
+    Port,
+    /// Its database is not a number.
+    Database,
+    /// It is a unix URL without an absolute path.
+    SocketPath,
+    /// It has a fragment, or an option after `?` that is not known.
+    Options,
+    /// Its user name, password or path is not UTF-8 once decoded.
+    Encoding,
+}
+
+impl fmt::Display for RedisUrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => {
+                "the URL starts with none of redis://, valkey://, unix://; write for example \
+                 redis://127.0.0.1:6379/0"
+            }
+            Self::Tls => {
+                "TLS to the store is not supported yet; use redis:// or valkey:// on a network \
+                 that you trust, or unix://"
+            }
+            Self::Malformed => {
+                "this is no URL; write for example redis://user:password@host:6379/0, special \
+                 characters in the user name and the password as %XX"
+            }
+            Self::Host => {
+                "the URL names no host, or one that cannot be; write for example \
+                 redis://user:password@host:6379/0, special characters in the user name and the \
+                 password as %XX"
+            }
+            Self::Port => {
+                "the URL's port is not a number from 1 to 65535; special characters in the user \
+                 name and the password are written as %XX"
+            }
+            Self::Database => {
+                "the URL's database is not a number; write for example redis://host:6379/2 or \
+                 unix:///path?db=2"
+            }
+            Self::SocketPath => {
+                "the URL has no absolute path; write for example unix:///run/redis.sock, with \
+                 three slashes"
+            }
+            Self::Options => {
+                "the URL has an option that is not known; db is (unix:// also takes username and \
+                 password); ? and # in the user name and the password are written as %3F and %23"
+            }
+            Self::Encoding => "the URL's %XX do not decode to UTF-8",
+        })
+    }
+}
+
+impl std::error::Error for RedisUrlError {}
+
+impl FromStr for RedisUrl {
+    type Err = RedisUrlError;
+
+    fn from_str(text: &str) -> Result<Self, RedisUrlError> {
+        // The URL standard drops these without a word; in a password they would go missing.
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(RedisUrlError::Malformed);
+        }
+        let (scheme, _) = text.split_once(':').ok_or(RedisUrlError::Scheme)?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "redis" | "valkey" => tcp(&parts(text)?),
+            "unix" => unix(&parts(text)?),
+            "rediss" | "valkeys" => Err(RedisUrlError::Tls),
+            _ => Err(RedisUrlError::Scheme),
+        }
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    /// The URL with `***` for the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.endpoint {
+            Endpoint::Tcp { host, port } => self.fmt_tcp(host, *port, f),
+            Endpoint::Unix(path) => self.fmt_unix(path, f),
+        }
+    }
+}
+
+impl RedisUrl {
+    fn fmt_tcp(&self, host: &str, port: u16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.username.as_deref().unwrap_or_default();
+        let credentials = match self.password {
+            Some(_) => format!("{user}:***@"),
+            None if user.is_empty() => String::new(),
+            None => format!("{user}@"),
+        };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        write!(f, "redis://{credentials}{host}:{port}/{}", self.db)
+    }
+
+    fn fmt_unix(&self, path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unix://{}?db={}", path.display(), self.db)?;
+        if let Some(user) = &self.username {
+            write!(f, "&username={user}")?;
+        }
+        if self.password.is_some() { f.write_str("&password=***") } else { Ok(()) }
+    }
+}
+
+fn parts(text: &str) -> Result<Url, RedisUrlError> {
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::InvalidPort => RedisUrlError::Port,
+        url::ParseError::EmptyHost
+        | url::ParseError::InvalidIpv6Address
+        | url::ParseError::InvalidDomainCharacter => RedisUrlError::Host,
+        _ => RedisUrlError::Malformed,
+    })?;
+    if url.fragment().is_some() {
+        return Err(RedisUrlError::Options);
+    }
+    Ok(url)
+}
+
+fn tcp(url: &Url) -> Result<RedisUrl, RedisUrlError> {
+    if url.cannot_be_a_base() {
+        return Err(RedisUrlError::Malformed);
+    }
+    let options = Options::of(url)?;
+    if options.username.is_some() || options.password.is_some() {
+        return Err(RedisUrlError::Options);
+    }
+    let in_path = match url.path().strip_prefix('/').unwrap_or_default() {
+        "" => None,
+        number => Some(database(number)?),
+    };
+    Ok(RedisUrl {
+        endpoint: Endpoint::Tcp { host: host(url)?, port: port(url)? },
+        username: decoded(url.username())?,
+        password: decoded(url.password().unwrap_or_default())?.map(Secret),
+        db: one_of(in_path, options.db)?,
+    })
+}
+
+fn unix(url: &Url) -> Result<RedisUrl, RedisUrlError> {
+    if url.cannot_be_a_base() || url.has_host() && url.host_str() != Some("") {
+        return Err(RedisUrlError::SocketPath);
+    }
+    let path = decoded(url.path())?.filter(|path| path.len() > 1);
+    let options = Options::of(url)?;
+    Ok(RedisUrl {
+        endpoint: Endpoint::Unix(path.ok_or(RedisUrlError::SocketPath)?.into()),
+        username: options.username,
+        password: options.password,
+        db: options.db.unwrap_or(0),
+    })
+}
+
+fn host(url: &Url) -> Result<String, RedisUrlError> {
+    match url.host() {
+        Some(url::Host::Ipv6(address)) => Ok(address.to_string()),
+        Some(url::Host::Ipv4(address)) => Ok(address.to_string()),
+        Some(url::Host::Domain(name)) if is_host_name(name) => Ok(name.to_owned()),
+        _ => Err(RedisUrlError::Host),
+    }
+}
+
+fn is_host_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+}
+
+fn port(url: &Url) -> Result<u16, RedisUrlError> {
+    match url.port().unwrap_or(DEFAULT_PORT) {
+        0 => Err(RedisUrlError::Port),
+        port => Ok(port),
+    }
+}
+
+fn database(number: &str) -> Result<u32, RedisUrlError> {
+    number.parse().map_err(|_| RedisUrlError::Database)
+}
+
+fn one_of(in_path: Option<u32>, in_options: Option<u32>) -> Result<u32, RedisUrlError> {
+    match (in_path, in_options) {
+        (Some(_), Some(_)) => Err(RedisUrlError::Database),
+        (one, other) => Ok(one.or(other).unwrap_or(0)),
+    }
+}
+
+/// `%XX` undone; nothing for an empty text.
+fn decoded(text: &str) -> Result<Option<String>, RedisUrlError> {
+    let text = percent_decode_str(text).decode_utf8().map_err(|_| RedisUrlError::Encoding)?;
+    Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
+}
+
+/// What may stand after `?`. A `+` is a plus here, not a space: passwords are no web forms.
+#[derive(Default)]
+struct Options {
+    db: Option<u32>,
+    username: Option<String>,
+    password: Option<Secret>,
+}
+
+impl Options {
+    fn of(url: &Url) -> Result<Self, RedisUrlError> {
+        let mut options = Self::default();
+        for option in url.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()) {
+            match option.split_once('=') {
+                Some(("db", number)) => options.db = Some(database(number)?),
+                Some(("username", text)) => options.username = decoded(text)?,
+                Some(("password", text)) => options.password = decoded(text)?.map(Secret),
+                _ => return Err(RedisUrlError::Options),
+            }
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests;

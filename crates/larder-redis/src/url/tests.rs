@@ -1,0 +1,127 @@
+use super::*;
+
+fn url(text: &str) -> RedisUrl {
+    text.parse().unwrap()
+}
+
+fn refused(text: &str) -> RedisUrlError {
+    text.parse::<RedisUrl>().unwrap_err()
+}
+
+fn tcp_to(host: &str, port: u16) -> Endpoint {
+    Endpoint::Tcp { host: host.into(), port }
+}
+
+#[test]
+fn every_part_is_read() {
+    let all = url("redis://app:pa%3Ass%2F%40@cache.example:6380/3");
+    assert_eq!(all.endpoint, tcp_to("cache.example", 6380));
+    assert_eq!(all.username.as_deref(), Some("app"));
+    assert_eq!(all.password.as_ref().map(Secret::reveal), Some("pa:ss/@"));
+    assert_eq!(all.db, 3);
+}
+
+#[test]
+fn what_is_left_out_has_the_usual_value() {
+    for text in ["redis://cache", "valkey://cache/", "redis://cache:6379", "REDIS://cache/0"] {
+        let bare = RedisUrl {
+            endpoint: tcp_to("cache", 6379),
+            username: None,
+            password: None,
+            db: 0,
+        };
+        assert_eq!(url(text), bare, "{text}");
+    }
+}
+
+#[test]
+fn a_password_needs_no_user_name_nor_the_other_way_round() {
+    let default_user = url("redis://:secret@cache");
+    assert_eq!(default_user.username, None);
+    assert_eq!(default_user.password, Some(Secret::new("secret")));
+    let no_password = url("redis://app@cache");
+    assert_eq!(no_password.username.as_deref(), Some("app"));
+    assert_eq!(no_password.password, None);
+}
+
+#[test]
+fn ipv6_hosts_lose_their_brackets_and_get_them_back() {
+    let v6 = url("redis://[::1]:7000/1");
+    assert_eq!(v6.endpoint, tcp_to("::1", 7000));
+    assert_eq!(v6.to_string(), "redis://[::1]:7000/1");
+}
+
+#[test]
+fn unix_sockets() {
+    let socket = url("unix:///run/my%20redis.sock?db=2&username=app&password=a+b%26c");
+    assert_eq!(socket.endpoint, Endpoint::Unix("/run/my redis.sock".into()));
+    assert_eq!(socket.db, 2);
+    assert_eq!(socket.username.as_deref(), Some("app"));
+    assert_eq!(socket.password, Some(Secret::new("a+b&c")));
+    assert_eq!(url("unix:/tmp/r.sock"), url("unix:///tmp/r.sock"));
+}
+
+#[test]
+fn each_mistake_has_its_name() {
+    let table = [
+        ("cache:6379", RedisUrlError::Scheme),
+        ("", RedisUrlError::Scheme),
+        ("http://cache", RedisUrlError::Scheme),
+        ("rediss://cache", RedisUrlError::Tls),
+        ("valkeys://cache", RedisUrlError::Tls),
+        ("redis:cache", RedisUrlError::Malformed),
+        ("redis://ca che", RedisUrlError::Malformed),
+        ("redis://:pass\tword@cache", RedisUrlError::Malformed),
+        ("redis://", RedisUrlError::Host),
+        ("redis:///2", RedisUrlError::Host),
+        ("redis://:pw@", RedisUrlError::Host),
+        ("redis://ca%20che", RedisUrlError::Host),
+        ("redis://[::1", RedisUrlError::Host),
+        ("redis://cache:port", RedisUrlError::Port),
+        ("redis://cache:70000", RedisUrlError::Port),
+        ("redis://cache:0", RedisUrlError::Port),
+        ("redis://cache/two", RedisUrlError::Database),
+        ("redis://cache/-1", RedisUrlError::Database),
+        ("redis://cache/1/2", RedisUrlError::Database),
+        ("redis://cache/1?db=2", RedisUrlError::Database),
+        ("redis://cache?tls=yes", RedisUrlError::Options),
+        ("redis://cache?password=x", RedisUrlError::Options),
+        ("redis://cache#2", RedisUrlError::Options),
+        ("redis://:%ff@cache", RedisUrlError::Encoding),
+        ("unix:tmp/r.sock", RedisUrlError::SocketPath),
+        ("unix://run/redis.sock", RedisUrlError::SocketPath),
+        ("unix:///", RedisUrlError::SocketPath),
+    ];
+    for (text, error) in table {
+        assert_eq!(refused(text), error, "{text}");
+    }
+}
+
+#[test]
+fn a_password_with_unescaped_characters_is_never_taken_for_another_part() {
+    for text in [
+        "redis://app:12/hunter2@cache:6379/0",
+        "redis://app:12?hunter2@cache:6379/0",
+        "redis://app:12#hunter2@cache:6379/0",
+        "redis://app:12?db=hunter2@cache",
+    ] {
+        let message = refused(text).to_string();
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+    // An `@` is clear enough: the last one ends the credentials.
+    assert_eq!(url("redis://:p@ss@cache").password, Some(Secret::new("p@ss")));
+}
+
+#[test]
+fn neither_debug_nor_display_shows_the_password() {
+    for text in ["redis://app:hunter2@cache:1/2", "unix:///r.sock?username=app&password=hunter2"] {
+        let url = url(text);
+        assert!(!format!("{url:?} {url}").contains("hunter2"));
+    }
+    assert_eq!(url("redis://app:hunter2@cache:1/2").to_string(), "redis://app:***@cache:1/2");
+    assert_eq!(url("redis://:hunter2@cache").to_string(), "redis://:***@cache:6379/0");
+    assert_eq!(
+        url("unix:/r.sock?db=1&password=hunter2").to_string(),
+        "unix:///r.sock?db=1&password=***"
+    );
+}

@@ -1,0 +1,14 @@
+//! RESP2 and RESP3: bytes to frames and back.
+//!
+//! [`reply`] reads and writes what a server sends, [`request`] what a client sends. Nothing here
+//! waits, reads a socket or knows a runtime: the caller owns the buffer, and what is handed out
+//! are views of it.
+
+mod error;
+mod limits;
+mod number;
+pub mod reply;
+pub mod request;
+
+pub use error::ProtocolError;
+pub use limits::Limits;

@@ -1,0 +1,13 @@
+//! Replies: what a server sends.
+//!
+//! [`Scanner`] finds where a reply ends while its bytes arrive; [`Frame`] then looks into it
+//! without copying; the functions write one.
+
+mod frame;
+mod head;
+mod scan;
+mod write;
+
+pub use frame::{Frame, Items};
+pub use scan::Scanner;
+pub use write::{array, bulk, error, integer, map, null, null_array, null_bulk, push, set, simple};

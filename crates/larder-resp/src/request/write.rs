@@ -1,0 +1,29 @@
+//! Commands written to a buffer.
+
+use crate::reply;
+use bytes::BytesMut;
+
+/// Room for the line that announces an argument, and the line ends.
+const HEAD_BYTES: usize = 16;
+
+/// Writes a command, its name first, as an array of bulk strings.
+pub fn write_command(out: &mut BytesMut, args: &[&[u8]]) {
+    out.reserve(HEAD_BYTES + args.iter().map(|arg| HEAD_BYTES + arg.len()).sum::<usize>());
+    reply::array(out, args.len());
+    for arg in args {
+        reply::bulk(out, arg);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_an_array_of_bulk_strings() {
+        let mut out = BytesMut::new();
+        write_command(&mut out, &[b"SET", b"k", b""]);
+        write_command(&mut out, &[b"PING"]);
+        assert_eq!(out, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n");
+    }
+}

@@ -1,0 +1,158 @@
+//! A child process that cannot outlive its test.
+//!
+//! Dropping a [`Process`] kills it and waits for it, which covers tests that end and tests that
+//! panic. A test program that is itself killed, aborts, or ends with a server in a `static` drops
+//! nothing: for that each process has a [`Guard`], a shell that reads a pipe whose other end only
+//! the test program has. When the test program is gone, the pipe ends and the shell kills.
+
+use std::fs::{File, read};
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::wait::{eventually, poll};
+
+/// How long a signalled process may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running child, its guard, and the files that hold what it wrote.
+pub(crate) struct Process {
+    child: Child,
+    guard: Guard,
+    folder: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`, which writes to the files `stdout` and `stderr` in `folder`, after what
+    /// they hold already.
+    pub(crate) fn spawn(mut command: Command, folder: &Path) -> io::Result<Self> {
+        let mut guard = Guard::start()?;
+        // A group of its own: Ctrl-C on a terminal is then the test program's alone, whose end
+        // the guard sees.
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(append(&folder.join("stdout"))?)
+            .stderr(append(&folder.join("stderr"))?)
+            .process_group(0)
+            .spawn()?;
+        guard.watch(child.id());
+        Ok(Self { child, guard, folder: folder.to_owned() })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote to its standard output so far.
+    pub(crate) fn stdout(&self) -> String {
+        text(&self.folder.join("stdout"))
+    }
+
+    /// What it wrote to its standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        text(&self.folder.join("stderr"))
+    }
+
+    /// How it ended, or `None` while it runs (or is stopped).
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().expect("a child can be waited for");
+        if status.is_some() {
+            self.guard.disarm();
+        }
+        status
+    }
+
+    /// How it ended, or `None` when it still runs after `limit`.
+    pub(crate) fn exits_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        poll(limit, || self.exited())
+    }
+
+    /// Sends a signal. Panics when the process has ended: its pid may be another's by now.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        let ended = self.exited();
+        assert!(ended.is_none(), "signal {signal:?} to a process that has ended: {ended:?}");
+        kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
+    }
+
+    /// SIGSTOP; returns once every thread has stopped.
+    pub(crate) fn pause(&mut self) {
+        self.signal(Signal::STOP);
+        let pid = Pid::from_child(&self.child);
+        eventually(STOP_LIMIT, "a process to stop after SIGSTOP", || is_stopped(pid));
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&mut self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// SIGKILL, also of a stopped process; returns once it is gone. Does nothing the second time.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().ok();
+        // Before the pid is free for others.
+        self.guard.disarm();
+        self.child.wait().ok();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The shell that kills the process when the test program is gone.
+struct Guard {
+    shell: Child,
+}
+
+impl Guard {
+    const SCRIPT: &str = r#"read -r pid || exit; while read -r _; do :; done; kill -KILL "$pid""#;
+
+    fn start() -> io::Result<Self> {
+        let shell = Command::new("/bin/sh")
+            .args(["-c", Self::SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        Ok(Self { shell })
+    }
+
+    fn watch(&mut self, pid: u32) {
+        let pipe = self.shell.stdin.as_mut().expect("the guard's input is a pipe");
+        writeln!(pipe, "{pid}").expect("the guard reads its input");
+    }
+
+    /// Without this a guard whose pipe ends kills.
+    fn disarm(&mut self) {
+        self.shell.kill().ok();
+        self.shell.wait().ok();
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&read(path).unwrap_or_default()).into_owned()
+}
+
+fn is_stopped(pid: Pid) -> bool {
+    // NOWAIT leaves the news in place: a second pause finds it again, and the exit stays for
+    // `Child::wait`.
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::Pid(pid), options), Ok(Some(status)) if status.stopped())
+}
