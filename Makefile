@@ -49,7 +49,7 @@ lint: ## Format, clippy, scripts, documentation, dependencies
 	@scripts/setup rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo clippy $(EXPLORER) --all-targets --locked -- -D warnings
+	cargo clippy $(EXPLORER) --lib --test explorer --locked -- -D warnings
 	@for script in .ci/run scripts/*; do bash -n "$$script"; done
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	scripts/deny

@@ -19,7 +19,7 @@ use crate::{
 };
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
-pub use fill::{Fill, NotKept};
+pub use fill::{Fill, LeaseView, NotKept};
 use oversized::Oversized;
 use std::{sync::Arc, time::Duration};
 

@@ -50,6 +50,8 @@ pub enum Bypass {
     TooLarge,
     /// The store is away: this comes from the origin alone.
     StoreAway,
+    /// Whoever asked wanted it so.
+    Request,
 }
 
 impl Bypass {
@@ -63,6 +65,7 @@ impl Bypass {
             Self::FeedLost => "feed-lost",
             Self::TooLarge => "too-large",
             Self::StoreAway => "store-away",
+            Self::Request => "request",
         }
     }
 }
@@ -198,7 +201,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// Reads past the near tier, which then forgets what may be older (R13).
-    async fn bypass(&self, key: Key<'_>, why: Bypass) -> Outcome<V> {
+    pub async fn bypass(&self, key: Key<'_>, why: Bypass) -> Outcome<V> {
         let read = self.store.read(key).await;
         self.engine.overtake(key.name);
         let value = read.map_err(FetchError::Store)?;

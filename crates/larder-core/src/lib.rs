@@ -20,7 +20,9 @@ mod sync;
 mod value;
 
 pub use clock::{Clock, Moment};
-pub use engine::{Engine, EngineCounts, EnginePlan, Fill, FlushCause, NotKept, WriteGuard};
+pub use engine::{
+    Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, WriteGuard,
+};
 pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Tiers};
 pub use map_store::MapStore;
 pub use origin::{BoxFuture, Origin, OriginError};

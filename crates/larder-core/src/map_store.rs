@@ -164,6 +164,7 @@ impl<V: Value> Store<V> for MapStore {
         let Key { name, db, .. } = load.key();
         self.set(name, db, payload, Some(ttl), true)?;
         let put = if load.holds() { Put::Done } else { Put::LeaseVoid };
+        load.void_name();
         Ok(put)
     }
 

@@ -126,10 +126,10 @@ impl<V: Value> Near<V> {
     /// An empty near tier.
     pub fn new(plan: &NearPlan) -> Self {
         let shards = shard_count(plan);
-        let floor = plan.bytes_max.checked_div(plan.entries_max).unwrap_or(1);
+        let floor = plan.bytes_max.checked_div(plan.entries_max).unwrap_or(1).max(1);
         let bytes_max = match plan.entries_max {
             0 => plan.bytes_max / shards,
-            entries => floor.saturating_mul(entries / shards),
+            entries => floor.saturating_mul(entries / shards).min(plan.bytes_max / shards),
         };
         let (weigh, hash) = (Weigh::with_floor(floor), NameHash::default());
         let shards = (0..shards)
@@ -179,7 +179,7 @@ impl<V: Value> Near<V> {
     }
 
     /// Puts a reply under a name, beside the replies to other reads that still count. False when it
-    /// is too large to be held.
+    /// is too large to be held, or one too many.
     pub(crate) fn put(&self, key: Key<'_>, value: V, deadline: Moment, sight: Sight) -> bool {
         let Key { name, db, read } = key;
         let life = Life { deadline, epoch: sight.epoch, generation: self.generation.load(Relaxed) };
@@ -189,18 +189,17 @@ impl<V: Value> Near<V> {
         }
         let make = |present: Option<&Slot<V>>| match present {
             Some(slot) if self.verdict(slot, sight).is_none() => {
-                let value = alone.get(db, read).cloned();
-                let joined = value.map(|value| slot.clone().with(deadline, db, read, value));
-                joined
-                    .filter(|slot| self.weigh.bytes(name.len(), slot) <= self.entry_bytes_max)
-                    .unwrap_or(alone)
+                let joined = slot.joined_by(&alone)?;
+                let fits = self.weigh.bytes(name.len(), &joined) <= self.entry_bytes_max;
+                Some(if fits { joined } else { alone })
             }
-            _ => alone,
+            _ => Some(alone),
         };
         let name = self.hash.of(name);
-        let evicted = self.shard(&name).map_or(0, |shard| shard.table.put(&name, make).count);
+        let left = self.shard(&name).and_then(|shard| shard.table.put(&name, make));
+        let evicted = left.as_ref().map_or(0, |left| left.count);
         self.evicted_full.fetch_add(evicted as u64, Relaxed);
-        true
+        left.is_some()
     }
 
     /// Forgets all that is known under a name. What it held is given back, so that the caller can

@@ -7,7 +7,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The slow place that values come from: a file, a table, a service.
-pub trait Origin: Send + Sync + 'static {
+pub trait Origin: Send + Sync {
     /// The name it was declared with.
     fn name(&self) -> &str;
 

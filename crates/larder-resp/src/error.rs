@@ -14,6 +14,10 @@ pub enum ProtocolError {
     /// A length of a bulk string that is not a number, is negative, or passes
     /// [`Limits::bulk_bytes_max`](crate::Limits::bulk_bytes_max).
     BulkLength,
+    /// More arguments than a client may send before it authenticates.
+    UnauthenticatedMultibulkLength,
+    /// A longer argument than a client may send before it authenticates.
+    UnauthenticatedBulkLength,
     /// An argument of a command that is no bulk string; the byte is what came instead of `$`.
     ExpectedBulk(u8),
     /// An inline command longer than [`Limits::inline_bytes_max`](crate::Limits::inline_bytes_max).
@@ -50,6 +54,8 @@ impl fmt::Display for ProtocolError {
         f.write_str(match *self {
             Self::MultibulkLength => "invalid multibulk length",
             Self::BulkLength => "invalid bulk length",
+            Self::UnauthenticatedMultibulkLength => "unauthenticated multibulk length",
+            Self::UnauthenticatedBulkLength => "unauthenticated bulk length",
             Self::ExpectedBulk(got) => {
                 return write!(f, "expected '$', got '{}'", char::from(got));
             }

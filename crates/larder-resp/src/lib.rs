@@ -6,6 +6,7 @@
 
 mod error;
 mod limits;
+mod line;
 mod number;
 pub mod reply;
 pub mod request;

@@ -1,1 +1,17 @@
-//! Placeholder.
+//! The Larder server: settings to a plan, a plan to running parts, parts to listeners.
+//!
+//! [`serve()`] is the table of contents.
+
+mod backend;
+pub mod cli;
+mod health;
+mod larder;
+mod listeners;
+pub mod logging;
+mod metrics;
+mod origins;
+mod serve;
+pub mod settings;
+mod upkeep;
+
+pub use serve::serve;

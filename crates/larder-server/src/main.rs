@@ -1,1 +1,11 @@
-fn main() {}
+//! The `larder` program.
+
+use larder_server::cli::{self, Parsed};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run_from_env() {
+        Parsed::Serve(plan) => larder_server::serve(&plan),
+        Parsed::Exit(code) => code,
+    }
+}

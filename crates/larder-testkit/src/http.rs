@@ -94,7 +94,8 @@ pub fn try_send(
     static CLIENT: LazyLock<Client> = LazyLock::new(client);
     let method: Method = method.parse().expect("a method name");
     let start = CLIENT.request(method, url).body(body);
-    let request = headers.iter().fold(start, |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(start, |request, (name, value)| request.header(*name, *value));
     let response = request.send()?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Ok(Answer { status, headers, body: response.bytes()?.to_vec() })

@@ -109,7 +109,7 @@ impl Larder {
 }
 
 /// Settings of a run of Larder. Its environment is empty but for `PATH` and what is given here, and
-/// its working folder is an empty temporary one: nothing of the machine leaks in.
+/// its working folder is a temporary one: nothing of the machine leaks in.
 #[derive(Clone, Debug)]
 pub struct LarderBuilder {
     program: PathBuf,

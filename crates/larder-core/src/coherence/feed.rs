@@ -181,7 +181,7 @@ mod tests {
         let feed = Feed::new(BOUND);
         let epoch = feed.begin();
         feed.beat_for_ever(epoch);
-        let late = Clock::manual().now().plus(Duration::from_secs(1 << 40));
+        let late = Clock::manual().now().plus(Duration::from_secs(1 << 30));
         assert!(feed.sight(late).is_some());
         assert_eq!(feed.age(late), Some(Duration::ZERO));
     }

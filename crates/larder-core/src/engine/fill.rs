@@ -87,6 +87,16 @@ impl<V: Value> Fill<V> {
         self.engine.leases.holds(&self.name, self.lease)
     }
 
+    /// Forgets the name, as the feed does where the store has one of its own.
+    pub(crate) fn void_name(&self) {
+        self.engine.void(&self.name);
+    }
+
+    /// The lease alone, for whoever must judge it elsewhere.
+    pub fn lease_view(&self) -> LeaseView<V> {
+        LeaseView { engine: Arc::clone(&self.engine), name: self.name.clone(), lease: self.lease }
+    }
+
     /// The reply is here, with what the store says of the key's time to live: keeps it if it may be
     /// kept, and answers the flight.
     pub fn land(self, value: V, ttl: Ttl) {
@@ -154,6 +164,20 @@ impl<V: Value> Fill<V> {
         let room = self.engine.near.put(self.key(), value.clone(), deadline, Sight { now, epoch });
         drop(held);
         if room { Ok(deadline) } else { Err(NotKept::TooLarge) }
+    }
+}
+
+/// A look at a fill's lease, without the permit to keep anything.
+pub struct LeaseView<V: Value> {
+    engine: Arc<Engine<V>>,
+    name: Box<[u8]>,
+    lease: Lease,
+}
+
+impl<V: Value> LeaseView<V> {
+    /// Whether the lease holds at this moment.
+    pub fn holds(&self) -> bool {
+        self.engine.leases.holds(&self.name, self.lease)
     }
 }
 

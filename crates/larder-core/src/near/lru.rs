@@ -32,11 +32,11 @@ impl<V: Value> Lru<V> {
     pub(super) fn put(
         &self,
         name: &Hashed<'_>,
-        make: impl FnOnce(Option<&Slot<V>>) -> Slot<V>,
-    ) -> Left<V> {
+        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
+    ) -> Option<Left<V>> {
         let mut garbage = Vec::new();
         let mut table = self.0.lock();
-        let slot = make(table.entries.peek(name.name));
+        let slot = make(table.entries.peek(name.name))?;
         garbage.extend(table.take(name.name));
         let replaced = garbage.len();
         table.bytes += table.weigh.bytes(name.name.len(), &slot);
@@ -48,7 +48,7 @@ impl<V: Value> Lru<V> {
             garbage.push((name, slot));
         }
         drop(table);
-        Left { count: garbage.len() - replaced, _garbage: garbage }
+        Some(Left { count: garbage.len() - replaced, _garbage: garbage })
     }
 
     pub(super) fn remove(&self, name: &Hashed<'_>) -> Option<(Name, Slot<V>)> {

@@ -32,7 +32,7 @@ impl Borrow<[u8]> for Name {
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+        self.0.hash(state);
     }
 }
 

@@ -26,6 +26,7 @@ impl<V: Value> ScanResistant<V> {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(items.unwrap_or(usize::MAX).max(32))
             .weight_capacity(bytes_max)
+            .hot_allocation(hot_part(bytes_max, weigh))
             .ghost_allocation(GHOSTS_PER_ITEM)
             .build();
         let table = match options {
@@ -43,16 +44,16 @@ impl<V: Value> ScanResistant<V> {
     pub(super) fn put(
         &self,
         name: &Hashed<'_>,
-        make: impl FnOnce(Option<&Slot<V>>) -> Slot<V>,
-    ) -> Left<V> {
+        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
+    ) -> Option<Left<V>> {
         let mut evicted = Vec::new();
         let mut table = self.0.write();
         let present = table.peek(name);
         let replaced = usize::from(present.is_some());
-        let slot = make(present);
+        let slot = make(present)?;
         table.insert_with_lifecycle(Name::new(name.name), slot, &mut evicted);
         drop(table);
-        Left { count: evicted.len().saturating_sub(replaced), _garbage: evicted }
+        Some(Left { count: evicted.len().saturating_sub(replaced), _garbage: evicted })
     }
 
     pub(super) fn remove(&self, name: &Hashed<'_>) -> Option<(Name, Slot<V>)> {
@@ -69,6 +70,12 @@ impl<V: Value> ScanResistant<V> {
         let table = self.0.read();
         (table.len() as u64, table.weight())
     }
+}
+
+/// The part of the memory for names that were read more than once, or came while there was room. No
+/// entry may be larger than that, so where one entry counts for everything it is all of it.
+fn hot_part(bytes_max: u64, weigh: Weigh) -> f64 {
+    if weigh.floor() < bytes_max { 0.97 } else { 1.0 }
 }
 
 /// Hands evicted entries out of the table.

@@ -48,20 +48,18 @@ impl<V: Value> Slot<V> {
         self.forms().iter().find(|form| form.is(db, read)).map(|form| &form.value)
     }
 
-    /// This slot with one more reply; it leaves with the earliest of them. Gives the slot back
-    /// unchanged when it is full.
-    pub(crate) fn with(mut self, deadline: Moment, db: u32, read: &[u8], value: V) -> Self {
-        let mut forms = match self.forms {
-            Forms::One(form) => vec![form],
-            Forms::Many(forms) => forms,
+    /// This slot with the replies of a newer one in place of its own to the same reads; it leaves
+    /// with the earliest of them. `None` when that makes too many.
+    pub(crate) fn joined_by(&self, newer: &Self) -> Option<Self> {
+        let renewed = |form: &Form<V>| newer.get(form.db, &form.read).is_some();
+        let mut forms: Vec<_> = self.forms().iter().filter(|form| !renewed(form)).collect();
+        forms.extend(newer.forms());
+        let forms = match *forms {
+            [alone] => Forms::One(alone.clone()),
+            _ if forms.len() > FORMS_PER_NAME_MAX => return None,
+            _ => Forms::Many(forms.into_iter().cloned().collect()),
         };
-        forms.retain(|form| !form.is(db, read));
-        if forms.len() < FORMS_PER_NAME_MAX {
-            forms.push(Form::new(db, read, value));
-            self.deadline = self.deadline.min(deadline);
-        }
-        self.forms = Forms::Many(forms);
-        self
+        Some(Self { deadline: self.deadline.min(newer.deadline), forms, ..*self })
     }
 
     /// Bytes that this slot takes with everything that belongs to it.

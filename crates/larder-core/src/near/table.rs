@@ -39,13 +39,13 @@ impl<V: Value> Table<V> {
         }
     }
 
-    /// Puts the slot that `make` makes of the present one. What leaves is given back, to be dropped
-    /// outside the lock.
+    /// Puts the slot that `make` makes of the present one, if it makes one. What leaves is given
+    /// back, to be dropped outside the lock.
     pub(super) fn put(
         &self,
         name: &Hashed<'_>,
-        make: impl FnOnce(Option<&Slot<V>>) -> Slot<V>,
-    ) -> Left<V> {
+        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
+    ) -> Option<Left<V>> {
         match self {
             Self::ScanResistant(table) => table.put(name, make),
             Self::Lru(table) => table.put(name, make),

@@ -1,1 +1,414 @@
+//! What the near tier promises by itself: what is found, for how long, and how much it holds.
 
+use super::{slot::FORMS_PER_NAME_MAX, *};
+use crate::Clock;
+use proptest::{prelude::*, sample::select};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+type Payload = Option<Arc<[u8]>>;
+
+const POLICIES: [Policy; 2] = [Policy::ScanResistant, Policy::Lru];
+const MINUTE: Duration = Duration::from_secs(60);
+const EPOCH: u32 = 7;
+const MIB: u64 = 1 << 20;
+
+/// A near tier with a clock and an epoch, as its owner sees it.
+struct Room {
+    near: Near<Payload>,
+    clock: Clock,
+    epoch: u32,
+}
+
+impl Room {
+    fn new(policy: Policy, bytes_max: u64, entries_max: u64) -> Self {
+        let plan = NearPlan { bytes_max, entries_max, value_bytes_max: 64 << 10, policy };
+        Self { near: Near::new(&plan), clock: Clock::manual(), epoch: EPOCH }
+    }
+
+    fn ample(policy: Policy) -> Self {
+        Self::new(policy, 64 * MIB, 0)
+    }
+
+    fn sight(&self) -> Sight {
+        Sight { now: self.clock.now(), epoch: self.epoch }
+    }
+
+    fn put(&self, name: &str, payload: &str) -> bool {
+        self.put_read(get(name), payload.as_bytes(), MINUTE)
+    }
+
+    fn put_read(&self, key: Key<'_>, payload: &[u8], ttl: Duration) -> bool {
+        let sight = self.sight();
+        self.near.put(key, Some(payload.into()), sight.now.plus(ttl), sight)
+    }
+
+    fn look(&self, name: &str) -> Option<String> {
+        self.look_read(get(name))
+    }
+
+    fn look_read(&self, key: Key<'_>) -> Option<String> {
+        let payload = self.near.look(key, self.sight(), |value, _| value.clone())?;
+        Some(String::from_utf8(payload.expect("a payload").to_vec()).expect("text"))
+    }
+
+    fn forget(&self, name: &str) -> bool {
+        self.near.forget(name.as_bytes()).is_some()
+    }
+
+    fn sweep(&self) {
+        self.near.sweep(self.sight(), usize::MAX);
+    }
+}
+
+fn get(name: &str) -> Key<'_> {
+    Key::get(name.as_bytes(), 0)
+}
+
+fn found(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn a_value_is_found_until_its_deadline() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        assert_eq!(room.look("a"), None);
+        assert!(room.put_read(get("a"), b"1", Duration::from_millis(10)));
+        room.clock.advance(Duration::from_millis(10) - Duration::from_nanos(1));
+        assert_eq!(room.look("a"), found("1"));
+        assert_eq!(room.look("b"), None, "another name");
+        room.clock.advance(Duration::from_nanos(1));
+        assert_eq!(room.look("a"), None, "its time is over");
+        let counts = room.near.counts();
+        assert_eq!((counts.hits, counts.misses, counts.items), (1, 3, 1));
+        room.sweep();
+        let counts = room.near.counts();
+        assert_eq!((counts.items, counts.bytes, counts.evicted_expired), (0, 0, 1));
+    }
+}
+
+#[test]
+fn a_look_gives_the_deadline() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        room.put("a", "1");
+        let until = room.near.look(get("a"), room.sight(), |_, deadline| deadline);
+        assert_eq!(until, Some(room.clock.now().plus(MINUTE)));
+    }
+}
+
+#[test]
+fn r7_another_epoch_finds_nothing_and_the_sweep_gives_all_back() {
+    for policy in POLICIES {
+        let mut room = Room::ample(policy);
+        (0..5000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
+        room.epoch += 1;
+        assert!((0..5000).all(|n| room.look(&n.to_string()).is_none()), "at once");
+        room.sweep();
+        let counts = room.near.counts();
+        assert_eq!((counts.items, counts.bytes, counts.evicted_ended), (0, 0, 5000));
+    }
+}
+
+#[test]
+fn r9_after_a_clear_nothing_is_found_and_the_sweep_gives_all_back() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        (0..5000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
+        room.near.clear();
+        assert!((0..5000).all(|n| room.look(&n.to_string()).is_none()), "at once");
+        room.put("0", "anew");
+        assert_eq!(room.look("0"), found("anew"), "what comes after the clear counts");
+        room.sweep();
+        let counts = room.near.counts();
+        assert_eq!((counts.items, counts.evicted_ended), (1, 4999));
+        assert!(room.forget("0"));
+        assert_eq!(room.near.counts().bytes, 0);
+    }
+}
+
+#[test]
+fn a_sweep_goes_on_where_the_last_one_ended() {
+    let mut room = Room::ample(Policy::ScanResistant);
+    (0..5000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
+    room.epoch += 1;
+    room.near.sweep(room.sight(), 1);
+    let left = room.near.counts().items;
+    assert!((1..5000).contains(&left), "one shard and no more: {left}");
+    (0..SHARDS_MAX).for_each(|_| room.near.sweep(room.sight(), 1));
+    assert_eq!(room.near.counts().items, 0);
+}
+
+#[test]
+fn replies_to_several_reads_stand_side_by_side_and_leave_together() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        let reads = [(0, ""), (1, ""), (0, "HGET f"), (0, "HGET g")];
+        let key = |(db, read): (u32, &'static str)| Key { name: b"n", db, read: read.as_bytes() };
+        for (n, read) in reads.into_iter().enumerate() {
+            assert!(room.put_read(key(read), n.to_string().as_bytes(), MINUTE));
+        }
+        for (n, read) in reads.into_iter().enumerate() {
+            assert_eq!(room.look_read(key(read)), found(&n.to_string()));
+        }
+        assert_eq!(room.look_read(key((2, ""))), None, "another db");
+        assert_eq!(room.near.counts().items, 1, "one name, one entry");
+        assert!(room.forget("n"));
+        assert!(reads.into_iter().all(|read| room.look_read(key(read)).is_none()));
+        assert_eq!(room.near.counts().bytes, 0);
+    }
+}
+
+#[test]
+fn replies_under_one_name_leave_with_the_earliest() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        let other = Key { name: b"n", db: 1, read: b"" };
+        room.put_read(get("n"), b"long", MINUTE);
+        room.put_read(other, b"short", MINUTE / 2);
+        room.clock.advance(MINUTE / 2);
+        assert_eq!((room.look("n"), room.look_read(other)), (None, None));
+        room.put("n", "anew");
+        assert_eq!(room.look("n"), found("anew"));
+        assert_eq!(room.look_read(other), None, "a new entry does not revive the old replies");
+    }
+}
+
+#[test]
+fn a_reply_replaces_the_one_to_the_same_read() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        room.put("a", "a longer value than the next");
+        let longer = room.near.counts().bytes;
+        room.put("a", "2");
+        assert_eq!(room.look("a"), found("2"));
+        let counts = room.near.counts();
+        assert_eq!((counts.items, counts.evicted_full), (1, 0));
+        assert!(counts.bytes < longer + 64, "its bytes were given back: {}", counts.bytes);
+    }
+}
+
+#[test]
+fn at_most_64_reads_are_kept_under_one_name() {
+    for policy in POLICIES {
+        let room = Room::ample(policy);
+        let reads: Vec<_> = (0..=FORMS_PER_NAME_MAX).map(|n| format!("GETRANGE {n} 9")).collect();
+        let keys = reads.iter().map(|read| Key { name: b"n", db: 0, read: read.as_bytes() });
+        let (last, kept) = (keys.clone().next_back().unwrap(), keys.take(FORMS_PER_NAME_MAX));
+        kept.clone().for_each(|key| assert!(room.put_read(key, b"x", MINUTE)));
+        assert!(!room.put_read(last, b"x", MINUTE), "it says that there is no room for one more");
+        assert_eq!(room.look_read(last), None);
+        assert!(kept.clone().all(|key| room.look_read(key).is_some()));
+        let again = kept.clone().next().unwrap();
+        assert!(room.put_read(again, b"newer", MINUTE), "a read that stands there may be renewed");
+        assert_eq!(room.look_read(again), found("newer"));
+    }
+}
+
+#[test]
+fn what_is_larger_than_a_shard_is_refused() {
+    for policy in POLICIES {
+        let room = Room::new(policy, 64 << 10, 0);
+        let large = "x".repeat(60 << 10);
+        room.put("a", "1");
+        assert!(!room.put("large", &large));
+        assert_eq!(room.look("large"), None);
+        assert_eq!(room.look("a"), found("1"), "nobody left for it");
+    }
+}
+
+#[test]
+fn lru_evicts_exactly_the_entry_not_asked_for_longest() {
+    let room = Room::new(Policy::Lru, 64 * MIB, 1000);
+    (0..1000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
+    assert_eq!(room.near.counts().items, 1000);
+    assert!(room.look("0").is_some(), "which makes 1 the oldest");
+    for n in 1000..1010 {
+        room.put(&n.to_string(), "value");
+        let oldest = n - 999;
+        assert_eq!(room.look(&oldest.to_string()), None, "{oldest} leaves for {n}");
+        assert_eq!(room.near.counts().items, 1000, "and nobody else");
+    }
+    assert!(room.look("0").is_some());
+    assert_eq!(room.near.counts().evicted_full, 10);
+}
+
+#[test]
+fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
+    let hot = |n: u32| format!("hot {n}");
+    for (policy, stays) in [(Policy::ScanResistant, true), (Policy::Lru, false)] {
+        let room = Room::new(policy, 2 * MIB, 0);
+        for _ in 0..3 {
+            for n in 0..1000 {
+                if room.look(&hot(n)).is_none() {
+                    room.put(&hot(n), "value");
+                }
+            }
+        }
+        (0..100_000).for_each(|n| assert!(room.put(&format!("cold {n}"), "value")));
+        let left = (0..1000).filter(|&n| room.look(&hot(n)).is_some()).count();
+        if stays {
+            assert!(left > 950, "{left} of 1000 hot names survived");
+        } else {
+            assert_eq!(left, 0);
+        }
+    }
+}
+
+#[test]
+fn the_smallest_bounds_still_hold_something() {
+    for policy in POLICIES {
+        for (bytes_max, entries_max) in [(MIB, 1), (MIB, 2), (MIB, 10 * MIB), (4096, 0)] {
+            let room = Room::new(policy, bytes_max, entries_max);
+            for name in ["a", "b", "c", "d"] {
+                assert!(room.put(name, "value"));
+                assert_eq!(room.look(name), found("value"), "{bytes_max} {entries_max} {policy:?}");
+            }
+            let counts = room.near.counts();
+            assert!(counts.bytes <= bytes_max);
+            assert!(entries_max == 0 || counts.items <= entries_max);
+        }
+    }
+}
+
+#[test]
+fn every_entry_that_left_is_counted_once() {
+    for policy in POLICIES {
+        let mut room = Room::new(policy, MIB, 0);
+        let mut puts = 0;
+        let mut put = |room: &Room, group: &str, count: u32, ttl| {
+            for n in 0..count {
+                assert!(room.put_read(get(&format!("{group} {n}")), &[b'x'; 100], ttl));
+            }
+            puts += u64::from(count);
+        };
+        put(&room, "full", 20_000, MINUTE);
+        assert!(room.near.counts().evicted_full > 10_000);
+        // The first stay under one policy, the last under the other.
+        let some = (0..1000).chain(19_000..20_000);
+        assert!(some.filter(|n| room.forget(&format!("full {n}"))).count() > 900);
+        put(&room, "short", 100, Duration::from_millis(1));
+        room.clock.advance(Duration::from_millis(1));
+        room.sweep();
+        room.near.clear();
+        put(&room, "cleared", 100, MINUTE);
+        room.epoch += 1;
+        put(&room, "now", 100, MINUTE);
+        room.sweep();
+        let counts = room.near.counts();
+        assert!(counts.evicted_expired > 90 && counts.evicted_invalidation > 900);
+        assert!(counts.evicted_ended > 1000);
+        let left = counts.evicted_full
+            + counts.evicted_expired
+            + counts.evicted_invalidation
+            + counts.evicted_ended;
+        assert_eq!(puts, counts.items + left);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn neither_bound_is_ever_exceeded(
+        policy in select(&POLICIES),
+        (bytes_max, entries_max) in select(&[(256 << 10, 0), (256 << 10, 100), (MIB, 1500)]),
+        sizes in prop::collection::vec((0..3000_u32, 0..9000_usize), 1..3000),
+    ) {
+        let room = Room::new(policy, bytes_max, entries_max);
+        let payload = vec![b'x'; 9000];
+        for (name, bytes) in sizes {
+            room.put_read(get(&name.to_string()), &payload[..bytes], MINUTE);
+            let counts = room.near.counts();
+            prop_assert!(counts.bytes <= bytes_max, "{} bytes of {bytes_max}", counts.bytes);
+            prop_assert!(entries_max == 0 || counts.items <= entries_max, "{} items", counts.items);
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put { name: u8, db: u32, payload: u16, ttl_ms: u64 },
+    Look { name: u8, db: u32 },
+    Forget { name: u8 },
+    Clear,
+    NextEpoch,
+    Tick { ms: u64 },
+    Sweep,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let (name, db) = (0..20_u8, 0..3_u32);
+    prop_oneof![
+        8 => (name.clone(), db.clone(), any::<u16>(), 1..50_u64)
+            .prop_map(|(name, db, payload, ttl_ms)| Op::Put { name, db, payload, ttl_ms }),
+        8 => (name.clone(), db).prop_map(|(name, db)| Op::Look { name, db }),
+        2 => name.prop_map(|name| Op::Forget { name }),
+        1 => Just(Op::Clear),
+        1 => Just(Op::NextEpoch),
+        2 => (1..20_u64).prop_map(|ms| Op::Tick { ms }),
+        1 => Just(Op::Sweep),
+    ]
+}
+
+/// What stands under a name: until when, and a payload for each db.
+type Model = HashMap<u8, (Moment, HashMap<u32, u16>)>;
+
+fn put_in_model(
+    model: &mut Model,
+    now: Moment,
+    (name, db, payload): (u8, u32, u16),
+    until: Moment,
+) {
+    let slot = model.entry(name).or_insert_with(|| (Moment::NEVER, HashMap::new()));
+    if slot.0 <= now {
+        *slot = (Moment::NEVER, HashMap::new());
+    }
+    slot.0 = slot.0.min(until);
+    slot.1.insert(db, payload);
+}
+
+proptest! {
+    #[test]
+    fn with_ample_room_it_is_a_map(
+        policy in select(&POLICIES),
+        ops in prop::collection::vec(op(), 1..200),
+    ) {
+        let mut room = Room::ample(policy);
+        let mut model = Model::new();
+        for op in ops {
+            let now = room.clock.now();
+            match op {
+                Op::Put { name, db, payload, ttl_ms } => {
+                    let ttl = Duration::from_millis(ttl_ms);
+                    let (bytes, text) = ([name], payload.to_string());
+                    prop_assert!(room.put_read(Key::get(&bytes, db), text.as_bytes(), ttl));
+                    put_in_model(&mut model, now, (name, db, payload), now.plus(ttl));
+                }
+                Op::Look { name, db } => {
+                    let expected = model.get(&name).filter(|slot| now < slot.0);
+                    let expected = expected.and_then(|slot| slot.1.get(&db)).map(u16::to_string);
+                    prop_assert_eq!(room.look_read(Key::get(&[name], db)), expected);
+                }
+                Op::Forget { name } => {
+                    drop(room.near.forget(&[name]));
+                    model.remove(&name);
+                }
+                Op::Clear => {
+                    room.near.clear();
+                    model.clear();
+                }
+                Op::NextEpoch => {
+                    room.epoch += 1;
+                    model.clear();
+                }
+                Op::Tick { ms } => room.clock.advance(Duration::from_millis(ms)),
+                Op::Sweep => {
+                    room.sweep();
+                    model.retain(|_, slot| now < slot.0);
+                    prop_assert_eq!(room.near.counts().items, model.len() as u64);
+                }
+            }
+        }
+    }
+}

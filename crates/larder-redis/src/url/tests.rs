@@ -24,12 +24,8 @@ fn every_part_is_read() {
 #[test]
 fn what_is_left_out_has_the_usual_value() {
     for text in ["redis://cache", "valkey://cache/", "redis://cache:6379", "REDIS://cache/0"] {
-        let bare = RedisUrl {
-            endpoint: tcp_to("cache", 6379),
-            username: None,
-            password: None,
-            db: 0,
-        };
+        let bare =
+            RedisUrl { endpoint: tcp_to("cache", 6379), username: None, password: None, db: 0 };
         assert_eq!(url(text), bare, "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::head::{Aggregate, Blob, Head};
 use crate::limits::DEPTH_MAX;
+use crate::line::Line;
 use crate::{Limits, ProtocolError};
 
 /// Finds the end of the reply at the start of a buffer that grows.
@@ -11,8 +12,6 @@ use crate::{Limits, ProtocolError};
 #[derive(Clone, Debug)]
 pub struct Scanner {
     limits: Limits,
-    /// The offset at which the next line or payload starts.
-    taken: usize,
     next: Next,
     open: Open,
 }
@@ -20,16 +19,19 @@ pub struct Scanner {
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
 enum Next {
-    /// The end of a line, which is not before the offset `searched`.
-    Line { searched: usize },
-    /// `bytes` of payload and their line end.
-    Payload { blob: Blob, bytes: usize },
+    Line(Line),
+    /// A payload, from one offset to the other, and its line end.
+    Payload {
+        blob: Blob,
+        start: usize,
+        end: usize,
+    },
 }
 
 impl Scanner {
     /// A scanner at the start of a reply.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, taken: 0, next: Next::Line { searched: 0 }, open: Open::default() }
+        Self { limits, next: Next::Line(Line::default()), open: Open::default() }
     }
 
     /// The length in bytes of the reply that `buf` starts with, or `None` while it is incomplete.
@@ -39,19 +41,10 @@ impl Scanner {
     /// stream is lost.
     pub fn scan(&mut self, buf: &[u8]) -> Result<Option<usize>, ProtocolError> {
         loop {
-            let element_done = match self.next {
-                Next::Line { searched } => {
-                    let Some(line) = self.take_line(buf, searched)? else { return Ok(None) };
-                    self.enter(Head::parse(line)?)?
-                }
-                Next::Payload { blob, bytes } => {
-                    let Some(payload) = self.take_payload(buf, bytes)? else { return Ok(None) };
-                    blob.frame(payload)?;
-                    true
-                }
-            };
+            let Some((element_done, offset)) = self.advance(buf)? else { return Ok(None) };
             if element_done && self.open.close_element() {
-                return Ok(Some(self.start_afresh()));
+                self.next = Next::Line(Line::default());
+                return Ok(Some(offset));
             }
         }
     }
@@ -59,9 +52,9 @@ impl Scanner {
     /// How long a buffer must be before the next [`scan`](Self::scan) can get any further: room
     /// worth reserving.
     pub fn bytes_needed(&self) -> usize {
-        match self.next {
-            Next::Line { searched } => searched.saturating_add(1),
-            Next::Payload { bytes, .. } => self.taken.saturating_add(bytes).saturating_add(2),
+        match &self.next {
+            Next::Line(line) => line.after(),
+            Next::Payload { end, .. } => end.saturating_add(2),
         }
     }
 
@@ -75,66 +68,47 @@ impl Scanner {
         scanner.scan(buf).ok()?
     }
 
-    fn take_line<'b>(
-        &mut self,
-        buf: &'b [u8],
-        searched: usize,
-    ) -> Result<Option<&'b [u8]>, ProtocolError> {
-        let unseen = buf.get(searched..).unwrap_or_default();
-        let found = unseen.iter().position(|byte| *byte == b'\r');
-        let end = searched + found.unwrap_or(unseen.len());
-        if end.saturating_sub(self.taken) > self.limits.line_bytes_max {
-            return Err(ProtocolError::LineTooBig);
-        }
-        self.next = Next::Line { searched: end };
-        match buf.get(end + 1) {
-            Some(b'\n') if found.is_some() => {
-                let line = buf.get(self.taken..end);
-                self.step_to(end + 2);
-                Ok(line)
+    /// Takes one line or payload: whether an element ended with it, and the offset behind it.
+    fn advance(&mut self, buf: &[u8]) -> Result<Option<(bool, usize)>, ProtocolError> {
+        match &mut self.next {
+            Next::Line(line) => {
+                let too_big = ProtocolError::LineTooBig;
+                let found = line.find(buf, self.limits.line_bytes_max, too_big)?;
+                let Some((text, line_feed)) = found else { return Ok(None) };
+                if line_feed != b'\n' {
+                    return Err(ProtocolError::MissingLineEnd);
+                }
+                let after = line.after();
+                self.next = Next::Line(Line::at(after));
+                Ok(Some((self.enter(&Head::parse(text)?, after)?, after)))
             }
-            Some(_) => Err(ProtocolError::MissingLineEnd),
-            None => Ok(None),
-        }
-    }
-
-    fn take_payload<'b>(
-        &mut self,
-        buf: &'b [u8],
-        bytes: usize,
-    ) -> Result<Option<&'b [u8]>, ProtocolError> {
-        let end = self.taken.saturating_add(bytes);
-        match buf.get(end..end.saturating_add(2)) {
-            Some(b"\r\n") => {
-                let payload = buf.get(self.taken..end);
-                self.step_to(end + 2);
-                Ok(payload)
+            Next::Payload { blob, start, end } => {
+                let after = end.saturating_add(2);
+                let Some(line_end) = buf.get(*end..after) else { return Ok(None) };
+                if line_end != b"\r\n" {
+                    return Err(ProtocolError::MissingLineEnd);
+                }
+                blob.frame(buf.get(*start..*end).unwrap_or_default())?;
+                self.next = Next::Line(Line::at(after));
+                Ok(Some((true, after)))
             }
-            Some(_) => Err(ProtocolError::MissingLineEnd),
-            None => Ok(None),
         }
     }
 
-    fn step_to(&mut self, offset: usize) {
-        self.taken = offset;
-        self.next = Next::Line { searched: offset };
-    }
-
-    /// Acts on the first line of an element; says whether that was all of it.
-    fn enter(&mut self, head: Head<'_>) -> Result<bool, ProtocolError> {
-        match head {
-            Head::Line(_) => Ok(true),
+    /// Acts on the first line of an element, which ends at `after`; says whether it was all of it.
+    fn enter(&mut self, head: &Head<'_>, after: usize) -> Result<bool, ProtocolError> {
+        match *head {
             Head::Blob(_, bytes) if bytes > self.limits.bulk_bytes_max => {
                 Err(ProtocolError::BulkLength)
             }
             Head::Blob(blob, bytes) => {
-                self.next = Next::Payload { blob, bytes };
+                self.next = Next::Payload { blob, start: after, end: after.saturating_add(bytes) };
                 Ok(false)
             }
             Head::Aggregate(Aggregate::Push, _) if self.open.depth > 0 => {
                 Err(ProtocolError::NestedPush)
             }
-            Head::Aggregate(_, 0) => Ok(true),
+            Head::Line(_) | Head::Aggregate(_, 0) => Ok(true),
             Head::Aggregate(_, items) => self.open_level(items, items),
             // The value that follows belongs to the level, so that both end as one element.
             Head::Attribute(items) => self.open_level(items, items.saturating_add(1)),
@@ -147,12 +121,6 @@ impl Scanner {
         }
         self.open.enter(items, self.limits.depth_max)?;
         Ok(false)
-    }
-
-    fn start_afresh(&mut self) -> usize {
-        let length = self.taken;
-        self.step_to(0);
-        length
     }
 }
 
@@ -261,6 +229,7 @@ mod tests {
             ("_x\r\n", ProtocolError::Malformed(b'_')),
             ("=3\r\ntxt\r\n", ProtocolError::Malformed(b'=')),
             ("*1\r\n>1\r\n+x\r\n", ProtocolError::NestedPush),
+            ("*1\r\n>0\r\n", ProtocolError::NestedPush),
         ] {
             assert_eq!(scan(reply.as_bytes()), Err(error), "{reply:?}");
         }
@@ -313,6 +282,14 @@ mod tests {
             }
         }
         assert_eq!(lengths, replies.map(str::len));
+    }
+
+    #[test]
+    fn what_was_passed_is_not_read_again() {
+        let mut scanner = Scanner::new(Limits::default());
+        assert_eq!(scanner.scan(b"*3\r\n:1\r\n+aaaa"), Ok(None));
+        assert_eq!(scanner.scan(b"########+\r\r\r\raaa\r\n$9\r\n123456"), Ok(None));
+        assert_eq!(scanner.scan(b"######################123456789\r\n"), Ok(Some(33)));
     }
 
     #[test]

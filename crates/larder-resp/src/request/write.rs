@@ -8,7 +8,14 @@ const HEAD_BYTES: usize = 16;
 
 /// Writes a command, its name first, as an array of bulk strings.
 pub fn write_command(out: &mut BytesMut, args: &[&[u8]]) {
-    out.reserve(HEAD_BYTES + args.iter().map(|arg| HEAD_BYTES + arg.len()).sum::<usize>());
+    write_args(out, args.iter().copied());
+}
+
+pub(super) fn write_args<'a>(
+    out: &mut BytesMut,
+    args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+) {
+    out.reserve(HEAD_BYTES + args.clone().map(|arg| HEAD_BYTES + arg.len()).sum::<usize>());
     reply::array(out, args.len());
     for arg in args {
         reply::bulk(out, arg);

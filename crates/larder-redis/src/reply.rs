@@ -1,0 +1,114 @@
+//! What the near tier keeps of Redis: a reply as its RESP3 bytes.
+
+use bytes::BytesMut;
+use larder_core::Value;
+use larder_resp::reply;
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+/// One whole reply, in RESP3, shared.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply(Arc<[u8]>);
+
+/// What a reply to a read of a string says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// There is no such key.
+    Absent,
+    /// The value.
+    String(&'a [u8]),
+    /// Something that is no answer to such a read.
+    Other,
+}
+
+impl Reply {
+    /// Takes one whole reply, copying its bytes.
+    pub fn copy_of(frame: &[u8]) -> Self {
+        Self(frame.into())
+    }
+
+    /// The reply as Redis sent it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The value inside.
+    pub fn payload(&self) -> Payload<'_> {
+        match &*self.0 {
+            [b'_', ..] | [b'$', b'-', ..] => Payload::Absent,
+            [b'$', rest @ ..] => bulk(rest).map_or(Payload::Other, Payload::String),
+            _ => Payload::Other,
+        }
+    }
+}
+
+/// What follows the `$` of a bulk string: a length, an end of line, the payload, an end of line.
+fn bulk(rest: &[u8]) -> Option<&[u8]> {
+    let end = rest.iter().position(|&byte| byte == b'\n')?;
+    rest.get(end + 1..rest.len().checked_sub(2)?)
+}
+
+static ABSENT: LazyLock<Reply> = LazyLock::new(|| Reply::copy_of(b"_\r\n"));
+
+impl Value for Reply {
+    fn string(payload: &[u8]) -> Self {
+        let mut bytes = BytesMut::with_capacity(payload.len() + 16);
+        reply::bulk(&mut bytes, payload);
+        Self::copy_of(&bytes)
+    }
+
+    fn absent() -> Self {
+        ABSENT.clone()
+    }
+
+    fn is_absent(&self) -> bool {
+        self.payload() == Payload::Absent
+    }
+
+    fn heap_bytes(&self) -> usize {
+        // The two reference counts of the `Arc` stand in front of the bytes.
+        self.0.len() + 2 * size_of::<usize>()
+    }
+}
+
+/// Values stay out of logs: only the length is shown.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_payload_of_a_string_is_found_again() {
+        for payload in [&b""[..], b"a", b"\r\n", b"$3\r\nabc\r\n", &[0, 255]] {
+            assert_eq!(Reply::string(payload).payload(), Payload::String(payload));
+            assert!(!Reply::string(payload).is_absent());
+        }
+    }
+
+    #[test]
+    fn both_forms_of_null_are_absent() {
+        for null in [&b"_\r\n"[..], b"$-1\r\n"] {
+            assert!(Reply::copy_of(null).is_absent());
+        }
+        assert!(Reply::absent().is_absent());
+    }
+
+    #[test]
+    fn other_replies_are_no_strings() {
+        for other in [&b":1\r\n"[..], b"*0\r\n", b"+OK\r\n", b"$", b"$1"] {
+            assert_eq!(Reply::copy_of(other).payload(), Payload::Other);
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(format!("{:?}", Reply::string(b"secret")), "Reply(12 bytes)");
+    }
+}

@@ -1,0 +1,149 @@
+//! Redis as a [`Store`].
+
+use crate::{
+    Link, RedisUrl, Reply,
+    plain::Plain,
+    tracked::{LoadedPut, Request, Tracked, refusal, refuse},
+};
+use bytes::Bytes;
+use larder_core::{Engine, Fill, Key, Put, Store, StoreError, is_not_ready};
+use larder_resp::reply::Frame;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+
+/// A Redis or Valkey server behind the near tier: one tracked connection for fills and the feed,
+/// one plain connection for everything else.
+pub struct RedisStore {
+    tracked: Tracked,
+    plain: Plain,
+    timeout: Duration,
+}
+
+/// Deletes a key if it still holds what was put.
+const TAKE_BACK: &[u8] =
+    b"if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+
+impl RedisStore {
+    /// Starts both connections, in tasks of the current runtime, and returns at once: a server that
+    /// is away is waited for. `timeout` is how long a request waits for its answer.
+    pub fn start(url: &RedisUrl, engine: Arc<Engine<Reply>>, timeout: Duration) -> Self {
+        Self {
+            tracked: Tracked::start(url.clone(), engine),
+            plain: Plain::start(url.clone(), timeout),
+            timeout,
+        }
+    }
+
+    /// What the tracked connection is doing.
+    pub fn link(&self) -> Link {
+        self.tracked.link()
+    }
+
+    /// Asks the server for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.call(0, &[b"PING"]).await.map(drop)
+    }
+
+    /// Waits until every push that was sent before this call has been applied, or the epoch in
+    /// which it was sent is over (R4).
+    pub async fn fence(&self) {
+        let (answer, applied) = oneshot::channel();
+        if self.tracked.send(Request::Fence(answer)).is_ok() {
+            // An error says that the epoch ended, after which nothing of it is served.
+            applied.await.ok();
+        }
+    }
+
+    /// A command's reply; an error reply is an error.
+    async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
+        let reply = self.plain.call(db, command).await?;
+        match Frame::parse(&reply).map_err(|_| StoreError::Lost)?.as_error() {
+            None => Ok(reply),
+            Some(error) => {
+                if is_not_ready(error) {
+                    self.tracked.hang_up();
+                }
+                Err(refusal(error))
+            }
+        }
+    }
+}
+
+impl Store<Reply> for RedisStore {
+    fn fill(&self, fill: Fill<Reply>) {
+        if let Err(request) = self.tracked.send(Request::Fill(fill)) {
+            refuse(request);
+        }
+    }
+
+    async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
+        let get: [&[u8]; 2] = [b"GET", key.name];
+        let reply = match self.call(key.db, &get).await {
+            // A read does no harm twice (R14).
+            Err(StoreError::Lost) => self.call(key.db, &get).await?,
+            outcome => outcome?,
+        };
+        Ok(Reply::copy_of(&reply))
+    }
+
+    async fn put(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        match ttl {
+            None => self.call(db, &[b"SET", name, payload]).await.map(drop),
+            Some(ttl) => {
+                let ttl = milliseconds(ttl);
+                self.call(db, &[b"SET", name, payload, b"PX", ttl.as_bytes()]).await.map(drop)
+            }
+        }
+    }
+
+    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+        let reply = self.call(db, &[b"DEL", name]).await?;
+        Ok(Frame::parse(&reply).ok().and_then(|frame| frame.as_integer()) == Some(1))
+    }
+
+    async fn put_loaded(
+        &self,
+        load: &Fill<Reply>,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<Put, StoreError> {
+        let Key { name, db, .. } = load.key();
+        if self.tracked.is_live() {
+            let (answer, outcome) = oneshot::channel();
+            let put = LoadedPut {
+                name: name.into(),
+                db,
+                payload: payload.into(),
+                ttl,
+                lease: load.lease_view(),
+                answer,
+            };
+            if self.tracked.send(Request::Put(put)).is_err() {
+                return Err(StoreError::Away("too many requests wait".into()));
+            }
+            let late = |_| StoreError::TimedOut(self.timeout);
+            return tokio::time::timeout(self.timeout, outcome)
+                .await
+                .map_err(late)?
+                .unwrap_or(Err(StoreError::Lost));
+        }
+        let ttl = milliseconds(ttl);
+        self.call(db, &[b"SET", name, payload, b"NX", b"PX", ttl.as_bytes()]).await?;
+        Ok(if load.holds() { Put::Done } else { Put::LeaseVoid })
+    }
+
+    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+        self.call(db, &[b"EVAL", TAKE_BACK, b"1", name, payload]).await.map(drop)
+    }
+}
+
+/// As `PX` takes it: at least one.
+fn milliseconds(span: Duration) -> String {
+    span.as_millis().max(1).to_string()
+}

@@ -1,0 +1,232 @@
+//! The tracked connection: fills go out on it, and on it Redis tells what changed.
+//!
+//! Each connection is one epoch ([`session`]). When it ends, nothing is served from memory until
+//! the next one has shaken hands ([`handshake`]) and answered a heartbeat.
+
+mod handshake;
+mod invalidation;
+mod session;
+
+use crate::{
+    RedisUrl, Reply,
+    backoff::Backoff,
+    wire::{Wire, WireError},
+};
+use handshake::{Refusal, shake_hands};
+use larder_core::{Engine, FetchError, StoreError};
+use session::{End, Session};
+pub(crate) use session::{LoadedPut, Request, refusal};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{sleep, timeout},
+};
+
+/// Requests that may wait for the connection.
+const QUEUE_MAX: usize = 4096;
+/// Requests taken from the queue before the next look at the socket.
+const BATCH_MAX: usize = 128;
+/// How long connecting and shaking hands may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long to wait before asking a server again that refused.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the tracked connection is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// There is no connection, for this reason.
+    Down(String),
+    /// Redis of this version tells what changes.
+    Tracked(String),
+    /// Redis will not tell, for this reason: everything passes through.
+    PassThrough(String),
+}
+
+/// The way to the task that owns the connection.
+pub(crate) struct Tracked {
+    requests: mpsc::Sender<Request>,
+    link: Arc<Mutex<Link>>,
+    hang_up: Arc<Notify>,
+}
+
+impl Tracked {
+    /// Starts the task. It ends when this handle is dropped.
+    pub(crate) fn start(url: RedisUrl, engine: Arc<Engine<Reply>>) -> Self {
+        let (requests, queue) = mpsc::channel(QUEUE_MAX);
+        let link = Arc::new(Mutex::new(Link::Down("not connected yet".into())));
+        let hang_up = Arc::new(Notify::new());
+        let keeper =
+            Keeper { url, engine, queue, link: Arc::clone(&link), hang_up: Arc::clone(&hang_up) };
+        tokio::spawn(keeper.run());
+        Self { requests, link, hang_up }
+    }
+
+    pub(crate) fn link(&self) -> Link {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.link(), Link::Tracked(_))
+    }
+
+    /// Hands over a request. Gives it back when there is no room for it.
+    pub(crate) fn send(&self, request: Request) -> Result<(), Request> {
+        self.requests.try_send(request).map_err(mpsc::error::TrySendError::into_inner)
+    }
+
+    /// Another connection heard that this node does not serve as a primary now.
+    pub(crate) fn hang_up(&self) {
+        self.hang_up.notify_one();
+    }
+}
+
+/// Keeps a tracked connection up, epoch after epoch.
+struct Keeper {
+    url: RedisUrl,
+    engine: Arc<Engine<Reply>>,
+    queue: mpsc::Receiver<Request>,
+    link: Arc<Mutex<Link>>,
+    hang_up: Arc<Notify>,
+}
+
+impl Keeper {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        while !self.queue.is_closed() {
+            let refusal = match self.connect().await {
+                Ok((wire, version)) => {
+                    tracing::info!(url = %self.url, %version, "tracked connection is up");
+                    backoff.reset();
+                    let end = self.live(wire, version).await;
+                    let Some(end) = end else { return };
+                    Refusal::Passing(end.to_string())
+                }
+                Err(refusal) => refusal,
+            };
+            let pause = self.say_why(refusal, &mut backoff);
+            self.refuse_requests_for(pause).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<(Wire, String), Refusal> {
+        let attempt = async {
+            let mut wire = Wire::connect(&self.url.endpoint).await.map_err(WireError::from)?;
+            let version = shake_hands(&mut wire, &self.url).await?;
+            Ok((wire, version))
+        };
+        let late = |_| Refusal::Passing(format!("no answer within {CONNECT_TIMEOUT:?}"));
+        timeout(CONNECT_TIMEOUT, attempt).await.map_err(late)?
+    }
+
+    /// One epoch. `None` when nobody needs the connection any more.
+    async fn live(&mut self, mut wire: Wire, version: String) -> Option<End> {
+        let mut session = Session::begin(Arc::clone(&self.engine), self.url.db);
+        self.set_link(Link::Tracked(version));
+        loop {
+            match self.turn(&mut wire, &mut session).await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(end) => return Some(end),
+            }
+        }
+    }
+
+    /// One turn: take what has arrived, send what is due, wait for more. False when the handle is
+    /// gone.
+    async fn turn(&mut self, wire: &mut Wire, session: &mut Session) -> Result<bool, End> {
+        while let Some(frame) = wire.next_frame()? {
+            session.take(&frame)?;
+        }
+        session.beat(wire.output())?;
+        wire.flush()?;
+        tokio::select! {
+            ready = wire.readable() => {
+                ready.map_err(WireError::from)?;
+                if wire.receive()? {
+                    session.heard();
+                }
+            }
+            ready = wire.writable(), if wire.has_output() => ready.map_err(WireError::from)?,
+            () = sleep(session.until_next_beat()) => {}
+            request = self.queue.recv(), if wire.has_room() && session.has_room() => {
+                let Some(request) = request else { return Ok(false) };
+                session.send(request, wire.output());
+                self.send_waiting(wire, session);
+            }
+            () = self.hang_up.notified() => {
+                return Err(End::NotReady("as another connection heard".into()));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends what else waits, so that one write carries many requests.
+    fn send_waiting(&mut self, wire: &mut Wire, session: &mut Session) {
+        for _ in 0..BATCH_MAX {
+            if !wire.has_room() || !session.has_room() {
+                return;
+            }
+            let Ok(request) = self.queue.try_recv() else { return };
+            session.send(request, wire.output());
+        }
+    }
+
+    /// Notes and, when it is news, says why there is no tracked connection. Gives the pause before
+    /// the next attempt.
+    fn say_why(&self, refusal: Refusal, backoff: &mut Backoff) -> Duration {
+        let (link, pause) = match refusal {
+            Refusal::Passing(why) => (Link::Down(why), backoff.next()),
+            Refusal::Standing(why) => (Link::PassThrough(why), REFUSED_PAUSE),
+        };
+        if self.set_link(link.clone()) {
+            match link {
+                Link::PassThrough(why) => {
+                    tracing::warn!(url = %self.url, why, "everything passes through to the store");
+                }
+                Link::Down(why) => {
+                    tracing::warn!(url = %self.url, why, "tracked connection is down; reconnecting");
+                }
+                Link::Tracked(_) => {}
+            }
+        }
+        pause
+    }
+
+    async fn refuse_requests_for(&mut self, pause: Duration) {
+        let refuse = async {
+            while let Some(request) = self.queue.recv().await {
+                refuse(request);
+            }
+        };
+        // The pause ends it, or the handle is gone.
+        timeout(pause, refuse).await.ok();
+    }
+
+    /// True when this is news.
+    fn set_link(&self, link: Link) -> bool {
+        let mut current = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *current != link;
+        *current = link;
+        news
+    }
+}
+
+/// Tells those who asked that there is no tracked connection.
+pub(crate) fn refuse(request: Request) {
+    let away = StoreError::Away("the tracked connection is down".into());
+    match request {
+        Request::Fill(fill) => fill.fail(FetchError::Store(away)),
+        // The receiver may have left, and a dropped fence says that the epoch is over.
+        Request::Put(put) => drop(put.answer.send(Err(away))),
+        Request::Fence(answer) => drop(answer),
+    }
+}
+
+impl From<WireError> for End {
+    fn from(error: WireError) -> Self {
+        Self::Connection(error.to_string())
+    }
+}

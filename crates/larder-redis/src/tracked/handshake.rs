@@ -1,0 +1,96 @@
+//! From an open socket to a tracked connection, or to the reason why there can be none.
+
+use crate::{
+    RedisUrl,
+    wire::{Wire, WireError},
+};
+use larder_core::is_not_ready;
+use larder_resp::reply::Frame;
+
+/// Tracking loses pushes inside replies before this.
+const VERSION_MIN: u64 = 7;
+
+/// Why the tracked connection did not come about.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    /// Try again soon: no connection, or the server does not serve yet.
+    Passing(String),
+    /// The server will not have it: until that changes, everything passes through.
+    Standing(String),
+}
+
+/// Shakes hands: RESP3, credentials, db, tracking, no eviction. Gives the server's version.
+pub(super) async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<String, Refusal> {
+    let version = hello(wire, url).await?;
+    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
+    if major.is_none_or(|major| major < VERSION_MIN) {
+        return Err(Refusal::Standing(format!(
+            "the server is version {version}; the near tier needs {VERSION_MIN}.0 or later"
+        )));
+    }
+    must(wire, &[b"CLIENT", b"TRACKING", b"ON"]).await?;
+    if url.db != 0 {
+        must(wire, &[b"SELECT", url.db.to_string().as_bytes()]).await?;
+    }
+    // Where it is refused, the server may drop this connection under memory pressure: an epoch's
+    // end like any other.
+    may(wire, &[b"CLIENT", b"NO-EVICT", b"ON"]).await?;
+    may(wire, &[b"CLIENT", b"SETNAME", b"larder-tracked"]).await?;
+    must(wire, &[b"PING"]).await?;
+    let reply = must(wire, &[b"ROLE"]).await?;
+    match role(&reply).as_deref() {
+        Some("master") => Ok(version),
+        role => Err(Refusal::Standing(format!(
+            "the server's role is {}; the near tier needs a primary",
+            role.unwrap_or("unknown")
+        ))),
+    }
+}
+
+async fn hello(wire: &mut Wire, url: &RedisUrl) -> Result<String, Refusal> {
+    let user = url.username.as_deref().unwrap_or("default");
+    let password = url.password.as_ref().map_or("", |password| password.reveal());
+    let reply = if url.username.is_some() || url.password.is_some() {
+        must(wire, &[b"HELLO", b"3", b"AUTH", user.as_bytes(), password.as_bytes()]).await?
+    } else {
+        must(wire, &[b"HELLO", b"3"]).await?
+    };
+    version(&reply).ok_or_else(|| Refusal::Standing("HELLO 3 named no version".into()))
+}
+
+fn version(reply: &[u8]) -> Option<String> {
+    let fields = Frame::parse(reply).ok()?.items()?;
+    let (_, version) = fields.pairs().find(|(name, _)| name.as_str_bytes() == Some(b"version"))?;
+    Some(String::from_utf8_lossy(version.as_str_bytes()?).into_owned())
+}
+
+fn role(reply: &[u8]) -> Option<String> {
+    let role = Frame::parse(reply).ok()?.items()?.next()?;
+    Some(String::from_utf8_lossy(role.as_str_bytes()?).into_owned())
+}
+
+/// A command that the tracked connection cannot do without.
+async fn must(wire: &mut Wire, command: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+    let reply = may(wire, command).await?;
+    let Some(error) = Frame::parse(&reply).ok().and_then(|frame| frame.as_error()) else {
+        return Ok(reply);
+    };
+    let text = String::from_utf8_lossy(error);
+    if is_not_ready(error) {
+        return Err(Refusal::Passing(text.into_owned()));
+    }
+    // Only the command's own words are named: what follows HELLO is a password.
+    let words = command.iter().take(2).map(|word| String::from_utf8_lossy(word));
+    Err(Refusal::Standing(format!("{}: {text}", words.collect::<Vec<_>>().join(" "))))
+}
+
+/// A command whose refusal is borne.
+async fn may(wire: &mut Wire, command: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+    Ok(wire.call(command).await?.to_vec())
+}
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Self {
+        Self::Passing(error.to_string())
+    }
+}

@@ -1,0 +1,347 @@
+//! One epoch of the tracked connection, without its socket: what goes out, what each reply means,
+//! what a push does. Replies and pushes are taken in wire order, here and nowhere else (R2).
+
+use super::invalidation::Invalidation;
+use crate::Reply;
+use bytes::BytesMut;
+use larder_core::{
+    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotKept, Put, StoreError,
+    coherence::feed::Epoch, expiry::Ttl, is_not_ready,
+};
+use larder_resp::{
+    ProtocolError,
+    reply::{Frame, Items},
+    request::write_command,
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+
+/// What can be asked of the tracked connection.
+pub(crate) enum Request {
+    /// Read a value and keep it.
+    Fill(Fill<Reply>),
+    /// Put what an origin gave, if the key is not there, and fence.
+    Put(LoadedPut),
+    /// Answer when every push sent before has been applied. Dropped at the epoch's end.
+    Fence(oneshot::Sender<()>),
+}
+
+/// A loaded value on its way into the store.
+pub(crate) struct LoadedPut {
+    pub(crate) name: Box<[u8]>,
+    pub(crate) db: u32,
+    pub(crate) payload: Box<[u8]>,
+    pub(crate) ttl: Duration,
+    pub(crate) lease: LeaseView<Reply>,
+    pub(crate) answer: PutAnswer,
+}
+
+pub(crate) type PutAnswer = oneshot::Sender<Result<Put, StoreError>>;
+
+/// Why an epoch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The connection did.
+    Connection(String),
+    /// Nothing was heard for this long.
+    Silent(Duration),
+    /// The node is no primary any more.
+    Role(String),
+    /// The node says that it does not serve now.
+    NotReady(String),
+    /// It sent what is not understood.
+    Protocol(String),
+}
+
+/// Requests that may wait for replies at once; more wait in the queue before the connection.
+const IN_FLIGHT_MAX: usize = 16 << 10;
+/// After this many bounds without a byte the connection is given up.
+const SILENT_BOUNDS: u32 = 4;
+/// Heartbeats per bound.
+const BEATS_PER_BOUND: u32 = 4;
+
+pub(crate) struct Session {
+    engine: Arc<Engine<Reply>>,
+    epoch: Epoch,
+    db: u32,
+    /// What the replies still to come answer, in order.
+    expected: VecDeque<Expected>,
+    /// The first half of an answer of two replies.
+    half: Option<Half>,
+    next_beat: Moment,
+    heard: Moment,
+    /// Nothing had been heard for too long at the last heartbeat either.
+    suspected: bool,
+}
+
+enum Expected {
+    /// A read, then its PTTL. Its waiters may have been sent elsewhere.
+    Read(Option<Fill<Reply>>),
+    /// A put, then the fence behind it.
+    Put(LeaseView<Reply>, PutAnswer),
+    Fence(oneshot::Sender<()>),
+    Ping,
+    /// The second half of a heartbeat sent at that moment.
+    Role(Moment),
+    Select,
+}
+
+enum Half {
+    Read(Option<Fill<Reply>>, Reply),
+    Put(PutAnswer, Result<Put, StoreError>),
+}
+
+impl Session {
+    /// Begins an epoch on a connection that has shaken hands and selected `db`.
+    pub(crate) fn begin(engine: Arc<Engine<Reply>>, db: u32) -> Self {
+        let now = engine.clock().now();
+        let epoch = engine.begin_epoch();
+        Self {
+            engine,
+            epoch,
+            db,
+            expected: VecDeque::new(),
+            half: None,
+            next_beat: now,
+            heard: now,
+            suspected: false,
+        }
+    }
+
+    /// Whether another request may be sent.
+    pub(crate) fn has_room(&self) -> bool {
+        self.expected.len() < IN_FLIGHT_MAX
+    }
+
+    /// When [`Session::beat`] wants to be called next, from now.
+    pub(crate) fn until_next_beat(&self) -> Duration {
+        self.next_beat.since(self.engine.clock().now())
+    }
+
+    /// Writes a request.
+    pub(crate) fn send(&mut self, request: Request, out: &mut BytesMut) {
+        match request {
+            Request::Fill(fill) => self.send_fill(fill, out),
+            Request::Put(put) => self.send_put(put, out),
+            Request::Fence(answer) => {
+                write_command(out, &[b"PING"]);
+                self.expected.push_back(Expected::Fence(answer));
+            }
+        }
+    }
+
+    /// Writes a heartbeat when one is due: PING, and ROLE because after REPLICAOF the connection
+    /// stays open and silent (R8). Ends the epoch when nothing at all has been heard for long.
+    pub(crate) fn beat(&mut self, out: &mut BytesMut) -> Result<(), End> {
+        let now = self.engine.clock().now();
+        if now < self.next_beat {
+            return Ok(());
+        }
+        let bound = self.engine.feed().bound();
+        let silence = now.since(self.heard);
+        let silent = silence > bound * SILENT_BOUNDS;
+        // The first time it may be this process that was stopped, with the answers waiting unread.
+        if silent && self.suspected {
+            return Err(End::Silent(silence));
+        }
+        self.suspected = silent;
+        self.next_beat = now.plus(bound / BEATS_PER_BOUND);
+        self.send_late_waiters_elsewhere(now.minus(bound));
+        write_command(out, &[b"PING"]);
+        write_command(out, &[b"ROLE"]);
+        self.expected.extend([Expected::Ping, Expected::Role(now)]);
+        Ok(())
+    }
+
+    /// Bytes arrived.
+    pub(crate) fn heard(&mut self) {
+        self.heard = self.engine.clock().now();
+    }
+
+    /// Takes one reply or push.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let frame = Frame::parse(bytes)?;
+        if let Frame::Push(push) = frame {
+            return self.take_push(push);
+        }
+        match self.half.take() {
+            Some(Half::Read(fill, value)) => return finish_read(fill, value, &frame),
+            Some(Half::Put(answer, outcome)) => return finish_put(answer, outcome, &frame),
+            None => {}
+        }
+        match self.expected.pop_front() {
+            Some(Expected::Read(fill)) => {
+                self.half = Some(Half::Read(fill, Reply::copy_of(bytes)));
+                Ok(())
+            }
+            Some(Expected::Put(lease, answer)) => {
+                // Judged here: the put's own invalidation comes right behind this reply.
+                let outcome = judge_put(&frame, lease.holds());
+                self.half = Some(Half::Put(answer, outcome));
+                Ok(())
+            }
+            Some(Expected::Fence(answer)) => {
+                expect_ready(&frame)?;
+                // Who asked for the fence may have left.
+                answer.send(()).or(Ok(()))
+            }
+            Some(Expected::Ping | Expected::Select) => expect_ready(&frame),
+            Some(Expected::Role(sent)) => self.take_role(&frame, sent),
+            None => Err(End::Protocol("a reply that nothing was asked for".into())),
+        }
+    }
+
+    fn take_push(&self, push: Items<'_>) -> Result<(), End> {
+        match Invalidation::read(push) {
+            Some(Invalidation::Names(names)) => {
+                for name in names {
+                    let name = name.as_str_bytes().ok_or_else(unknown_push)?;
+                    self.engine.invalidate(name);
+                }
+                Ok(())
+            }
+            Some(Invalidation::Everything) => {
+                self.engine.flush(FlushCause::Flushed);
+                Ok(())
+            }
+            Some(Invalidation::None) => Ok(()),
+            None => Err(unknown_push()),
+        }
+    }
+
+    fn take_role(&self, frame: &Frame<'_>, sent: Moment) -> Result<(), End> {
+        expect_ready(frame)?;
+        let role = frame.items().and_then(|mut items| items.next());
+        match role.and_then(|role| role.as_str_bytes()) {
+            Some(b"master") => {
+                self.engine.feed().beat(self.epoch, sent);
+                Ok(())
+            }
+            Some(other) => Err(End::Role(String::from_utf8_lossy(other).into_owned())),
+            None => Err(End::Protocol("a ROLE reply without a role".into())),
+        }
+    }
+
+    fn send_fill(&mut self, fill: Fill<Reply>, out: &mut BytesMut) {
+        let key = fill.key();
+        let (name, db) = (key.name, key.db);
+        self.select(db, out);
+        write_command(out, &[b"GET", name]);
+        write_command(out, &[b"PTTL", name]);
+        self.expected.push_back(Expected::Read(Some(fill)));
+    }
+
+    fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
+        self.select(put.db, out);
+        let ttl = put.ttl.as_millis().max(1).to_string();
+        let set: [&[u8]; 7] =
+            [b"SET", &put.name, &put.payload, b"NX", b"GET", b"PX", ttl.as_bytes()];
+        write_command(out, &set);
+        write_command(out, &[b"PING"]);
+        self.expected.push_back(Expected::Put(put.lease, put.answer));
+    }
+
+    fn select(&mut self, db: u32, out: &mut BytesMut) {
+        if db != self.db {
+            write_command(out, &[b"SELECT", db.to_string().as_bytes()]);
+            self.expected.push_back(Expected::Select);
+            self.db = db;
+        }
+    }
+
+    /// Waiters whose read was sent before `since` need not wait on: they are told to read on
+    /// another road. The reply, when it comes, is nobody's.
+    fn send_late_waiters_elsewhere(&mut self, since: Moment) {
+        let half = match &mut self.half {
+            Some(Half::Read(fill, _)) => Some(fill),
+            _ => None,
+        };
+        let reads = self.expected.iter_mut().filter_map(|expected| match expected {
+            Expected::Read(fill) => Some(fill),
+            _ => None,
+        });
+        for fill in half.into_iter().chain(reads) {
+            if let Some(late) = fill.take_if(|fill| fill.sent() < since) {
+                late.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
+            }
+        }
+    }
+}
+
+/// The end of the session is the end of its epoch; the fills that were on their way tell their
+/// waiters so when they are dropped.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.engine.end_epoch(self.epoch);
+    }
+}
+
+/// Lands a read: `value` is its reply, `frame` the one to the PTTL behind it (R6).
+fn finish_read(fill: Option<Fill<Reply>>, value: Reply, frame: &Frame<'_>) -> Result<(), End> {
+    let Some(fill) = fill else { return Ok(()) };
+    if let Some(error) = Frame::parse(value.bytes())?.as_error() {
+        fill.fail(FetchError::Store(refusal(error)));
+        return expect_ready_text(error);
+    }
+    match frame.as_integer() {
+        Some(left) => fill.land(value, Ttl::from_pttl(left)),
+        None => fill.pass_on(value, NotKept::NotAllowed),
+    }
+    expect_ready(frame)
+}
+
+/// Answers a put whose fence has come back.
+fn finish_put(
+    answer: PutAnswer,
+    outcome: Result<Put, StoreError>,
+    frame: &Frame<'_>,
+) -> Result<(), End> {
+    // Who asked may have left; the put stands, with its time to live.
+    answer.send(outcome).ok();
+    expect_ready(frame)
+}
+
+fn judge_put(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
+    match frame.as_error() {
+        Some(error) => Err(refusal(error)),
+        None if lease_holds => Ok(Put::Done),
+        None => Ok(Put::LeaseVoid),
+    }
+}
+
+pub(crate) fn refusal(error: &[u8]) -> StoreError {
+    StoreError::Refused(String::from_utf8_lossy(error).into())
+}
+
+fn expect_ready(frame: &Frame<'_>) -> Result<(), End> {
+    frame.as_error().map_or(Ok(()), expect_ready_text)
+}
+
+fn expect_ready_text(error: &[u8]) -> Result<(), End> {
+    if is_not_ready(error) {
+        return Err(End::NotReady(String::from_utf8_lossy(error).into_owned()));
+    }
+    Ok(())
+}
+
+fn unknown_push() -> End {
+    End::Protocol("an invalidation of an unknown form".into())
+}
+
+impl From<ProtocolError> for End {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connection(why) => write!(f, "the tracked connection ended: {why}"),
+            Self::Silent(span) => write!(f, "nothing was heard for {span:.1?}"),
+            Self::Role(role) => write!(f, "the server's role is now {role}"),
+            Self::NotReady(why) => write!(f, "the server does not serve now: {why}"),
+            Self::Protocol(why) => write!(f, "the server sent {why}"),
+        }
+    }
+}

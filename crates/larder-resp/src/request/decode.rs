@@ -1,0 +1,302 @@
+//! The commands in a read buffer, one by one.
+
+use super::command::{Command, Form, Span};
+use super::inline;
+use super::multibulk::Multibulk;
+use crate::line::Line;
+use crate::{Limits, ProtocolError};
+
+/// Memory that a large command leaves behind is given back above this.
+const SPANS_KEPT_MAX: usize = 1024;
+const TEXT_BYTES_KEPT_MAX: usize = 4096;
+
+/// Reads the commands of one client.
+///
+/// Arguments are handed out as parts of the read buffer, and the list of them is used again, so
+/// that an ordinary command costs no allocation. A command that arrives in many pieces is read
+/// on from where its last piece ended.
+#[derive(Debug)]
+pub struct Decoder {
+    limits: Limits,
+    auth_required: bool,
+    stage: Stage,
+    spans: Vec<Span>,
+    /// The words of an inline command, unquoted.
+    text: Vec<u8>,
+}
+
+/// What is being read. All offsets count from the first byte of the command.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Nothing: the next byte tells how the command is sent.
+    Start,
+    /// A line, whose end is not before the offset `searched`.
+    Inline {
+        searched: usize,
+    },
+    Multibulk(Multibulk),
+}
+
+/// What [`Decoder::decode`] took off a buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Decoded<'a> {
+    /// Bytes at the start of the buffer that are done with once the command is; not 0 also where
+    /// there was only something to ignore.
+    pub consumed: usize,
+    /// The command, or `None` if what is left of the buffer holds no whole one.
+    pub command: Option<Command<'a>>,
+}
+
+impl Decoder {
+    /// A decoder at the start of a connection.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            auth_required: false,
+            stage: Stage::Start,
+            spans: Vec::new(),
+            text: Vec::new(),
+        }
+    }
+
+    /// Whether the client has yet to authenticate: until then it may send 10 arguments of 16 KiB
+    /// in a command, enough for `AUTH` and `HELLO`.
+    pub fn set_auth_required(&mut self, required: bool) {
+        self.auth_required = required;
+    }
+
+    /// Takes the first command off `buf`. Empty lines and arrays without elements are ignored.
+    ///
+    /// `buf` begins where the last call stopped consuming, with at least the bytes that it left.
+    /// After an error nothing more can be read from the client.
+    pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Decoded<'a>, ProtocolError> {
+        let mut start = 0;
+        loop {
+            let unread = buf.get(start..).unwrap_or_default();
+            let Some(length) = self.read(unread)? else {
+                return Ok(Decoded { consumed: start, command: None });
+            };
+            start += length;
+            let stage = std::mem::replace(&mut self.stage, Stage::Start);
+            if !self.spans.is_empty() {
+                return Ok(Decoded {
+                    consumed: start,
+                    command: self.command(stage, unread, length),
+                });
+            }
+        }
+    }
+
+    /// How many bytes, counted from the first that was not consumed, a buffer must hold before
+    /// the next [`decode`](Self::decode) can get any further: room worth reserving.
+    pub fn bytes_needed(&self) -> usize {
+        match &self.stage {
+            Stage::Start => 1,
+            Stage::Inline { searched } => searched.saturating_add(1),
+            Stage::Multibulk(multibulk) => multibulk.bytes_needed(),
+        }
+    }
+
+    /// Reads on in the command that `buf` starts with; its length in bytes once it is whole.
+    fn read(&mut self, buf: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        if matches!(self.stage, Stage::Start) {
+            let Some(first) = buf.first() else { return Ok(None) };
+            self.begin(*first);
+        }
+        match &mut self.stage {
+            Stage::Multibulk(multibulk) => {
+                multibulk.read(buf, &self.limits, self.auth_required, &mut self.spans)
+            }
+            _ => self.read_inline(buf),
+        }
+    }
+
+    fn begin(&mut self, first: u8) {
+        self.spans.clear();
+        self.spans.shrink_to(SPANS_KEPT_MAX);
+        self.text.clear();
+        self.text.shrink_to(TEXT_BYTES_KEPT_MAX);
+        self.stage = match first {
+            b'*' => Stage::Multibulk(Multibulk::Count(Line::default())),
+            _ => Stage::Inline { searched: 0 },
+        };
+    }
+
+    fn read_inline(&mut self, buf: &[u8]) -> Result<Option<usize>, ProtocolError> {
+        let Stage::Inline { searched } = &mut self.stage else { return Ok(None) };
+        let unseen = buf.get(*searched..).unwrap_or_default();
+        let found = unseen.iter().position(|byte| *byte == b'\n');
+        *searched += found.unwrap_or(unseen.len());
+        if *searched > self.limits.inline_bytes_max {
+            return Err(ProtocolError::InlineTooBig);
+        }
+        let Some(line) = buf.get(..*searched).filter(|_| found.is_some()) else { return Ok(None) };
+        inline::split(line, &mut self.text, &mut self.spans)?;
+        Ok(Some(line.len() + 1))
+    }
+
+    fn command<'a>(&'a self, stage: Stage, unread: &'a [u8], length: usize) -> Option<Command<'a>> {
+        let form = match stage {
+            Stage::Multibulk(_) => Form::Multibulk(unread.get(..length)?),
+            _ => Form::Inline(&self.text),
+        };
+        Some(Command { form, spans: &self.spans })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+
+    type Commands = Vec<Vec<Vec<u8>>>;
+
+    /// All commands in `buf`, and how many bytes of it are left.
+    fn decode_all(decoder: &mut Decoder, buf: &[u8]) -> Result<(Commands, usize), ProtocolError> {
+        let (mut rest, mut commands) = (buf, Vec::new());
+        loop {
+            let Decoded { consumed, command } = decoder.decode(rest)?;
+            rest = &rest[consumed..];
+            let Some(command) = command else { return Ok((commands, rest.len())) };
+            commands.push(command.args().map(<[u8]>::to_vec).collect());
+        }
+    }
+
+    fn decode(buf: &[u8]) -> Result<(Commands, usize), ProtocolError> {
+        decode_all(&mut Decoder::new(Limits::default()), buf)
+    }
+
+    fn strings(commands: &[&[&str]]) -> Commands {
+        let bytes = |command: &&[&str]| command.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+        commands.iter().map(bytes).collect()
+    }
+
+    #[test]
+    fn pipelined_commands_come_one_by_one() {
+        let buf = b"*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\nPING x\r\n*1\r\n$0\r\n\r\n*1\r\n$4\r\nPI";
+        let (commands, left) = decode(buf).unwrap();
+        assert_eq!(commands, strings(&[&["GET", "a\r\nb"], &["PING", "x"], &[""]]));
+        assert_eq!(left, "*1\r\n$4\r\nPI".len());
+    }
+
+    #[test]
+    fn what_redis_ignores_is_consumed_without_a_command() {
+        for ignored in ["\r\n", "\n", "  \t\r\n", "*0\r\n", "*-1\r\n", "*-10\r\n"] {
+            let buf = ignored.repeat(2) + "PING\r\n" + ignored;
+            assert_eq!(decode(buf.as_bytes()), Ok((strings(&[&["PING"]]), 0)), "{ignored:?}");
+        }
+    }
+
+    #[test]
+    fn line_ends_are_passed_over_as_redis_does() {
+        let buf = b"*1\rX$4\rYPINGzz*1\r\n$1\r\nx\r\n";
+        assert_eq!(decode(buf), Ok((strings(&[&["PING"], &["x"]]), 0)));
+        assert_eq!(decode(b"ECHO a\r\r\n"), Ok((strings(&[&["ECHO", "a"]]), 0)));
+    }
+
+    #[test]
+    fn mistakes_are_answered_in_redis_words() {
+        for (buf, error) in [
+            ("*\r\n", ProtocolError::MultibulkLength),
+            ("*+1\r\n", ProtocolError::MultibulkLength),
+            ("*01\r\n", ProtocolError::MultibulkLength),
+            ("*1048577\r\n", ProtocolError::MultibulkLength),
+            ("*1\r\n$-1\r\n", ProtocolError::BulkLength),
+            ("*1\r\n$-0\r\n", ProtocolError::BulkLength),
+            ("*1\r\n$536870913\r\n", ProtocolError::BulkLength),
+            ("*1\r\n$99999999999999999999\r\n", ProtocolError::BulkLength),
+            ("*1\r\n:4\r\n", ProtocolError::ExpectedBulk(b':')),
+            ("*1\r\n\r\n", ProtocolError::ExpectedBulk(b'\r')),
+            ("SET \"a\r\n", ProtocolError::UnbalancedQuotes),
+        ] {
+            assert_eq!(decode(buf.as_bytes()), Err(error), "{buf:?}");
+        }
+        for (buf, left) in [("*1048576\r\n", 10), ("*1\r\n$536870912\r\n", 16), ("*1\r\nx", 5)] {
+            assert_eq!(decode(buf.as_bytes()), Ok((Vec::new(), left)), "{buf:?}");
+        }
+    }
+
+    #[test]
+    fn lines_end_at_the_limit() {
+        let digits = |count| "1".repeat(count);
+        for (start, error) in [
+            ("A", ProtocolError::InlineTooBig),
+            ("*", ProtocolError::MultibulkCountTooBig),
+            ("*1\r\n$", ProtocolError::BulkCountTooBig),
+        ] {
+            let full = start.to_owned() + &digits(65_535);
+            assert_eq!(decode(full.as_bytes()), Ok((Vec::new(), full.len())), "{start:?}");
+            let over = full + "1";
+            assert_eq!(decode(over.as_bytes()), Err(error), "{start:?}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_kept_short() {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.set_auth_required(true);
+        assert_eq!(decode_all(&mut decoder, b"*10\r\n$16384\r\n"), Ok((Vec::new(), 13)));
+        for (buf, error) in [
+            ("*11\r\n", ProtocolError::UnauthenticatedMultibulkLength),
+            ("*1\r\n$16385\r\n", ProtocolError::UnauthenticatedBulkLength),
+        ] {
+            let mut decoder = Decoder::new(Limits::default());
+            decoder.set_auth_required(true);
+            assert_eq!(decode_all(&mut decoder, buf.as_bytes()), Err(error), "{buf:?}");
+            decoder = Decoder::new(Limits::default());
+            decoder.set_auth_required(false);
+            assert_eq!(decode_all(&mut decoder, buf.as_bytes()), Ok((Vec::new(), buf.len())));
+        }
+    }
+
+    #[test]
+    fn an_argument_is_the_buffer_itself() {
+        let mut decoder = Decoder::new(Limits::default());
+        let buf = b"\r\n*2\r\n$3\r\nget\r\n$1\r\nk\r\n";
+        let command = decoder.decode(buf).unwrap().command.unwrap();
+        assert_eq!(command.name(), b"get");
+        assert_eq!(command.arg(1).unwrap().as_ptr(), buf[19..].as_ptr());
+        assert_eq!(command.arg(2), None);
+        assert_eq!(command.args().len(), 2);
+    }
+
+    #[test]
+    fn a_command_is_written_as_any_server_reads_it() {
+        let mut decoder = Decoder::new(Limits::default());
+        for (sent, written) in [
+            (b"\n*1\r\n$4\r\nPING\r\n".as_slice(), "*1\r\n$4\r\nPING\r\n"),
+            (b"ECHO 'a b'\n", "*2\r\n$4\r\nECHO\r\n$3\r\na b\r\n"),
+        ] {
+            let mut out = BytesMut::new();
+            decoder.decode(sent).unwrap().command.unwrap().write_to(&mut out);
+            assert_eq!(out, written);
+        }
+    }
+
+    #[test]
+    fn what_was_passed_is_not_read_again() {
+        let mut decoder = Decoder::new(Limits::default());
+        assert!(decoder.decode(b"*2\r\n$3\r\nGET\r\n$1").unwrap().command.is_none());
+        let command = decoder.decode(b"########get##$1\r\nk\r\n").unwrap().command.unwrap();
+        assert_eq!(command.args().collect::<Vec<_>>(), [b"get".as_slice(), b"k"]);
+        assert!(decoder.decode(b"PING aaa").unwrap().command.is_none());
+        let command = decoder.decode(b"PING a\na\r\n").unwrap().command.unwrap();
+        assert_eq!(command.args().collect::<Vec<_>>(), [b"PING".as_slice(), b"a", b"a"]);
+    }
+
+    #[test]
+    fn what_is_needed_is_known_from_the_length() {
+        let mut decoder = Decoder::new(Limits::default());
+        let left = decode_all(&mut decoder, b"PING\r\n*1\r\n$1000\r\nab").unwrap().1;
+        assert_eq!((left, decoder.bytes_needed()), (13, 11 + 1000 + 2));
+    }
+
+    #[test]
+    fn memory_of_a_large_command_is_given_back() {
+        let mut decoder = Decoder::new(Limits::default());
+        let large = "*5000\r\n".to_owned() + &"$1\r\nx\r\n".repeat(5000);
+        assert_eq!(decode_all(&mut decoder, large.as_bytes()).unwrap().0[0].len(), 5000);
+        decode_all(&mut decoder, b"PING\r\n").unwrap();
+        assert!(decoder.spans.capacity() <= SPANS_KEPT_MAX);
+    }
+}

@@ -1,0 +1,12 @@
+//! What must hold for all bytes, whoever made them and however they are cut.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by failing"
+)]
+
+mod garbage;
+mod reply;
+mod request;
+mod value;

@@ -1,0 +1,116 @@
+//! The store behind the near tier: Redis, or a map in this process.
+
+use crate::settings::{StoreKind, StorePlan};
+use larder_core::{Engine, Fill, Key, MapStore, Put, Store, StoreError};
+use larder_redis::{Link, RedisStore, RedisUrl, Reply};
+use std::{sync::Arc, time::Duration};
+
+/// See the [module](self).
+pub(crate) enum Backend {
+    Redis { url: RedisUrl, store: RedisStore },
+    Memory(MapStore),
+}
+
+impl Backend {
+    /// Opens the store. Returns at once: a Redis that is away is waited for in the background.
+    pub(crate) fn start(plan: &StorePlan, engine: &Arc<Engine<Reply>>) -> Self {
+        match &plan.kind {
+            StoreKind::Redis(url) => Self::Redis {
+                url: url.clone(),
+                store: RedisStore::start(url, Arc::clone(engine), plan.timeout),
+            },
+            StoreKind::Memory => {
+                // Every change passes through this process, so there is nothing to wait for.
+                let epoch = engine.begin_epoch();
+                engine.feed().beat_for_ever(epoch);
+                Self::Memory(MapStore::new(engine.clock().clone(), plan.maxmemory))
+            }
+        }
+    }
+
+    /// The db that HTTP serves.
+    pub(crate) fn db(&self) -> u32 {
+        match self {
+            Self::Redis { url, .. } => url.db,
+            Self::Memory(_) => 0,
+        }
+    }
+
+    /// Where values live, for people; without secrets.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Redis { url, .. } => url.to_string(),
+            Self::Memory(_) => "memory".into(),
+        }
+    }
+
+    /// What the tracked connection is doing; `None` where there needs to be none.
+    pub(crate) fn link(&self) -> Option<Link> {
+        match self {
+            Self::Redis { store, .. } => Some(store.link()),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Gives back the memory of what has expired.
+    pub(crate) fn purge(&self) {
+        if let Self::Memory(map) = self {
+            map.purge();
+        }
+    }
+}
+
+impl Store<Reply> for Backend {
+    fn fill(&self, fill: Fill<Reply>) {
+        match self {
+            Self::Redis { store, .. } => store.fill(fill),
+            Self::Memory(map) => map.fill(fill),
+        }
+    }
+
+    async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.read(key).await,
+            Self::Memory(map) => map.read(key).await,
+        }
+    }
+
+    async fn put(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.put(name, db, payload, ttl).await,
+            Self::Memory(map) => Store::<Reply>::put(map, name, db, payload, ttl).await,
+        }
+    }
+
+    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.delete(name, db).await,
+            Self::Memory(map) => Store::<Reply>::delete(map, name, db).await,
+        }
+    }
+
+    async fn put_loaded(
+        &self,
+        load: &Fill<Reply>,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<Put, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.put_loaded(load, payload, ttl).await,
+            Self::Memory(map) => map.put_loaded(load, payload, ttl).await,
+        }
+    }
+
+    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.take_back(name, db, payload).await,
+            Self::Memory(map) => Store::<Reply>::take_back(map, name, db, payload).await,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line: `larder [serve]` and `larder check-config`.
+//!
+//! Flags and their help come from the table of settings. What is wrong with the words of the command
+//! line is clap's to say (exit 2); what is wrong with the values is the settings' (exit 78).
+
+mod help;
+mod show;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::settings::{self, Environment, Mistakes, Plan, table};
+
+/// `EX_CONFIG` of `sysexits.h`.
+const BAD_CONFIGURATION: u8 = 78;
+const FAILED: u8 = 1;
+
+/// What the process was asked to do.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Serve by this plan.
+    Serve(Box<Plan>),
+    /// Nothing more: everything was said, and this is how to end.
+    Exit(ExitCode),
+}
+
+/// What there is to say instead of serving.
+#[derive(Debug)]
+pub enum Reply {
+    /// Help, the version, or a mistake in the words of the command line.
+    Clap(clap::Error),
+    /// What `check-config` shows.
+    Shown(String),
+    /// What is wrong with the settings.
+    Wrong(Mistakes),
+}
+
+/// Reads the command line and the environment of this process, and says what there is to say.
+pub fn run_from_env() -> Parsed {
+    match parse(std::env::args_os(), &settings::of_process()) {
+        Ok(plan) => Parsed::Serve(plan),
+        Err(reply) => Parsed::Exit(reply.say().into()),
+    }
+}
+
+/// The plan to serve by, or what there is to say instead. `args` starts with the program's name.
+pub fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Box<Plan>, Reply> {
+    let matches = command().try_get_matches_from(args).map_err(Reply::Clap)?;
+    let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
+    let resolved = settings::resolve(&flags(matches), environment).map_err(Reply::Wrong)?;
+    match name {
+        "check-config" => Err(Reply::Shown(show::text(&resolved))),
+        _ => Ok(Box::new(resolved.plan)),
+    }
+}
+
+impl Reply {
+    /// The exit code that goes with it.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Clap(error) => u8::try_from(error.exit_code()).unwrap_or(FAILED),
+            Self::Shown(_) => 0,
+            Self::Wrong(_) => BAD_CONFIGURATION,
+        }
+    }
+
+    /// Says it, on stdout or stderr, and returns the exit code.
+    fn say(&self) -> u8 {
+        let said = match self {
+            Self::Clap(error) => error.print(),
+            Self::Shown(text) => writeln!(io::stdout(), "{text}"),
+            Self::Wrong(mistakes) => writeln!(io::stderr(), "{mistakes}"),
+        };
+        // A closed pipe takes nothing away from a failure.
+        match said {
+            Ok(()) => self.code(),
+            Err(_) => self.code().max(FAILED),
+        }
+    }
+}
+
+fn command() -> Command {
+    Command::new("larder")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A coherent near cache for Redis and for anything slower")
+        .after_help(help::after())
+        .max_term_width(100)
+        .next_line_help(true)
+        .subcommand(Command::new("serve").about("Serve until SIGTERM or SIGINT; the default"))
+        .subcommand(
+            Command::new("check-config")
+                .about("Show the settings in force and where each came from, or all mistakes"),
+        )
+        .args(table::TABLE.iter().flat_map(|group| {
+            group.settings.iter().map(|setting| {
+                Arg::new(setting.about().flag)
+                    .long(setting.about().flag)
+                    .value_name(setting.about().placeholder)
+                    .help(help::of(*setting))
+                    .help_heading(group.heading)
+                    .global(true)
+            })
+        }))
+}
+
+fn flags(matches: &ArgMatches) -> Vec<(&'static str, String)> {
+    table::all()
+        .map(|setting| setting.about().flag)
+        .filter_map(|flag| Some((flag, matches.get_one::<String>(flag)?.clone())))
+        .collect()
+}

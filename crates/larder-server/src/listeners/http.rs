@@ -1,0 +1,50 @@
+//! The HTTP listener: the keys of the store and the declared origins as JSON.
+//!
+//! [`router`] is the table of contents; each route has a file of its own. Every answer that is no
+//! success is a problem+json ([`problem`]); every value says how it was found ([`cache_status`]).
+
+mod accept;
+mod cache_status;
+mod conditional;
+mod docs;
+mod get_set;
+mod guard;
+mod keys;
+mod limit;
+mod negotiate;
+mod observe;
+mod origin;
+mod path;
+mod problem;
+mod read_body;
+mod ttl;
+
+use crate::larder::Larder;
+pub(crate) use accept::serve;
+use axum::{Router, middleware::from_fn_with_state, routing::get};
+use problem::Problem;
+use std::sync::Arc;
+
+type Shared = Arc<Larder>;
+
+fn router(larder: &Shared) -> Router {
+    let values = Router::new()
+        .route("/get/{key}", get(get_set::get))
+        .route("/set/{key}/{value}", get_set::set_route())
+        .route("/v1/keys/{*key}", get(keys::get).put(keys::put).delete(keys::delete))
+        .merge(origin::routes(larder.origins()))
+        .layer(from_fn_with_state(limit::Limit::new(&larder.plan().http), limit::limit));
+    let about = Router::new()
+        .route("/livez", get(observe::livez))
+        .route("/readyz", get(observe::readyz))
+        .route("/v1/stats", get(observe::stats))
+        .route("/metrics", get(observe::metrics));
+    Router::new()
+        .merge(values)
+        .merge(about)
+        .with_state(Arc::clone(larder))
+        .merge(docs::routes(larder))
+        .fallback(async || Problem::not_found("there is no such route; /docs lists them"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed("see /docs"))
+        .layer(from_fn_with_state(Arc::clone(larder), guard::guard))
+}

@@ -1,0 +1,121 @@
+//! A value as an answer: `ETag`, 304, and what caches in between may do with it.
+
+use super::{cache_status, problem::Problem};
+use crate::larder::Larder;
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS},
+};
+use larder_core::{FetchError, Fetched};
+use larder_redis::{Payload, Reply};
+use twox_hash::XxHash3_128;
+
+const CACHE_STATUS: &str = "cache-status";
+
+/// How a payload is shown, and as what.
+pub(super) struct Shape<'a> {
+    /// The media type.
+    pub(super) media_type: &'static str,
+    /// A number for this shape: one payload in two shapes has two tags.
+    pub(super) number: u64,
+    /// Whether `Accept` chose it.
+    pub(super) varies: bool,
+    /// The body of a payload.
+    pub(super) body: &'a dyn Fn(&[u8]) -> Body,
+}
+
+/// Answers a read: the value, 304 when the client has it, 404 with `missing` when there is none.
+pub(super) fn answer(
+    larder: &Larder,
+    request: &HeaderMap,
+    fetched: Result<Fetched<Reply>, FetchError>,
+    missing: &str,
+    shape: &Shape<'_>,
+) -> Response {
+    let fetched = match fetched {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            larder.metrics().failed_over_http();
+            return Problem::from(error).into_response();
+        }
+    };
+    larder.metrics().read_over_http(&fetched);
+    let mut response = match fetched.value.payload() {
+        Payload::String(payload) => value(request, payload, shape),
+        Payload::Absent => Problem::not_found(missing).into_response(),
+        Payload::Other => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "the store answered with something that is no string",
+        )
+        .into_response(),
+    };
+    response.headers_mut().insert(CACHE_STATUS, cache_status::value(larder, &fetched));
+    response
+}
+
+fn value(request: &HeaderMap, payload: &[u8], shape: &Shape<'_>) -> Response {
+    let tag = tag(payload, shape.number);
+    let known = tag.to_str().is_ok_and(|tag| is_known(request, tag));
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Response::new((shape.body)(payload))
+    };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, tag);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if shape.varies {
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+    }
+    if !known {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape.media_type));
+        // A value that looks like HTML must not become a page.
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+    response
+}
+
+/// A strong tag: 128 bits of XXH3 over the payload, the same on every Larder.
+fn tag(payload: &[u8], shape: u64) -> HeaderValue {
+    let hash = XxHash3_128::oneshot_with_seed(shape, payload);
+    HeaderValue::try_from(format!("\"{hash:032x}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether `If-None-Match` names this tag. It compares weakly (RFC 9110, 13.1.2).
+fn is_known(request: &HeaderMap, tag: &str) -> bool {
+    request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_follows_the_bytes_and_the_shape() {
+        assert_eq!(tag(b"v", 0), tag(b"v", 0));
+        assert_ne!(tag(b"v", 0), tag(b"v", 1));
+        assert_ne!(tag(b"v", 0), tag(b"w", 0));
+        assert_eq!(tag(b"", 0).len(), 34);
+    }
+
+    #[test]
+    fn if_none_match_is_a_list() {
+        let knows = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(IF_NONE_MATCH, text.parse().unwrap());
+            is_known(&headers, "\"a\"")
+        };
+        assert!(knows("\"a\"") && knows("W/\"a\"") && knows("\"b\", \"a\"") && knows("*"));
+        assert!(!knows("\"b\"") && !knows("a") && !knows(""));
+    }
+}

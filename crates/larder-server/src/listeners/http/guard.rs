@@ -1,0 +1,193 @@
+//! Who may speak to this listener.
+//!
+//! A web page open in a browser on this machine can send requests to a local server. `Host` tells
+//! the pages that gave their own name this machine's address (DNS rebinding); `Origin` and
+//! `Sec-Fetch-Site` tell those that do not even pretend. The token keeps out everybody else.
+
+use super::{Shared, problem::Problem};
+use crate::settings::HttpPlan;
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE},
+};
+use std::net::IpAddr;
+
+/// Lets a request through, or answers it.
+pub(super) async fn guard(State(larder): State<Shared>, request: Request, next: Next) -> Response {
+    let plan = &larder.plan().http;
+    let refused = check_host(request.uri(), request.headers(), &plan.allowed_hosts)
+        .and_then(|()| check_page(request.method(), request.headers()));
+    if let Err(problem) = refused {
+        return problem.into_response();
+    }
+    if !is_open(request.uri().path()) && !has_token(request.headers(), plan) {
+        return unauthorized();
+    }
+    next.run(request).await
+}
+
+/// `Host` must be an address, `localhost`, a name without a dot (as in compose files and clusters;
+/// nobody can register one) or one that was allowed.
+fn check_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err(Problem::bad_request("the request must carry one Host header"));
+    };
+    let named = host.to_str().ok().and_then(host_name);
+    let target = uri.host().map(str::to_ascii_lowercase);
+    let good = |name: &str| {
+        name.parse::<IpAddr>().is_ok()
+            || !name.contains('.') && !name.is_empty()
+            || name.ends_with(".localhost")
+            || allowed.iter().any(|host| host == name)
+    };
+    let is_good = named.as_deref().is_some_and(good) && target.as_deref().is_none_or(good);
+    if is_good {
+        return Ok(());
+    }
+    Err(Problem::forbidden(
+        "the Host header names a host that this Larder does not answer to; http-allowed-hosts \
+         lists more",
+    ))
+}
+
+/// The name in `name:port`, in lower case and without an IPv6 address's brackets.
+fn host_name(host: &str) -> Option<String> {
+    let (name, rest) = match host.strip_prefix('[') {
+        Some(address) => {
+            let (address, rest) = address.split_once(']')?;
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (address, rest)
+        }
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let port = rest.strip_prefix(':').unwrap_or(rest);
+    let is_port = rest.is_empty() || port.parse::<u16>().is_ok();
+    let name = name.strip_suffix('.').unwrap_or(name);
+    is_port.then(|| name.to_ascii_lowercase())
+}
+
+/// A page of another site must not drive this server. It may link to its pages.
+fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let foreign = || Err(Problem::forbidden("a web page of another site sent this request"));
+    if let Some(origin) = headers.get(ORIGIN) {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let own = origin.to_str().ok().zip(host).is_some_and(|(origin, host)| {
+            origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
+        });
+        return if own { Ok(()) } else { foreign() };
+    }
+    match text("sec-fetch-site") {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) if *method == Method::GET && text("sec-fetch-mode") == Some("navigate") => Ok(()),
+        Some(_) => foreign(),
+    }
+}
+
+/// What tells nobody anything and must work without a token.
+fn is_open(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz")
+}
+
+fn has_token(headers: &HeaderMap, plan: &HttpPlan) -> bool {
+    let Some(token) = &plan.token else { return true };
+    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let (scheme, given) = given.split_at(given.len().min(7));
+    scheme.eq_ignore_ascii_case(b"bearer ") && same(given, token.reveal().as_bytes())
+}
+
+/// Compares without telling by its time where the first difference is.
+fn same(given: &[u8], secret: &[u8]) -> bool {
+    let differences = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
+    given.len() == secret.len() && std::hint::black_box(differences) == 0
+}
+
+fn unauthorized() -> Response {
+    let problem = Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "this Larder wants Authorization: Bearer with its http-token",
+    );
+    let mut response = problem.into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host_passes(host: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        check_host(&Uri::from_static("/"), &headers, &["larder.example.com".into()]).is_ok()
+    }
+
+    #[test]
+    fn hosts_that_cannot_be_rebound_pass() {
+        for host in [
+            "localhost",
+            "localhost:8000",
+            "LOCALHOST:8000",
+            "127.0.0.1:8000",
+            "10.1.2.3",
+            "[::1]:8000",
+            "[::1]",
+            "larder:8000",
+            "a.localhost",
+            "larder.example.com",
+            "Larder.Example.com:80",
+            "larder.example.com.",
+        ] {
+            assert!(host_passes(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "larder.example.com.evil.example",
+            "",
+            ":80",
+            "localhost:x",
+            "[evil.example]",
+            "[::1",
+            "localhost:80:80",
+        ] {
+            assert!(!host_passes(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        let passes = |method: &Method, headers: &[(&'static str, &str)]| {
+            let mut map = HeaderMap::new();
+            map.insert(HOST, "localhost:8000".parse().unwrap());
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            check_page(method, &map).is_ok()
+        };
+        assert!(passes(&Method::POST, &[]));
+        assert!(passes(&Method::POST, &[("origin", "http://localhost:8000")]));
+        assert!(passes(&Method::GET, &[("sec-fetch-site", "none")]));
+        let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+        assert!(passes(&Method::GET, &link));
+        assert!(!passes(&Method::POST, &link), "a form of another site");
+        for origin in ["http://evil.example", "null", "http://localhost:8001", "localhost:8000"] {
+            assert!(!passes(&Method::GET, &[("origin", origin)]), "{origin}");
+        }
+        assert!(!passes(&Method::GET, &[("sec-fetch-site", "cross-site")]), "an image");
+        assert!(!passes(&Method::GET, &[("sec-fetch-site", "same-site")]), "another port");
+    }
+
+    #[test]
+    fn the_token_is_compared_whole() {
+        assert!(same(b"secret", b"secret"));
+        assert!(!same(b"secre", b"secret") && !same(b"secrets", b"secret") && !same(b"", b"s"));
+        assert!(!same(b"secreT", b"secret"));
+    }
+}

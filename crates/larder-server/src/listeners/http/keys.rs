@@ -1,0 +1,133 @@
+//! `/v1/keys/{key}`: the raw value of any key.
+
+use super::{
+    Shared,
+    conditional::{Shape, answer},
+    path,
+    problem::Problem,
+    read_body::raw_value,
+    ttl,
+};
+use crate::larder::Larder;
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, Method, StatusCode, Uri,
+    header::{CACHE_CONTROL, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE},
+};
+use larder_core::{FetchError, Fetched};
+use larder_redis::Reply;
+
+pub(super) const PREFIX: &str = "/v1/keys/";
+
+/// The value, as it is.
+pub(super) async fn get(
+    State(larder): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let key = path::key(path::after(uri.path(), PREFIX))?;
+    let fetched = read(&larder, &key, &headers).await?;
+    Ok(answer(&larder, &headers, fetched, "key not found", &RAW))
+}
+
+/// Sets the value to the body.
+pub(super) async fn put(
+    State(larder): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let key = path::key(path::after(uri.path(), PREFIX))?;
+    let ttl = ttl::from_query(uri.query())?;
+    refuse_conditions(&headers)?;
+    let value = raw_value(&headers, body, larder.plan().http.max_body).await?;
+    larder.put(&key, &value, ttl).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes the key.
+pub(super) async fn delete(
+    State(larder): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let key = path::key(path::after(uri.path(), PREFIX))?;
+    refuse_conditions(&headers)?;
+    match larder.delete(&key).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found("key not found")),
+    }
+}
+
+/// The bytes as they are.
+pub(super) const RAW: Shape<'static> = Shape {
+    media_type: "application/octet-stream",
+    number: 1,
+    varies: false,
+    body: &|payload| Body::from(payload.to_vec()),
+};
+
+/// Reads a key as the request's `Cache-Control` wants it.
+pub(super) async fn read(
+    larder: &Larder,
+    key: &[u8],
+    headers: &HeaderMap,
+) -> Result<Result<Fetched<Reply>, FetchError>, Problem> {
+    let wish = CacheWish::of(headers);
+    if wish.no_cache {
+        return Ok(larder.get_past_near(key).await);
+    }
+    match larder.look(key) {
+        Some(hit) => Ok(Ok(hit)),
+        None if wish.only_if_cached => Err(not_in_memory()),
+        None => Ok(larder.get(key).await),
+    }
+}
+
+/// What the request's `Cache-Control` asks for (RFC 9111, 5.2.1).
+#[derive(Default)]
+pub(super) struct CacheWish {
+    pub(super) no_cache: bool,
+    pub(super) only_if_cached: bool,
+}
+
+impl CacheWish {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut wish = Self::default();
+        for value in headers.get_all(CACHE_CONTROL) {
+            for directive in value.to_str().unwrap_or_default().split(',').map(str::trim) {
+                wish.no_cache |= directive.eq_ignore_ascii_case("no-cache");
+                wish.only_if_cached |= directive.eq_ignore_ascii_case("only-if-cached");
+            }
+        }
+        wish
+    }
+}
+
+pub(super) fn not_in_memory() -> Problem {
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "only-if-cached, and the value is not in memory")
+}
+
+/// A condition that is not understood must not be taken for met.
+fn refuse_conditions(headers: &HeaderMap) -> Result<(), Problem> {
+    let conditions = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE];
+    match conditions.iter().find(|name| headers.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Problem::new(
+            StatusCode::NOT_IMPLEMENTED,
+            format!("conditional writes ({name}) are not supported"),
+        )),
+    }
+}
+
+/// For `GET` routes that look like writes.
+pub(super) fn use_instead(method: &Method, allowed: &'static str, how: &str) -> Response {
+    let detail = format!("{method} is not for this route: {how}");
+    let mut response = Problem::method_not_allowed(detail).into_response();
+    response.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static(allowed));
+    response
+}

@@ -1,0 +1,138 @@
+//! How the server is: for load balancers, for Prometheus, for people.
+
+use super::{Shared, problem::Problem};
+use crate::{
+    health::Condition,
+    larder::Larder,
+    metrics::{RequestCounts, evictions, exposition},
+};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
+use larder_core::EngineCounts;
+use larder_redis::Link;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The process is there and answers.
+pub(super) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests should be sent here, and what is not as it should be.
+pub(super) async fn readyz(State(larder): State<Shared>) -> Response {
+    let condition = Condition::of(&larder);
+    let status = match condition.is_ready() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = (status, Json(condition)).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Everything that is counted, as Prometheus reads it.
+pub(super) async fn metrics(State(larder): State<Shared>) -> Result<Response, Problem> {
+    let text = exposition(&larder).map_err(|_| {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written")
+    })?;
+    let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let mut response = text.into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    Ok(response)
+}
+
+/// The same for people and programs: one JSON object.
+#[derive(Serialize)]
+pub(super) struct Stats {
+    version: &'static str,
+    uptime_seconds: u64,
+    #[serde(flatten)]
+    condition: Condition,
+    requests: RequestCounts,
+    near: Value,
+    feed: Value,
+    flights_joined: u64,
+    fills_under_way: usize,
+    fills_refused: Map<String, Value>,
+    flushes: Map<String, Value>,
+    store: Value,
+    origins: Vec<Value>,
+}
+
+pub(super) async fn stats(State(larder): State<Shared>) -> Response {
+    let counts = larder.engine().counts();
+    let stats = Stats {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: larder.uptime().as_secs(),
+        condition: Condition::of(&larder),
+        requests: larder.metrics().requests(),
+        near: near(&larder, &counts),
+        feed: feed(&larder, &counts),
+        flights_joined: counts.flights_joined,
+        fills_under_way: counts.fills_under_way,
+        fills_refused: by_name(counts.refused().map(|(why, count)| (why.name(), count))),
+        flushes: by_name(counts.flushes().map(|(cause, count)| (cause.name(), count))),
+        store: json!({ "url": larder.backend().describe() }),
+        origins: larder
+            .origins()
+            .iter()
+            .map(|origin| {
+                json!({
+                    "name": origin.plan().name,
+                    "path": origin.path(),
+                    "rows": origin.rows(),
+                    "problem": origin.problem(),
+                })
+            })
+            .collect(),
+    };
+    let mut response = Json(stats).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn near(larder: &Larder, counts: &EngineCounts) -> Value {
+    let plan = &larder.plan().engine.near;
+    let near = &counts.near;
+    json!({
+        "items": near.items,
+        "bytes": near.bytes,
+        "maxmemory": plan.bytes_max,
+        "max_entries": plan.entries_max,
+        "policy": plan.policy.name(),
+        "hits": near.hits,
+        "misses": near.misses,
+        "evictions": by_name(evictions(near)),
+    })
+}
+
+fn feed(larder: &Larder, counts: &EngineCounts) -> Value {
+    let feed = larder.engine().feed();
+    let age = feed.age(larder.engine().clock().now());
+    let (link, why, version) = match larder.backend().link() {
+        None => ("local", None, None),
+        Some(Link::Tracked(version)) => ("tracked", None, Some(version)),
+        Some(Link::Down(why)) => ("down", Some(why), None),
+        Some(Link::PassThrough(why)) => ("pass-through", Some(why), None),
+    };
+    json!({
+        "link": link,
+        "why": why,
+        "server_version": version,
+        "age_seconds": age.map(|age| age.as_secs_f64()),
+        "bound_seconds": feed.bound().as_secs_f64(),
+        "epochs": counts.epochs,
+        "invalidations": counts.invalidations,
+    })
+}
+
+fn by_name(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Map<String, Value> {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect()
+}

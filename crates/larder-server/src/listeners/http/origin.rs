@@ -1,0 +1,75 @@
+//! The declared origins' routes: `/users/{id}` and the like.
+
+use super::{
+    Shared,
+    conditional::{Shape, answer},
+    keys::{CacheWish, not_in_memory},
+    path,
+    problem::Problem,
+};
+use crate::origins::DeclaredOrigin;
+use axum::{Router, body::Body, extract::State, response::Response, routing::get};
+use http::{HeaderMap, StatusCode, Uri};
+use larder_core::Value;
+use std::sync::Arc;
+
+const ROW: Shape<'static> = Shape {
+    media_type: "application/json",
+    number: 3,
+    varies: false,
+    body: &|row| Body::from(row.to_vec()),
+};
+
+/// One route for each origin.
+pub(super) fn routes(origins: &[Arc<DeclaredOrigin>]) -> Router<Shared> {
+    origins.iter().fold(Router::new(), |router, origin| {
+        let (reader, forgetter) = (Arc::clone(origin), Arc::clone(origin));
+        let read = async move |State(larder): State<Shared>, uri: Uri, headers: HeaderMap| {
+            read(&larder, &reader, &uri, &headers).await
+        };
+        let forget = async move |State(larder): State<Shared>, uri: Uri| {
+            forget(&larder, &forgetter, &uri).await
+        };
+        router.route(origin.path(), get(read).delete(forget))
+    })
+}
+
+/// A row: from memory, the store or the origin.
+async fn read(
+    larder: &Shared,
+    origin: &Arc<DeclaredOrigin>,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let id = id(uri)?;
+    let name = origin.key(&id);
+    let wish = CacheWish::of(headers);
+    let found = match wish.no_cache {
+        true => larder.get_past_near(name.as_bytes()).await.ok(),
+        false => larder.look(name.as_bytes()),
+    };
+    let fetched = match found.filter(|found| !found.value.is_absent()) {
+        Some(found) => Ok(found),
+        None if wish.only_if_cached => return Err(not_in_memory()),
+        None => larder.get_or_load(origin, id).await,
+    };
+    let missing = format!("{} has no such row", origin.plan().name);
+    Ok(answer(larder, headers, fetched, &missing, &ROW))
+}
+
+/// Forgets a row here and in the store: the next read asks the origin.
+async fn forget(
+    larder: &Shared,
+    origin: &Arc<DeclaredOrigin>,
+    uri: &Uri,
+) -> Result<StatusCode, Problem> {
+    let id = id(uri)?;
+    larder.delete(origin.key(&id).as_bytes()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn id(uri: &Uri) -> Result<String, Problem> {
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    let bytes = path::key(last)?.into_owned();
+    String::from_utf8(bytes).map_err(|_| Problem::bad_request("the id is not UTF-8"))
+}

@@ -1,0 +1,72 @@
+//! Keys in paths: any bytes, percent-encoded.
+
+use super::problem::Problem;
+use std::borrow::Cow;
+
+/// Bytes that a key may have. Redis takes more, but no URL does.
+pub(super) const KEY_BYTES_MAX: usize = 16 << 10;
+
+/// The bytes that a part of a path stands for. A percent sign that begins no `%XX` is an error, for
+/// what it was meant to say cannot be guessed.
+pub(super) fn decode(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
+    let bytes = part.as_bytes();
+    let broken = bytes.iter().enumerate().any(|(at, &byte)| {
+        let digits = bytes.get(at + 1..at + 3);
+        byte == b'%' && !digits.is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
+    });
+    if broken {
+        return Err(Problem::bad_request(
+            "the path holds a % that two hexadecimal digits do not follow; a percent sign itself \
+             is written %25",
+        ));
+    }
+    Ok(percent_encoding::percent_decode_str(part).into())
+}
+
+/// A key from a path, within the limit.
+pub(super) fn key(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
+    let key = decode(part)?;
+    if key.is_empty() {
+        return Err(Problem::bad_request("the key is empty"));
+    }
+    if key.len() > KEY_BYTES_MAX {
+        return Err(Problem::new(
+            http::StatusCode::URI_TOO_LONG,
+            format!("the key has {} bytes; {KEY_BYTES_MAX} is the limit", key.len()),
+        ));
+    }
+    Ok(key)
+}
+
+/// What follows a prefix that the router has matched.
+pub(super) fn after<'a>(path: &'a str, prefix: &str) -> &'a str {
+    path.strip_prefix(prefix).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_can_be_written() {
+        for (part, bytes) in [
+            ("a", &b"a"[..]),
+            ("a%2Fb", b"a/b"),
+            ("a/b", b"a/b"),
+            ("%00%ff", &[0, 255]),
+            ("a+b", b"a+b"),
+            ("%25", b"%"),
+        ] {
+            assert_eq!(key(part).unwrap(), bytes, "{part}");
+        }
+    }
+
+    #[test]
+    fn broken_encoding_empty_and_long_keys_are_refused() {
+        for part in ["%", "a%2", "%zz", "%%41", "", "%4"] {
+            assert!(key(part).is_err(), "{part}");
+        }
+        assert!(key(&"k".repeat(KEY_BYTES_MAX)).is_ok());
+        assert!(key(&"k".repeat(KEY_BYTES_MAX + 1)).is_err());
+    }
+}

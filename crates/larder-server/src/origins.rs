@@ -1,0 +1,93 @@
+//! Declared origins: what makes the values of some keys.
+
+mod json;
+
+use crate::settings::{OriginKind, OriginPlan};
+use bytes::Bytes;
+use json::JsonFile;
+use larder_core::{BoxFuture, Load, Origin, OriginError};
+use std::fmt;
+
+/// An origin together with what was declared of it.
+pub(crate) struct DeclaredOrigin {
+    plan: OriginPlan,
+    source: JsonFile,
+}
+
+/// Opens every declared origin, or says what is wrong with the first that does not open.
+pub(crate) async fn open(plans: &[OriginPlan]) -> Result<Vec<DeclaredOrigin>, BadOrigin> {
+    let mut origins = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let OriginKind::Json { file } = &plan.kind;
+        let source = JsonFile::open(file.clone())
+            .await
+            .map_err(|reason| BadOrigin { name: plan.name.clone(), reason })?;
+        origins.push(DeclaredOrigin { plan: plan.clone(), source });
+    }
+    Ok(origins)
+}
+
+impl DeclaredOrigin {
+    /// The route that serves it, as axum writes it.
+    pub(crate) fn path(&self) -> &str {
+        self.plan.path.as_str()
+    }
+
+    pub(crate) fn plan(&self) -> &OriginPlan {
+        &self.plan
+    }
+
+    /// The key of an id.
+    pub(crate) fn key(&self, id: &str) -> String {
+        self.plan.key.key(id)
+    }
+
+    /// How `through`, which stands for this origin, is asked for an id.
+    pub(crate) fn load_of<'a>(&self, through: &'a dyn Origin, id: &'a str) -> Load<'a> {
+        Load { origin: through, id, ttl: self.plan.ttl, negative_ttl: self.plan.negative_ttl }
+    }
+
+    /// Some ids and their number, for documentation and statistics.
+    pub(crate) fn rows(&self) -> usize {
+        self.source.rows()
+    }
+
+    /// An id that exists, for examples.
+    pub(crate) fn example_id(&self) -> Option<String> {
+        self.source.example_id()
+    }
+
+    /// What is wrong with it, for people.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.source.problem().map(|why| format!("origin {}: {why}", self.plan.name))
+    }
+
+    /// Reads it again when it changed. Gives the keys whose values are out of date by that.
+    pub(crate) async fn reload_if_changed(&self) -> Vec<String> {
+        let changed = self.source.reload_if_changed(&self.plan.name).await;
+        changed.iter().map(|id| self.key(id)).collect()
+    }
+}
+
+impl Origin for DeclaredOrigin {
+    fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    fn load<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, OriginError>> {
+        Box::pin(async move { Ok(self.source.row(id)) })
+    }
+}
+
+/// An origin that does not open.
+#[derive(Debug)]
+pub(crate) struct BadOrigin {
+    name: String,
+    reason: String,
+}
+
+impl fmt::Display for BadOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "origin {}: {}", self.name, self.reason)
+    }
+}

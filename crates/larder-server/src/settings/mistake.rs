@@ -1,0 +1,83 @@
+//! What is wrong with the settings: all of it at once, each with its place.
+
+use std::fmt;
+
+/// Where a value came from, in the order in which mistakes are reported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// A flag, without its `--`.
+    Flag(&'static str),
+    /// A variable of the environment, by name.
+    Variable(String),
+    /// A line of the file, counted from 1.
+    File { path: String, line: usize },
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Variable(name) => f.write_str(name),
+            Self::File { path, line } => write!(f, "{path}:{line}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    pub(crate) source: Source,
+    /// What is wrong and what would be right; no secret in it.
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.text)
+    }
+}
+
+/// Everything that is wrong: flags first, then the environment, then the file line by line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    pub(crate) fn of(mut all: Vec<Mistake>) -> Self {
+        all.sort_by(|one, other| one.source.cmp(&other.source));
+        Self(all)
+    }
+}
+
+impl fmt::Display for Mistakes {
+    /// One line for each, after a line that counts them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => write!(f, "larder: a mistake in the configuration")?,
+            many => write!(f, "larder: {many} mistakes in the configuration")?,
+        }
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// `; did you mean X?` for the candidate closest to `word`, if one is close.
+pub(crate) fn did_you_mean<S: AsRef<str>>(
+    word: &str,
+    candidates: impl IntoIterator<Item = S>,
+) -> String {
+    let word = word.to_ascii_lowercase();
+    let distance_max = (word.len() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let lower = candidate.as_ref().to_ascii_lowercase();
+            (strsim::damerau_levenshtein(&word, &lower), candidate)
+        })
+        .filter(|(distance, _)| *distance <= distance_max)
+        .min_by_key(|(distance, _)| *distance)
+        .map_or_else(String::new, |(_, name)| format!("; did you mean {}?", name.as_ref()))
+}

@@ -1,0 +1,186 @@
+//! The `[[origin]]` tables of the file.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::file::{Document, text_of};
+use super::given::Settings;
+use super::mistake::{Mistake, Source, did_you_mean};
+use super::plan::{OriginKind, OriginPlan};
+use super::table::{TTL_MAX, between, millis, secs};
+use super::template::{IdPath, KeyTemplate};
+use super::units::show_duration;
+use super::value::{Form, Value};
+
+const KEYS: [&str; 7] = ["name", "kind", "file", "key", "path", "ttl", "negative-ttl"];
+const DEFAULT_TTL: Duration = secs(5 * 60);
+const DEFAULT_NEGATIVE_TTL: Duration = secs(30);
+
+/// An origin and where the file declares it.
+pub(crate) struct Origin {
+    pub(crate) plan: OriginPlan,
+    pub(crate) source: Source,
+}
+
+impl Origin {
+    /// All of it on one line.
+    pub(crate) fn show(&self) -> String {
+        let OriginPlan { kind: OriginKind::Json { file }, key, path, ttl, negative_ttl, .. } =
+            &self.plan;
+        format!(
+            "json {}, key {key}, path {}, ttl {}, negative-ttl {}",
+            file.display(),
+            path.as_str(),
+            show_duration(*ttl),
+            show_duration(*negative_ttl)
+        )
+    }
+}
+
+/// The defaults of `ttl` and `negative-ttl`, for the help.
+pub(crate) fn default_ttls() -> (String, String) {
+    (show_duration(DEFAULT_TTL), show_duration(DEFAULT_NEGATIVE_TTL))
+}
+
+/// Takes every `[[origin]]`.
+pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &mut Settings) {
+    let tables = item.get_ref().as_array().into_iter().flatten();
+    let tables: Vec<_> =
+        tables.filter_map(|item| Some((item, item.get_ref().as_table()?))).collect();
+    if tables.len() != item.get_ref().as_array().map_or(1, |array| array.len()) {
+        let text = "origins are tables: write [[origin]] above the keys of each";
+        settings.mistake(document.source(item), text);
+    }
+    for (item, table) in tables {
+        let source = document.source(item);
+        let mut fields = Fields { document, table, source, mistakes: &mut settings.mistakes };
+        let Some(plan) = fields.plan() else { continue };
+        let source = fields.source.clone();
+        add(Origin { plan, source }, settings);
+    }
+}
+
+/// Two origins must not make the same keys or answer the same requests.
+fn add(origin: Origin, settings: &mut Settings) {
+    for other in &settings.origins {
+        let (one, two) = (&origin.plan, &other.plan);
+        let same = [
+            ("name", one.name == two.name, one.name.clone()),
+            ("key", one.key == two.key, one.key.to_string()),
+            ("path", one.path == two.path, one.path.as_str().to_owned()),
+        ];
+        for (field, _, value) in same.into_iter().filter(|(_, is_same, _)| *is_same) {
+            let text = format!("[[origin]] {field}: {value:?} is taken by {}", other.source);
+            settings.mistakes.push(Mistake { source: origin.source.clone(), text });
+        }
+    }
+    settings.origins.push(origin);
+}
+
+/// The keys of one origin.
+struct Fields<'a> {
+    document: &'a Document,
+    table: &'a DeTable<'a>,
+    source: Source,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl Fields<'_> {
+    fn plan(&mut self) -> Option<OriginPlan> {
+        self.refuse_unknown();
+        let name = self.required("name", name);
+        let kind = self.required("kind", kind);
+        let document = self.document;
+        let file = self.required("file", |text| readable(document.beside(text)));
+        let key = self.required("key", KeyTemplate::parse);
+        let path = self.required("path", IdPath::parse);
+        let ttl = self.duration("ttl", DEFAULT_TTL);
+        let negative_ttl = self.duration("negative-ttl", DEFAULT_NEGATIVE_TTL);
+        Some(OriginPlan {
+            name: name?,
+            kind: kind.and(file).map(|file| OriginKind::Json { file })?,
+            key: key?,
+            path: path?,
+            ttl: ttl?,
+            negative_ttl: negative_ttl?,
+        })
+    }
+
+    fn refuse_unknown(&mut self) {
+        for (key, _) in self.table {
+            let name = key.get_ref().as_ref();
+            if !KEYS.contains(&name) {
+                let hint = did_you_mean(name, KEYS);
+                let text = format!("[[origin]] {name}: there is no such key{hint}");
+                self.mistakes.push(Mistake { source: self.document.source(key), text });
+            }
+        }
+    }
+
+    fn required<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        if !self.table.contains_key(key) {
+            let text = format!("[[origin]] has no {key}");
+            self.mistakes.push(Mistake { source: self.source.clone(), text });
+        }
+        self.read(key, Form::Text, read)
+    }
+
+    fn duration(&mut self, key: &str, default: Duration) -> Option<Duration> {
+        if !self.table.contains_key(key) {
+            return Some(default);
+        }
+        self.read(key, Form::Number, |text| {
+            between(millis(1), TTL_MAX).check(Duration::read(text)?)
+        })
+    }
+
+    fn read<T>(
+        &mut self,
+        key: &str,
+        form: Form,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let item = self.table.get(key)?;
+        match text_of(form, item.get_ref()).and_then(|text| read(&text)) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let text = format!("[[origin]] {key}: {why}");
+                self.mistakes.push(Mistake { source: self.document.source(item), text });
+                None
+            }
+        }
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if is_name {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not a name: use letters, digits, - and _"))
+}
+
+fn kind(text: &str) -> Result<(), String> {
+    match text {
+        "json" => Ok(()),
+        _ => Err(format!("{text:?} is not a kind of origin; there is json")),
+    }
+}
+
+/// The path of a file that can be opened.
+fn readable(path: PathBuf) -> Result<PathBuf, String> {
+    let open = |path: &Path| -> io::Result<()> {
+        let metadata = File::open(path)?.metadata()?;
+        if metadata.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
+    };
+    match open(&path) {
+        Ok(()) => Ok(path),
+        Err(why) => Err(format!("{} cannot be read: {why}", path.display())),
+    }
+}

@@ -1,0 +1,97 @@
+//! What was resolved from the settings: nothing optional is left, nothing needs a second check.
+//! Each component takes its own part.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use larder_core::EnginePlan;
+use larder_redis::{RedisUrl, Secret};
+
+use super::template::{IdPath, KeyTemplate};
+use crate::logging::LogPlan;
+
+/// Everything that `larder serve` needs to know. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The near tier, and how old what it serves may be.
+    pub engine: EnginePlan,
+    /// The store.
+    pub store: StorePlan,
+    /// The HTTP listener.
+    pub http: HttpPlan,
+    /// The declared origins, in the order of the file.
+    pub origins: Vec<OriginPlan>,
+    /// Connections open at the same time, all listeners together.
+    pub maxclients: usize,
+    /// How long requests at work may take to end once the server was asked to stop.
+    pub drain_timeout: Duration,
+    /// What is logged.
+    pub logs: LogPlan,
+    /// What is to be said once at the start: not wrong, but easily overlooked.
+    pub notices: Vec<String>,
+}
+
+/// Where values live, and how long to wait for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePlan {
+    /// Which store.
+    pub kind: StoreKind,
+    /// How long a request waits for the store.
+    pub timeout: Duration,
+    /// Bytes that [`StoreKind::Memory`] may hold.
+    pub maxmemory: u64,
+}
+
+/// A kind of store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A map in this process, empty at every start.
+    Memory,
+    /// Redis or Valkey.
+    Redis(RedisUrl),
+}
+
+/// The HTTP listener and its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpPlan {
+    /// Where to listen. The port is not 0.
+    pub address: SocketAddr,
+    /// The bearer token that requests must carry.
+    pub token: Option<Secret>,
+    /// Names, in lower case, that a `Host` header may hold besides localhost and IP addresses.
+    pub allowed_hosts: Vec<String>,
+    /// Bytes of the largest request body.
+    pub max_body: usize,
+    /// Requests at work at the same time.
+    pub concurrency: usize,
+    /// Requests that may wait for their turn.
+    pub queue: usize,
+}
+
+/// A declared origin: what makes the values of some keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginPlan {
+    /// Its name: letters, digits, `-` and `_`. No two origins share one.
+    pub name: String,
+    /// What it reads.
+    pub kind: OriginKind,
+    /// The keys it makes. No two origins share one.
+    pub key: KeyTemplate,
+    /// The route that serves it. No two origins share one.
+    pub path: IdPath,
+    /// How long the store keeps what it made.
+    pub ttl: Duration,
+    /// How long it is remembered that it had nothing.
+    pub negative_ttl: Duration,
+}
+
+/// A kind of origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginKind {
+    /// A JSON file.
+    Json {
+        /// Its path; it could be opened when the plan was made.
+        file: PathBuf,
+    },
+}

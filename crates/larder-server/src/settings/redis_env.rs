@@ -1,0 +1,162 @@
+//! The store as other programs are told of it: `REDIS_URL`, or `REDIS_HOST` and its companions.
+//!
+//! These variables may be meant for others too, so they count only where no flag and no
+//! `LARDER_STORE` names the store; then they stand above the file.
+
+use larder_redis::RedisUrl;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::environment::{Environment, look_up};
+use super::given::{Given, Settings};
+use super::mistake::{Mistake, Source};
+use super::table::STORE;
+
+/// As `redis-cli` has it.
+const DEFAULT_HOST: &str = "127.0.0.1";
+const DEFAULT_PORT: u16 = 6379;
+
+/// Puts in the store that the `REDIS_*` variables name.
+pub(crate) fn read(environment: &Environment, settings: &mut Settings) {
+    if settings.is_given(&STORE) {
+        return;
+    }
+    let (parts, wrong_parts) = Parts::look_up(environment);
+    match look_up(environment, "REDIS_URL", true) {
+        Ok(Some(url)) => {
+            warn_of(&parts, &url.source, settings);
+            put_url(url, settings);
+        }
+        Ok(None) => put_parts(&parts, wrong_parts, settings),
+        Err(mistake) => settings.put_wrong(&STORE, mistake),
+    }
+}
+
+fn warn_of(parts: &Parts, winner: &Source, settings: &mut Settings) {
+    let names: Vec<_> = parts.all().map(|part| part.source.to_string()).collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        settings.notices.push(format!("{winner} is set, so {names} are ignored"));
+    }
+}
+
+fn put_url(url: Given, settings: &mut Settings) {
+    match url.text.parse::<RedisUrl>() {
+        Ok(_) => settings.put(&STORE, url),
+        Err(why) => {
+            let mistake = Mistake { source: url.source, text: why.to_string() };
+            settings.put_wrong(&STORE, mistake);
+        }
+    }
+}
+
+fn put_parts(parts: &Parts, mut wrong: Vec<Mistake>, settings: &mut Settings) {
+    let url = parts.url(&mut wrong);
+    match url.filter(|_| wrong.is_empty()) {
+        Some(url) => settings.put(&STORE, url),
+        None => wrong.into_iter().for_each(|mistake| settings.put_wrong(&STORE, mistake)),
+    }
+}
+
+#[derive(Default)]
+struct Parts {
+    host: Option<Given>,
+    port: Option<Given>,
+    db: Option<Given>,
+    username: Option<Given>,
+    password: Option<Given>,
+}
+
+impl Parts {
+    fn look_up(environment: &Environment) -> (Self, Vec<Mistake>) {
+        let mut wrong = Vec::new();
+        let mut part = |name, may_be_file| match look_up(environment, name, may_be_file) {
+            Ok(found) => found,
+            Err(mistake) => {
+                wrong.push(mistake);
+                None
+            }
+        };
+        let parts = Self {
+            host: part("REDIS_HOST", false),
+            port: part("REDIS_PORT", false),
+            db: part("REDIS_DB", false),
+            username: part("REDIS_USERNAME", false),
+            password: part("REDIS_PASSWORD", true),
+        };
+        (parts, wrong)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Given> {
+        let Self { host, port, db, username, password } = self;
+        [host, port, db, username, password].into_iter().flatten()
+    }
+
+    /// The URL that the parts make, if there are any.
+    fn url(&self, wrong: &mut Vec<Mistake>) -> Option<Given> {
+        let first = self.all().next()?;
+        let Some(place) = self.host.as_ref().or(self.port.as_ref()) else {
+            wrong.push(Mistake {
+                source: first.source.clone(),
+                text: "neither REDIS_HOST nor REDIS_URL says where Redis is".to_owned(),
+            });
+            return None;
+        };
+        let (linked_host, port) = self.port(wrong);
+        let host = self.host.as_ref().map(|host| host.text.clone()).or(linked_host);
+        let host = bracketed(host.as_deref().unwrap_or(DEFAULT_HOST));
+        let (credentials, db) = (self.credentials(), self.db(wrong));
+        if format!("redis://{host}").parse::<RedisUrl>().is_err() {
+            let text = "this is not the name or the address of a host".to_owned();
+            wrong.push(Mistake { source: place.source.clone(), text });
+        }
+        let text = format!("redis://{credentials}{host}:{port}/{db}");
+        Some(Given { text, source: place.source.clone() })
+    }
+
+    /// The port, and the host that comes with it when Kubernetes sets it: `tcp://10.0.0.1:6379`.
+    fn port(&self, wrong: &mut Vec<Mistake>) -> (Option<String>, u16) {
+        let Some(port) = &self.port else { return (None, DEFAULT_PORT) };
+        let (host, number) = match port.text.strip_prefix("tcp://").map(|at| at.rsplit_once(':')) {
+            None => (None, port.text.as_str()),
+            Some(None) => (None, ""),
+            Some(Some((host, number))) => (Some(host.to_owned()), number),
+        };
+        let number = number.parse().ok().filter(|number| *number > 0);
+        if number.is_none() {
+            wrong.push(Mistake {
+                source: port.source.clone(),
+                text: format!(
+                    "{:?} is not a port: write a number from 1 to 65535, or tcp://host:port",
+                    port.text
+                ),
+            });
+        }
+        (host, number.unwrap_or(DEFAULT_PORT))
+    }
+
+    fn db(&self, wrong: &mut Vec<Mistake>) -> u32 {
+        let Some(db) = &self.db else { return 0 };
+        db.text.parse().unwrap_or_else(|_| {
+            let text =
+                format!("{:?} is not the number of a database: write for example 0", db.text);
+            wrong.push(Mistake { source: db.source.clone(), text });
+            0
+        })
+    }
+
+    /// `user:password@`, or nothing.
+    fn credentials(&self) -> String {
+        let encoded = |part: &Option<Given>| {
+            let text = part.as_ref().map(|given| given.text.as_str()).unwrap_or_default();
+            utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+        };
+        match (&self.username, &self.password) {
+            (None, None) => String::new(),
+            _ => format!("{}:{}@", encoded(&self.username), encoded(&self.password)),
+        }
+    }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}

@@ -1,0 +1,183 @@
+//! From settings to a plan: defaults filled in, contradictions found.
+
+use std::net::SocketAddr;
+
+use larder_core::{EnginePlan, near::NearPlan};
+
+use super::environment::Environment;
+use super::given::Settings;
+use super::mistake::Source;
+use super::plan::{HttpPlan, Plan, StorePlan};
+use super::table::{
+    self, AnySetting, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
+    HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, MAXCLIENTS, MAXMEMORY, NEAR_MAX_ENTRIES,
+    NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, PROTECTED_MODE, STALENESS_BOUND, STORE, STORE_MAXMEMORY,
+    STORE_TIMEOUT,
+};
+use super::units::show_size;
+use crate::logging::LogPlan;
+
+/// A value takes at most this part of the near tier, or a few of them would empty it.
+const VALUES_PER_NEAR_MIN: u64 = 8;
+
+/// The plan of settings that have no mistakes.
+pub(crate) fn plan(settings: &Settings, environment: &Environment) -> Plan {
+    let mut notices = settings.notices.clone();
+    notices.extend(no_store_notice(settings));
+    notices.extend(unprotected_notice(settings));
+    let (logs, wrong_filter) = LogPlan::of(environment);
+    notices.extend(wrong_filter);
+    Plan {
+        engine: engine(settings),
+        store: store(settings),
+        http: http(settings),
+        origins: settings.origins.iter().map(|origin| origin.plan.clone()).collect(),
+        maxclients: settings.get(&MAXCLIENTS),
+        drain_timeout: settings.get(&DRAIN_TIMEOUT),
+        logs,
+        notices,
+    }
+}
+
+fn engine(settings: &Settings) -> EnginePlan {
+    EnginePlan {
+        near: NearPlan {
+            bytes_max: settings.get(&MAXMEMORY).0,
+            entries_max: settings.get(&NEAR_MAX_ENTRIES) as u64,
+            value_bytes_max: in_memory(settings.get(&NEAR_MAX_VALUE).0),
+            policy: settings.get(&NEAR_POLICY),
+        },
+        near_ttl: settings.get(&NEAR_TTL),
+        staleness_bound: settings.get(&STALENESS_BOUND),
+    }
+}
+
+fn store(settings: &Settings) -> StorePlan {
+    StorePlan {
+        kind: settings.get(&STORE),
+        timeout: settings.get(&STORE_TIMEOUT),
+        maxmemory: settings.get(&STORE_MAXMEMORY).0,
+    }
+}
+
+fn http(settings: &Settings) -> HttpPlan {
+    HttpPlan {
+        address: SocketAddr::new(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT)),
+        token: settings.get(&HTTP_TOKEN),
+        allowed_hosts: settings.get(&HTTP_ALLOWED_HOSTS),
+        max_body: in_memory(settings.get(&HTTP_MAX_BODY).0),
+        concurrency: settings.get(&HTTP_CONCURRENCY),
+        queue: settings.get(&HTTP_QUEUE),
+    }
+}
+
+/// Sizes with an upper limit fit into any address space.
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn no_store_notice(settings: &Settings) -> Option<String> {
+    (settings.source(&STORE) == Source::Default).then(|| {
+        "no store is set, so values live in this process alone and end with it; for a shared one, \
+         set --store redis://host:6379 or REDIS_URL"
+            .to_owned()
+    })
+}
+
+fn unprotected_notice(settings: &Settings) -> Option<String> {
+    is_open(settings).then(|| {
+        format!(
+            "protected-mode is off and there is no http-token: whoever reaches {} can read and \
+             write everything",
+            settings.get(&HTTP_BIND)
+        )
+    })
+}
+
+/// Finds what is right by itself and wrong together.
+pub(crate) fn refuse_contradictions(settings: &mut Settings) {
+    if settings.is_sound(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
+        refuse_large_values(settings);
+    }
+    if settings.is_sound(&[&HTTP_PORT]) && settings.get(&HTTP_PORT) == 0 {
+        let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is left to serve";
+        settings.mistake(settings.source(&HTTP_PORT), text);
+    }
+    if settings.is_sound(&[&HTTP_BIND, &HTTP_TOKEN, &PROTECTED_MODE]) {
+        refuse_open_listener(settings);
+    }
+}
+
+fn refuse_large_values(settings: &mut Settings) {
+    let (value, near) = (settings.get(&NEAR_MAX_VALUE).0, settings.get(&MAXMEMORY).0);
+    if value <= near / VALUES_PER_NEAR_MIN {
+        return;
+    }
+    let text = format!(
+        "near-max-value ({}) is more than an eighth of maxmemory ({}): set near-max-value to {} or \
+         less, or maxmemory to {} or more",
+        shown(settings, &NEAR_MAX_VALUE),
+        shown(settings, &MAXMEMORY),
+        show_size(near / VALUES_PER_NEAR_MIN),
+        show_size(value * VALUES_PER_NEAR_MIN),
+    );
+    let at = match settings.source(&NEAR_MAX_VALUE) {
+        Source::Default => settings.source(&MAXMEMORY),
+        source => source,
+    };
+    settings.mistake(at, text);
+}
+
+/// `2mb, larder.toml:3`
+fn shown(settings: &Settings, setting: &dyn AnySetting) -> String {
+    format!("{}, {}", settings.show(setting), settings.source(setting))
+}
+
+fn refuse_open_listener(settings: &mut Settings) {
+    if !settings.get(&PROTECTED_MODE) || !is_open(settings) {
+        return;
+    }
+    let text = format!(
+        "http-bind {} is reached from other machines and no http-token is set, so anyone there could read \
+         and write everything: set http-token, or set http-bind to 127.0.0.1, or set \
+         protected-mode to no",
+        settings.get(&HTTP_BIND)
+    );
+    settings.mistake(settings.source(&HTTP_BIND), text);
+}
+
+/// Whether other machines reach the listener without a token.
+fn is_open(settings: &Settings) -> bool {
+    let is_loopback = settings.get(&HTTP_BIND).to_canonical().is_loopback();
+    !is_loopback && settings.get(&HTTP_TOKEN).is_none()
+}
+
+/// A line of `check-config`: a name, its value, where that came from.
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) source: String,
+}
+
+/// The plan for people to read, secrets as `***`.
+pub(crate) fn lines(settings: &Settings) -> Vec<Line> {
+    let rows = table::all().map(|setting| Line {
+        name: setting.about().flag.to_owned(),
+        value: settings.show(setting),
+        source: described(&settings.source(setting)),
+    });
+    let origins = settings.origins.iter().map(|origin| Line {
+        name: format!("origin {}", origin.plan.name),
+        value: origin.show(),
+        source: origin.source.to_string(),
+    });
+    rows.chain(origins).collect()
+}
+
+fn described(source: &Source) -> String {
+    match source {
+        Source::Flag(_) => format!("flag {source}"),
+        Source::Variable(_) => format!("env {source}"),
+        Source::File { .. } | Source::Default => source.to_string(),
+    }
+}

@@ -1,0 +1,313 @@
+//! The table of settings: the one place that knows their names, kinds, defaults, limits and help.
+//!
+//! TOML keys, `LARDER_*` variables, flags, `--help` and `check-config` all follow from it, so that
+//! they cannot differ. A new setting is one row here and one line in `plan.rs`.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use larder_core::near::Policy;
+use larder_redis::Secret;
+
+use super::plan::StoreKind;
+use super::units::{GIB, KIB, MIB};
+use super::value::{Form, Size, Value};
+
+/// A row: `--http-port` = `LARDER_HTTP_PORT` = `[http] port`.
+pub(crate) struct Setting<T: 'static> {
+    /// The name of the flag, without `--`; the variable's name follows from it.
+    pub(crate) flag: &'static str,
+    /// The section of the file, empty for keys above all sections.
+    pub(crate) section: &'static str,
+    /// The key in the file, empty for what the file cannot set.
+    pub(crate) key: &'static str,
+    pub(crate) default: T,
+    pub(crate) range: Option<Range<T>>,
+    pub(crate) help: &'static str,
+}
+
+/// The least and the most, both allowed.
+pub(crate) struct Range<T: 'static> {
+    min: T,
+    max: Option<T>,
+    is_less: fn(&T, &T) -> bool,
+}
+
+macro_rules! table {
+    ($($heading:literal { $($name:ident: $kind:ty = $row:expr;)* })*) => {
+        $($(pub(crate) static $name: Setting<$kind> = $row;)*)*
+
+        /// Every setting under its heading, in the order of `--help`.
+        pub(crate) static TABLE: &[Group] =
+            &[$(Group { heading: $heading, settings: &[$(&$name),*] }),*];
+    };
+}
+
+table! {
+    "Configuration" {
+        CONFIG: Option<PathBuf> = Setting {
+            flag: "config", section: "", key: "", default: None, range: None,
+            help: "The TOML file with settings and origins",
+        };
+    }
+    "Store" {
+        STORE: StoreKind = Setting {
+            flag: "store", section: "store", key: "url", default: StoreKind::Memory, range: None,
+            help: "Where values live: redis://, valkey:// or unix://, or memory, which is this \
+                   process alone",
+        };
+        STORE_TIMEOUT: Duration = Setting {
+            flag: "store-timeout", section: "store", key: "timeout",
+            default: secs(5), range: Some(between(millis(10), secs(300))),
+            help: "How long a request waits for the store",
+        };
+        STORE_MAXMEMORY: Size = Setting {
+            flag: "store-maxmemory", section: "store", key: "maxmemory",
+            default: Size(GIB), range: Some(at_least(Size(MIB))),
+            help: "Bytes that the store memory may hold; without meaning for Redis",
+        };
+    }
+    "Near tier" {
+        STALENESS_BOUND: Duration = Setting {
+            flag: "staleness-bound", section: "", key: "staleness-bound",
+            default: secs(1), range: Some(between(millis(50), secs(60))),
+            help: "Nothing is served from memory once the store was not heard for this long",
+        };
+        MAXMEMORY: Size = Setting {
+            flag: "maxmemory", section: "", key: "maxmemory",
+            default: Size(256 * MIB), range: Some(at_least(Size(MIB))),
+            help: "Bytes that the near tier may hold",
+        };
+        NEAR_MAX_ENTRIES: usize = Setting {
+            flag: "near-max-entries", section: "near", key: "max-entries",
+            default: 0, range: None,
+            help: "Entries that the near tier may hold; 0 for as many as fit",
+        };
+        NEAR_MAX_VALUE: Size = Setting {
+            flag: "near-max-value", section: "near", key: "max-value",
+            default: Size(MIB), range: Some(between(Size(KIB), Size(512 * MIB))),
+            help: "Bytes of the largest value that is kept; at most an eighth of maxmemory",
+        };
+        NEAR_TTL: Duration = Setting {
+            flag: "near-ttl", section: "near", key: "ttl",
+            default: secs(5 * 60), range: Some(between(millis(1), TTL_MAX)),
+            help: "How long an entry is kept at most",
+        };
+        NEAR_POLICY: Policy = Setting {
+            flag: "near-policy", section: "near", key: "policy",
+            default: Policy::ScanResistant, range: None,
+            help: "Which entry leaves when the near tier is full",
+        };
+    }
+    "HTTP" {
+        HTTP_BIND: IpAddr = Setting {
+            flag: "http-bind", section: "http", key: "bind",
+            default: IpAddr::V4(Ipv4Addr::LOCALHOST), range: None,
+            help: "The address to listen on",
+        };
+        HTTP_PORT: u16 = Setting {
+            flag: "http-port", section: "http", key: "port", default: 8000, range: None,
+            help: "The port to listen on; 0 turns the listener off",
+        };
+        HTTP_TOKEN: Option<Secret> = Setting {
+            flag: "http-token", section: "http", key: "token", default: None, range: None,
+            help: "The bearer token that requests must carry; others see a command line, so prefer \
+                   a variable or a file",
+        };
+        HTTP_ALLOWED_HOSTS: Vec<String> = Setting {
+            flag: "http-allowed-hosts", section: "http", key: "allowed-hosts",
+            default: Vec::new(), range: None,
+            help: "Names that a Host header may hold besides localhost and IP addresses",
+        };
+        HTTP_MAX_BODY: Size = Setting {
+            flag: "http-max-body", section: "http", key: "max-body",
+            default: Size(64 * MIB), range: Some(between(Size(KIB), Size(512 * MIB))),
+            help: "Bytes of the largest request body",
+        };
+        HTTP_CONCURRENCY: usize = Setting {
+            flag: "http-concurrency", section: "http", key: "concurrency",
+            default: 1024, range: Some(between(1, 1_000_000)),
+            help: "Requests at work at the same time",
+        };
+        HTTP_QUEUE: usize = Setting {
+            flag: "http-queue", section: "http", key: "queue",
+            default: 1024, range: Some(between(0, 1_000_000)),
+            help: "Requests that may wait for their turn; more are turned away",
+        };
+    }
+    "Server" {
+        MAXCLIENTS: usize = Setting {
+            flag: "maxclients", section: "", key: "maxclients",
+            default: 10_000, range: Some(between(1, 1_000_000)),
+            help: "Connections open at the same time",
+        };
+        PROTECTED_MODE: bool = Setting {
+            flag: "protected-mode", section: "", key: "protected-mode",
+            default: true, range: None,
+            help: "Refuse to listen beyond this machine without a token",
+        };
+        DRAIN_TIMEOUT: Duration = Setting {
+            flag: "drain-timeout", section: "", key: "drain-timeout",
+            default: secs(10), range: Some(between(millis(0), secs(3600))),
+            help: "How long requests at work may take to end after SIGTERM",
+        };
+    }
+}
+
+/// How long anything may be kept: a year.
+pub(crate) const TTL_MAX: Duration = secs(365 * 24 * 3600);
+
+/// The settings under one heading of `--help`.
+pub(crate) struct Group {
+    pub(crate) heading: &'static str,
+    pub(crate) settings: &'static [&'static dyn AnySetting],
+}
+
+/// Every setting.
+pub(crate) fn all() -> impl Iterator<Item = &'static dyn AnySetting> {
+    TABLE.iter().flat_map(|group| group.settings.iter().copied())
+}
+
+/// What the layers need to know of every setting.
+pub(crate) fn abouts() -> impl Iterator<Item = About> {
+    all().map(AnySetting::about)
+}
+
+/// A setting, whatever its kind.
+pub(crate) trait AnySetting: Sync {
+    fn about(&self) -> About;
+
+    /// Whether `text` is a value within the limits, and if not, what would be.
+    fn check(&self, text: &str) -> Result<(), String>;
+
+    /// The value of `text`, or else the default, as a person would write it; secrets as `***`.
+    fn show(&self, text: Option<&str>) -> String;
+
+    /// `50ms to 1m`, where there are limits.
+    fn limits(&self) -> Option<String>;
+}
+
+/// What the layers need to know of a setting, whatever its kind.
+#[derive(Clone, Copy)]
+pub(crate) struct About {
+    pub(crate) flag: &'static str,
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) placeholder: &'static str,
+    pub(crate) form: Form,
+    pub(crate) secret: bool,
+}
+
+impl About {
+    /// `LARDER_HTTP_PORT`
+    pub(crate) fn variable(&self) -> String {
+        format!("LARDER_{}", self.flag.replace('-', "_").to_ascii_uppercase())
+    }
+
+    /// `[http] port`
+    pub(crate) fn place(&self) -> String {
+        place(self.section, self.key)
+    }
+}
+
+/// `[section] key`, or `key` alone above all sections.
+pub(crate) fn place(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("[{section}] {key}") }
+}
+
+impl<T: Value> Setting<T> {
+    /// The value of `text`, within the limits.
+    pub(crate) fn read(&self, text: &str) -> Result<T, String> {
+        let value = T::read(text)?;
+        match &self.range {
+            Some(range) => range.check(value),
+            None => Ok(value),
+        }
+    }
+}
+
+impl<T: Value> AnySetting for Setting<T> {
+    fn about(&self) -> About {
+        let &Setting { flag, section, key, help, .. } = self;
+        let (placeholder, form, secret) = (T::PLACEHOLDER, T::FORM, T::SECRET);
+        About { flag, section, key, help, placeholder, form, secret }
+    }
+
+    fn check(&self, text: &str) -> Result<(), String> {
+        self.read(text).map(drop)
+    }
+
+    fn show(&self, text: Option<&str>) -> String {
+        let value = text.and_then(|text| self.read(text).ok());
+        value.as_ref().unwrap_or(&self.default).show()
+    }
+
+    fn limits(&self) -> Option<String> {
+        let range = self.range.as_ref()?;
+        Some(match &range.max {
+            Some(max) => format!("{} to {}", range.min.show(), max.show()),
+            None => format!("at least {}", range.min.show()),
+        })
+    }
+}
+
+impl<T: Value> Range<T> {
+    /// The value again, if it is within the range.
+    pub(crate) fn check(&self, value: T) -> Result<T, String> {
+        if (self.is_less)(&value, &self.min) {
+            return Err(format!("{} is too little: at least {}", value.show(), self.min.show()));
+        }
+        match &self.max {
+            Some(max) if (self.is_less)(max, &value) => {
+                Err(format!("{} is too much: at most {}", value.show(), max.show()))
+            }
+            _ => Ok(value),
+        }
+    }
+}
+
+pub(crate) const fn between<T: PartialOrd>(min: T, max: T) -> Range<T> {
+    Range { min, max: Some(max), is_less: |one, other| one < other }
+}
+
+const fn at_least<T: PartialOrd>(min: T) -> Range<T> {
+    Range { min, max: None, is_less: |one, other| one < other }
+}
+
+pub(crate) const fn secs(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+pub(crate) const fn millis(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_scheme_of_names() {
+        for about in abouts().filter(|about| about.flag != "config") {
+            let expected = match (about.section, about.key) {
+                ("store", "url") => "store".to_owned(),
+                ("", key) => key.to_owned(),
+                (section, key) => format!("{section}-{key}"),
+            };
+            assert_eq!(about.flag, expected);
+        }
+    }
+
+    #[test]
+    fn every_default_reads_back_as_itself() {
+        for setting in all() {
+            let default = setting.show(None);
+            if default != "none" {
+                assert_eq!(setting.check(&default), Ok(()), "{}", setting.about().flag);
+                assert_eq!(setting.show(Some(&default)), default);
+            }
+        }
+    }
+}

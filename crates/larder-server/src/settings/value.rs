@@ -1,0 +1,250 @@
+//! The kinds of values that settings have: how each is written, read and shown.
+//!
+//! Whatever has a [`Value`] can be a setting. A text that is refused comes back with what would be
+//! right; kinds that hold a secret never quote it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use larder_core::near::Policy;
+use larder_redis::{RedisUrl, RedisUrlError, Secret};
+
+use super::plan::StoreKind;
+use super::units::{parse_duration, parse_size, show_duration, show_size};
+
+/// A kind of value.
+pub(crate) trait Value: Clone + Send + Sync + 'static {
+    /// Stands for the value in `--help`.
+    const PLACEHOLDER: &'static str;
+    /// How TOML may write it.
+    const FORM: Form;
+    /// Whether it may also come from the file that a `*_FILE` variable names.
+    const SECRET: bool = false;
+
+    /// The value, or what is wrong with the text and what would be right.
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// As a person would write it; secrets as `***`.
+    fn show(&self) -> String;
+}
+
+/// The TOML types that a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A string.
+    Text,
+    /// An integer, or a string with a unit.
+    Number,
+    /// `true`, `false`, or a string.
+    Switch,
+    /// An array of strings, or one string with commas.
+    List,
+}
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl Value for Size {
+    const PLACEHOLDER: &'static str = "SIZE";
+    const FORM: Form = Form::Number;
+
+    fn read(text: &str) -> Result<Self, String> {
+        parse_size(text).map(Self).ok_or_else(|| {
+            format!("{text:?} is not a size: write for example 256mb, 64kb or a number of bytes")
+        })
+    }
+
+    fn show(&self) -> String {
+        show_size(self.0)
+    }
+}
+
+impl Value for Duration {
+    const PLACEHOLDER: &'static str = "TIME";
+    const FORM: Form = Form::Number;
+
+    fn read(text: &str) -> Result<Self, String> {
+        parse_duration(text).ok_or_else(|| {
+            format!(
+                "{text:?} is not a duration: write for example 1500ms, 5m, 24h, 2d or a number of \
+                 seconds"
+            )
+        })
+    }
+
+    fn show(&self) -> String {
+        show_duration(*self)
+    }
+}
+
+/// A number of things.
+impl Value for usize {
+    const PLACEHOLDER: &'static str = "NUMBER";
+    const FORM: Form = Form::Number;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("{text:?} is not a whole number: write for example 1024"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A port.
+impl Value for u16 {
+    const PLACEHOLDER: &'static str = "PORT";
+    const FORM: Form = Form::Number;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("{text:?} is not a port: write a number from 0 to 65535"))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for bool {
+    const PLACEHOLDER: &'static str = "yes|no";
+    const FORM: Form = Form::Switch;
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "yes" | "true" => Ok(true),
+            "no" | "false" => Ok(false),
+            _ => Err(format!("{text:?} is neither yes nor no")),
+        }
+    }
+
+    fn show(&self) -> String {
+        if *self { "yes" } else { "no" }.to_owned()
+    }
+}
+
+impl Value for IpAddr {
+    const PLACEHOLDER: &'static str = "ADDRESS";
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| {
+            format!(
+                "{text:?} is not an IP address: write for example 127.0.0.1, or 0.0.0.0 for every \
+                 IPv4 address of this machine"
+            )
+        })
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The path of a file, if any.
+impl Value for Option<PathBuf> {
+    const PLACEHOLDER: &'static str = "FILE";
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("the path is empty".to_owned()),
+            path => Ok(Some(path.into())),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string())
+    }
+}
+
+/// Host names and IP addresses, in lower case.
+impl Value for Vec<String> {
+    const PLACEHOLDER: &'static str = "NAME,...";
+    const FORM: Form = Form::List;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.split(',').map(|name| host_name(name.trim())).collect()
+    }
+
+    fn show(&self) -> String {
+        if self.is_empty() { "none".to_owned() } else { self.join(",") }
+    }
+}
+
+fn host_name(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!(
+        "{text:?} is not a host name: write names without scheme, port or path, with commas \
+         between them"
+    ))
+}
+
+impl Value for Policy {
+    const PLACEHOLDER: &'static str = "scan-resistant|lru";
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|()| format!("{text:?} is not a policy: write scan-resistant or lru"))
+    }
+
+    fn show(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Value for StoreKind {
+    const PLACEHOLDER: &'static str = "URL|memory";
+    const FORM: Form = Form::Text;
+    const SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        if text.starts_with("embedded:") {
+            return Err("the durable embedded store is not there yet; use memory".to_owned());
+        }
+        text.parse::<RedisUrl>().map(Self::Redis).map_err(|error| match error {
+            RedisUrlError::Scheme => "a store is memory or a URL that starts with redis://, \
+                                      valkey:// or unix://; write for example \
+                                      redis://127.0.0.1:6379/0"
+                .to_owned(),
+            other => other.to_string(),
+        })
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Redis(url) => url.to_string(),
+        }
+    }
+}
+
+/// A bearer token, if any.
+impl Value for Option<Secret> {
+    const PLACEHOLDER: &'static str = "TOKEN";
+    const FORM: Form = Form::Text;
+    const SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("the token is empty".to_owned());
+        }
+        // What fits into an `Authorization` header, see RFC 6750.
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("the token has other characters than visible ASCII ones".to_owned());
+        }
+        Ok(Some(Secret::new(text)))
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or("none", |_| "***").to_owned()
+    }
+}

@@ -1,0 +1,297 @@
+//! Every kind of mistake, word for word.
+
+use crate::typed::larder;
+
+/// One mistake of one flag.
+#[test]
+fn values_of_each_kind() {
+    let table = [
+        ("--http-port abc", "\"abc\" is not a port: write a number from 0 to 65535"),
+        ("--http-port 65536", "\"65536\" is not a port: write a number from 0 to 65535"),
+        (
+            "--maxmemory 1tb",
+            "\"1tb\" is not a size: write for example 256mb, 64kb or a number of bytes",
+        ),
+        (
+            "--near-ttl 1w",
+            "\"1w\" is not a duration: write for example 1500ms, 5m, 24h, 2d or a number of seconds",
+        ),
+        ("--maxclients many", "\"many\" is not a whole number: write for example 1024"),
+        ("--protected-mode maybe", "\"maybe\" is neither yes nor no"),
+        (
+            "--http-bind localhost",
+            "\"localhost\" is not an IP address: write for example 127.0.0.1, or 0.0.0.0 for every \
+             IPv4 address of this machine",
+        ),
+        (
+            "--http-allowed-hosts cache.example,http://x",
+            "\"http://x\" is not a host name: write names without scheme, port or path, with commas \
+             between them",
+        ),
+        ("--near-policy lfu", "\"lfu\" is not a policy: write scan-resistant or lru"),
+        ("--http-token=", "the token is empty"),
+        ("--http-token=sécret", "the token has other characters than visible ASCII ones"),
+        ("--config=", "the path is empty"),
+    ];
+    for (args, text) in table {
+        let flag = args.split([' ', '=']).next().unwrap();
+        assert_eq!(larder().args(args).mistakes(), [format!("{flag}: {text}")]);
+    }
+}
+
+#[test]
+fn values_out_of_range() {
+    let table = [
+        ("--staleness-bound 49ms", "49ms is too little: at least 50ms"),
+        ("--staleness-bound 61s", "61s is too much: at most 1m"),
+        ("--maxmemory 1023kb", "1023kb is too little: at least 1mb"),
+        ("--http-max-body 513mb", "513mb is too much: at most 512mb"),
+        ("--http-concurrency 0", "0 is too little: at least 1"),
+        ("--near-ttl 0", "0 is too little: at least 1ms"),
+    ];
+    for (args, text) in table {
+        let flag = args.split(' ').next().unwrap();
+        assert_eq!(larder().args(args).mistakes(), [format!("{flag}: {text}")]);
+    }
+    larder().args("--staleness-bound 50ms --http-max-body 512mb").plan();
+    larder().args("--staleness-bound 60s --near-max-value 128kb --maxmemory 1mb").plan();
+}
+
+#[test]
+fn stores_that_are_not_there() {
+    let table = [
+        ("rediss://h", "TLS to the store is not supported yet"),
+        ("valkeys://h", "TLS to the store is not supported yet"),
+        ("embedded:/var/x", "the durable embedded store is not there yet; use memory"),
+        ("mysql://h", "a store is memory or a URL that starts with redis://, valkey:// or unix://"),
+        ("redis://h:port", "the URL's port is not a number from 1 to 65535"),
+    ];
+    for (url, text) in table {
+        for (mistake, name) in [
+            (larder().args("--store").args(url), "--store"),
+            (larder().variable("LARDER_STORE", url), "LARDER_STORE"),
+            (larder().file(&format!("store.url = '{url}'")), "larder.toml:1: [store] url"),
+        ] {
+            let mistakes = mistake.mistakes();
+            assert_eq!(mistakes.len(), 1);
+            assert!(mistakes[0].starts_with(&format!("{name}: {text}")), "{mistakes:?}");
+        }
+    }
+}
+
+#[test]
+fn names_that_mean_nothing() {
+    let file = "
+maxmemry = 1
+http-port = 80
+port = 80
+[near]
+maxentries = 5
+colour = 'red'
+[htttp]
+port = 80
+[store]
+[elsewhere]
+";
+    let typed = larder().file(file).variable("LARDER_HTP_PORT", "80").variable("LARDER_X", "1");
+    assert_eq!(
+        typed.mistakes(),
+        [
+            "LARDER_HTP_PORT: there is no such setting; did you mean LARDER_HTTP_PORT?",
+            "LARDER_X: there is no such setting",
+            "larder.toml:2: maxmemry: there is no such setting; did you mean maxmemory?",
+            "larder.toml:3: http-port: there is no such setting; did you mean [http] port?",
+            "larder.toml:4: port: there is no such setting; did you mean [http] port?",
+            "larder.toml:6: [near] maxentries: there is no such setting; did you mean max-entries?",
+            "larder.toml:7: [near] colour: there is no such setting",
+            "larder.toml:8: [htttp]: there is no such section; did you mean http?",
+            "larder.toml:11: [elsewhere]: there is no such section",
+        ]
+    );
+}
+
+#[test]
+fn toml_types_that_do_not_fit() {
+    let file = "
+staleness-bound = 1.5
+maxmemory = true
+protected-mode = 1
+http = 8000
+[near]
+policy = 1
+[http]
+";
+    assert_eq!(
+        larder().file(&file.replace("http = 8000\n", "")).mistakes(),
+        [
+            "larder.toml:2: staleness-bound: this takes a whole number or a string, not a float",
+            "larder.toml:3: maxmemory: this takes a whole number or a string, not a boolean",
+            "larder.toml:4: protected-mode: this takes true, false or a string, not an integer",
+            "larder.toml:6: [near] policy: this takes a string, not an integer",
+        ]
+    );
+    assert_eq!(
+        larder().file("http = 8000\nmaxclients = [1]").mistakes(),
+        [
+            "larder.toml:1: http is a section: write [http] on a line of its own",
+            "larder.toml:2: maxclients: this takes a whole number or a string, not an array",
+        ]
+    );
+    assert_eq!(
+        larder().file("http.allowed-hosts = ['a', 3]").mistakes(),
+        ["larder.toml:1: [http] allowed-hosts: this takes a string, not an integer"]
+    );
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_reported_with_every_broken_line_and_no_guesses() {
+    // The token is lost with the broken lines: that it seems to be missing is no second mistake.
+    let file = "[http]\nbind = 0.0.0.0\ntoken = hunter2\nport =\n";
+    let mistakes = larder().file(file).variable("LARDER_MAXMEMORY", "x").mistakes();
+    assert!(mistakes[0].starts_with("LARDER_MAXMEMORY: "));
+    for line in 2..=4 {
+        let start = format!("larder.toml:{line}: not TOML: ");
+        assert!(mistakes.iter().any(|mistake| mistake.starts_with(&start)), "{mistakes:?}");
+    }
+    assert!(!mistakes.concat().contains("http-token"), "{mistakes:?}");
+    assert!(!mistakes.concat().contains("hunter2"), "{mistakes:?}");
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let missing = "No such file or directory (os error 2)";
+    assert_eq!(
+        larder().args("--config /nowhere/larder.toml").mistakes(),
+        [format!("--config: /nowhere/larder.toml cannot be read: {missing}")]
+    );
+    assert_eq!(
+        larder().variable("LARDER_HTTP_TOKEN_FILE", "/nowhere/token").mistakes(),
+        [format!("LARDER_HTTP_TOKEN_FILE: /nowhere/token cannot be read: {missing}")]
+    );
+    assert_eq!(
+        larder().variable_to_file("REDIS_URL_FILE", &"x".repeat(70_000)).mistakes(),
+        ["REDIS_URL_FILE: REDIS_URL_FILE cannot be read: it is longer than 65536 bytes"]
+    );
+}
+
+#[test]
+fn a_secret_given_directly_and_by_file() {
+    let both = |name: &str| {
+        let file = format!("{name}_FILE");
+        let typed = larder().variable(name, "redis://one").variable_to_file(&file, "redis://two");
+        let typed =
+            if name == "REDIS_PASSWORD" { typed.variable("REDIS_HOST", "h") } else { typed };
+        assert_eq!(
+            typed.mistakes(),
+            [format!("{name}: {name}_FILE is set as well: keep one of them")]
+        );
+    };
+    ["LARDER_HTTP_TOKEN", "LARDER_STORE", "REDIS_URL", "REDIS_PASSWORD"].map(both);
+}
+
+#[test]
+fn parts_of_a_redis_address() {
+    let typed = larder().variable("REDIS_PORT", "tcp://10.0.0.1:x").variable("REDIS_DB", "two");
+    assert_eq!(
+        typed.mistakes(),
+        [
+            "REDIS_DB: \"two\" is not the number of a database: write for example 0",
+            "REDIS_PORT: \"tcp://10.0.0.1:x\" is not a port: write a number from 1 to 65535, or \
+             tcp://host:port",
+        ]
+    );
+    assert_eq!(
+        larder().variable("REDIS_HOST", "redis://cache").mistakes(),
+        ["REDIS_HOST: this is not the name or the address of a host"]
+    );
+    assert_eq!(
+        larder().variable("REDIS_PASSWORD", "hunter2").mistakes(),
+        ["REDIS_PASSWORD: neither REDIS_HOST nor REDIS_URL says where Redis is"]
+    );
+    let memory = larder().variable("REDIS_URL", "memory").mistakes();
+    assert!(memory[0].starts_with("REDIS_URL: the URL starts with none of redis://"), "{memory:?}");
+}
+
+#[test]
+fn contradictions_name_both_sides() {
+    assert_eq!(
+        larder().args("--maxmemory 4mb").file("[near]\nmax-value = '1mb'").mistakes(),
+        ["larder.toml:2: near-max-value (1mb, larder.toml:2) is more than an eighth of maxmemory \
+          (4mb, --maxmemory): set near-max-value to 512kb or less, or maxmemory to 8mb or more"]
+    );
+    assert_eq!(
+        larder().args("--maxmemory 4mb").mistakes(),
+        ["--maxmemory: near-max-value (1mb, default) is more than an eighth of maxmemory (4mb, \
+          --maxmemory): set near-max-value to 512kb or less, or maxmemory to 8mb or more"]
+    );
+    larder().args("--maxmemory 8mb").plan();
+    assert_eq!(
+        larder().args("--http-port 0").mistakes(),
+        [
+            "--http-port: http-port 0 turns the HTTP listener off, and there is no other: nothing is \
+          left to serve"
+        ]
+    );
+}
+
+#[test]
+fn an_open_listener_needs_a_token_or_consent() {
+    let ways = "is reached from other machines and no http-token is set, so anyone there could read \
+                and write everything: set http-token, or set http-bind to 127.0.0.1, or set \
+                protected-mode to no";
+    for address in ["0.0.0.0", "::", "10.0.0.5"] {
+        let open = larder().args("--http-bind").args(address);
+        assert_eq!(open.mistakes(), [format!("--http-bind: http-bind {address} {ways}")]);
+    }
+    larder().args("--http-bind 0.0.0.0 --http-token t").plan();
+    larder().args("--http-bind ::1").plan();
+    larder().args("--http-bind ::ffff:127.0.0.1").plan();
+    let consent = larder().args("--http-bind 0.0.0.0 --protected-mode no").plan();
+    assert!(consent.notices.iter().any(|notice| notice.starts_with("protected-mode is off")));
+}
+
+#[test]
+fn a_wrong_value_is_no_contradiction_as_well() {
+    let token = larder().args("--http-bind 0.0.0.0 --http-token=").mistakes();
+    assert_eq!(token, ["--http-token: the token is empty"]);
+    let value = larder().args("--near-max-value 2mb --maxmemory 9x").mistakes();
+    assert_eq!(value.len(), 1, "{value:?}");
+}
+
+#[test]
+fn a_shadowed_mistake_is_still_one() {
+    let typed = larder().args("--http-port 1").variable("LARDER_HTTP_PORT", "x");
+    let typed = typed.file("[http]\nport = -1");
+    let places: Vec<_> =
+        typed.mistakes().iter().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
+    assert_eq!(places, ["LARDER_HTTP_PORT", "larder.toml:2"]);
+}
+
+#[test]
+fn all_mistakes_come_in_one_report() {
+    let typed = larder()
+        .args("--maxclients x --http-bind y")
+        .variable("LARDER_NEAR_TTL", "z")
+        .variable("LARDER_NOPE", "1")
+        .file("maxmemory = '1kb'\nnope = 1\n[[origin]]\nname = 'a b'\n");
+    let Err(reply) = typed.parse() else { panic!("a plan") };
+    assert_eq!(reply.code(), 78);
+    let places: Vec<_> =
+        typed.mistakes().iter().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
+    let mut expected = vec!["--http-bind", "--maxclients", "LARDER_NEAR_TTL", "LARDER_NOPE"];
+    expected.extend(["larder.toml:1", "larder.toml:2"]);
+    expected.extend(["larder.toml:3"; 4]);
+    expected.push("larder.toml:4");
+    assert_eq!(places, expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_text() {
+    use std::os::unix::ffi::OsStringExt;
+    let value = std::ffi::OsString::from_vec(vec![0xff]);
+    let environment = [("LARDER_MAXMEMORY".to_owned(), value)].into();
+    let reply = larder_server::cli::parse(["larder".into()], &environment).unwrap_err();
+    let larder_server::cli::Reply::Wrong(mistakes) = reply else { panic!("{reply:?}") };
+    assert!(mistakes.to_string().ends_with("\n  LARDER_MAXMEMORY: its value is not UTF-8"));
+}

@@ -1,0 +1,73 @@
+//! Stands in for `larder` in the testkit's own tests: takes its flags, answers `GET /livez`.
+//!
+//! `--fail TEXT` writes the text to standard error and ends with code 78, `--version` writes to
+//! standard output and ends with 0. Otherwise it serves on `--http-port`: `/environment` and
+//! `/arguments` tell what it was started with, `/request` answers the request itself, and any
+//! other path redirects to `/livez`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a program for tests"
+)]
+
+use std::env;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let after = |flag: &str| args.iter().skip_while(|arg| *arg != flag).nth(1);
+    if let Some(text) = after("--fail") {
+        eprintln!("{text}");
+        return ExitCode::from(78);
+    }
+    if args.iter().any(|arg| arg == "--version") {
+        println!("larder 0.0.0");
+        return ExitCode::SUCCESS;
+    }
+    let port: u16 = after("--http-port").unwrap().parse().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    eprintln!("listening on {port}");
+    for client in listener.incoming() {
+        answer(&client.unwrap(), &args);
+    }
+    ExitCode::SUCCESS
+}
+
+fn answer(mut client: &TcpStream, args: &[String]) {
+    let mut reader = BufReader::new(client);
+    let lines = reader.by_ref().lines().map_while(Result::ok);
+    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let request = head.first().map(String::as_str).unwrap_or_default();
+    let (status, body) = match request.split(' ').nth(1).unwrap_or_default() {
+        "/livez" => ("200 OK", Vec::new()),
+        "/arguments" => ("200 OK", args.join("\n").into_bytes()),
+        "/environment" => ("200 OK", environment().into_bytes()),
+        "/request" => ("200 OK", request_again(&head, reader)),
+        _ => ("302 Found", Vec::new()),
+    };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nlocation: /livez\r\n\
+         cache-status: larder; hit\r\nconnection: close\r\n\r\n"
+    );
+    // The client may have gone.
+    client.write_all(&[head.into_bytes(), body].concat()).ok();
+}
+
+/// The request as it came, one line per header, then an empty line and the body.
+fn request_again(head: &[String], body: impl Read) -> Vec<u8> {
+    let length = head.iter().find_map(|line| line.strip_prefix("content-length: "));
+    let length = length.map_or(0, |digits| digits.parse().unwrap());
+    let mut all = format!("{}\n\n", head.join("\n")).into_bytes();
+    body.take(length).read_to_end(&mut all).unwrap();
+    all
+}
+
+fn environment() -> String {
+    let lines = env::vars().map(|(name, value)| format!("{name}={value}"));
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,138 @@
+//! One connection through the relay: two sockets, two pipes, four threads.
+//!
+//! An end travels as bytes do. When a side stops sending, the other hears of it after the same
+//! delay, when a hold ends, or never when it was swallowed, as in a network that lost the packet.
+//! When a side is gone altogether, what is written to it fails, and that news travels back the
+//! other way under the other way's rules.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::pipe::{Parcel, Pipe};
+use super::rules::{Direction, Rules, Which};
+use super::transcript::Transcript;
+
+/// Bytes taken in one read.
+const READ_BYTES_MAX: usize = 16 << 10;
+/// Between the writes of a trickle, so that the receiver mostly reads them one by one.
+const TRICKLE_PAUSE: Duration = Duration::from_micros(50);
+
+pub(super) struct Connection {
+    client: TcpStream,
+    server: TcpStream,
+    to_server: Pipe,
+    to_client: Pipe,
+    sent: Mutex<Transcript>,
+    client_left: AtomicBool,
+    writers_done: AtomicUsize,
+}
+
+impl Connection {
+    pub(super) fn between(client: TcpStream, server: TcpStream) -> io::Result<Self> {
+        // Without this the kernel would gather the small writes of a trickle.
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        Ok(Self {
+            client,
+            server,
+            to_server: Pipe::default(),
+            to_client: Pipe::default(),
+            sent: Mutex::default(),
+            client_left: AtomicBool::new(false),
+            writers_done: AtomicUsize::new(0),
+        })
+    }
+
+    /// Carries bytes until both directions have ended. `on_sent` hears what the client sends
+    /// before it goes on.
+    pub(super) fn run(&self, on_sent: impl Fn(&[u8]) + Sync) {
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                read_all(&self.client, &self.to_server, &on_sent);
+                self.client_left.store(true, Ordering::Release);
+            });
+            threads.spawn(|| read_all(&self.server, &self.to_client, |_| {}));
+            threads.spawn(|| self.write_all(&self.to_server, &self.server, &self.to_client));
+            threads.spawn(|| self.write_all(&self.to_client, &self.client, &self.to_server));
+        });
+    }
+
+    /// Closes both ends now.
+    pub(super) fn cut(&self) {
+        self.client_left.store(true, Ordering::Release);
+        for pipe in [&self.to_server, &self.to_client] {
+            pipe.close();
+        }
+        for socket in [&self.client, &self.server] {
+            // An error says that it is closed already.
+            socket.shutdown(Shutdown::Both).ok();
+        }
+    }
+
+    /// Puts the rules in force on both directions.
+    pub(super) fn treat(&self, rules: &Rules) {
+        let treatment = |way| rules.treatment(way, |which| self.is(which));
+        self.to_server.treat(treatment(Direction::ToServer));
+        self.to_client.treat(treatment(Direction::ToClient));
+    }
+
+    /// Remembers what the client sent.
+    pub(super) fn note_sent(&self, bytes: &[u8]) {
+        self.sent.lock().expect("no panic under this lock").extend(bytes);
+    }
+
+    pub(super) fn is(&self, which: Which) -> bool {
+        let sent = |text| self.sent.lock().expect("no panic under this lock").contains(text);
+        match which {
+            Which::All => true,
+            Which::Sent(text) => sent(text),
+            Which::NotSent(text) => !sent(text),
+        }
+    }
+
+    /// Whether the client still holds its end open.
+    pub(super) fn is_open(&self) -> bool {
+        !self.client_left.load(Ordering::Acquire)
+    }
+
+    pub(super) fn waiting_bytes(&self, direction: Direction) -> usize {
+        self.pipes(direction).map(Pipe::waiting_bytes).sum()
+    }
+
+    pub(super) fn swallowed_bytes(&self, direction: Direction) -> usize {
+        self.pipes(direction).map(Pipe::swallowed_bytes).sum()
+    }
+
+    fn pipes(&self, direction: Direction) -> impl Iterator<Item = &Pipe> {
+        let both = [(Direction::ToServer, &self.to_server), (Direction::ToClient, &self.to_client)];
+        both.into_iter().filter(move |(way, _)| direction.covers(*way)).map(|(_, pipe)| pipe)
+    }
+
+    /// Delivers until the end of this direction; the second of the two to end closes the sockets.
+    fn write_all(&self, pipe: &Pipe, mut to: &TcpStream, back: &Pipe) {
+        while let Some(Parcel::Bytes(bytes)) = pipe.next() {
+            if to.write_all(&bytes).is_err() {
+                back.push(Parcel::End);
+            } else if pipe.trickles() {
+                thread::sleep(TRICKLE_PAUSE);
+            }
+        }
+        to.shutdown(Shutdown::Write).ok();
+        if self.writers_done.fetch_add(1, Ordering::AcqRel) == 1 {
+            self.cut();
+        }
+    }
+}
+
+fn read_all(mut from: &TcpStream, into: &Pipe, on_read: impl Fn(&[u8])) {
+    let mut buffer = vec![0; READ_BYTES_MAX];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        on_read(&buffer[..count]);
+        into.push(Parcel::Bytes(buffer[..count].to_vec()));
+    }
+    into.push(Parcel::End);
+}

@@ -1,0 +1,151 @@
+//! What the test has asked for: rules, and what they make of one direction of one connection.
+
+use std::mem::discriminant;
+use std::time::Duration;
+
+/// The connections a control is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Every connection.
+    All,
+    /// Those whose client has sent this text (case counts), from those very bytes on:
+    /// `Sent("TRACKING")` is Larder's tracked connection.
+    Sent(&'static str),
+    /// Those whose client has not sent this text so far.
+    NotSent(&'static str),
+}
+
+/// A direction of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client (Larder) to the server (Redis).
+    ToServer,
+    /// From the server (Redis) to the client (Larder).
+    ToClient,
+    /// Either.
+    Both,
+}
+
+impl Direction {
+    pub(super) fn covers(self, other: Self) -> bool {
+        self == Self::Both || self == other
+    }
+}
+
+/// One thing to do to bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    Delay(Duration),
+    Hold(bool),
+    Swallow,
+    Trickle(usize),
+}
+
+/// A control as the test called it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    pub(super) which: Which,
+    pub(super) direction: Direction,
+    pub(super) change: Change,
+}
+
+/// All controls in force, oldest first: where two say different things the newer one wins.
+#[derive(Debug, Default)]
+pub(super) struct Rules(Vec<Rule>);
+
+impl Rules {
+    pub(super) fn add(&mut self, rule: Rule) {
+        let same = |old: &Rule| {
+            (old.which, old.direction) == (rule.which, rule.direction)
+                && discriminant(&old.change) == discriminant(&rule.change)
+        };
+        self.0.retain(|old| !same(old));
+        self.0.push(rule);
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.0.retain(|rule| !matches!(rule.change, Change::Swallow));
+    }
+
+    /// What to do with bytes that go in `direction` on a connection that is `matched` so.
+    pub(super) fn treatment(
+        &self,
+        direction: Direction,
+        mut matched: impl FnMut(Which) -> bool,
+    ) -> Treatment {
+        let mut treatment = Treatment::default();
+        for rule in self.0.iter().filter(|rule| rule.direction.covers(direction)) {
+            if matched(rule.which) {
+                treatment.apply(rule.change);
+            }
+        }
+        treatment
+    }
+}
+
+/// What happens to the bytes of one direction of one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Treatment {
+    pub(super) delay: Duration,
+    pub(super) held: bool,
+    pub(super) swallowed: bool,
+    pub(super) bytes_per_write: usize,
+}
+
+impl Default for Treatment {
+    fn default() -> Self {
+        Self { delay: Duration::ZERO, held: false, swallowed: false, bytes_per_write: usize::MAX }
+    }
+}
+
+impl Treatment {
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Delay(delay) => self.delay = delay,
+            Change::Hold(held) => self.held = held,
+            Change::Swallow => self.swallowed = true,
+            Change::Trickle(bytes) => self.bytes_per_write = bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(which: Which, direction: Direction, held: bool) -> Rule {
+        Rule { which, direction, change: Change::Hold(held) }
+    }
+
+    fn held(rules: &Rules, direction: Direction, sent: &str) -> bool {
+        let matched = |which| match which {
+            Which::All => true,
+            Which::Sent(text) => text == sent,
+            Which::NotSent(text) => text != sent,
+        };
+        rules.treatment(direction, matched).held
+    }
+
+    #[test]
+    fn the_newest_rule_that_matches_wins() {
+        let mut rules = Rules::default();
+        rules.add(hold(Which::All, Direction::Both, true));
+        rules.add(hold(Which::Sent("a"), Direction::ToClient, false));
+        assert!(!held(&rules, Direction::ToClient, "a"));
+        assert!(held(&rules, Direction::ToServer, "a"));
+        assert!(held(&rules, Direction::ToClient, "b"));
+
+        rules.add(hold(Which::All, Direction::Both, true));
+        assert!(held(&rules, Direction::ToClient, "a"), "said again, it is the newest");
+    }
+
+    #[test]
+    fn healing_ends_black_holes_and_nothing_else() {
+        let mut rules = Rules::default();
+        rules.add(hold(Which::All, Direction::Both, true));
+        rules.add(Rule { which: Which::All, direction: Direction::Both, change: Change::Swallow });
+        rules.heal();
+        let treatment = rules.treatment(Direction::ToServer, |_| true);
+        assert!(treatment.held && !treatment.swallowed);
+    }
+}

@@ -1,0 +1,64 @@
+//! What a client has sent, to tell connections apart by it.
+
+use std::collections::HashMap;
+
+/// Bytes remembered per connection; handshakes come first, and what comes later than this is not
+/// looked at.
+const BYTES_MAX: usize = 1 << 20;
+
+#[derive(Default)]
+pub(super) struct Transcript {
+    bytes: Vec<u8>,
+    /// Per text: what has been searched so far (all of it when the text was found).
+    searches: HashMap<&'static str, Search>,
+}
+
+#[derive(Default)]
+struct Search {
+    found: bool,
+    searched_bytes: usize,
+}
+
+impl Transcript {
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        let room = BYTES_MAX - self.bytes.len();
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Whether the text was sent. Looks at each byte once per text, but for the overlap in which a
+    /// text split over two reads may lie.
+    pub(super) fn contains(&mut self, text: &'static str) -> bool {
+        let search = self.searches.entry(text).or_default();
+        if !search.found {
+            let from = search.searched_bytes.saturating_sub(text.len());
+            let mut places = self.bytes[from..].windows(text.len());
+            search.found = places.any(|place| place == text.as_bytes());
+            search.searched_bytes = self.bytes.len();
+        }
+        search.found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_text_split_over_reads() {
+        let mut sent = Transcript::default();
+        sent.extend(b"CLIENT TRA");
+        assert!(!sent.contains("TRACKING"));
+        sent.extend(b"CKING ON");
+        assert!(sent.contains("TRACKING"));
+        assert!(!sent.contains("tracking"));
+    }
+
+    #[test]
+    fn remembers_no_more_than_its_limit() {
+        let mut sent = Transcript::default();
+        sent.extend(&vec![b'x'; BYTES_MAX - 1]);
+        sent.extend(b"xyz");
+        assert_eq!(sent.bytes.len(), BYTES_MAX);
+        assert!(!sent.contains("yz"));
+    }
+}

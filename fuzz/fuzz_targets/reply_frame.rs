@@ -1,0 +1,22 @@
+//! What is accepted as a reply can be looked into, to its last element.
+#![no_main]
+
+use larder_resp::Limits;
+use larder_resp::reply::{Frame, Scanner};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(frame) = Frame::parse(data) else { return };
+    walk(&frame);
+    assert_eq!(frame, frame.clone());
+    let unlimited =
+        Limits { elements_max: usize::MAX, line_bytes_max: usize::MAX, ..Limits::default() };
+    assert_eq!(Scanner::new(unlimited).scan(data), Ok(Some(data.len())));
+});
+
+/// Visits every element; each aggregate has as many as it says.
+fn walk(frame: &Frame<'_>) {
+    let Some(items) = frame.items() else { return };
+    let announced = items.len();
+    assert_eq!(items.map(|item| walk(&item)).count(), announced);
+}
