@@ -56,7 +56,8 @@ pub enum Bypass {
 
 impl Bypass {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::NotCoherent, Self::FeedLost, Self::TooLarge, Self::StoreAway];
+    pub const ALL: [Self; 5] =
+        [Self::NotCoherent, Self::FeedLost, Self::TooLarge, Self::StoreAway, Self::Request];
 
     /// The reason's name in metrics and headers.
     pub fn name(self) -> &'static str {

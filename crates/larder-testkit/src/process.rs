@@ -75,7 +75,7 @@ impl Process {
     pub(crate) fn signal(&mut self, signal: Signal) {
         let ended = self.exited();
         assert!(ended.is_none(), "signal {signal:?} to a process that has ended: {ended:?}");
-        let _ = kill_process;
+        kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
     }
 
     /// SIGSTOP; returns once every thread has stopped.

@@ -345,3 +345,6 @@ impl std::fmt::Display for End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

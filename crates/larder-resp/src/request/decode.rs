@@ -15,6 +15,23 @@ const TEXT_BYTES_KEPT_MAX: usize = 4096;
 /// Arguments are handed out as parts of the read buffer, and the list of them is used again, so
 /// that an ordinary command costs no allocation. A command that arrives in many pieces is read
 /// on from where its last piece ended.
+///
+/// ```
+/// use larder_resp::{Limits, request::Decoder};
+///
+/// let mut decoder = Decoder::new(Limits::default());
+/// let mut unread: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n*1\r\n$4\r\nPI";
+/// let mut names = Vec::new();
+/// loop {
+///     let decoded = decoder.decode(unread)?;
+///     unread = &unread[decoded.consumed..];
+///     let Some(command) = decoded.command else { break };
+///     names.push(command.name().to_vec());
+/// }
+/// assert_eq!(names, [b"GET".to_vec(), b"PING".to_vec()]);
+/// assert_eq!(unread, b"*1\r\n$4\r\nPI", "to be decoded again once there is more");
+/// # Ok::<(), larder_resp::ProtocolError>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
@@ -296,7 +313,10 @@ mod tests {
         let mut decoder = Decoder::new(Limits::default());
         let large = "*5000\r\n".to_owned() + &"$1\r\nx\r\n".repeat(5000);
         assert_eq!(decode_all(&mut decoder, large.as_bytes()).unwrap().0[0].len(), 5000);
+        let line = "a".repeat(60_000) + "\n";
+        assert_eq!(decode_all(&mut decoder, line.as_bytes()).unwrap().0[0][0].len(), 60_000);
         decode_all(&mut decoder, b"PING\r\n").unwrap();
         assert!(decoder.spans.capacity() <= SPANS_KEPT_MAX);
+        assert!(decoder.text.capacity() <= TEXT_BYTES_KEPT_MAX);
     }
 }

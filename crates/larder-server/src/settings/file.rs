@@ -72,7 +72,7 @@ fn read_document(document: &Document, settings: &mut Settings) {
 fn read_root(document: &Document, root: &DeTable<'_>, settings: &mut Settings) {
     for (key, item) in root {
         let name = key.get_ref().as_ref();
-        let is_section = table::abouts().any(|about| about.section == name);
+        let is_section = !name.is_empty() && table::abouts().any(|about| about.section == name);
         match item.get_ref() {
             _ if name == "origin" => origins::read(document, item, settings),
             DeValue::Table(section) if is_section => {

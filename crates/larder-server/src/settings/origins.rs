@@ -1,6 +1,6 @@
 //! The `[[origin]]` tables of the file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -173,11 +173,11 @@ fn kind(text: &str) -> Result<(), String> {
     }
 }
 
-/// The path of a file that can be opened.
+/// The path of a file that can be opened. A pipe is none: to open it could wait for ever.
 fn readable(path: PathBuf) -> Result<PathBuf, String> {
-    let open = |path: &Path| -> io::Result<()> {
-        let metadata = File::open(path)?.metadata()?;
-        if metadata.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) }
+    let open = |path: &Path| match fs::metadata(path)?.is_file() {
+        true => File::open(path).map(drop),
+        false => Err(io::Error::other("it is not a file")),
     };
     match open(&path) {
         Ok(()) => Ok(path),

@@ -165,7 +165,9 @@ impl Value for Vec<String> {
     const FORM: Form = Form::List;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.split(',').map(|name| host_name(name.trim())).collect()
+        // Nothing typed is an empty list: what stands in a weaker layer is taken back.
+        let names = (!text.is_empty()).then(|| text.split(',')).into_iter().flatten();
+        names.map(|name| host_name(name.trim())).collect()
     }
 
     fn show(&self) -> String {

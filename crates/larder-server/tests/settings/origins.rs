@@ -134,10 +134,19 @@ fn two_origins_share_nothing() {
     assert_eq!(
         typed.mistakes(),
         [
-            "larder.toml:8: [[origin]] name: \"users\" is taken by larder.toml:2",
-            "larder.toml:8: [[origin]] key: \"users:{id}\" is taken by larder.toml:2",
-            "larder.toml:8: [[origin]] path: \"/users/{id}\" is taken by larder.toml:2",
+            "larder.toml:9: [[origin]] name: \"users\" is taken by larder.toml:2",
+            "larder.toml:9: [[origin]] key: \"users:{id}\" is taken by larder.toml:2",
+            "larder.toml:9: [[origin]] path: \"/users/{id}\" is taken by larder.toml:2",
         ]
+    );
+}
+
+#[test]
+fn an_origin_reads_a_file_and_not_a_folder() {
+    let typed = larder().file(&USERS.replace("users.json", "."));
+    assert_eq!(
+        typed.mistakes(),
+        ["larder.toml:5: [[origin]] file: . cannot be read: it is not a file"]
     );
 }
 

@@ -1,0 +1,118 @@
+//! A hit allocates nothing.
+
+#![allow(unsafe_code, reason = "counting allocations takes an allocator")]
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+use larder_core::{
+    Clock, Engine, EnginePlan, Found, Key, MapStore, Tiers,
+    near::{NearPlan, Policy},
+};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+type Payload = Option<Arc<[u8]>>;
+
+/// The system's allocator, with a count for each thread.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Counting {
+    fn count() {
+        // A thread that is ending has no count any more.
+        ALLOCATIONS.try_with(|count| count.set(count.get() + 1)).ok();
+    }
+}
+
+// SAFETY: each method hands its arguments on to the system's allocator, unchanged, and counting
+// neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::count();
+        // SAFETY: the caller keeps the same contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::count();
+        // SAFETY: the caller keeps the same contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        Self::count();
+        // SAFETY: the caller keeps the same contract.
+        unsafe { System.realloc(block, layout, bytes) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the same contract.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const NAMES: u32 = 1000;
+const HITS: u32 = 10_000;
+
+#[test]
+fn a_hit_allocates_nothing() {
+    for policy in [Policy::ScanResistant, Policy::Lru] {
+        let tiers = tiers(policy);
+        let names: Vec<_> = (0..NAMES).map(|n| format!("name {n}")).collect();
+        for name in &names {
+            let name = name.as_bytes();
+            now(tiers.put(name, 0, b"a value that is kept on the heap", None)).unwrap();
+            now(tiers.fetch(Key::get(name, 0))).unwrap();
+        }
+        let before = allocations();
+        for n in 0..HITS {
+            let name = names[(n % NAMES) as usize].as_bytes();
+            assert!(tiers.look(Key::get(name, 0)).is_some());
+            let fetched = now(tiers.fetch(Key::get(name, 0))).unwrap();
+            assert!(matches!(fetched.found, Found::Near(_)));
+        }
+        assert_eq!(allocations() - before, 0, "{policy:?}");
+        assert_eq!(tiers.engine().counts().near.hits, u64::from(2 * HITS));
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = allocations();
+    drop(std::hint::black_box(Box::new(1_u8)));
+    assert_eq!(allocations() - before, 1);
+}
+
+fn allocations() -> u64 {
+    ALLOCATIONS.with(Cell::get)
+}
+
+fn tiers(policy: Policy) -> Tiers<Payload, MapStore> {
+    let near = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
+    let hour = Duration::from_secs(3600);
+    let plan = EnginePlan { near, near_ttl: hour, staleness_bound: hour };
+    let engine = Engine::new(&plan, Clock::System);
+    let epoch = engine.begin_epoch();
+    engine.feed().beat_for_ever(epoch);
+    Tiers::new(engine, MapStore::new(Clock::System, 64 << 20))
+}
+
+/// What a future gives that does not wait.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}
