@@ -52,6 +52,7 @@ impl Line {
         client
     }
 
+    /// Bytes that only pass count as well for a moment: look for silence as well.
     fn eventually_waiting(&self, count: usize) {
         let waiting = || self.relay.waiting_bytes(All, Both) == count;
         eventually(LIMIT, "the relay to keep what was sent", waiting);
@@ -135,17 +136,17 @@ fn a_delay_keeps_order_and_pipelining() {
 #[test]
 fn a_delay_holds_for_later_connections_until_changed() {
     let line = line();
-    line.relay.delay(All, ToServer, Duration::from_millis(50));
+    line.relay.delay(All, ToClient, Duration::from_millis(50));
     let ends = line.connect();
     let start = Instant::now();
-    send(&ends.client, "late");
-    assert_receives(&ends.server, "late");
+    send(&ends.server, "late");
+    assert_receives(&ends.client, "late");
     assert!(start.elapsed() >= Duration::from_millis(50));
 
-    line.relay.delay(All, ToServer, LIMIT * 100);
-    line.relay.delay(All, ToServer, Duration::ZERO);
-    send(&ends.client, "at once");
-    assert_receives(&ends.server, "at once");
+    line.relay.delay(All, ToClient, LIMIT * 100);
+    line.relay.delay(All, ToClient, Duration::ZERO);
+    send(&ends.server, "at once");
+    assert_receives(&ends.client, "at once");
 }
 
 #[test]
@@ -172,6 +173,7 @@ fn holding_one_direction_leaves_the_other() {
     line.relay.hold(All, ToServer);
     send(&ends.client, "kept");
     line.eventually_waiting(4);
+    assert_silent(&ends.server);
     send(&ends.server, "passes");
     assert_receives(&ends.client, "passes");
     assert_eq!(line.relay.waiting_bytes(All, ToServer), 4);
@@ -194,6 +196,7 @@ fn tells_connections_apart_by_what_they_sent() {
     line.relay.hold(Sent("TRACKING"), ToClient);
     send(&tracked.server, "push");
     line.eventually_waiting(4);
+    assert_silent(&tracked.client);
     send(&plain.server, "value");
     assert_receives(&plain.client, "value");
     assert_eq!(line.relay.waiting_bytes(Sent("TRACKING"), ToClient), 4);
@@ -203,6 +206,7 @@ fn tells_connections_apart_by_what_they_sent() {
     assert_receives(&tracked.client, "push");
     send(&plain.server, "kept");
     line.eventually_waiting(4);
+    assert_silent(&plain.client);
 }
 
 #[test]

@@ -137,6 +137,10 @@ impl Server {
         self.history.get(place).and_then(|versions| versions.last()).unwrap_or(&GONE)
     }
 
+    pub(crate) fn newest_number(&self, place: &Place) -> usize {
+        self.history.get(place).map_or(0, |versions| versions.len() - 1)
+    }
+
     /// The first version from `since` on that `fits`.
     pub(crate) fn version(
         &self,

@@ -1,0 +1,338 @@
+//! A Redis and Larder's road to it, whose every step is taken by the test: what was asked on the
+//! tracked connection is executed when told, what was answered is read when told.
+//!
+//! Commands of the plain connection and of other clients are executed at once, unless they are told
+//! to wait.
+
+use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
+use larder_core::{
+    Engine, FetchError, Fill, FlushCause, Key, LeaseView, Moment, Put, Store, StoreError,
+    coherence::feed::Epoch, expiry::Ttl,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+#[cfg(feature = "explorer")]
+use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(not(feature = "explorer"))]
+use std::sync::{Mutex, MutexGuard};
+
+pub(crate) struct Redis {
+    engine: Arc<Engine<Payload>>,
+    plain_waits: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    server: Server,
+    session: Option<Session>,
+    calls: Vec<Call>,
+    written: BTreeMap<Place, usize>,
+}
+
+/// The client's side of one life of the tracked connection.
+struct Session {
+    epoch: Epoch,
+    expected: VecDeque<Expected>,
+    half: Option<Half>,
+}
+
+/// What a reply answers. A read and a put take two replies each.
+enum Expected {
+    Read(Fill<Payload>),
+    Put(LeaseView<Payload>, oneshot::Sender<Put>),
+    Beat(Moment),
+}
+
+enum Half {
+    Read(Fill<Payload>, Payload),
+    Put(oneshot::Sender<Put>, Put),
+}
+
+/// A command on the plain connection.
+struct Call {
+    command: Command,
+    done: Option<Done>,
+    answer: oneshot::Sender<Reply>,
+}
+
+/// A reply on its way, and which version was written.
+type Done = (Reply, Option<(Place, usize)>);
+
+/// What was read from the tracked connection, with the versions that the server had by then.
+pub(crate) enum Heard {
+    Answer,
+    Beat { sent: Moment, versions: Versions },
+    Push { name: Vec<u8>, versions: Versions },
+    PushAll { versions: Versions },
+}
+
+impl Redis {
+    pub(crate) fn new(engine: Arc<Engine<Payload>>, plain_waits: bool) -> Self {
+        Self { engine, plain_waits, state: Mutex::default() }
+    }
+
+    /// Runs a command of somebody else.
+    pub(crate) fn other(&self, command: &Command) {
+        let now = self.now();
+        self.state().server.run(command, now);
+    }
+
+    /// Looks at the keys.
+    pub(crate) fn keys<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+        let now = self.now();
+        let mut state = self.state();
+        state.server.expire(now);
+        look(&state.server)
+    }
+
+    /// The first version from `since` on with this value.
+    pub(crate) fn version_of(&self, place: &Place, since: usize, value: &Payload) -> Option<usize> {
+        let fits = |version: &Version| version.value == *value;
+        self.keys(|server| server.version(place, since, fits))
+    }
+
+    /// The version that the last own write to this place left behind.
+    pub(crate) fn written(&self, place: &Place) -> usize {
+        self.state().written.get(place).copied().unwrap_or(0)
+    }
+
+    /// Begins an epoch on a new connection.
+    pub(crate) fn connect(&self) {
+        self.cut(0);
+        let epoch = self.engine.begin_epoch();
+        let session = Session { epoch, expected: VecDeque::new(), half: None };
+        self.state().session = Some(session);
+    }
+
+    /// The connection ends, after the server executed some more of what was sent.
+    pub(crate) fn cut(&self, executed: usize) {
+        let now = self.now();
+        let mut state = self.state();
+        state.server.hang_up(executed, now);
+        let session = state.session.take();
+        drop(state);
+        let Some(Session { epoch, expected, half }) = session else { return };
+        self.engine.end_epoch(epoch);
+        let half = half.and_then(|half| match half {
+            Half::Read(fill, _) => Some(Expected::Read(fill)),
+            Half::Put(..) => None,
+        });
+        for lost in half.into_iter().chain(expected) {
+            if let Expected::Read(fill) = lost {
+                fill.fail(FetchError::Store(StoreError::Lost));
+            }
+        }
+    }
+
+    /// Sends a heartbeat.
+    pub(crate) fn beat(&self) {
+        let now = self.now();
+        let mut state = self.state();
+        if let Some(session) = &mut state.session {
+            session.expected.push_back(Expected::Beat(now));
+            state.server.ask(Command::Ping);
+        }
+    }
+
+    /// The server executes the next command of the tracked connection. False when there is none.
+    pub(crate) fn execute(&self) -> bool {
+        let now = self.now();
+        self.state().server.execute(now)
+    }
+
+    /// The reader takes the next thing from the tracked connection, if there is one.
+    pub(crate) fn hear(&self) -> Option<Heard> {
+        let mut state = self.state();
+        let (reply, versions) = state.server.hear()?;
+        let session = state.session.as_mut()?;
+        match reply {
+            Reply::Push(name) => {
+                drop(state);
+                self.engine.invalidate(&name);
+                Some(Heard::Push { name, versions })
+            }
+            Reply::PushAll => {
+                drop(state);
+                self.engine.flush(FlushCause::Flushed);
+                Some(Heard::PushAll { versions })
+            }
+            reply => match session.half.take() {
+                Some(half) => {
+                    drop(state);
+                    finish(half, &reply);
+                    Some(Heard::Answer)
+                }
+                None => Some(self.answer(state, &reply, versions)),
+            },
+        }
+    }
+
+    fn answer(&self, mut state: MutexGuard<'_, State>, reply: &Reply, versions: Versions) -> Heard {
+        let session = state.session.as_mut().expect("a reply comes on a connection");
+        let half = match session.expected.pop_front().expect("a reply answers something") {
+            Expected::Read(fill) => Half::Read(fill, value(reply)),
+            // Judged here: the push that the put itself causes comes behind this reply.
+            Expected::Put(lease, answer) => {
+                Half::Put(answer, if lease.holds() { Put::Done } else { Put::LeaseVoid })
+            }
+            Expected::Beat(sent) => {
+                let epoch = session.epoch;
+                drop(state);
+                self.engine.feed().beat(epoch, sent);
+                return Heard::Beat { sent, versions };
+            }
+        };
+        session.half = Some(half);
+        Heard::Answer
+    }
+
+    /// The server runs one of the plain connection's waiting commands.
+    pub(crate) fn run_call(&self, at: usize) {
+        let now = self.now();
+        let mut state = self.state();
+        let State { server, calls, .. } = &mut *state;
+        let mut waiting = calls.iter_mut().filter(|call| call.done.is_none());
+        if let Some(call) = waiting.nth(at) {
+            call.done = Some(run(server, &call.command, now));
+        }
+    }
+
+    /// One of the plain connection's replies arrives. Gives the version that was written.
+    pub(crate) fn answer_call(&self, at: usize) -> Option<(Place, usize)> {
+        let mut state = self.state();
+        let done = |(at, call): (usize, &Call)| call.done.is_some().then_some(at);
+        let at = state.calls.iter().enumerate().filter_map(done).nth(at)?;
+        let Call { done, answer, .. } = state.calls.remove(at);
+        drop(state);
+        let (reply, written) = done?;
+        // Who asked may have left.
+        answer.send(reply).ok();
+        written
+    }
+
+    async fn call(&self, command: Command) -> Result<Reply, StoreError> {
+        let now = self.now();
+        let mut state = self.state();
+        if !self.plain_waits {
+            let (reply, written) = run(&mut state.server, &command, now);
+            state.written.extend(written);
+            return Ok(reply);
+        }
+        let (answer, reply) = oneshot::channel();
+        state.calls.push(Call { command, done: None, answer });
+        drop(state);
+        reply.await.map_err(|_| StoreError::Lost)
+    }
+
+    fn now(&self) -> Moment {
+        self.engine.clock().now()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test goes on after a panic")
+    }
+}
+
+fn finish(half: Half, reply: &Reply) {
+    match half {
+        Half::Read(fill, value) => fill.land(value, Ttl::from_pttl(number(reply))),
+        // Who asked may have left.
+        Half::Put(answer, put) => drop(answer.send(put)),
+    }
+}
+
+fn run(server: &mut Server, command: &Command, now: Moment) -> Done {
+    let reply = server.run(command, now);
+    let written = match command {
+        Command::Set { place, .. } | Command::Delete(place) | Command::TakeBack { place, .. } => {
+            Some((place.clone(), server.newest_number(place)))
+        }
+        _ => None,
+    };
+    (reply, written)
+}
+
+fn value(reply: &Reply) -> Payload {
+    match reply {
+        Reply::Value(value) => value.clone(),
+        other => panic!("{other:?} instead of a value"),
+    }
+}
+
+fn number(reply: &Reply) -> i64 {
+    match reply {
+        Reply::Number(number) => *number,
+        other => panic!("{other:?} instead of a number"),
+    }
+}
+
+fn place(key: Key<'_>) -> Place {
+    (key.db, key.name.to_vec())
+}
+
+impl Store<Payload> for Redis {
+    fn fill(&self, fill: Fill<Payload>) {
+        let place = place(fill.key());
+        let mut state = self.state();
+        let State { server, session, .. } = &mut *state;
+        let Some(session) = session else {
+            drop(state);
+            return fill.fail(FetchError::Store(StoreError::Away("no connection".into())));
+        };
+        server.ask(Command::Get(place.clone()));
+        server.ask(Command::Pttl(place));
+        session.expected.push_back(Expected::Read(fill));
+    }
+
+    async fn read(&self, key: Key<'_>) -> Result<Payload, StoreError> {
+        Ok(value(&self.call(Command::Get(place(key))).await?))
+    }
+
+    async fn put(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        let (place, payload) = ((db, name.to_vec()), Some(payload.into()));
+        let set = Command::Set { place, payload, ttl, only_if_absent: false };
+        self.call(set).await.map(drop)
+    }
+
+    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+        Ok(number(&self.call(Command::Delete((db, name.to_vec()))).await?) == 1)
+    }
+
+    async fn put_loaded(
+        &self,
+        load: &Fill<Payload>,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<Put, StoreError> {
+        let (answer, put) = oneshot::channel();
+        let (place, payload) = (place(load.key()), Some(payload.into()));
+        let set = Command::Set { place, payload, ttl: Some(ttl), only_if_absent: true };
+        let mut state = self.state();
+        let State { server, session, .. } = &mut *state;
+        let Some(session) = session else {
+            return Err(StoreError::Away("no connection".into()));
+        };
+        server.ask(set);
+        server.ask(Command::Ping);
+        session.expected.push_back(Expected::Put(load.lease_view(), answer));
+        drop(state);
+        put.await.map_err(|_| StoreError::Lost)
+    }
+
+    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+        let (place, payload) = ((db, name.to_vec()), Some(payload.into()));
+        self.call(Command::TakeBack { place, payload }).await.map(drop)
+    }
+}
