@@ -124,6 +124,13 @@ impl<V: Value> Engine<V> {
         }
     }
 
+    /// Ends whichever epoch is current: what the feed should have told by now, it has not.
+    pub fn distrust(&self) {
+        if let Some(epoch) = self.feed.current() {
+            self.end_epoch(epoch);
+        }
+    }
+
     /// The feed says that a key changed.
     pub fn invalidate(&self, name: &[u8]) {
         self.tally.invalidated();
@@ -157,11 +164,12 @@ impl<V: Value> Engine<V> {
     /// Announces a write to these names. They are voided now, so that no load that began before the
     /// write can put an old value after it, and again when the guard is dropped: after the reply,
     /// on success, error and loss alike (R3).
-    pub fn write(&self, names: &[&[u8]]) -> WriteGuard<'_, V> {
-        for name in names {
+    pub fn write<'a>(self: &Arc<Self>, names: impl IntoIterator<Item = &'a [u8]>) -> WriteGuard<V> {
+        let names: Vec<Box<[u8]>> = names.into_iter().map(Box::from).collect();
+        for name in &names {
             self.void(name);
         }
-        WriteGuard { engine: self, names: names.iter().map(|&name| name.into()).collect() }
+        WriteGuard { engine: Arc::clone(self), names }
     }
 
     /// Gives back the memory of entries that no longer count, looking at about `visits` of them.
@@ -181,12 +189,12 @@ impl<V: Value> Engine<V> {
 }
 
 /// A write under way. See [`Engine::write`].
-pub struct WriteGuard<'a, V: Value> {
-    engine: &'a Engine<V>,
+pub struct WriteGuard<V: Value> {
+    engine: Arc<Engine<V>>,
     names: Vec<Box<[u8]>>,
 }
 
-impl<V: Value> Drop for WriteGuard<'_, V> {
+impl<V: Value> Drop for WriteGuard<V> {
     fn drop(&mut self) {
         self.names.iter().for_each(|name| self.engine.void(name));
     }

@@ -3,6 +3,7 @@
 
 use crate::{
     Engine, Key, Moment, Origin, OriginError, Put, Store, StoreError, Value,
+    coherence::flight::Seat,
     engine::{Boarded, Fill, NotKept, Outcome},
     near::Sight,
 };
@@ -71,6 +72,15 @@ impl Bypass {
     }
 }
 
+/// A fetch under way. See [`Tiers::start`].
+pub struct Started<V: Value>(Step<V>);
+
+enum Step<V: Value> {
+    Found(Fetched<V>),
+    Bypass(Bypass),
+    Wait { seat: Seat<Outcome<V>>, collapsed: bool },
+}
+
 /// How an origin is asked.
 #[derive(Clone, Copy)]
 pub struct Load<'a> {
@@ -112,23 +122,37 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     /// A value of the store: from memory, with whoever fetches it already, or by a fill; past the
     /// near tier when that cannot be trusted.
     pub async fn fetch(&self, key: Key<'_>) -> Outcome<V> {
+        self.finish(key, self.start(key)).await
+    }
+
+    /// The part of [`Tiers::fetch`] that does not wait: what must be sent has been sent.
+    pub fn start(&self, key: Key<'_>) -> Started<V> {
         let now = self.engine.clock().now();
         let Some(sight) = self.engine.feed().sight(now) else {
-            return self.bypass(key, Bypass::NotCoherent).await;
+            return Started(Step::Bypass(Bypass::NotCoherent));
         };
         if let Some(hit) = self.remembered(key, sight) {
-            return Ok(hit);
+            return Started(Step::Found(hit));
         }
         if self.engine.is_oversized(key.name) {
-            return self.bypass(key, Bypass::TooLarge).await;
+            return Started(Step::Bypass(Bypass::TooLarge));
         }
         let since = now.minus(self.engine.feed().bound());
-        let (seat, collapsed) = match self.engine.board(key, now, since, Some(sight)) {
-            Boarded::Joined(seat) => (seat, true),
+        Started(match self.engine.board(key, now, since, Some(sight)) {
+            Boarded::Joined(seat) => Step::Wait { seat, collapsed: true },
             Boarded::Leading(fill, seat) => {
                 self.store.fill(fill);
-                (seat, false)
+                Step::Wait { seat, collapsed: false }
             }
+        })
+    }
+
+    /// The rest of [`Tiers::fetch`].
+    pub async fn finish(&self, key: Key<'_>, started: Started<V>) -> Outcome<V> {
+        let (seat, collapsed) = match started.0 {
+            Step::Found(hit) => return Ok(hit),
+            Step::Bypass(why) => return self.bypass(key, why).await,
+            Step::Wait { seat, collapsed } => (seat, collapsed),
         };
         match seat.await {
             // A read may be asked twice, so what the feed's connection lost is asked elsewhere.
@@ -176,13 +200,13 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        let _voids = self.engine.write(&[name]);
+        let _voids = self.engine.write([name]);
         self.store.put(name, db, payload, ttl).await
     }
 
     /// Deletes a key, here and in the store. Says whether the store had it.
     pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        let _voids = self.engine.write(&[name]);
+        let _voids = self.engine.write([name]);
         self.store.delete(name, db).await
     }
 
@@ -260,7 +284,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     /// Deletes what was put too late. When that fails too, the entry's time to live ends it.
     async fn take_back(&self, key: Key<'_>, row: &[u8], unkept: Fetched<V>) -> Fetched<V> {
-        let _voids = self.engine.write(&[key.name]);
+        let _voids = self.engine.write([key.name]);
         match self.store.take_back(key.name, key.db, row).await {
             Ok(()) | Err(_) => unkept,
         }

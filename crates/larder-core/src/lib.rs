@@ -23,7 +23,7 @@ pub use clock::{Clock, Moment};
 pub use engine::{
     Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, WriteGuard,
 };
-pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Tiers};
+pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Started, Tiers};
 pub use map_store::MapStore;
 pub use origin::{BoxFuture, Origin, OriginError};
 pub use store::{Key, Put, Store, StoreError, is_not_ready};

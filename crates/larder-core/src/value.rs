@@ -11,6 +11,11 @@ pub trait Value: Clone + Send + Sync + 'static {
     /// Whether this reply says that there is no such key.
     fn is_absent(&self) -> bool;
 
+    /// Whether this may be the reply to a read of a key that does not exist.
+    fn fits_no_key(&self) -> bool {
+        self.is_absent()
+    }
+
     /// Bytes on the heap that this value keeps alive, as the allocator was asked for them.
     fn heap_bytes(&self) -> usize;
 }

@@ -79,6 +79,12 @@ impl Feed {
         current
     }
 
+    /// The epoch that is under way and has been heard of.
+    pub(crate) fn current(&self) -> Option<Epoch> {
+        let heard = self.fresh_until.load(Acquire) != 0;
+        heard.then(|| Epoch(self.epoch.load(Acquire)))
+    }
+
     /// Whether `epoch` is the current one.
     pub fn is_current(&self, epoch: Epoch) -> bool {
         self.epoch.load(Acquire) == epoch.0

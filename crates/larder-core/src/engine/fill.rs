@@ -101,8 +101,9 @@ impl<V: Value> Fill<V> {
     /// kept, and answers the flight.
     pub fn land(self, value: V, ttl: Ttl) {
         let kept = match ttl {
-            Ttl::NoKey if !value.is_absent() => Err(NotKept::TtlGone),
-            Ttl::Left(_) | Ttl::Forever if value.is_absent() => Err(NotKept::NotAllowed),
+            Ttl::NoKey if !value.fits_no_key() => Err(NotKept::TtlGone),
+            // Other reads answer null for a field that a key does not have.
+            Ttl::Left(_) | Ttl::Forever if self.read.is_empty() && value.is_absent() => Err(NotKept::NotAllowed),
             _ => Ok(deadline(self.sent, self.engine.near_ttl, ttl)),
         };
         self.arrive(value, kept);

@@ -102,6 +102,10 @@ impl Redis {
         self.state().written.get(place).copied().unwrap_or(0)
     }
 
+    pub(crate) fn is_connected(&self) -> bool {
+        self.state().session.is_some()
+    }
+
     /// Begins an epoch on a new connection.
     pub(crate) fn connect(&self) {
         self.cut(0);
@@ -203,8 +207,8 @@ impl Redis {
         }
     }
 
-    /// One of the plain connection's replies arrives. Gives the version that was written.
-    pub(crate) fn answer_call(&self, at: usize) -> Option<(Place, usize)> {
+    /// One of the plain connection's replies arrives, if there is one. Gives what was written.
+    pub(crate) fn answer_call(&self, at: usize) -> Option<Versions> {
         let mut state = self.state();
         let done = |(at, call): (usize, &Call)| call.done.is_some().then_some(at);
         let at = state.calls.iter().enumerate().filter_map(done).nth(at)?;
@@ -213,21 +217,39 @@ impl Redis {
         let (reply, written) = done?;
         // Who asked may have left.
         answer.send(reply).ok();
-        written
+        Some(written.into_iter().collect())
     }
 
     async fn call(&self, command: Command) -> Result<Reply, StoreError> {
-        let now = self.now();
-        let mut state = self.state();
-        if !self.plain_waits {
-            let (reply, written) = run(&mut state.server, &command, now);
-            state.written.extend(written);
-            return Ok(reply);
-        }
-        let (answer, reply) = oneshot::channel();
-        state.calls.push(Call { command, done: None, answer });
-        drop(state);
+        let reply = self.begin_call(command);
         reply.await.map_err(|_| StoreError::Lost)
+    }
+
+    fn begin_call(&self, command: Command) -> oneshot::Receiver<Reply> {
+        let now = self.now();
+        let (answer, reply) = oneshot::channel();
+        let mut state = self.state();
+        if self.plain_waits {
+            state.calls.push(Call { command, done: None, answer });
+        } else {
+            let (done, written) = run(&mut state.server, &command, now);
+            state.written.extend(written);
+            // Who asked is there.
+            answer.send(done).ok();
+        }
+        reply
+    }
+
+    fn begin_put(&self, set: Command, lease: LeaseView<Payload>) -> oneshot::Receiver<Put> {
+        let (answer, put) = oneshot::channel();
+        let mut state = self.state();
+        let State { server, session, .. } = &mut *state;
+        if let Some(session) = session {
+            server.ask(set);
+            server.ask(Command::Ping);
+            session.expected.push_back(Expected::Put(lease, answer));
+        }
+        put
     }
 
     fn now(&self) -> Moment {
@@ -316,18 +338,9 @@ impl Store<Payload> for Redis {
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {
-        let (answer, put) = oneshot::channel();
         let (place, payload) = (place(load.key()), Some(payload.into()));
         let set = Command::Set { place, payload, ttl: Some(ttl), only_if_absent: true };
-        let mut state = self.state();
-        let State { server, session, .. } = &mut *state;
-        let Some(session) = session else {
-            return Err(StoreError::Away("no connection".into()));
-        };
-        server.ask(set);
-        server.ask(Command::Ping);
-        session.expected.push_back(Expected::Put(load.lease_view(), answer));
-        drop(state);
+        let put = self.begin_put(set, load.lease_view());
         put.await.map_err(|_| StoreError::Lost)
     }
 

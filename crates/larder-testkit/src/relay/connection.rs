@@ -90,7 +90,7 @@ impl Connection {
         match which {
             Which::All => true,
             Which::Sent(text) => sent(text),
-            Which::NotSent(text) => sent(text),
+            Which::NotSent(text) => !sent(text),
         }
     }
 

@@ -1,0 +1,128 @@
+//! The promises of the engine, over a Redis whose every step the test takes: in scripts, one for
+//! each rule ([`rules`]), and in whatever order comes up (here).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it fails")]
+#![allow(clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+#[path = "../support/origin.rs"]
+#[allow(dead_code, reason = "each test takes the steps that it needs")]
+mod origin;
+#[path = "../support/redis.rs"]
+#[allow(dead_code, reason = "each test takes the steps that it needs")]
+mod redis;
+mod rules;
+#[path = "../support/server.rs"]
+mod server;
+mod world;
+
+use proptest::prelude::*;
+use server::{Command, Place};
+use std::time::Duration;
+use world::{World, id};
+
+/// What may happen next. Numbers choose among those who wait.
+#[derive(Clone, Debug)]
+enum Op {
+    Fetch(usize),
+    Load(usize),
+    Leave(usize),
+    Put(usize, Option<Duration>),
+    Delete(usize),
+    OtherSets(usize, Option<Duration>),
+    OtherDeletes(usize),
+    OtherExpires(usize, Duration),
+    OtherFlushes,
+    RowChanges(usize, bool),
+    OriginAnswers(usize),
+    Execute,
+    Hear,
+    RunCall(usize),
+    AnswerCall(usize),
+    Beat,
+    Tick(Duration),
+    Cut(usize),
+    Connect,
+    ExecuteAndHearAll,
+    Sweep,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let at = || 0..3_usize;
+    let life = || (1..400_u64).prop_map(|tenths| Duration::from_micros(tenths * 100));
+    prop_oneof![
+        16 => at().prop_map(Op::Fetch),
+        6 => at().prop_map(Op::Load),
+        1 => at().prop_map(Op::Leave),
+        4 => (at(), proptest::option::of(life())).prop_map(|(at, ttl)| Op::Put(at, ttl)),
+        3 => at().prop_map(Op::Delete),
+        8 => (at(), proptest::option::of(life())).prop_map(|(at, ttl)| Op::OtherSets(at, ttl)),
+        2 => at().prop_map(Op::OtherDeletes),
+        2 => (at(), life()).prop_map(|(at, ttl)| Op::OtherExpires(at, ttl)),
+        1 => Just(Op::OtherFlushes),
+        2 => (at(), any::<bool>()).prop_map(|(at, there)| Op::RowChanges(at, there)),
+        4 => at().prop_map(Op::OriginAnswers),
+        16 => Just(Op::Execute),
+        16 => Just(Op::Hear),
+        6 => at().prop_map(Op::RunCall),
+        6 => at().prop_map(Op::AnswerCall),
+        5 => Just(Op::Beat),
+        3 => (0..100_u64).prop_map(|tenths| Op::Tick(Duration::from_micros(tenths * 100))),
+        1 => (0..4_usize).prop_map(Op::Cut),
+        2 => Just(Op::Connect),
+        4 => Just(Op::ExecuteAndHearAll),
+        1 => Just(Op::Sweep),
+    ]
+}
+
+/// The same name in two dbs, and another name.
+fn places() -> [Place; 3] {
+    [(0, b"a".to_vec()), (1, b"a".to_vec()), (0, b"b".to_vec())]
+}
+
+fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
+    let value = || Some(format!("value {number}").into_bytes().into());
+    match op {
+        Op::Fetch(at) => drop(world.fetch(&places[at])),
+        Op::Load(at) => drop(world.load(&places[at])),
+        Op::Leave(at) => world.leave(at),
+        Op::Put(at, ttl) => world.put(&places[at], &format!("value {number}"), ttl),
+        Op::Delete(at) => world.delete(&places[at]),
+        Op::OtherSets(at, ttl) => {
+            let (place, payload) = (places[at].clone(), value());
+            world.other(&Command::Set { place, payload, ttl, only_if_absent: false });
+        }
+        Op::OtherDeletes(at) => world.other(&Command::Delete(places[at].clone())),
+        Op::OtherExpires(at, ttl) => {
+            world.other(&Command::Expire { place: places[at].clone(), ttl });
+        }
+        Op::OtherFlushes => world.other(&Command::FlushAll),
+        Op::RowChanges(at, there) => drop(world.rows.change(&id(&places[at]), there)),
+        Op::OriginAnswers(at) => drop(world.origin_answers(at)),
+        Op::Execute => drop(world.execute()),
+        Op::Hear => drop(world.hear()),
+        Op::RunCall(at) => world.run_call(at),
+        Op::AnswerCall(at) => drop(world.answer_call(at)),
+        Op::Beat => world.beat(),
+        Op::Tick(span) => world.tick(span),
+        Op::Cut(executed) => world.cut(executed),
+        Op::Connect => world.connect(),
+        Op::ExecuteAndHearAll => world.execute_and_hear_all(),
+        Op::Sweep => world.engine().sweep(usize::MAX),
+    }
+    for place in places {
+        world.look(place);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: std::env::var("CASES").map_or(400, |c| c.parse().unwrap()), ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_promise_holds_in_any_order_of_events(ops in prop::collection::vec(op(), 1..150)) {
+        let (places, mut world) = (places(), World::fresh());
+        for (number, op) in ops.into_iter().enumerate() {
+            step(&mut world, &places, op, number);
+        }
+        world.settle(&places);
+    }
+}

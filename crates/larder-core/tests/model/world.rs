@@ -1,0 +1,399 @@
+//! Larder, a Redis, an origin and a clock, every step of which is taken by the test. After each
+//! step every promise is checked.
+
+use crate::{
+    origin::Rows,
+    redis::{Heard, Redis},
+    server::{Command, Payload, Place, Versions},
+};
+use larder_core::{
+    Bypass, Clock, Engine, EngineCounts, EnginePlan, FetchError, Fetched, Found, Key, Load, Moment,
+    Tiers,
+    near::{NearPlan, Policy},
+};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+pub(crate) type Outcome = Result<Fetched<Payload>, FetchError>;
+
+pub(crate) const BOUND: Duration = Duration::from_millis(20);
+pub(crate) const NEAR_TTL: Duration = Duration::from_millis(100);
+pub(crate) const VALUE_BYTES_MAX: usize = 256;
+/// What the store keeps of the origin, and what the near tier keeps of its refusals.
+pub(crate) const LOAD_TTL: Duration = Duration::from_millis(30);
+pub(crate) const NEGATIVE_TTL: Duration = Duration::from_millis(10);
+
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
+    pub(crate) rows: Arc<Rows>,
+    /// What a reader who comes now may be shown at the earliest.
+    floors: Versions,
+    row_floors: BTreeMap<Place, usize>,
+    /// The newest heartbeat that was answered in this epoch.
+    beat: Option<(Moment, Versions)>,
+    readers: Vec<Reader>,
+    writers: Vec<Writer>,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+struct Reader {
+    number: usize,
+    place: Place,
+    loads: bool,
+    /// The floors when it came.
+    since: usize,
+    row_since: usize,
+    future: Pin<Box<dyn Future<Output = Outcome>>>,
+}
+
+struct Writer {
+    place: Place,
+    /// The origin's row when it began.
+    row: usize,
+    future: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl World {
+    /// Connected to a Redis, with a feed that is fresh.
+    pub(crate) fn fresh() -> Self {
+        let mut world = Self::new();
+        world.connect();
+        world
+    }
+
+    /// Not connected yet.
+    pub(crate) fn new() -> Self {
+        let clock = Clock::manual();
+        let near = NearPlan {
+            bytes_max: 1 << 20,
+            entries_max: 0,
+            value_bytes_max: VALUE_BYTES_MAX,
+            policy: Policy::default(),
+        };
+        let plan = EnginePlan { near, near_ttl: NEAR_TTL, staleness_bound: BOUND };
+        let engine = Engine::new(&plan, clock.clone());
+        let redis = Redis::new(Arc::clone(&engine), true);
+        Self {
+            clock,
+            tiers: Arc::new(Tiers::new(engine, redis)),
+            rows: Arc::new(Rows::slow()),
+            floors: Versions::new(),
+            row_floors: BTreeMap::new(),
+            beat: None,
+            readers: Vec::new(),
+            writers: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn redis(&self) -> &Redis {
+        self.tiers.store()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine<Payload> {
+        self.tiers.engine()
+    }
+
+    pub(crate) fn counts(&self) -> EngineCounts {
+        self.engine().counts()
+    }
+
+    // What readers and writers of this Larder do.
+
+    /// A hit, or nothing.
+    pub(crate) fn look(&mut self, place: &Place) -> Option<Payload> {
+        let hit = self.tiers.look(key(place))?;
+        assert!(matches!(hit.found, Found::Near(until) if self.clock.now() < until));
+        self.check_hit(place, &hit.value);
+        Some(hit.value)
+    }
+
+    /// Begins a fetch. Gives the reader's number.
+    pub(crate) fn fetch(&mut self, place: &Place) -> usize {
+        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
+        self.read(place, false, async move { tiers.fetch(key(&place_there)).await })
+    }
+
+    /// Begins a fetch that asks the origin when the store has none.
+    pub(crate) fn load(&mut self, place: &Place) -> usize {
+        let (tiers, rows) = (Arc::clone(&self.tiers), Arc::clone(&self.rows));
+        let place_there = place.clone();
+        self.read(place, true, async move {
+            let id = id(&place_there);
+            let load =
+                Load { origin: &*rows, id: &id, ttl: LOAD_TTL, negative_ttl: NEGATIVE_TTL };
+            tiers.fetch_or_load(key(&place_there), load).await
+        })
+    }
+
+    fn read(
+        &mut self,
+        place: &Place,
+        loads: bool,
+        future: impl Future<Output = Outcome> + 'static,
+    ) -> usize {
+        let number = self.outcomes.len();
+        self.outcomes.push(None);
+        let since = floor(&self.floors, place);
+        let row_since = floor(&self.row_floors, place);
+        let (place, future) = (place.clone(), Box::pin(future));
+        self.readers.push(Reader { number, place, loads, since, row_since, future });
+        self.poll();
+        number
+    }
+
+    /// What a reader got, if it is done.
+    pub(crate) fn outcome(&self, reader: usize) -> Option<&Outcome> {
+        self.outcomes[reader].as_ref()
+    }
+
+    /// A reader leaves before it is done.
+    pub(crate) fn leave(&mut self, at: usize) {
+        if at < self.readers.len() {
+            drop(self.readers.remove(at));
+        }
+        self.poll();
+    }
+
+    /// Begins a put through this Larder.
+    pub(crate) fn put(&mut self, place: &Place, payload: &str, ttl: Option<Duration>) {
+        let (tiers, (db, name)) = (Arc::clone(&self.tiers), place.clone());
+        let payload = payload.to_owned();
+        self.write(place, async move {
+            tiers.put(&name, db, payload.as_bytes(), ttl).await.expect("Redis does as told");
+        });
+    }
+
+    /// Begins a delete through this Larder.
+    pub(crate) fn delete(&mut self, place: &Place) {
+        let (tiers, (db, name)) = (Arc::clone(&self.tiers), place.clone());
+        self.write(place, async move {
+            tiers.delete(&name, db).await.expect("Redis does as told");
+        });
+    }
+
+    fn write(&mut self, place: &Place, future: impl Future<Output = ()> + 'static) {
+        let row = self.rows.newest(&id(place));
+        self.writers.push(Writer { place: place.clone(), row, future: Box::pin(future) });
+        self.poll();
+    }
+
+    // What the others do.
+
+    pub(crate) fn other(&mut self, command: &Command) {
+        self.redis().other(command);
+        self.poll();
+    }
+
+    pub(crate) fn connect(&mut self) {
+        self.cut(0);
+        self.redis().connect();
+        self.beat_and_hear();
+    }
+
+    pub(crate) fn cut(&mut self, executed: usize) {
+        self.redis().cut(executed);
+        self.beat = None;
+        self.poll();
+    }
+
+    pub(crate) fn beat(&mut self) {
+        self.redis().beat();
+    }
+
+    pub(crate) fn beat_and_hear(&mut self) {
+        self.beat();
+        self.execute_and_hear_all();
+    }
+
+    pub(crate) fn execute(&mut self) -> bool {
+        self.redis().execute()
+    }
+
+    /// The reader of the tracked connection takes one thing. False when there is none.
+    pub(crate) fn hear(&mut self) -> bool {
+        let Some(heard) = self.redis().hear() else { return false };
+        match heard {
+            Heard::Answer => {}
+            Heard::Beat { sent, versions } => self.beat = Some((sent, versions)),
+            Heard::Push { name, versions } => {
+                self.raise(versions.into_iter().filter(|((_, of), _)| *of == name));
+            }
+            Heard::PushAll { versions } => self.raise(versions),
+        }
+        self.poll();
+        true
+    }
+
+    pub(crate) fn execute_and_hear_all(&mut self) {
+        while self.execute() || self.hear() {}
+    }
+
+    pub(crate) fn run_call(&mut self, at: usize) {
+        self.redis().run_call(at);
+    }
+
+    /// A reply of the plain connection arrives. False when there is none.
+    pub(crate) fn answer_call(&mut self, at: usize) -> bool {
+        let Some(written) = self.redis().answer_call(at) else { return false };
+        self.poll();
+        self.raise(written);
+        true
+    }
+
+    pub(crate) fn run_and_answer_calls(&mut self) {
+        self.run_call(0);
+        while self.answer_call(0) {
+            self.run_call(0);
+        }
+    }
+
+    pub(crate) fn origin_answers(&mut self, at: usize) -> bool {
+        let answered = self.rows.answer(at);
+        self.poll();
+        answered
+    }
+
+    pub(crate) fn tick(&mut self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    /// Lets everything that is under way come to its end. Then nobody waits, and what is remembered
+    /// is what Redis has.
+    pub(crate) fn settle(&mut self, places: &[Place]) {
+        if !self.redis().is_connected() {
+            self.connect();
+        }
+        while !self.readers.is_empty() || !self.writers.is_empty() {
+            let before = self.readers.len() + self.writers.len();
+            let mut steps = 0;
+            while self.execute() || self.hear() || self.origin_answers(0) {
+                steps += 1;
+            }
+            self.run_call(0);
+            steps += usize::from(self.answer_call(0));
+            let after = self.readers.len() + self.writers.len();
+            assert!(steps > 0 || after < before, "{after} wait for ever");
+        }
+        self.beat_and_hear();
+        assert_eq!(self.counts().fills_under_way, 0, "a lease was left behind");
+        for place in places {
+            let newest = self.redis().keys(|keys| keys.newest(place).value.clone());
+            if let Some(remembered) = self.look(place) {
+                assert_eq!(remembered, newest, "{place:?}");
+            }
+            if let Some(row) = newest.as_deref().filter(|value| value.starts_with(b"row")) {
+                let since = floor(&self.row_floors, place);
+                assert!(self.rows.had(&id(place), since, Some(row)), "an old row stays in Redis");
+            }
+        }
+    }
+
+    // The promises.
+
+    fn poll(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut at = 0;
+        while at < self.readers.len() {
+            match self.readers[at].future.as_mut().poll(&mut context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(outcome) => {
+                    let reader = self.readers.remove(at);
+                    self.check_read(&reader, &outcome);
+                    self.outcomes[reader.number] = Some(outcome);
+                    // Others may have waited for this one.
+                    at = 0;
+                }
+            }
+        }
+        let (rows, row_floors) = (&mut self.writers, &mut self.row_floors);
+        rows.retain_mut(|writer| match writer.future.as_mut().poll(&mut context) {
+            Poll::Pending => true,
+            Poll::Ready(()) => {
+                raise(row_floors, &writer.place, writer.row);
+                false
+            }
+        });
+    }
+
+    /// A hit shows what Redis had when the newest answered heartbeat was sent, or later; nothing
+    /// older than what was seen, written or pushed before; and no key whose time is over.
+    fn check_hit(&mut self, place: &Place, value: &Payload) {
+        let now = self.clock.now();
+        let (sent, versions) = self.beat.as_ref().expect("a hit takes a heartbeat");
+        assert!(now < sent.plus(BOUND), "a hit past the bound");
+        let since = floor(&self.floors, place).max(floor(versions, place));
+        let shown = self.redis().keys(|keys| {
+            keys.version(place, since, |version| version.value == *value && version.deadline > now)
+        });
+        let Some(shown) = shown else {
+            panic!("a hit on {place:?} shows {value:?}, which is older than version {since} or gone")
+        };
+        self.raise([(place.clone(), shown)]);
+    }
+
+    fn check_read(&mut self, reader: &Reader, outcome: &Outcome) {
+        let Reader { place, since, loads, .. } = reader;
+        let fetched = match outcome {
+            Ok(fetched) => fetched,
+            Err(FetchError::GivenUp) if *loads => return,
+            Err(error) => panic!("{error}"),
+        };
+        let value = &fetched.value;
+        if matches!(fetched.found, Found::Near(_)) && !fetched.collapsed {
+            self.check_hit(place, value);
+        }
+        let shown = self.redis().version_of(place, *since, value);
+        if *loads && (value.is_none() || is_row(value)) {
+            let in_store = shown.is_some() && value.is_some();
+            assert!(in_store || self.is_of_origin(reader, fetched), "{place:?} {fetched:?}");
+        } else {
+            let shown = shown.unwrap_or_else(|| panic!("{place:?} {fetched:?} before {since}"));
+            self.raise([(place.clone(), shown)]);
+        }
+    }
+
+    /// Whether the origin had this, not before the last write that was over when the reader came,
+    /// and the store had nothing.
+    fn is_of_origin(&self, reader: &Reader, fetched: &Fetched<Payload>) -> bool {
+        let Reader { place, since, row_since, .. } = reader;
+        let in_origin = self.rows.had(&id(place), *row_since, fetched.value.as_deref());
+        let away = fetched.found == Found::Bypass(Bypass::StoreAway);
+        in_origin && (away || self.redis().version_of(place, *since, &None).is_some())
+    }
+
+    fn raise(&mut self, versions: impl IntoIterator<Item = (Place, usize)>) {
+        for (place, version) in versions {
+            raise(&mut self.floors, &place, version);
+        }
+    }
+}
+
+fn floor(floors: &BTreeMap<Place, usize>, place: &Place) -> usize {
+    floors.get(place).copied().unwrap_or(0)
+}
+
+fn raise(floors: &mut BTreeMap<Place, usize>, place: &Place, version: usize) {
+    let floor = floors.entry(place.clone()).or_default();
+    *floor = version.max(*floor);
+}
+
+fn is_row(value: &Payload) -> bool {
+    value.as_deref().is_some_and(|value| value.starts_with(b"row"))
+}
+
+pub(crate) fn key(place: &Place) -> Key<'_> {
+    Key::get(&place.1, place.0)
+}
+
+/// What the origin calls it.
+pub(crate) fn id(place: &Place) -> String {
+    format!("{}/{}", place.0, String::from_utf8_lossy(&place.1))
+}
