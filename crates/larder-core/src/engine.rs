@@ -86,6 +86,17 @@ impl<V: Value> Engine<V> {
         self.near.look(key, sight, |value, deadline| (value.clone(), deadline))
     }
 
+    /// As [`Engine::look`], but lets `found` see the reply where it is, under the lock of its shard:
+    /// nothing is counted up or freed. It should copy and return.
+    pub fn look_with<R>(
+        &self,
+        key: Key<'_>,
+        sight: Sight,
+        found: impl FnOnce(&V, Moment) -> R,
+    ) -> Option<R> {
+        self.near.look(key, sight, found)
+    }
+
     /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.
     pub(crate) fn board(
         self: &Arc<Self>,
@@ -183,7 +194,7 @@ impl<V: Value> Engine<V> {
     }
 
     /// Whether a value under this name was found too large to be kept.
-    pub(crate) fn is_oversized(&self, name: &[u8]) -> bool {
+    pub fn is_oversized(&self, name: &[u8]) -> bool {
         self.oversized.contains(name)
     }
 }

@@ -227,9 +227,8 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     /// Reads past the near tier, which then forgets what may be older (R13).
     pub async fn bypass(&self, key: Key<'_>, why: Bypass) -> Outcome<V> {
-        let read = self.store.read(key).await;
+        let value = self.store.read(key).await.map_err(FetchError::Store)?;
         self.engine.overtake(key.name);
-        let value = read.map_err(FetchError::Store)?;
         Ok(Fetched { value, found: Found::Bypass(why), collapsed: false })
     }
 

@@ -80,13 +80,13 @@ impl MapStore {
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
-        only_if_absent: bool,
+        may: impl FnOnce(Option<&Stored>) -> bool,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let deadline = ttl.map_or(Moment::NEVER, |ttl| now.plus(ttl));
         let stored = Stored { payload: payload.into(), deadline };
         let mut state = self.state.lock();
-        if only_if_absent && state.live(name, db, now).is_some() {
+        if !may(state.live(name, db, now)) {
             return Ok(());
         }
         let before = state.get(name, db).map_or(0, |old| cost(name.len(), &old.payload));
@@ -148,7 +148,7 @@ impl<V: Value> Store<V> for MapStore {
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        self.set(name, db, payload, ttl, false)
+        self.set(name, db, payload, ttl, |_| true)
     }
 
     async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
@@ -162,10 +162,18 @@ impl<V: Value> Store<V> for MapStore {
         ttl: Duration,
     ) -> Result<Put, StoreError> {
         let Key { name, db, .. } = load.key();
-        self.set(name, db, payload, Some(ttl), true)?;
-        let put = if load.holds() { Put::Done } else { Put::LeaseVoid };
+        // A write voids the lease before it changes the map, so what is judged under the lock of
+        // the map is never out of date: no reader sees a value that comes too late.
+        let mut holds = false;
+        self.set(name, db, payload, Some(ttl), |present| {
+            holds = load.holds();
+            holds && present.is_none()
+        })?;
+        if !holds {
+            return Ok(Put::LeaseVoid);
+        }
         load.void_name();
-        Ok(put)
+        Ok(Put::Done)
     }
 
     async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 use crate::{
     RedisUrl,
     backoff::Backoff,
+    relay::{RelayError, accepted, authenticate},
     wire::{Wire, WireError},
 };
 use bytes::{Bytes, BytesMut};
@@ -56,6 +57,11 @@ impl Plain {
     pub(crate) async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let mut bytes = BytesMut::new();
         write_command(&mut bytes, command);
+        self.exchange(db, bytes).await
+    }
+
+    /// Sends a command that is written out already.
+    pub(crate) async fn exchange(&self, db: u32, bytes: BytesMut) -> Result<Bytes, StoreError> {
         let (answer, reply) = oneshot::channel();
         let exchange = async {
             let full = |_| StoreError::Away("Larder is shutting down".into());
@@ -108,11 +114,11 @@ impl Keeper {
     async fn connect(&self) -> Result<Session, Arc<str>> {
         let attempt = async {
             let mut wire = Wire::connect(&self.url.endpoint).await.map_err(WireError::from)?;
-            authenticate(&mut wire, &self.url).await?;
-            Ok(Session { wire, db: 0, expected: VecDeque::new() })
+            shake_hands(&mut wire, &self.url).await?;
+            Ok(Session { wire, db: self.url.db, expected: VecDeque::new() })
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {
-            Ok(outcome) => outcome.map_err(|error: ConnectError| error.0.into()),
+            Ok(outcome) => outcome.map_err(|error: RelayError| error.to_string().into()),
             Err(_) => Err(format!("no answer within {CONNECT_TIMEOUT:?}").into()),
         }
     }
@@ -178,40 +184,24 @@ impl Session {
         while let Some(frame) = self.wire.next_frame()? {
             match self.expected.pop_front() {
                 Some(Some(answer)) => drop(answer.send(Ok(frame.freeze()))),
-                Some(None) => {}
-                None => return Err(WireError::Closed),
+                // What stands behind a SELECT that was refused was done in another db.
+                Some(None) if Frame::parse(&frame)?.as_error().is_none() => {}
+                Some(None) | None => return Err(WireError::Closed),
             }
         }
         Ok(())
     }
 }
 
-/// Why a connection did not come about, for people.
-struct ConnectError(String);
-
-impl From<WireError> for ConnectError {
-    fn from(error: WireError) -> Self {
-        Self(error.to_string())
+/// Speaks RESP3 where the server does, so that every reply has the form that is kept.
+async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<(), RelayError> {
+    authenticate(wire, url).await?;
+    // Older servers and narrow users refuse; strings are the same in RESP2.
+    wire.call(&[b"HELLO", b"3"]).await?;
+    if url.db != 0 {
+        accepted(&wire.call(&[b"SELECT", url.db.to_string().as_bytes()]).await?)?;
     }
-}
-
-/// Stays with RESP2, which every server speaks.
-async fn authenticate(wire: &mut Wire, url: &RedisUrl) -> Result<(), ConnectError> {
-    let password = url.password.as_ref().map_or("", |password| password.reveal()).as_bytes();
-    let reply = match &url.username {
-        Some(user) => wire.call(&[b"AUTH", user.as_bytes(), password]).await?,
-        None if url.password.is_some() => wire.call(&[b"AUTH", password]).await?,
-        None => wire.call(&[b"PING"]).await?,
-    };
-    match Frame::parse(&reply).map_err(WireError::from)?.as_error() {
-        // A server that is loading says so to the commands too.
-        Some(error) if !larder_core::is_not_ready(error) => {
-            Err(ConnectError(format!("Redis refused: {}", String::from_utf8_lossy(error))))
-        }
-        _ => {
-            // Only a name for CLIENT LIST; a server that will not have it is no worse.
-            wire.call(&[b"CLIENT", b"SETNAME", b"larder-plain"]).await?;
-            Ok(())
-        }
-    }
+    // Only a name for CLIENT LIST; a server that will not have it is no worse.
+    wire.call(&[b"CLIENT", b"SETNAME", b"larder-plain"]).await?;
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use larder_core::Value;
-use larder_resp::reply;
+use larder_resp::reply::{self, Frame};
 use std::{
     fmt,
     sync::{Arc, LazyLock},
@@ -44,10 +44,29 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// An array of null for each thing asked for, as `HMGET` answers about no key.
+    fn is_nothing_but_null(&self) -> bool {
+        let is_null = |item| matches!(item, Frame::Null | Frame::Integer(0));
+        self.0.starts_with(b"*")
+            && Frame::parse(&self.0)
+                .ok()
+                .and_then(|it| it.items())
+                .is_some_and(|mut items| items.all(is_null))
+    }
+}
+
 /// What follows the `$` of a bulk string: a length, an end of line, the payload, an end of line.
 fn bulk(rest: &[u8]) -> Option<&[u8]> {
     let end = rest.iter().position(|&byte| byte == b'\n')?;
     rest.get(end + 1..rest.len().checked_sub(2)?)
+}
+
+/// An error reply for people, without what it repeats of the command: that may be a password, where
+/// a server does not know `HELLO` or `AUTH`.
+pub(crate) fn own_words(error: &[u8]) -> String {
+    let text = String::from_utf8_lossy(error);
+    text.split(", with args").next().unwrap_or_default().to_owned()
 }
 
 static ABSENT: LazyLock<Reply> = LazyLock::new(|| Reply::copy_of(b"_\r\n"));
@@ -65,6 +84,12 @@ impl Value for Reply {
 
     fn is_absent(&self) -> bool {
         self.payload() == Payload::Absent
+    }
+
+    fn fits_no_key(&self) -> bool {
+        // Null, nothing counted, an empty aggregate.
+        matches!(&*self.0, b"_\r\n" | b"$-1\r\n" | b":0\r\n" | [b'*' | b'%' | b'~', b'0', ..])
+            || self.is_nothing_but_null()
     }
 
     fn heap_bytes(&self) -> usize {
@@ -105,6 +130,13 @@ mod tests {
         for other in [&b":1\r\n"[..], b"*0\r\n", b"+OK\r\n", b"$", b"$1"] {
             assert_eq!(Reply::copy_of(other).payload(), Payload::Other);
         }
+    }
+
+    #[test]
+    fn errors_are_shown_without_the_arguments_they_repeat() {
+        let error = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'a' 'pw' ";
+        assert_eq!(own_words(error), "ERR unknown command 'HELLO'");
+        assert_eq!(own_words(b"NOAUTH Authentication required."), "NOAUTH Authentication required.");
     }
 
     #[test]

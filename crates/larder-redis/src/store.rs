@@ -5,10 +5,16 @@ use crate::{
     plain::Plain,
     tracked::{LoadedPut, Request, Tracked, refusal, refuse},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use larder_core::{Engine, Fill, Key, Put, Store, StoreError, is_not_ready};
-use larder_resp::reply::Frame;
-use std::{sync::Arc, time::Duration};
+use larder_resp::{command::write_read, reply::Frame};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 use tokio::sync::oneshot;
 
 /// A Redis or Valkey server behind the near tier: one tracked connection for fills and the feed,
@@ -16,7 +22,10 @@ use tokio::sync::oneshot;
 pub struct RedisStore {
     tracked: Tracked,
     plain: Plain,
+    engine: Arc<Engine<Reply>>,
     timeout: Duration,
+    /// Loaded values on their way into Redis.
+    puts: AtomicUsize,
 }
 
 /// Deletes a key if it still holds what was put.
@@ -28,9 +37,11 @@ impl RedisStore {
     /// is away is waited for. `timeout` is how long a request waits for its answer.
     pub fn start(url: &RedisUrl, engine: Arc<Engine<Reply>>, timeout: Duration) -> Self {
         Self {
-            tracked: Tracked::start(url.clone(), engine),
+            tracked: Tracked::start(url.clone(), Arc::clone(&engine)),
             plain: Plain::start(url.clone(), timeout),
+            engine,
             timeout,
+            puts: AtomicUsize::new(0),
         }
     }
 
@@ -45,18 +56,31 @@ impl RedisStore {
     }
 
     /// Waits until every push that was sent before this call has been applied, or the epoch in
-    /// which it was sent is over (R4).
+    /// which it was sent is over (R4). Past the staleness bound it ends the epoch itself.
     pub async fn fence(&self) {
         let (answer, applied) = oneshot::channel();
-        if self.tracked.send(Request::Fence(answer)).is_ok() {
-            // An error says that the epoch ended, after which nothing of it is served.
-            applied.await.ok();
+        if self.tracked.send(Request::Fence(answer)).is_ok()
+            && tokio::time::timeout(self.engine.feed().bound(), applied).await.is_ok()
+        {
+            // Answered, or dropped with its epoch, after which nothing of it is served.
+            return;
         }
+        self.engine.distrust();
+        self.tracked.hang_up();
+    }
+
+    /// The server's reply to `COMMAND`: every command that it knows.
+    pub async fn commands(&self) -> Result<Bytes, StoreError> {
+        self.call(0, &[b"COMMAND"]).await
     }
 
     /// A command's reply; an error reply is an error.
     async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let reply = self.plain.call(db, command).await?;
+        self.check(reply)
+    }
+
+    fn check(&self, reply: Bytes) -> Result<Bytes, StoreError> {
         match Frame::parse(&reply).map_err(|_| StoreError::Lost)?.as_error() {
             None => Ok(reply),
             Some(error) => {
@@ -77,12 +101,14 @@ impl Store<Reply> for RedisStore {
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
-        let get: [&[u8]; 2] = [b"GET", key.name];
-        let reply = match self.call(key.db, &get).await {
+        let mut command = BytesMut::new();
+        write_read(&mut command, key.read, key.name);
+        let reply = match self.plain.exchange(key.db, command.clone()).await {
             // A read does no harm twice (R14).
-            Err(StoreError::Lost) => self.call(key.db, &get).await?,
+            Err(StoreError::Lost) => self.plain.exchange(key.db, command).await?,
             outcome => outcome?,
         };
+        let reply = self.check(reply)?;
         Ok(Reply::copy_of(&reply))
     }
 
@@ -103,6 +129,11 @@ impl Store<Reply> for RedisStore {
     }
 
     async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+        if self.puts.load(SeqCst) > 0 {
+            // A put on the other connection must not come behind the delete that was to end it. One
+            // that was not sent yet will not be: its lease is void by now.
+            self.fence().await;
+        }
         let reply = self.call(db, &[b"DEL", name]).await?;
         Ok(Frame::parse(&reply).ok().and_then(|frame| frame.as_integer()) == Some(1))
     }
@@ -114,6 +145,7 @@ impl Store<Reply> for RedisStore {
         ttl: Duration,
     ) -> Result<Put, StoreError> {
         let Key { name, db, .. } = load.key();
+        let _under_way = UnderWay::count(&self.puts);
         if self.tracked.is_live() {
             let (answer, outcome) = oneshot::channel();
             let put = LoadedPut {
@@ -140,6 +172,22 @@ impl Store<Reply> for RedisStore {
 
     async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
         self.call(db, &[b"EVAL", TAKE_BACK, b"1", name, payload]).await.map(drop)
+    }
+}
+
+/// Counts one more until it is dropped.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn count(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, SeqCst);
+        Self(counter)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 

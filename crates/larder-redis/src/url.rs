@@ -63,6 +63,15 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Compares without telling by its time where the first difference is.
+    pub fn matches(&self, given: &[u8]) -> bool {
+        let secret = self.0.as_bytes();
+        let differences = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
+        given.len() == secret.len() && std::hint::black_box(differences) == 0
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -134,6 +143,13 @@ impl fmt::Display for RedisUrlError {
 }
 
 impl std::error::Error for RedisUrlError {}
+
+impl RedisUrl {
+    /// The user that connections act as, where the URL names one.
+    pub fn user(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+}
 
 impl FromStr for RedisUrl {
     type Err = RedisUrlError;

@@ -57,6 +57,11 @@ impl Wire {
         Ok(self.scanner.scan(&self.input)?.map(|length| self.input.split_to(length)))
     }
 
+    /// Everything that has arrived, whole or not. Only for streams that are no replies.
+    pub(crate) fn take_input(&mut self) -> BytesMut {
+        self.input.split()
+    }
+
     /// Waits until something can be read.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await

@@ -1,9 +1,11 @@
 //! RESP2 and RESP3: bytes to frames and back.
 //!
-//! [`reply`] reads and writes what a server sends, [`request`] what a client sends. Nothing here
+//! [`reply`] reads and writes what a server sends, [`request`] what a client sends, and [`command`]
+//! knows what a command does. Nothing here
 //! waits, reads a socket or knows a runtime: the caller owns the buffer, and what is handed out
 //! are views of it.
 
+pub mod command;
 mod error;
 mod limits;
 mod line;

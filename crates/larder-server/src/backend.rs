@@ -1,6 +1,7 @@
 //! The store behind the near tier: Redis, or a map in this process.
 
 use crate::settings::{StoreKind, StorePlan};
+use bytes::Bytes;
 use larder_core::{Engine, Fill, Key, MapStore, Put, Store, StoreError};
 use larder_redis::{Link, RedisStore, RedisUrl, Reply};
 use std::{sync::Arc, time::Duration};
@@ -33,6 +34,29 @@ impl Backend {
         match self {
             Self::Redis { url, .. } => url.db,
             Self::Memory(_) => 0,
+        }
+    }
+
+    /// Where Redis is, if that is the store.
+    pub(crate) fn url(&self) -> Option<&RedisUrl> {
+        match self {
+            Self::Redis { url, .. } => Some(url),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Waits until every change that the store has told of by now has been applied (R4).
+    pub(crate) async fn fence(&self) {
+        if let Self::Redis { store, .. } = self {
+            store.fence().await;
+        }
+    }
+
+    /// The commands that the store knows, as it describes them.
+    pub(crate) async fn describe_commands(&self) -> Result<Option<Bytes>, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.commands().await.map(Some),
+            Self::Memory(_) => Ok(None),
         }
     }
 

@@ -16,6 +16,10 @@ impl Health {
     pub(crate) fn drain(&self) {
         self.draining.store(true, Relaxed);
     }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
 }
 
 /// One look at the server's state.
@@ -36,7 +40,7 @@ impl Condition {
         let mut problems: Vec<_> = store_problem(larder, coherent).into_iter().collect();
         problems.extend(larder.origins().iter().filter_map(|origin| origin.problem()));
         let status = match () {
-            () if larder.health().draining.load(Relaxed) => "draining",
+            () if larder.health().is_draining() => "draining",
             () if coherent && problems.is_empty() => "ok",
             () => "degraded",
         };

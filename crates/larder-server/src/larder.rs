@@ -1,17 +1,30 @@
 //! The running server: its parts, wired once, shared by every listener.
 
 use crate::{
-    backend::Backend, health::Health, metrics::Metrics, origins::DeclaredOrigin, settings::Plan,
+    backend::Backend, health::Health, listeners::resp::Traffic, metrics::Metrics,
+    origins::DeclaredOrigin, settings::Plan,
 };
-use larder_core::{Clock, Engine, FetchError, Fetched, Key, Moment, Origin, StoreError, Tiers};
+use larder_core::{
+    Clock, Engine, FetchError, Fetched, Key, Moment, Origin, Started, StoreError, Tiers, WriteGuard,
+};
 use larder_redis::Reply;
-use std::{sync::Arc, time::Duration};
+use larder_resp::command::{Near, Table};
+use std::{
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 /// See the [module](self).
 pub(crate) struct Larder {
     tiers: Tiers<Reply, Backend>,
     origins: Vec<Arc<DeclaredOrigin>>,
     metrics: Metrics,
+    traffic: Arc<Traffic>,
+    commands: RwLock<Arc<Table>>,
+    keeps_hashes: AtomicBool,
     health: Health,
     plan: Plan,
     started: Moment,
@@ -28,6 +41,10 @@ impl Larder {
             tiers: Tiers::new(engine, backend),
             origins: origins.into_iter().map(Arc::new).collect(),
             metrics,
+            traffic: Arc::default(),
+            commands: RwLock::new(Arc::new(Table::builtin())),
+            // Until the store has told what it knows.
+            keeps_hashes: AtomicBool::new(false),
             health: Health::default(),
             plan: plan.clone(),
             started,
@@ -50,6 +67,28 @@ impl Larder {
         &self.metrics
     }
 
+    /// What the RESP listener counts.
+    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
+    /// The commands that the store knows.
+    pub(crate) fn commands(&self) -> Arc<Table> {
+        Arc::clone(&self.commands.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether replies to such reads are kept. Fields of a hash may have times to live of their
+    /// own where the store knows of such, and the key's tells nothing of them.
+    pub(crate) fn keeps(&self, near: &Near) -> bool {
+        !near.of_hash || self.keeps_hashes.load(Relaxed)
+    }
+
+    /// The store knows other commands than before.
+    pub(crate) fn set_commands(&self, commands: Table, fields_expire: bool) {
+        self.keeps_hashes.store(!fields_expire, Relaxed);
+        *self.commands.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(commands);
+    }
+
     pub(crate) fn health(&self) -> &Health {
         &self.health
     }
@@ -65,6 +104,28 @@ impl Larder {
     /// A hit in memory, or nothing. Never waits.
     pub(crate) fn look(&self, name: &[u8]) -> Option<Fetched<Reply>> {
         self.tiers.look(self.key(name))
+    }
+
+    /// The first half of a read that is not in memory; it has been sent when this returns.
+    pub(crate) fn start_fetch(&self, key: Key<'_>) -> Started<Reply> {
+        self.tiers.start(key)
+    }
+
+    /// The second half.
+    pub(crate) async fn finish_fetch(
+        &self,
+        key: Key<'_>,
+        started: Started<Reply>,
+    ) -> Result<Fetched<Reply>, FetchError> {
+        self.timed(self.tiers.finish(key, started)).await
+    }
+
+    /// Another road takes a write to these names. See [`Engine::write`].
+    pub(crate) fn announce_write<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a [u8]>,
+    ) -> WriteGuard<Reply> {
+        self.tiers.engine().write(names)
     }
 
     /// A value of the store.

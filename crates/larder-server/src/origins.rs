@@ -52,9 +52,11 @@ impl DeclaredOrigin {
         self.source.rows()
     }
 
-    /// An id that exists, for examples.
-    pub(crate) fn example_id(&self) -> Option<String> {
-        self.source.example_id()
+    /// A row that exists, for examples: its id and its JSON.
+    pub(crate) fn example(&self) -> Option<(String, Bytes)> {
+        let id = self.source.example_id()?;
+        let row = self.source.row(&id)?;
+        Some((id, row))
     }
 
     /// What is wrong with it, for people.

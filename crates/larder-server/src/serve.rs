@@ -2,17 +2,18 @@
 
 use crate::{
     larder::Larder,
-    listeners::http,
+    listeners::{http, resp},
     logging,
     origins::{self, BadOrigin},
-    settings::Plan,
+    settings::{Plan, RespPlan, StoreKind},
     upkeep,
 };
-use std::{io, process::ExitCode, sync::Arc};
+use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
+    task::JoinSet,
 };
 
 /// `EX_CONFIG` of `sysexits.h`.
@@ -41,17 +42,14 @@ pub fn serve(plan: &Plan) -> ExitCode {
 async fn run(plan: &Plan) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(Failure::Signals)?;
     let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
-    let address = plan.http.address;
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| Failure::Bind(address, error))?;
+    let doors = Doors::open(plan).await?;
     let larder = Arc::new(Larder::start(plan, origins));
     for notice in &plan.notices {
         tracing::warn!("{notice}");
     }
     upkeep::start(&larder);
     let (drain, draining) = watch::channel(false);
-    let mut served = tokio::spawn(http::serve(listener, Arc::clone(&larder), draining));
-    tracing::info!(%address, store = %larder.backend().describe(), "serving http://{address}/docs");
+    let mut served = doors.serve(&larder, &draining);
 
     signals.next().await;
     tracing::info!(limit = ?plan.drain_timeout, "draining: requests at work may finish");
@@ -59,11 +57,66 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
     // The listener holds the other end until it has drained.
     drain.send(true).ok();
     tokio::select! {
-        _ = &mut served => tracing::info!("drained"),
+        () = async { while served.join_next().await.is_some() {} } => tracing::info!("drained"),
         () = tokio::time::sleep(plan.drain_timeout) => tracing::warn!("drain-timeout is over"),
         () = signals.next() => tracing::warn!("second signal: stopping at once"),
     }
     Ok(())
+}
+
+/// The open listeners.
+struct Doors {
+    http: Option<TcpListener>,
+    resp: Option<resp::Listeners>,
+}
+
+impl Doors {
+    async fn open(plan: &Plan) -> Result<Self, Failure> {
+        let http = match plan.http.address {
+            Some(address) => {
+                let listener = TcpListener::bind(address).await;
+                Some(listener.map_err(|error| Failure::Bind(address, "http-port", error))?)
+            }
+            None => None,
+        };
+        let resp = match plan.store.kind {
+            StoreKind::Redis(_) => Self::open_resp(&plan.resp).await?,
+            StoreKind::Memory => {
+                tracing::warn!("the RESP listener needs a Redis behind it: it is off");
+                None
+            }
+        };
+        Ok(Self { http, resp })
+    }
+
+    /// An address that nobody asked for may be another program's.
+    async fn open_resp(plan: &RespPlan) -> Result<Option<resp::Listeners>, Failure> {
+        match resp::Listeners::bind(plan).await {
+            Ok(listeners) => Ok(Some(listeners)),
+            Err(error) if !plan.address_is_wanted && error.kind() == io::ErrorKind::AddrInUse => {
+                tracing::warn!("the default port is taken: the RESP listener is off; see --port");
+                Ok(None)
+            }
+            Err(error) => Err(Failure::BindResp(error)),
+        }
+    }
+
+    /// Serves every listener in tasks that end when `draining` turns true.
+    fn serve(self, larder: &Arc<Larder>, draining: &watch::Receiver<bool>) -> JoinSet<()> {
+        let store = larder.backend().describe();
+        let mut served = JoinSet::new();
+        if let Some((http, address)) = self.http.zip(larder.plan().http.address) {
+            served.spawn(http::serve(http, Arc::clone(larder), draining.clone()));
+            tracing::info!(%address, %store, "serving http://{address}/docs");
+        }
+        if let Some(listeners) = self.resp {
+            let traffic = Arc::clone(larder.traffic());
+            let (larder, draining) = (Arc::clone(larder), draining.clone());
+            tracing::info!(address = ?larder.plan().resp.address, "serving Redis clients");
+            served.spawn(resp::serve(listeners, larder, traffic, draining));
+        }
+        served
+    }
 }
 
 /// What asks the server to stop.
@@ -93,14 +146,17 @@ enum Failure {
     Runtime(io::Error),
     Signals(io::Error),
     Origin(BadOrigin),
-    Bind(std::net::SocketAddr, io::Error),
+    BindResp(io::Error),
+    Bind(SocketAddr, &'static str, io::Error),
 }
 
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Origin(_) => BAD_CONFIGURATION.into(),
-            Self::Runtime(_) | Self::Signals(_) | Self::Bind(..) => ExitCode::FAILURE,
+            Self::Runtime(_) | Self::Signals(_) | Self::Bind(..) | Self::BindResp(_) => {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -111,10 +167,13 @@ impl std::fmt::Display for Failure {
             Self::Runtime(error) => write!(f, "the runtime does not start: {error}"),
             Self::Signals(error) => write!(f, "signals cannot be waited for: {error}"),
             Self::Origin(error) => error.fmt(f),
-            Self::Bind(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "{address} is taken by another program: choose another --http-port")
+            Self::Bind(address, flag, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "{address} is taken by another program: choose another --{flag}")
             }
-            Self::Bind(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::BindResp(error) => {
+                write!(f, "cannot listen for Redis clients: {error}; see --port and --unixsocket")
+            }
+            Self::Bind(address, _, error) => write!(f, "cannot listen on {address}: {error}"),
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use resolve::Line;
 
 pub use environment::{Environment, of_process};
 pub use mistake::Mistakes;
-pub use plan::{HttpPlan, OriginKind, OriginPlan, Plan, StoreKind, StorePlan};
+pub use plan::{HttpPlan, OriginKind, OriginPlan, Plan, RespPlan, StoreKind, StorePlan};
 pub use template::{IdPath, KeyTemplate};
 pub(crate) use units::parse_duration;
 

@@ -16,6 +16,8 @@ use crate::{Signal, free_port, http};
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long Larder may take to leave, after SIGTERM or on its own account.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
+/// What Larder says when another program was quicker to bind its port: then it gets another one.
+const PORT_TAKEN: &str = "taken by another program";
 
 /// A running Larder. It is killed when this is dropped.
 pub struct Larder {
@@ -191,7 +193,7 @@ impl LarderBuilder {
                 return (process, port);
             }
             let log = process.stderr();
-            let again = log.contains("in use") && start.elapsed() < START_LIMIT;
+            let again = log.contains(PORT_TAKEN) && start.elapsed() < START_LIMIT;
             assert!(again, "larder does not start on port {port}:\n{log}");
         }
     }

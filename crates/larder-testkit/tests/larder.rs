@@ -87,6 +87,13 @@ fn a_failed_start_shows_the_log() {
 }
 
 #[test]
+fn a_port_taken_meanwhile_is_replaced() {
+    let larder = Larder::start(PROGRAM, &["--port-taken-once"]);
+    assert!(larder.log().contains("taken by another program"));
+    assert_eq!(http::get(&larder.url("/livez"), &[]).status, 200);
+}
+
+#[test]
 fn runs_commands_that_end() {
     let finished = builder().arg("--version").run();
     assert!(finished.status.success());

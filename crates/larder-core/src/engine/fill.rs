@@ -103,7 +103,9 @@ impl<V: Value> Fill<V> {
         let kept = match ttl {
             Ttl::NoKey if !value.fits_no_key() => Err(NotKept::TtlGone),
             // Other reads answer null for a field that a key does not have.
-            Ttl::Left(_) | Ttl::Forever if self.read.is_empty() && value.is_absent() => Err(NotKept::NotAllowed),
+            Ttl::Left(_) | Ttl::Forever if self.read.is_empty() && value.is_absent() => {
+                Err(NotKept::NotAllowed)
+            }
             _ => Ok(deadline(self.sent, self.engine.near_ttl, ttl)),
         };
         self.arrive(value, kept);

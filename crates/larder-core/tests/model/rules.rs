@@ -1,1 +1,503 @@
-//! x
+//! One script for each thing that a rule of coherence forbids.
+
+use crate::{
+    server::{Command, Payload, Place},
+    world::{BOUND, LOAD_TTL, NEAR_TTL, NEGATIVE_TTL, VALUE_BYTES_MAX, World, id},
+};
+use larder_core::{Bypass, Found, NotKept};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn a() -> Place {
+    (0, b"a".to_vec())
+}
+
+fn text(value: &str) -> Payload {
+    Some(value.as_bytes().into())
+}
+
+/// A world in which `a` is 1 and remembered.
+fn remembering() -> World {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), Some(text("1")));
+    world
+}
+
+/// A world in which nobody but the origin knows `a`, and a load waits for its answer.
+fn loading() -> (World, usize) {
+    let mut world = World::fresh();
+    world.rows.change(&id(&a()), true);
+    let reader = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 1);
+    (world, reader)
+}
+
+fn value(world: &World, reader: usize) -> Payload {
+    world.outcome(reader).as_ref().unwrap().value.clone()
+}
+
+fn kept(world: &World, reader: usize) -> Result<(), NotKept> {
+    match world.outcome(reader).as_ref().unwrap().found {
+        Found::Store { kept } => kept.map(drop),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn in_redis(world: &World) -> Payload {
+    world.redis().keys(|keys| keys.newest(&a()).value.clone())
+}
+
+#[test]
+fn r1_readers_of_one_key_share_a_flight() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let readers: Vec<_> = (0..200).map(|_| world.fetch(&a())).collect();
+    assert_eq!(world.counts().fills_under_way, 1);
+    world.execute_and_hear_all();
+    assert!(readers.iter().all(|&reader| value(&world, reader) == text("1")));
+    assert_eq!(world.counts().flights_joined, 199);
+}
+
+#[test]
+fn r1_a_late_reply_of_an_earlier_fill_is_not_kept() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let first = world.fetch(&a());
+    assert!(world.execute() && world.execute(), "the read and its PTTL see 1");
+    world.put(&a(), "2", None);
+    world.run_and_answer_calls();
+    let second = world.fetch(&a());
+    assert!(world.hear() && world.hear(), "the first reply arrives, late");
+    assert_eq!(value(&world, first), text("1"));
+    assert_eq!(kept(&world, first), Err(NotKept::LeaseVoid));
+    assert_eq!(world.look(&a()), None);
+    assert!(world.is_waiting(second));
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, second), text("2"));
+}
+
+#[test]
+fn r1_who_comes_after_a_change_starts_a_new_flight() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let before = world.fetch(&a());
+    assert!(world.execute() && world.execute());
+    world.put(&a(), "2", None);
+    world.run_and_answer_calls();
+    let after = world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, before), text("1"), "who came before keeps the flight");
+    assert_eq!(value(&world, after), text("2"));
+}
+
+#[test]
+fn r1_without_a_feed_nobody_joins_a_load_older_than_the_bound() {
+    let mut world = World::new();
+    world.rows.change(&id(&a()), true);
+    let old = world.load(&a());
+    world.run_call(0);
+    world.tick(BOUND + MS);
+    world.rows.change(&id(&a()), true);
+    let late = world.load(&a());
+    world.run_and_answer_calls();
+    assert_eq!(world.rows.asked(), 2);
+    while world.origin_answers(0) {}
+    assert!([old, late].iter().all(|&reader| value(&world, reader) == text("row 2")));
+}
+
+#[test]
+fn r2_a_push_takes_what_the_reply_before_it_brought() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let reader = world.fetch(&a());
+    assert!(world.execute() && world.execute());
+    world.other_sets(&a(), "2", None);
+    assert!(world.hear() && world.hear());
+    assert_eq!(value(&world, reader), text("1"));
+    assert_eq!(world.look(&a()), Some(text("1")), "the change has not arrived yet");
+    assert!(world.hear());
+    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.counts().invalidations, 1);
+}
+
+#[test]
+fn r3_a_write_voids_its_name_after_its_reply() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    world.put(&a(), "2", None);
+    world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), Some(text("1")), "read after the write began, before it was done");
+    world.run_and_answer_calls();
+    assert_eq!(world.look(&a()), None, "the push is still on its way");
+}
+
+#[test]
+fn r3_a_write_that_is_given_up_voids_its_name() {
+    let mut world = remembering();
+    let guard = world.tiers.engine().write([b"a".as_slice()]);
+    world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), Some(text("1")));
+    drop(guard);
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r3_a_write_voids_its_name_before_it_is_sent() {
+    let (mut world, reader) = loading();
+    world.rows.change(&id(&a()), true);
+    world.delete(&a());
+    world.origin_answers(0);
+    world.run_call(0);
+    world.execute_and_hear_all();
+    world.run_and_answer_calls();
+    assert_eq!(value(&world, reader), text("row 1"));
+    assert_eq!(in_redis(&world), None, "row 1 must not come after the delete");
+}
+
+#[test]
+fn r6_an_entry_leaves_before_its_key() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", Some(MS * 10));
+    world.fetch(&a());
+    world.execute_and_hear_all();
+    world.tick(MS * 9 - Duration::from_nanos(1));
+    assert_eq!(world.look(&a()), Some(text("1")));
+    world.tick(Duration::from_nanos(1));
+    assert_eq!(world.look(&a()), None);
+    world.tick(MS);
+    assert_eq!(in_redis(&world), None);
+}
+
+#[test]
+fn r6_a_life_is_counted_from_before_the_read_was_sent() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", Some(MS * 10));
+    world.fetch(&a());
+    assert!(world.execute() && world.execute());
+    world.tick(MS * 9);
+    let reader = world.fetch(&a());
+    assert!(world.hear() && world.hear());
+    assert_eq!(kept(&world, reader), Err(NotKept::TtlGone));
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r6_the_near_ttl_ends_what_the_store_keeps_for_ever() {
+    let mut world = remembering();
+    world.tick(NEAR_TTL);
+    world.beat_and_hear();
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r6_a_value_whose_key_vanished_behind_it_is_not_kept() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", Some(MS));
+    let reader = world.fetch(&a());
+    assert!(world.execute());
+    world.tick(MS);
+    world.execute_and_hear_all();
+    assert_eq!(kept(&world, reader), Err(NotKept::TtlGone));
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r6_a_change_between_a_read_and_its_pttl_voids_the_lease() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let reader = world.fetch(&a());
+    assert!(world.execute());
+    world.other_sets(&a(), "2", None);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, reader), kept(&world, reader)), (text("1"), Err(NotKept::LeaseVoid)));
+}
+
+#[test]
+fn r6_an_absent_key_is_remembered_until_it_appears() {
+    let mut world = World::fresh();
+    world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), Some(None));
+    world.other_sets(&a(), "1", None);
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r7_nothing_of_an_ended_epoch_is_served() {
+    let mut world = remembering();
+    world.cut(0);
+    assert_eq!(world.look(&a()), None);
+    world.other_sets(&a(), "2", None);
+    world.connect();
+    assert_eq!(world.look(&a()), None, "nobody told of 2");
+}
+
+#[test]
+fn r7_what_was_on_its_way_when_the_epoch_ended_is_read_elsewhere_and_not_kept() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let reader = world.fetch(&a());
+    assert!(world.execute() && world.hear(), "the value is here, its PTTL is not");
+    world.connect();
+    world.run_and_answer_calls();
+    let fetched = world.outcome(reader).as_ref().unwrap();
+    assert_eq!(fetched.value, text("1"));
+    assert_eq!(fetched.found, Found::Bypass(Bypass::FeedLost));
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r7_a_load_that_began_without_a_feed_is_not_joined_with_one() {
+    let mut world = World::new();
+    world.rows.change(&id(&a()), true);
+    world.load(&a());
+    world.connect();
+    world.load(&a());
+    world.run_and_answer_calls();
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2);
+}
+
+#[test]
+fn r8_nothing_is_served_past_the_bound() {
+    let mut world = remembering();
+    world.tick(BOUND - Duration::from_nanos(1));
+    assert_eq!(world.look(&a()), Some(text("1")));
+    world.tick(Duration::from_nanos(1));
+    assert_eq!(world.look(&a()), None);
+    let reader = world.fetch(&a());
+    world.run_and_answer_calls();
+    let fetched = world.outcome(reader).as_ref().unwrap();
+    assert_eq!(fetched.found, Found::Bypass(Bypass::NotCoherent));
+}
+
+#[test]
+fn r8_freshness_counts_from_the_sending_of_the_heartbeat() {
+    let mut world = remembering();
+    world.beat();
+    world.tick(BOUND / 2);
+    world.execute_and_hear_all();
+    world.tick(BOUND / 2);
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r8_a_late_answer_suspends_hits_and_does_not_end_the_epoch() {
+    let mut world = remembering();
+    world.tick(BOUND * 2);
+    assert_eq!(world.look(&a()), None);
+    world.beat_and_hear();
+    assert_eq!(world.look(&a()), Some(text("1")));
+}
+
+#[test]
+fn r9_a_flush_empties_every_db_and_voids_every_lease() {
+    let mut world = remembering();
+    let places = [(0, b"b".to_vec()), (1, b"a".to_vec()), (2, b"c".to_vec())];
+    for place in &places {
+        world.other_sets(place, "1", None);
+    }
+    world.fetch(&places[0]);
+    world.execute_and_hear_all();
+    let late = world.fetch(&places[1]);
+    assert!(world.execute() && world.execute());
+    world.other(&Command::FlushAll);
+    let after = world.fetch(&places[2]);
+    world.execute_and_hear_all();
+    assert_eq!((world.look(&a()), world.look(&places[0])), (None, None));
+    assert_eq!(value(&world, late), text("1"));
+    assert_eq!(world.look(&places[1]), None);
+    assert_eq!(kept(&world, after), Err(NotKept::LeaseVoid), "sent before the flush was heard of");
+}
+
+#[test]
+fn r9_a_flush_voids_the_lease_of_a_value_read_before_it() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    let reader = world.fetch(&a());
+    assert!(world.execute());
+    world.other(&Command::FlushAll);
+    world.other_sets(&a(), "2", None);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, reader), kept(&world, reader)), (text("1"), Err(NotKept::LeaseVoid)));
+    assert_eq!(world.look(&a()), None);
+}
+
+#[test]
+fn r10_a_push_forgets_a_name_in_every_db() {
+    let mut world = remembering();
+    let elsewhere = (1, b"a".to_vec());
+    world.other_sets(&elsewhere, "1", None);
+    world.fetch(&elsewhere);
+    world.execute_and_hear_all();
+    world.other_sets(&a(), "2", None);
+    world.execute_and_hear_all();
+    assert_eq!((world.look(&a()), world.look(&elsewhere)), (None, None));
+}
+
+#[test]
+fn r13_a_read_on_another_road_forgets_what_may_be_older() {
+    let mut world = remembering();
+    world.other_sets(&a(), "2", None);
+    let past = world.read_past(&a());
+    world.run_and_answer_calls();
+    assert_eq!(value(&world, past), text("2"));
+    assert_eq!(world.look(&a()), None, "the push is still on its way");
+}
+
+#[test]
+fn r13_a_read_on_another_road_takes_older_flights_off_the_map() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    world.fetch(&a());
+    assert!(world.execute() && world.execute());
+    world.other_sets(&a(), "2", None);
+    world.read_past(&a());
+    world.run_and_answer_calls();
+    let after = world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("2"));
+}
+
+#[test]
+fn a_value_too_large_is_read_once_on_the_tracked_connection_until_it_changes() {
+    let mut world = World::fresh();
+    let large = "x".repeat(VALUE_BYTES_MAX + 1);
+    world.other_sets(&a(), &large, None);
+    let first = world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!(kept(&world, first), Err(NotKept::TooLarge));
+    let second = world.fetch(&a());
+    world.run_and_answer_calls();
+    let fetched = world.outcome(second).as_ref().unwrap();
+    assert_eq!((&fetched.value, fetched.found), (&text(&large), Found::Bypass(Bypass::TooLarge)));
+    world.other_sets(&a(), "small", None);
+    world.execute_and_hear_all();
+    let third = world.fetch(&a());
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, third), kept(&world, third)), (text("small"), Ok(())));
+}
+
+#[test]
+fn r16_what_is_kept_of_a_load_is_what_the_store_gave() {
+    let (mut world, reader) = loading();
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, reader), kept(&world, reader)), (text("row 1"), Ok(())));
+    assert_eq!(world.look(&a()), Some(text("row 1")));
+    world.other_sets(&a(), "2", None);
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), None, "the store told of the change");
+}
+
+#[test]
+fn r16_a_loaded_entry_leaves_with_its_key() {
+    let (mut world, _) = loading();
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    world.tick(LOAD_TTL);
+    world.beat_and_hear();
+    assert_eq!((world.look(&a()), in_redis(&world)), (None, None));
+}
+
+#[test]
+fn r16_a_load_does_not_replace_what_another_set_meanwhile() {
+    let (mut world, reader) = loading();
+    world.origin_answers(0);
+    world.other_sets(&a(), "theirs", None);
+    world.execute_and_hear_all();
+    world.run_and_answer_calls();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), text("theirs")));
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("theirs"));
+}
+
+#[test]
+fn r16_a_load_that_a_change_overtook_is_not_put() {
+    let (mut world, reader) = loading();
+    world.rows.change(&id(&a()), true);
+    world.delete(&a());
+    world.run_and_answer_calls();
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2, "who comes after the delete asks anew");
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), None));
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, after), in_redis(&world)), (text("row 2"), text("row 2")));
+}
+
+#[test]
+fn r16_a_put_that_a_delete_overtook_is_taken_back() {
+    let (mut world, reader) = loading();
+    world.rows.change(&id(&a()), true);
+    world.origin_answers(0);
+    world.delete(&a());
+    world.run_and_answer_calls();
+    world.execute_and_hear_all();
+    assert_eq!(in_redis(&world), text("row 1"), "the put came after the delete");
+    world.run_and_answer_calls();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), None));
+    world.settle(&[a()]);
+}
+
+#[test]
+fn r16_a_put_whose_reply_was_lost_is_taken_back() {
+    let (mut world, reader) = loading();
+    world.origin_answers(0);
+    world.cut(1);
+    assert_eq!(in_redis(&world), text("row 1"));
+    world.run_and_answer_calls();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), None));
+}
+
+#[test]
+fn r16_a_refusal_is_remembered_for_a_while() {
+    let mut world = World::fresh();
+    world.load(&a());
+    world.execute_and_hear_all();
+    world.origin_answers(0);
+    let again = world.load(&a());
+    assert_eq!((value(&world, again), world.rows.asked()), (None, 1));
+    world.tick(NEGATIVE_TTL);
+    world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2);
+}
+
+#[test]
+fn r16_a_refusal_ends_when_the_key_appears() {
+    let mut world = World::fresh();
+    world.load(&a());
+    world.execute_and_hear_all();
+    world.origin_answers(0);
+    world.other_sets(&a(), "1", None);
+    world.execute_and_hear_all();
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("1"));
+}
+
+#[test]
+fn r16_a_leader_that_leaves_is_replaced() {
+    let (mut world, _) = loading();
+    let waiter = world.load(&a());
+    world.leave(0);
+    assert_eq!(world.rows.asked(), 2, "the waiter asks for itself");
+    world.origin_answers(0);
+    assert!(world.is_waiting(waiter), "this answer was for the one who left");
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, waiter), kept(&world, waiter)), (text("row 1"), Ok(())));
+}

@@ -127,8 +127,7 @@ impl World {
         let place_there = place.clone();
         self.read(place, true, async move {
             let id = id(&place_there);
-            let load =
-                Load { origin: &*rows, id: &id, ttl: LOAD_TTL, negative_ttl: NEGATIVE_TTL };
+            let load = Load { origin: &*rows, id: &id, ttl: LOAD_TTL, negative_ttl: NEGATIVE_TTL };
             tiers.fetch_or_load(key(&place_there), load).await
         })
     }
@@ -149,9 +148,23 @@ impl World {
         number
     }
 
-    /// What a reader got, if it is done.
-    pub(crate) fn outcome(&self, reader: usize) -> Option<&Outcome> {
-        self.outcomes[reader].as_ref()
+    /// Begins a read past the near tier, as somebody asked for it.
+    pub(crate) fn read_past(&mut self, place: &Place) -> usize {
+        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
+        self.read(
+            place,
+            false,
+            async move { tiers.bypass(key(&place_there), Bypass::Request).await },
+        )
+    }
+
+    /// What a reader got.
+    pub(crate) fn outcome(&self, reader: usize) -> &Outcome {
+        self.outcomes[reader].as_ref().expect("the reader is done")
+    }
+
+    pub(crate) fn is_waiting(&self, reader: usize) -> bool {
+        self.outcomes[reader].is_none()
     }
 
     /// A reader leaves before it is done.
@@ -190,6 +203,11 @@ impl World {
     pub(crate) fn other(&mut self, command: &Command) {
         self.redis().other(command);
         self.poll();
+    }
+
+    pub(crate) fn other_sets(&mut self, place: &Place, payload: &str, ttl: Option<Duration>) {
+        let (place, payload) = (place.clone(), Some(payload.as_bytes().into()));
+        self.other(&Command::Set { place, payload, ttl, only_if_absent: false });
     }
 
     pub(crate) fn connect(&mut self) {
@@ -334,7 +352,9 @@ impl World {
             keys.version(place, since, |version| version.value == *value && version.deadline > now)
         });
         let Some(shown) = shown else {
-            panic!("a hit on {place:?} shows {value:?}, which is older than version {since} or gone")
+            panic!(
+                "a hit on {place:?} shows {value:?}, which is older than version {since} or gone"
+            )
         };
         self.raise([(place.clone(), shown)]);
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     RedisUrl,
+    reply::own_words,
     wire::{Wire, WireError},
 };
 use larder_core::is_not_ready;
@@ -13,7 +14,7 @@ const VERSION_MIN: u64 = 7;
 /// Why the tracked connection did not come about.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    /// Try again soon: no connection, or the server does not serve yet.
+    /// Try again soon: no connection, no entry, or the server does not serve yet.
     Passing(String),
     /// The server will not have it: until that changes, everything passes through.
     Standing(String),
@@ -30,7 +31,10 @@ pub(super) async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<Strin
     }
     must(wire, &[b"CLIENT", b"TRACKING", b"ON"]).await?;
     if url.db != 0 {
-        must(wire, &[b"SELECT", url.db.to_string().as_bytes()]).await?;
+        // Without its db no connection is of use, not even to pass through.
+        let selected = must(wire, &[b"SELECT", url.db.to_string().as_bytes()]).await;
+        selected
+            .map_err(|(Refusal::Standing(why) | Refusal::Passing(why))| Refusal::Passing(why))?;
     }
     // Where it is refused, the server may drop this connection under memory pressure: an epoch's
     // end like any other.
@@ -75,13 +79,20 @@ async fn must(wire: &mut Wire, command: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
     let Some(error) = Frame::parse(&reply).ok().and_then(|frame| frame.as_error()) else {
         return Ok(reply);
     };
-    let text = String::from_utf8_lossy(error);
-    if is_not_ready(error) {
-        return Err(Refusal::Passing(text.into_owned()));
-    }
     // Only the command's own words are named: what follows HELLO is a password.
     let words = command.iter().take(2).map(|word| String::from_utf8_lossy(word));
-    Err(Refusal::Standing(format!("{}: {text}", words.collect::<Vec<_>>().join(" "))))
+    let words = words.collect::<Vec<_>>().join(" ");
+    let why = format!("{words}: {}", own_words(error));
+    match is_not_ready(error) || is_no_entry(error) {
+        true => Err(Refusal::Passing(why)),
+        false => Err(Refusal::Standing(why)),
+    }
+}
+
+/// Whether an error reply says that nobody gets in like this, on whatever connection.
+fn is_no_entry(error: &[u8]) -> bool {
+    const CODES: [&[u8]; 3] = [b"WRONGPASS", b"NOAUTH", b"DENIED"];
+    CODES.iter().any(|code| error.starts_with(code))
 }
 
 /// A command whose refusal is borne.

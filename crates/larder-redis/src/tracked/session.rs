@@ -10,6 +10,7 @@ use larder_core::{
 };
 use larder_resp::{
     ProtocolError,
+    command::write_read,
     reply::{Frame, Items},
     request::write_command,
 };
@@ -185,7 +186,11 @@ impl Session {
                 // Who asked for the fence may have left.
                 answer.send(()).or(Ok(()))
             }
-            Some(Expected::Ping | Expected::Select) => expect_ready(&frame),
+            Some(Expected::Ping) => expect_ready(&frame),
+            // What stands behind a SELECT that was refused comes from another db.
+            Some(Expected::Select) => frame.as_error().map_or(Ok(()), |error| {
+                Err(End::NotReady(String::from_utf8_lossy(error).into_owned()))
+            }),
             Some(Expected::Role(sent)) => self.take_role(&frame, sent),
             None => Err(End::Protocol("a reply that nothing was asked for".into())),
         }
@@ -226,12 +231,17 @@ impl Session {
         let key = fill.key();
         let (name, db) = (key.name, key.db);
         self.select(db, out);
-        write_command(out, &[b"GET", name]);
+        write_read(out, key.read, name);
         write_command(out, &[b"PTTL", name]);
         self.expected.push_back(Expected::Read(Some(fill)));
     }
 
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
+        if !put.lease.holds() {
+            // Who asked may have left.
+            put.answer.send(Ok(Put::LeaseVoid)).ok();
+            return;
+        }
         self.select(put.db, out);
         let ttl = put.ttl.as_millis().max(1).to_string();
         let set: [&[u8]; 7] =

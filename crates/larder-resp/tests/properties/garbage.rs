@@ -46,7 +46,7 @@ proptest! {
 }
 
 /// Pieces of RESP, put together at random.
-fn any_garbage() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn any_garbage() -> impl Strategy<Value = Vec<u8>> {
     let known: Vec<&[u8]> = vec![
         b"\r\n",
         b"\r",

@@ -6,7 +6,9 @@
     reason = "a test says what is wrong by failing"
 )]
 
+mod command;
 mod garbage;
 mod reply;
 mod request;
+mod resp2;
 mod value;

@@ -10,6 +10,7 @@ mod docs;
 mod get_set;
 mod guard;
 mod keys;
+mod leftover;
 mod limit;
 mod negotiate;
 mod observe;
@@ -21,19 +22,28 @@ mod ttl;
 
 use crate::larder::Larder;
 pub(crate) use accept::serve;
-use axum::{Router, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{any, get},
+};
+use http::{Method, StatusCode};
+use limit::Limit;
 use problem::Problem;
 use std::sync::Arc;
 
 type Shared = Arc<Larder>;
 
-fn router(larder: &Shared) -> Router {
+fn router(larder: &Shared, limit: &Limit) -> Router {
     let values = Router::new()
-        .route("/get/{key}", get(get_set::get))
-        .route("/set/{key}/{value}", get_set::set_route())
+        .route("/get/{*key}", get(get_set::get))
+        .route("/set/{*key_and_value}", get_set::set_route())
         .route("/v1/keys/{*key}", get(keys::get).put(keys::put).delete(keys::delete))
         .merge(origin::routes(larder.origins()))
-        .layer(from_fn_with_state(limit::Limit::new(&larder.plan().http), limit::limit));
+        .layer(from_fn_with_state(limit.clone(), limit::limit));
+    let no_key = ["/get/", "/set/", "/v1/keys/"]
+        .iter()
+        .fold(Router::new(), |router, path| router.route(path, any(async || path::empty())));
     let about = Router::new()
         .route("/livez", get(observe::livez))
         .route("/readyz", get(observe::readyz))
@@ -41,10 +51,19 @@ fn router(larder: &Shared) -> Router {
         .route("/metrics", get(observe::metrics));
     Router::new()
         .merge(values)
+        .merge(no_key)
         .merge(about)
         .with_state(Arc::clone(larder))
         .merge(docs::routes(larder))
         .fallback(async || Problem::not_found("there is no such route; /docs lists them"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed("see /docs"))
+        .method_not_allowed_fallback(async |method: Method| not_allowed(&method))
         .layer(from_fn_with_state(Arc::clone(larder), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(larder), accept::close_when_draining))
+        .layer(from_fn(leftover::leftover))
+}
+
+/// The router adds the header `Allow`.
+fn not_allowed(method: &Method) -> Problem {
+    let detail = format!("{method} is not for this route; the header Allow names what is");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

@@ -18,6 +18,8 @@ pub struct Plan {
     pub engine: EnginePlan,
     /// The store.
     pub store: StorePlan,
+    /// The RESP listener.
+    pub resp: RespPlan,
     /// The HTTP listener.
     pub http: HttpPlan,
     /// The declared origins, in the order of the file.
@@ -52,11 +54,28 @@ pub enum StoreKind {
     Redis(RedisUrl),
 }
 
+/// The RESP listener and its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RespPlan {
+    /// Where to listen; `None` for no TCP listener.
+    pub address: Option<SocketAddr>,
+    /// Whether somebody asked for this address. Where nobody did, another program may have it.
+    pub address_is_wanted: bool,
+    /// The unix socket to listen on.
+    pub unixsocket: Option<PathBuf>,
+    /// The password that clients must show.
+    pub requirepass: Option<Secret>,
+    /// A client that sends nothing for this long is closed; zero for never.
+    pub timeout: Duration,
+    /// Threads that serve clients, at least one.
+    pub workers: usize,
+}
+
 /// The HTTP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpPlan {
-    /// Where to listen. The port is not 0.
-    pub address: SocketAddr,
+    /// Where to listen; `None` for no HTTP listener.
+    pub address: Option<SocketAddr>,
     /// The bearer token that requests must carry.
     pub token: Option<Secret>,
     /// Names, in lower case, that a `Host` header may hold besides localhost and IP addresses.

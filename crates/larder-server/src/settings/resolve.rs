@@ -1,21 +1,25 @@
 //! From settings to a plan: defaults filled in, contradictions found.
 
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZero,
+};
 
 use larder_core::{EnginePlan, near::NearPlan};
 
 use super::environment::Environment;
 use super::given::Settings;
 use super::mistake::Source;
-use super::plan::{HttpPlan, Plan, StorePlan};
+use super::plan::{HttpPlan, Plan, RespPlan, StoreKind, StorePlan};
 use super::table::{
-    self, AnySetting, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
-    HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, MAXCLIENTS, MAXMEMORY, NEAR_MAX_ENTRIES,
-    NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, PROTECTED_MODE, STALENESS_BOUND, STORE, STORE_MAXMEMORY,
-    STORE_TIMEOUT,
+    self, AnySetting, BIND, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
+    HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS, MAXCLIENTS, MAXMEMORY,
+    NEAR_MAX_ENTRIES, NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, PORT, PROTECTED_MODE, REQUIREPASS,
+    STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT, Setting, TIMEOUT, UNIXSOCKET,
 };
 use super::units::show_size;
 use crate::logging::LogPlan;
+use larder_redis::Secret;
 
 /// A value takes at most this part of the near tier, or a few of them would empty it.
 const VALUES_PER_NEAR_MIN: u64 = 8;
@@ -24,12 +28,13 @@ const VALUES_PER_NEAR_MIN: u64 = 8;
 pub(crate) fn plan(settings: &Settings, environment: &Environment) -> Plan {
     let mut notices = settings.notices.clone();
     notices.extend(no_store_notice(settings));
-    notices.extend(unprotected_notice(settings));
+    notices.extend(unprotected_notices(settings));
     let (logs, wrong_filter) = LogPlan::of(environment);
     notices.extend(wrong_filter);
     Plan {
         engine: engine(settings),
         store: store(settings),
+        resp: resp(settings),
         http: http(settings),
         origins: settings.origins.iter().map(|origin| origin.plan.clone()).collect(),
         maxclients: settings.get(&MAXCLIENTS),
@@ -60,9 +65,29 @@ fn store(settings: &Settings) -> StorePlan {
     }
 }
 
+fn resp(settings: &Settings) -> RespPlan {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    RespPlan {
+        address: address(settings.get(&BIND), settings.get(&PORT)),
+        address_is_wanted: settings.source(&PORT) != Source::Default,
+        unixsocket: settings.get(&UNIXSOCKET),
+        requirepass: settings.get(&REQUIREPASS),
+        timeout: settings.get(&TIMEOUT),
+        workers: match settings.get(&IO_THREADS) {
+            0 => cores(),
+            threads => threads,
+        },
+    }
+}
+
+/// Port 0 turns a listener off.
+fn address(bind: IpAddr, port: u16) -> Option<SocketAddr> {
+    (port != 0).then(|| SocketAddr::new(bind, port))
+}
+
 fn http(settings: &Settings) -> HttpPlan {
     HttpPlan {
-        address: SocketAddr::new(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT)),
+        address: address(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT)),
         token: settings.get(&HTTP_TOKEN),
         allowed_hosts: settings.get(&HTTP_ALLOWED_HOSTS),
         max_body: in_memory(settings.get(&HTTP_MAX_BODY).0),
@@ -84,12 +109,14 @@ fn no_store_notice(settings: &Settings) -> Option<String> {
     })
 }
 
-fn unprotected_notice(settings: &Settings) -> Option<String> {
-    is_open(settings).then(|| {
+fn unprotected_notices(settings: &Settings) -> impl Iterator<Item = String> {
+    [&HTTP_DOOR, &RESP_DOOR].into_iter().filter(|door| door.is_open(settings)).map(|door| {
         format!(
-            "protected-mode is off and there is no http-token: whoever reaches {} can read and \
-             write everything",
-            settings.get(&HTTP_BIND)
+            "protected-mode is off and there is no {}: whoever reaches {} {} can read and write \
+             everything",
+            door.secret.flag,
+            door.bind.flag,
+            settings.get(door.bind)
         )
     })
 }
@@ -99,12 +126,15 @@ pub(crate) fn refuse_contradictions(settings: &mut Settings) {
     if settings.is_sound(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
         refuse_large_values(settings);
     }
-    if settings.is_sound(&[&HTTP_PORT]) && settings.get(&HTTP_PORT) == 0 {
-        let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is left to serve";
+    if settings.is_sound(&[&HTTP_PORT, &PORT, &UNIXSOCKET, &STORE]) && is_idle(settings) {
+        let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is \
+                    left to serve";
         settings.mistake(settings.source(&HTTP_PORT), text);
     }
-    if settings.is_sound(&[&HTTP_BIND, &HTTP_TOKEN, &PROTECTED_MODE]) {
-        refuse_open_listener(settings);
+    for door in [&HTTP_DOOR, &RESP_DOOR] {
+        if settings.is_sound(&[door.bind, door.secret, &PROTECTED_MODE]) {
+            refuse_open_door(settings, door);
+        }
     }
 }
 
@@ -133,23 +163,43 @@ fn shown(settings: &Settings, setting: &dyn AnySetting) -> String {
     format!("{}, {}", settings.show(setting), settings.source(setting))
 }
 
-fn refuse_open_listener(settings: &mut Settings) {
-    if !settings.get(&PROTECTED_MODE) || !is_open(settings) {
-        return;
-    }
-    let text = format!(
-        "http-bind {} is reached from other machines and no http-token is set, so anyone there could read \
-         and write everything: set http-token, or set http-bind to 127.0.0.1, or set \
-         protected-mode to no",
-        settings.get(&HTTP_BIND)
-    );
-    settings.mistake(settings.source(&HTTP_BIND), text);
+/// Whether nothing listens. The RESP listener needs a Redis behind it.
+fn is_idle(settings: &Settings) -> bool {
+    let has_resp = settings.get(&PORT) != 0 || settings.get(&UNIXSOCKET).is_some();
+    settings.get(&HTTP_PORT) == 0
+        && !(has_resp && matches!(settings.get(&STORE), StoreKind::Redis(_)))
 }
 
-/// Whether other machines reach the listener without a token.
-fn is_open(settings: &Settings) -> bool {
-    let is_loopback = settings.get(&HTTP_BIND).to_canonical().is_loopback();
-    !is_loopback && settings.get(&HTTP_TOKEN).is_none()
+/// A listener, and the secret that lets it be open to other machines.
+struct Door {
+    bind: &'static Setting<IpAddr>,
+    port: &'static Setting<u16>,
+    secret: &'static Setting<Option<Secret>>,
+}
+
+static HTTP_DOOR: Door = Door { bind: &HTTP_BIND, port: &HTTP_PORT, secret: &HTTP_TOKEN };
+static RESP_DOOR: Door = Door { bind: &BIND, port: &PORT, secret: &REQUIREPASS };
+
+impl Door {
+    /// Whether other machines reach it without a secret.
+    fn is_open(&self, settings: &Settings) -> bool {
+        let is_loopback = settings.get(self.bind).to_canonical().is_loopback();
+        !is_loopback && settings.get(self.port) != 0 && settings.get(self.secret).is_none()
+    }
+}
+
+fn refuse_open_door(settings: &mut Settings, door: &Door) {
+    if !settings.get(&PROTECTED_MODE) || !door.is_open(settings) {
+        return;
+    }
+    let (bind, secret) = (door.bind.flag, door.secret.flag);
+    let text = format!(
+        "{bind} {} is reached from other machines and no {secret} is set, so anyone there could \
+         read and write everything: set {secret}, or set {bind} to 127.0.0.1, or set \
+         protected-mode to no",
+        settings.get(door.bind)
+    );
+    settings.mistake(settings.source(door.bind), text);
 }
 
 /// A line of `check-config`: a name, its value, where that came from.

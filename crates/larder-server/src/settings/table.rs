@@ -100,6 +100,36 @@ table! {
             help: "Which entry leaves when the near tier is full",
         };
     }
+    "RESP" {
+        BIND: IpAddr = Setting {
+            flag: "bind", section: "resp", key: "bind",
+            default: IpAddr::V4(Ipv4Addr::LOCALHOST), range: None,
+            help: "The address to listen on for Redis clients",
+        };
+        PORT: u16 = Setting {
+            flag: "port", section: "resp", key: "port", default: 6380, range: None,
+            help: "The port to listen on for Redis clients; 0 turns the listener off",
+        };
+        UNIXSOCKET: Option<PathBuf> = Setting {
+            flag: "unixsocket", section: "resp", key: "unixsocket", default: None, range: None,
+            help: "The path of a unix socket to listen on for Redis clients",
+        };
+        REQUIREPASS: Option<Secret> = Setting {
+            flag: "requirepass", section: "resp", key: "requirepass", default: None, range: None,
+            help: "The password that Redis clients must show; others see a command line, so prefer \
+                   a variable or a file",
+        };
+        TIMEOUT: Duration = Setting {
+            flag: "timeout", section: "resp", key: "timeout",
+            default: secs(0), range: Some(between(secs(0), secs(365 * 24 * 3600))),
+            help: "Close a Redis client that sends nothing for this long; 0 for never",
+        };
+        IO_THREADS: usize = Setting {
+            flag: "io-threads", section: "resp", key: "io-threads",
+            default: 0, range: Some(between(0, 128)),
+            help: "Threads that serve Redis clients; 0 for one on each core",
+        };
+    }
     "HTTP" {
         HTTP_BIND: IpAddr = Setting {
             flag: "http-bind", section: "http", key: "bind",
@@ -293,6 +323,7 @@ mod tests {
         for about in abouts().filter(|about| about.flag != "config") {
             let expected = match (about.section, about.key) {
                 ("store", "url") => "store".to_owned(),
+                ("resp", key) => key.to_owned(),
                 ("", key) => key.to_owned(),
                 (section, key) => format!("{section}-{key}"),
             };

@@ -1,21 +1,22 @@
 //! Coherence end to end: the real program before a real Redis, with a relay in between that breaks
-//! what it is told to. Each file is a kind of trouble; each test is named for what it proves.
+//! what it is told to. Each file is one kind of trouble; each test is named for what it proves.
 
 #![allow(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test that finds something missing has failed; staleness is measured on the real clock"
+    reason = "a test that finds something missing has failed; staleness is measured in real time"
 )]
 
 mod black_holes;
 mod cold_reads;
+mod credentials;
 mod foreign_writes;
 mod interruptions;
 mod large_values;
 mod lost_writes;
+mod monitor;
 mod origin_file;
 mod reader;
 mod stand;

@@ -1,7 +1,7 @@
 //! A client with one connection that stays open: quick enough to keep a key hot, and able to leave a
 //! request in the socket of a Larder that does not read.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,12 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Reader {
     socket: TcpStream,
     unread: Vec<u8>,
+    asked: Instant,
 }
 
-/// An answer, and when its request was sent.
+/// What a read found, and when it was asked for.
 #[derive(Debug)]
-pub(crate) struct Read1 {
+pub(crate) struct Found {
     pub(crate) asked: Instant,
     pub(crate) status: u16,
     pub(crate) cache_status: String,
@@ -27,6 +28,78 @@ impl Reader {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
-        Self { socket, unread: Vec::new() }
+        Self { socket, unread: Vec::new(), asked: Instant::now() }
     }
+
+    /// Asks and waits for the answer.
+    pub(crate) fn get(&mut self, path: &str) -> Found {
+        self.ask(path);
+        self.answer()
+    }
+
+    /// Leaves a request in the socket.
+    pub(crate) fn ask(&mut self, path: &str) {
+        self.asked = Instant::now();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.socket.write_all(request.as_bytes()).unwrap();
+    }
+
+    /// Waits for the answer to the one request on its way.
+    pub(crate) fn answer(&mut self) -> Found {
+        let end = self.until(|unread| position(unread, b"\r\n\r\n")) + 4;
+        let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
+        let length = header(&head, "content-length").parse().unwrap();
+        self.until(|unread| (unread.len() >= length).then_some(length));
+        let body: Vec<u8> = self.unread.drain(..length).collect();
+        Found {
+            asked: self.asked,
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            cache_status: header(&head, "cache-status").to_owned(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    /// Receives until `found` finds what it looks for.
+    fn until(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> usize {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            if let Some(at) = found(&self.unread) {
+                return at;
+            }
+            let count = self.socket.read(&mut buffer).unwrap();
+            assert!(count > 0, "larder closed the connection");
+            self.unread.extend_from_slice(&buffer[..count]);
+        }
+    }
+}
+
+impl Found {
+    /// Whether it came from memory.
+    pub(crate) fn is_hit(&self) -> bool {
+        self.hit_ttl().is_some()
+    }
+
+    /// How many seconds longer it may come from memory.
+    pub(crate) fn hit_ttl(&self) -> Option<u64> {
+        self.cache_status.strip_prefix("larder; hit; ttl=").map(|ttl| ttl.parse().unwrap())
+    }
+
+    /// The body, or `None` when there is no such key. Anything else fails the test.
+    pub(crate) fn value(&self) -> Option<&str> {
+        match self.status {
+            200 => Some(&self.body),
+            404 => None,
+            _ => panic!("{self:?}"),
+        }
+    }
+}
+
+/// A header's value, empty when there is none.
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(header, _)| header.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+}
+
+fn position(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
 }

@@ -1,9 +1,9 @@
 //! Stands in for `larder` in the testkit's own tests: takes its flags, answers `GET /livez`.
 //!
 //! `--fail TEXT` writes the text to standard error and ends with code 78, `--version` writes to
-//! standard output and ends with 0. Otherwise it serves on `--http-port`: `/environment` and
-//! `/arguments` tell what it was started with, `/request` answers the request itself, and any
-//! other path redirects to `/livez`.
+//! standard output and ends with 0, `--port-taken-once` fails the first time. Otherwise it serves
+//! on `--http-port`: `/environment` and `/arguments` tell what it was started with, `/request`
+//! answers the request itself, and any other path redirects to `/livez`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +13,7 @@
 )]
 
 use std::env;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -23,6 +24,10 @@ fn main() -> ExitCode {
     if let Some(text) = after("--fail") {
         eprintln!("{text}");
         return ExitCode::from(78);
+    }
+    if args.iter().any(|arg| arg == "--port-taken-once") && File::create_new("taken").is_ok() {
+        eprintln!("the port is taken by another program");
+        return ExitCode::FAILURE;
     }
     if args.iter().any(|arg| arg == "--version") {
         println!("larder 0.0.0");

@@ -1,24 +1,33 @@
 //! Connections: accepted up to `maxclients`, served by hyper, drained at the end.
 
-use super::router;
+use super::{Shared, limit::Limit, router};
 use crate::larder::Larder;
-use axum::Router;
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{HeaderValue, header::CONNECTION};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use std::{sync::Arc, time::Duration};
+use socket2::SockRef;
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-/// How long a client may take to send a request's head.
+/// How long a client may take to send a request's head, or to begin another one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes that a request's head may have.
 const HEAD_BYTES_MAX: usize = 128 << 10;
+/// How long a client may leave an answer unread.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when no connection can be accepted, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -28,7 +37,8 @@ pub(crate) async fn serve(
     larder: Arc<Larder>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let app = router(&larder);
+    let limit = Limit::new(&larder.plan().http);
+    let app = router(&larder, &limit);
     let clients = Arc::new(Semaphore::new(larder.plan().maxclients));
     let open = GracefulShutdown::new();
     loop {
@@ -42,7 +52,22 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
+    // Connections that stay open meanwhile may ask once more, for /readyz above all.
+    limit.idle().await;
     open.shutdown().await;
+}
+
+/// Tells clients of a draining server to take their next request elsewhere.
+pub(super) async fn close_when_draining(
+    State(larder): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if larder.health().is_draining() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// The next client for whom there is room. One too many is not accepted: it waits in the kernel's
@@ -63,8 +88,8 @@ async fn accept(
 }
 
 async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: Router, open: Watcher) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "cannot set the options of a connection");
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -75,4 +100,10 @@ async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: Router,
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // The kernel ends a connection whose client is gone, or does not read.
+    SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT))
 }

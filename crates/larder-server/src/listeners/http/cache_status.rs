@@ -5,9 +5,13 @@ use http::HeaderValue;
 use larder_core::{Bypass, Fetched, Found};
 use std::fmt::Write;
 
+/// Room for nearly every value.
+const BYTES: usize = 48;
+
 /// The header's value.
 pub(super) fn value<V>(larder: &Larder, fetched: &Fetched<V>) -> HeaderValue {
-    let mut text = String::from("larder");
+    let mut text = String::with_capacity(BYTES);
+    text.push_str("larder");
     match fetched.found {
         Found::Near(deadline) => {
             let left = deadline.since(larder.engine().clock().now());

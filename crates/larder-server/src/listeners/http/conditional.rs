@@ -6,15 +6,16 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS},
 };
 use larder_core::{FetchError, Fetched};
 use larder_redis::{Payload, Reply};
 use twox_hash::XxHash3_128;
 
-const CACHE_STATUS: &str = "cache-status";
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// How a payload is shown, and as what.
 pub(super) struct Shape<'a> {
@@ -25,7 +26,19 @@ pub(super) struct Shape<'a> {
     /// Whether `Accept` chose it.
     pub(super) varies: bool,
     /// The body of a payload.
-    pub(super) body: &'a dyn Fn(&[u8]) -> Body,
+    pub(super) body: &'a dyn Fn(Bytes) -> Body,
+}
+
+/// A reply that a body shares with the near tier.
+struct Shared(Reply);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        match self.0.payload() {
+            Payload::String(payload) => payload,
+            Payload::Absent | Payload::Other => &[],
+        }
+    }
 }
 
 /// Answers a read: the value, 304 when the client has it, 404 with `missing` when there is none.
@@ -33,7 +46,7 @@ pub(super) fn answer(
     larder: &Larder,
     request: &HeaderMap,
     fetched: Result<Fetched<Reply>, FetchError>,
-    missing: &str,
+    missing: &'static str,
     shape: &Shape<'_>,
 ) -> Response {
     let fetched = match fetched {
@@ -45,7 +58,7 @@ pub(super) fn answer(
     };
     larder.metrics().read_over_http(&fetched);
     let mut response = match fetched.value.payload() {
-        Payload::String(payload) => value(request, payload, shape),
+        Payload::String(payload) => value(request, payload, &fetched.value, shape),
         Payload::Absent => Problem::not_found(missing).into_response(),
         Payload::Other => Problem::new(
             StatusCode::BAD_GATEWAY,
@@ -57,13 +70,13 @@ pub(super) fn answer(
     response
 }
 
-fn value(request: &HeaderMap, payload: &[u8], shape: &Shape<'_>) -> Response {
+fn value(request: &HeaderMap, payload: &[u8], reply: &Reply, shape: &Shape<'_>) -> Response {
     let tag = tag(payload, shape.number);
     let known = tag.to_str().is_ok_and(|tag| is_known(request, tag));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Response::new((shape.body)(payload))
+        Response::new((shape.body)(Bytes::from_owner(Shared(reply.clone()))))
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, tag);

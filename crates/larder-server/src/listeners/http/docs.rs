@@ -1,15 +1,108 @@
 //! `/openapi.json` and `/docs`: what the listener offers, for programs and for people.
+//!
+//! The operations stand in files by their tags, in the words of [`operation`]; what can go wrong
+//! stands in [`faults`], once for all of them.
 
-use super::Shared;
-use axum::Router;
-use utoipa::OpenApi;
-use utoipa_swagger_ui::SwaggerUi;
+mod faults;
+mod keys;
+mod operation;
+mod origins;
+mod page;
+mod server;
 
-#[derive(OpenApi)]
-#[openapi(info(title = "Larder"))]
-struct Api;
+use super::{Shared, get_set::KeyValue, problem::Fields};
+use crate::larder::Larder;
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use faults::Faults;
+use http::header::CONTENT_TYPE;
+use utoipa::openapi::{
+    Components, ComponentsBuilder, Info, InfoBuilder, License, OpenApi, PathItem, Paths,
+    SecurityRequirement,
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    tag::{Tag, TagBuilder},
+};
 
-/// The description and its browser.
-pub(super) fn routes(_larder: &Shared) -> Router {
-    SwaggerUi::new("/docs").url("/openapi.json", Api::openapi()).into()
+/// The security scheme of a server with a token.
+const TOKEN: &str = "http-token";
+
+const ABOUT: &str = "\
+Values of the store and of the declared origins, served from memory for as long as they are known \
+to be right.
+
+- The header `Cache-Status` (RFC 9211) says how a value was found. `Cache-Control: no-cache` in a \
+request reads past the memory, `only-if-cached` asks the memory alone.
+- Keys are any bytes, percent-encoded, 16 KiB at most. `HEAD` works wherever `GET` does.
+- Errors are `application/problem+json` (RFC 9457). What is no HTTP, or has a head of more than \
+128 KiB, is answered 400, 414 or 431 without a body.";
+
+/// The description and the page that shows it.
+pub(super) fn routes(larder: &Shared) -> Router {
+    // What it consists of always becomes JSON.
+    let json = Bytes::from(description(larder).to_json().unwrap_or_default());
+    let answer = async move || ([(CONTENT_TYPE, "application/json")], json);
+    Router::new().route("/openapi.json", get(answer)).merge(page::routes())
+}
+
+fn description(larder: &Larder) -> OpenApi {
+    let faults = Faults::of(larder.plan());
+    let has_token = larder.plan().http.token.is_some();
+    let mut api = OpenApi::new(info(), paths(larder, &faults));
+    api.components = Some(components(&faults, has_token));
+    api.security = has_token.then(|| vec![SecurityRequirement::new(TOKEN, [""; 0])]);
+    api.tags = Some(tags());
+    api
+}
+
+fn info() -> Info {
+    let mut license = License::new(env!("CARGO_PKG_LICENSE"));
+    license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
+    InfoBuilder::new()
+        .title("Larder")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(license))
+        .build()
+}
+
+fn paths(larder: &Larder, faults: &Faults) -> Paths {
+    let shows_rows = larder.plan().http.token.is_none();
+    let mut paths = Paths::new();
+    let mut put = |path: &str, item: PathItem| paths.paths.insert(path.to_owned(), item);
+    for origin in larder.origins() {
+        put(origin.path(), origins::path_item(origin, faults, shows_rows));
+    }
+    put("/get/{key}", keys::get(faults));
+    put("/set/{key}/{value}", keys::set(faults));
+    put("/v1/keys/{key}", keys::raw(faults));
+    put("/v1/stats", server::stats(faults));
+    put("/metrics", server::metrics(faults));
+    put("/livez", server::livez(faults));
+    put("/readyz", server::readyz(faults));
+    paths
+}
+
+fn components(faults: &Faults, has_token: bool) -> Components {
+    let components = ComponentsBuilder::new()
+        .schema_from::<KeyValue<'_>>()
+        .schema_from::<Fields<'_>>()
+        .schema("Condition", server::condition())
+        .responses_from_iter(faults.responses());
+    if !has_token {
+        return components.build();
+    }
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The `http-token` that this Larder was started with"));
+    components.security_scheme(TOKEN, SecurityScheme::Http(bearer.build())).build()
+}
+
+fn tags() -> Vec<Tag> {
+    [
+        (origins::TAG, "Rows of the declared origins, read through memory and store"),
+        (keys::TAG, "Strings of the store, by their keys"),
+        (server::TAG, "How this Larder is"),
+    ]
+    .map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build())
+    .into()
 }

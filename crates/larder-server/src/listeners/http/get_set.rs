@@ -13,25 +13,29 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, put},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::Serialize;
+use std::borrow::Cow;
 use utoipa::ToSchema;
+
+/// Room for the names and marks around a key and a value.
+const JSON_FRAME_BYTES: usize = 64;
 
 /// A key and its value. Bytes that are no UTF-8 are shown in base64.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"key": "greeting", "value": "hello"}))]
-pub(super) struct KeyValue {
+pub(super) struct KeyValue<'a> {
     /// The key.
-    key: String,
+    key: Cow<'a, str>,
     /// `base64` when the key is.
     #[serde(rename = "key-encoding", skip_serializing_if = "Option::is_none")]
     key_encoding: Option<&'static str>,
     /// The value, never parsed.
-    value: String,
+    value: Cow<'a, str>,
     /// `base64` when the value is.
     #[serde(skip_serializing_if = "Option::is_none")]
     encoding: Option<&'static str>,
@@ -43,54 +47,67 @@ pub(super) async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    path::no_query(&uri)?;
     let key = path::key(path::after(uri.path(), "/get/"))?;
-    let shape = representation(&headers).ok_or_else(not_acceptable)?;
+    let representation = representation(&headers).ok_or_else(not_acceptable)?;
     let fetched = keys::read(&larder, &key, &headers).await?;
-    let json = |payload: &[u8]| Body::from(to_json(&key, payload));
-    let shape = match shape {
+    let json = |value: Bytes| Body::from(to_json(&key, &value));
+    let shape = match representation {
         Representation::Raw => Shape { varies: true, ..keys::RAW },
         Representation::Json => {
             Shape { media_type: "application/json", number: 2, varies: true, body: &json }
         }
     };
-    Ok(answer(&larder, &headers, fetched, "key not found", &shape))
+    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, &shape))
 }
 
 /// `PUT` and `POST` set; `GET`, which prefetchers and crawlers send, does not.
 pub(super) fn set_route() -> MethodRouter<Shared> {
-    put(set).post(set).fallback(async |method: Method| {
-        keys::use_instead(&method, "PUT, POST", "use PUT /set/{key}/{value}, or POST")
-    })
+    put(set).post(set).fallback(async |method: Method| use_put(&method))
 }
 
 /// Sets a key to the value in the path.
-async fn set(State(larder): State<Shared>, uri: Uri) -> Result<Json<KeyValue>, Problem> {
-    let parts = path::after(uri.path(), "/set/");
-    let (key, value) = parts.split_once('/').unwrap_or((parts, ""));
-    let (key, value) = (path::key(key)?, path::decode(value)?);
+async fn set(State(larder): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+    let (key, value) = key_and_value(path::after(uri.path(), "/set/"))?;
     let ttl = ttl::from_query(uri.query())?;
     larder.put(&key, &value, ttl).await?;
-    Ok(Json(key_value(&key, &value)))
+    Ok(Json(key_value(&key, &value)).into_response())
+}
+
+fn key_and_value(path: &str) -> Result<(Cow<'_, [u8]>, Cow<'_, [u8]>), Problem> {
+    match path.split_once('/') {
+        Some((key, value)) if !value.contains('/') => Ok((path::key(key)?, path::decode(value)?)),
+        _ => Err(Problem::bad_request(
+            "the path is /set/{key}/{value}; a slash in either is written %2F",
+        )),
+    }
 }
 
 fn to_json(key: &[u8], value: &[u8]) -> Vec<u8> {
-    // A struct of strings always becomes JSON.
-    serde_json::to_vec(&key_value(key, value)).unwrap_or_default()
+    let mut json = Vec::with_capacity(key.len() + value.len() + JSON_FRAME_BYTES);
+    // A struct of strings always becomes JSON, and a vector takes it.
+    serde_json::to_writer(&mut json, &key_value(key, value)).unwrap_or_default();
+    json
 }
 
-fn key_value(key: &[u8], value: &[u8]) -> KeyValue {
+fn key_value<'a>(key: &'a [u8], value: &'a [u8]) -> KeyValue<'a> {
     let ((key, key_encoding), (value, encoding)) = (text(key), text(value));
     KeyValue { key, key_encoding, value, encoding }
 }
 
-fn text(bytes: &[u8]) -> (String, Option<&'static str>) {
+fn text(bytes: &[u8]) -> (Cow<'_, str>, Option<&'static str>) {
     match std::str::from_utf8(bytes) {
-        Ok(text) => (text.to_owned(), None),
-        Err(_) => (BASE64_STANDARD.encode(bytes), Some("base64")),
+        Ok(text) => (text.into(), None),
+        Err(_) => (BASE64_STANDARD.encode(bytes).into(), Some("base64")),
     }
 }
 
-fn not_acceptable() -> Problem {
+pub(super) fn use_put(method: &Method) -> Problem {
+    let detail = format!("{method} sets nothing: use PUT /set/{{key}}/{{value}}, or POST");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).allow("PUT, POST")
+}
+
+pub(super) fn not_acceptable() -> Problem {
     Problem::new(
         StatusCode::NOT_ACCEPTABLE,
         "the value can be had as application/json or application/octet-stream",

@@ -9,7 +9,7 @@ use crate::settings::HttpPlan;
 use axum::{
     extract::{Request, State},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri,
@@ -18,17 +18,18 @@ use http::{
 use std::net::IpAddr;
 
 /// Lets a request through, or answers it.
-pub(super) async fn guard(State(larder): State<Shared>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(larder): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let plan = &larder.plan().http;
-    let refused = check_host(request.uri(), request.headers(), &plan.allowed_hosts)
-        .and_then(|()| check_page(request.method(), request.headers()));
-    if let Err(problem) = refused {
-        return problem.into_response();
-    }
+    check_host(request.uri(), request.headers(), &plan.allowed_hosts)?;
+    check_page(request.method(), request.headers())?;
     if !is_open(request.uri().path()) && !has_token(request.headers(), plan) {
-        return unauthorized();
+        return Err(unauthorized());
     }
-    next.run(request).await
+    Ok(next.run(request).await)
 }
 
 /// `Host` must be an address, `localhost`, a name without a dot (as in compose files and clusters;
@@ -38,26 +39,23 @@ fn check_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> Result<(), 
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(Problem::bad_request("the request must carry one Host header"));
     };
-    let named = host.to_str().ok().and_then(host_name);
-    let target = uri.host().map(str::to_ascii_lowercase);
-    let good = |name: &str| {
-        name.parse::<IpAddr>().is_ok()
-            || !name.contains('.') && !name.is_empty()
-            || name.ends_with(".localhost")
-            || allowed.iter().any(|host| host == name)
-    };
-    let is_good = named.as_deref().is_some_and(good) && target.as_deref().is_none_or(good);
-    if is_good {
+    let target = uri.authority().map(http::uri::Authority::as_str);
+    let is_good = |host: &str| host_name(host).is_some_and(|name| cannot_be_rebound(name, allowed));
+    if host.to_str().is_ok_and(is_good) && target.is_none_or(is_good) {
         return Ok(());
     }
-    Err(Problem::forbidden(
-        "the Host header names a host that this Larder does not answer to; http-allowed-hosts \
-         lists more",
-    ))
+    Err(foreign_host())
 }
 
-/// The name in `name:port`, in lower case and without an IPv6 address's brackets.
-fn host_name(host: &str) -> Option<String> {
+fn cannot_be_rebound(name: &str, allowed: &[String]) -> bool {
+    name.parse::<IpAddr>().is_ok()
+        || !name.contains('.') && !name.is_empty()
+        || name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
+        || allowed.iter().any(|host| host.eq_ignore_ascii_case(name))
+}
+
+/// The name in `name:port`, without an IPv6 address's brackets.
+fn host_name(host: &str) -> Option<&str> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(address) => {
             let (address, rest) = address.split_once(']')?;
@@ -68,31 +66,30 @@ fn host_name(host: &str) -> Option<String> {
     };
     let port = rest.strip_prefix(':').unwrap_or(rest);
     let is_port = rest.is_empty() || port.parse::<u16>().is_ok();
-    let name = name.strip_suffix('.').unwrap_or(name);
-    is_port.then(|| name.to_ascii_lowercase())
+    is_port.then(|| name.strip_suffix('.').unwrap_or(name))
 }
 
 /// A page of another site must not drive this server. It may link to its pages.
 fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let foreign = || Err(Problem::forbidden("a web page of another site sent this request"));
     if let Some(origin) = headers.get(ORIGIN) {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let own = origin.to_str().ok().zip(host).is_some_and(|(origin, host)| {
             origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
         });
-        return if own { Ok(()) } else { foreign() };
+        return if own { Ok(()) } else { Err(foreign_page()) };
     }
-    match text("sec-fetch-site") {
+    let fetch = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match fetch("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),
-        Some(_) if *method == Method::GET && text("sec-fetch-mode") == Some("navigate") => Ok(()),
-        Some(_) => foreign(),
+        Some(_) if *method == Method::GET && fetch("sec-fetch-mode") == Some("navigate") => Ok(()),
+        Some(_) => Err(foreign_page()),
     }
 }
 
-/// What tells nobody anything and must work without a token.
+/// What must work without a token: what load balancers ask, and the page in which a person can
+/// enter the token.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/livez" | "/readyz")
+    matches!(path, "/livez" | "/readyz" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
 
 fn has_token(headers: &HeaderMap, plan: &HttpPlan) -> bool {
@@ -108,14 +105,23 @@ fn same(given: &[u8], secret: &[u8]) -> bool {
     given.len() == secret.len() && std::hint::black_box(differences) == 0
 }
 
-fn unauthorized() -> Response {
-    let problem = Problem::new(
+fn foreign_host() -> Problem {
+    Problem::forbidden(
+        "the Host header names a host that this Larder does not answer to; http-allowed-hosts \
+         lists more",
+    )
+}
+
+pub(super) fn foreign_page() -> Problem {
+    Problem::forbidden("a web page of another site sent this request")
+}
+
+pub(super) fn unauthorized() -> Problem {
+    Problem::new(
         StatusCode::UNAUTHORIZED,
         "this Larder wants Authorization: Bearer with its http-token",
-    );
-    let mut response = problem.into_response();
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+    )
+    .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 #[cfg(test)]

@@ -9,19 +9,19 @@ use super::{
     ttl,
 };
 use crate::larder::Larder;
-use axum::{
-    body::Body,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{body::Body, extract::State, response::Response};
 use http::{
-    HeaderMap, Method, StatusCode, Uri,
+    HeaderMap, HeaderName, StatusCode, Uri,
     header::{CACHE_CONTROL, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE},
 };
 use larder_core::{FetchError, Fetched};
 use larder_redis::Reply;
+use std::borrow::Cow;
 
-pub(super) const PREFIX: &str = "/v1/keys/";
+const PREFIX: &str = "/v1/keys/";
+
+/// What every client looks for.
+pub(super) const KEY_NOT_FOUND: &str = "key not found";
 
 /// The value, as it is.
 pub(super) async fn get(
@@ -29,9 +29,9 @@ pub(super) async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key = path::key(path::after(uri.path(), PREFIX))?;
+    let key = key(&uri)?;
     let fetched = read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, "key not found", &RAW))
+    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, &RAW))
 }
 
 /// Sets the value to the body.
@@ -55,12 +55,17 @@ pub(super) async fn delete(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let key = path::key(path::after(uri.path(), PREFIX))?;
+    let key = key(&uri)?;
     refuse_conditions(&headers)?;
     match larder.delete(&key).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::not_found("key not found")),
+        false => Err(not_found()),
     }
+}
+
+fn key(uri: &Uri) -> Result<Cow<'_, [u8]>, Problem> {
+    path::no_query(uri)?;
+    path::key(path::after(uri.path(), PREFIX))
 }
 
 /// The bytes as they are.
@@ -68,7 +73,7 @@ pub(super) const RAW: Shape<'static> = Shape {
     media_type: "application/octet-stream",
     number: 1,
     varies: false,
-    body: &|payload| Body::from(payload.to_vec()),
+    body: &|payload| Body::from(payload),
 };
 
 /// Reads a key as the request's `Cache-Control` wants it.
@@ -113,21 +118,19 @@ pub(super) fn not_in_memory() -> Problem {
 }
 
 /// A condition that is not understood must not be taken for met.
-fn refuse_conditions(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn refuse_conditions(headers: &HeaderMap) -> Result<(), Problem> {
     let conditions = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE];
     match conditions.iter().find(|name| headers.contains_key(*name)) {
         None => Ok(()),
-        Some(name) => Err(Problem::new(
-            StatusCode::NOT_IMPLEMENTED,
-            format!("conditional writes ({name}) are not supported"),
-        )),
+        Some(name) => Err(unsupported_condition(name)),
     }
 }
 
-/// For `GET` routes that look like writes.
-pub(super) fn use_instead(method: &Method, allowed: &'static str, how: &str) -> Response {
-    let detail = format!("{method} is not for this route: {how}");
-    let mut response = Problem::method_not_allowed(detail).into_response();
-    response.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static(allowed));
-    response
+pub(super) fn unsupported_condition(name: &HeaderName) -> Problem {
+    let detail = format!("conditional writes ({name}) are not supported");
+    Problem::new(StatusCode::NOT_IMPLEMENTED, detail)
+}
+
+pub(super) fn not_found() -> Problem {
+    Problem::not_found(KEY_NOT_FOUND)
 }

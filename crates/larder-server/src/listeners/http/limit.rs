@@ -5,11 +5,14 @@ use crate::settings::HttpPlan;
 use axum::{
     extract::{Request, State},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use http::StatusCode;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Semaphore, time::sleep};
+
+/// How often a draining server looks whether work remains.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 #[derive(Clone)]
 pub(super) struct Limit {
@@ -17,28 +20,40 @@ pub(super) struct Limit {
     turns: Arc<Semaphore>,
     /// At work or waiting.
     places: Arc<Semaphore>,
+    places_in_all: usize,
 }
 
 impl Limit {
     pub(super) fn new(plan: &HttpPlan) -> Self {
+        let places_in_all = plan.concurrency + plan.queue;
         Self {
             turns: Arc::new(Semaphore::new(plan.concurrency)),
-            places: Arc::new(Semaphore::new(plan.concurrency + plan.queue)),
+            places: Arc::new(Semaphore::new(places_in_all)),
+            places_in_all,
+        }
+    }
+
+    /// Returns when no request is at work.
+    pub(super) async fn idle(&self) {
+        while self.places.available_permits() < self.places_in_all {
+            sleep(LOOK_EVERY).await;
         }
     }
 }
 
 /// Lets a request wait for its turn, or refuses it where too many wait already.
-pub(super) async fn limit(State(limit): State<Limit>, request: Request, next: Next) -> Response {
-    let Ok(_place) = limit.places.try_acquire() else {
-        return Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "http-concurrency requests are at work and http-queue wait",
-        )
-        .retry_after(1)
-        .into_response();
-    };
+pub(super) async fn limit(
+    State(limit): State<Limit>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let _place = limit.places.try_acquire().map_err(|_| turned_away())?;
     // The semaphore is never closed, so there is always a turn to wait for.
     let _turn = limit.turns.acquire().await;
-    next.run(request).await
+    Ok(next.run(request).await)
+}
+
+pub(super) fn turned_away() -> Problem {
+    let detail = "http-concurrency requests are at work and http-queue wait";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_soon()
 }

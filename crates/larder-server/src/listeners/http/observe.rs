@@ -20,6 +20,9 @@ use larder_redis::Link;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+pub(super) const METRICS_MEDIA_TYPE: &str =
+    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// The process is there and answers.
 pub(super) async fn livez() -> &'static str {
     "ok\n"
@@ -42,9 +45,8 @@ pub(super) async fn metrics(State(larder): State<Shared>) -> Result<Response, Pr
     let text = exposition(&larder).map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written")
     })?;
-    let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let mut response = text.into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_MEDIA_TYPE));
     Ok(response)
 }
 

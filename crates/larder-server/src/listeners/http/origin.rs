@@ -3,7 +3,7 @@
 use super::{
     Shared,
     conditional::{Shape, answer},
-    keys::{CacheWish, not_in_memory},
+    keys::{CacheWish, not_in_memory, refuse_conditions},
     path,
     problem::Problem,
 };
@@ -17,8 +17,10 @@ const ROW: Shape<'static> = Shape {
     media_type: "application/json",
     number: 3,
     varies: false,
-    body: &|row| Body::from(row.to_vec()),
+    body: &|row| Body::from(row),
 };
+
+const NO_SUCH_ROW: &str = "the origin has no such row";
 
 /// One route for each origin.
 pub(super) fn routes(origins: &[Arc<DeclaredOrigin>]) -> Router<Shared> {
@@ -27,8 +29,8 @@ pub(super) fn routes(origins: &[Arc<DeclaredOrigin>]) -> Router<Shared> {
         let read = async move |State(larder): State<Shared>, uri: Uri, headers: HeaderMap| {
             read(&larder, &reader, &uri, &headers).await
         };
-        let forget = async move |State(larder): State<Shared>, uri: Uri| {
-            forget(&larder, &forgetter, &uri).await
+        let forget = async move |State(larder): State<Shared>, uri: Uri, headers: HeaderMap| {
+            forget(&larder, &forgetter, &uri, &headers).await
         };
         router.route(origin.path(), get(read).delete(forget))
     })
@@ -53,8 +55,7 @@ async fn read(
         None if wish.only_if_cached => return Err(not_in_memory()),
         None => larder.get_or_load(origin, id).await,
     };
-    let missing = format!("{} has no such row", origin.plan().name);
-    Ok(answer(larder, headers, fetched, &missing, &ROW))
+    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, &ROW))
 }
 
 /// Forgets a row here and in the store: the next read asks the origin.
@@ -62,10 +63,16 @@ async fn forget(
     larder: &Shared,
     origin: &Arc<DeclaredOrigin>,
     uri: &Uri,
+    headers: &HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let id = id(uri)?;
+    refuse_conditions(headers)?;
     larder.delete(origin.key(&id).as_bytes()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn no_such_row() -> Problem {
+    Problem::not_found(NO_SUCH_ROW)
 }
 
 fn id(uri: &Uri) -> Result<String, Problem> {

@@ -1,6 +1,7 @@
 //! Keys in paths: any bytes, percent-encoded.
 
 use super::problem::Problem;
+use http::{StatusCode, Uri};
 use std::borrow::Cow;
 
 /// Bytes that a key may have. Redis takes more, but no URL does.
@@ -15,10 +16,7 @@ pub(super) fn decode(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
         byte == b'%' && !digits.is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
     });
     if broken {
-        return Err(Problem::bad_request(
-            "the path holds a % that two hexadecimal digits do not follow; a percent sign itself \
-             is written %25",
-        ));
+        return Err(broken_encoding());
     }
     Ok(percent_encoding::percent_decode_str(part).into())
 }
@@ -26,16 +24,38 @@ pub(super) fn decode(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
 /// A key from a path, within the limit.
 pub(super) fn key(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
     let key = decode(part)?;
-    if key.is_empty() {
-        return Err(Problem::bad_request("the key is empty"));
+    match key.len() {
+        0 => Err(empty()),
+        1..=KEY_BYTES_MAX => Ok(key),
+        bytes => Err(too_long(bytes)),
     }
-    if key.len() > KEY_BYTES_MAX {
-        return Err(Problem::new(
-            http::StatusCode::URI_TOO_LONG,
-            format!("the key has {} bytes; {KEY_BYTES_MAX} is the limit", key.len()),
-        ));
+}
+
+/// Refuses the parameters that a route does not have. One that is overlooked is a question mark
+/// that was meant to be part of the key.
+pub(super) fn no_query(uri: &Uri) -> Result<(), Problem> {
+    match uri.query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Problem::bad_request(
+            "this route takes no parameters; a question mark in a key is written %3F",
+        )),
     }
-    Ok(key)
+}
+
+pub(super) fn broken_encoding() -> Problem {
+    Problem::bad_request(
+        "the path holds a % that two hexadecimal digits do not follow; a percent sign itself is \
+         written %25",
+    )
+}
+
+pub(super) fn empty() -> Problem {
+    Problem::bad_request("the key is empty")
+}
+
+pub(super) fn too_long(bytes: usize) -> Problem {
+    let detail = format!("the key has {bytes} bytes; {KEY_BYTES_MAX} is the limit");
+    Problem::new(StatusCode::URI_TOO_LONG, detail)
 }
 
 /// What follows a prefix that the router has matched.

@@ -1,17 +1,20 @@
-//! A request's body, whole and within its limit, or nothing.
+//! A request's body, whole and within its limits, or nothing.
 
 use super::problem::Problem;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
 use http_body_util::BodyExt;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// How long a client may leave the body's next part unsent.
-const PART_TIMEOUT: Duration = Duration::from_secs(10);
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// A body may take [`SILENCE_MAX`] and a second for each of these bytes.
+const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
 /// Reads a raw value. What is announced larger than `max` bytes is refused before it is read.
 pub(super) async fn raw_value(
@@ -24,11 +27,11 @@ pub(super) async fn raw_value(
     if announced.is_some_and(|bytes: u64| bytes > max as u64) {
         return Err(too_large(max));
     }
+    let begun = Instant::now();
     let mut value = BytesMut::new();
     loop {
-        let part = tokio::time::timeout(PART_TIMEOUT, body.frame())
-            .await
-            .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not go on"))?;
+        let by = deadline(begun, Instant::now(), value.len());
+        let part = timeout_at(by, body.frame()).await.map_err(|_| too_slow())?;
         let Some(part) = part else { return Ok(value.freeze()) };
         let part = part
             .map_err(|error| Problem::bad_request(format!("the body ended too early: {error}")))?;
@@ -41,11 +44,20 @@ pub(super) async fn raw_value(
     }
 }
 
-/// The body is stored as it is, so it must not come wrapped in anything.
+/// When the next part must be there.
+fn deadline(begun: Instant, now: Instant, bytes: usize) -> Instant {
+    let earned = Duration::from_secs(bytes as u64 / BYTES_PER_SECOND_MIN);
+    (begun + earned).min(now) + SILENCE_MAX
+}
+
+/// The body is stored as it is, so it must not come wrapped in anything, and all of it must come.
 fn refuse_wrapped(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = |detail: &str| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    if headers.contains_key(CONTENT_RANGE) {
+        return Err(Problem::bad_request("a part of a value cannot be set: no Content-Range"));
+    }
     if headers.contains_key(CONTENT_ENCODING) {
-        return Err(unsupported("the body is stored as it is: send it without Content-Encoding"));
+        let detail = "the body is stored as it is: send it without Content-Encoding";
+        return Err(unsupported(detail));
     }
     let Some(media_type) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let text = media_type.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -67,9 +79,30 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-fn too_large(max: usize) -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        format!("the body is larger than http-max-body, which is {max} bytes"),
-    )
+pub(super) fn unsupported(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+}
+
+pub(super) fn too_large(max: usize) -> Problem {
+    let detail = format!("the body is larger than http-max-body, which is {max} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+pub(super) fn too_slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not go on, or too slowly")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_and_trickling_end() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(deadline(begun, at(0), 0), at(10));
+        assert_eq!(deadline(begun, at(9), 100), at(10), "a trickle earns nothing");
+        assert_eq!(deadline(begun, at(9), 160 << 10), at(19), "silence ends after ten seconds");
+        assert_eq!(deadline(begun, at(60), 800 << 10), at(60), "the bytes of 50 seconds in 60");
+    }
 }

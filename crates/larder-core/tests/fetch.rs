@@ -1,0 +1,383 @@
+//! How a value is found: near tier, store, origin, and what is done when one of them fails.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
+#![allow(clippy::panic, reason = "a test may stop where it fails")]
+
+#[path = "support/fault_store.rs"]
+mod fault_store;
+#[path = "support/origin.rs"]
+#[allow(dead_code, reason = "each test takes the steps that it needs")]
+mod origin;
+
+use fault_store::{FaultStore, Fills, Payload};
+use larder_core::{
+    Bypass, Clock, Engine, EnginePlan, FetchError, Fetched, FlushCause, Found, Key, Load, MapStore,
+    NotKept, Store, StoreError, Tiers,
+    near::{NearPlan, Policy},
+};
+use origin::Rows;
+use std::{sync::Arc, time::Duration};
+use tokio::task::{JoinHandle, yield_now};
+
+const MS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const VALUE_BYTES_MAX: usize = 256;
+const LOAD_TTL: Duration = Duration::from_secs(5);
+const NEGATIVE_TTL: Duration = Duration::from_millis(500);
+
+type Outcome = Result<Fetched<Payload>, FetchError>;
+
+/// The tiers, with a store that fails and an origin that answers as told.
+#[derive(Clone)]
+struct Larder {
+    clock: Clock,
+    tiers: Arc<Tiers<Payload, FaultStore>>,
+    rows: Arc<Rows>,
+}
+
+impl Larder {
+    /// Its feed cannot be cut.
+    fn new() -> Self {
+        let larder = Self::without_feed();
+        let epoch = larder.engine().begin_epoch();
+        larder.engine().feed().beat_for_ever(epoch);
+        larder
+    }
+
+    fn without_feed() -> Self {
+        let clock = Clock::manual();
+        let near = NearPlan {
+            bytes_max: 1 << 20,
+            entries_max: 0,
+            value_bytes_max: VALUE_BYTES_MAX,
+            policy: Policy::default(),
+        };
+        let plan = EnginePlan { near, near_ttl: MINUTE, staleness_bound: Duration::from_secs(1) };
+        let store = FaultStore::over(MapStore::new(clock.clone(), 1 << 20));
+        let tiers = Arc::new(Tiers::new(Engine::new(&plan, clock.clone()), store));
+        Self { clock, tiers, rows: Arc::new(Rows::slow()) }
+    }
+
+    fn engine(&self) -> &Engine<Payload> {
+        self.tiers.engine()
+    }
+
+    fn store(&self) -> &FaultStore {
+        self.tiers.store()
+    }
+
+    async fn fetch(&self) -> Outcome {
+        self.tiers.fetch(a()).await
+    }
+
+    async fn load(&self) -> Outcome {
+        let load = Load { origin: &*self.rows, id: "a", ttl: LOAD_TTL, negative_ttl: NEGATIVE_TTL };
+        self.tiers.fetch_or_load(a(), load).await
+    }
+
+    /// Readers of the same key, each in a task of its own.
+    async fn loads(&self, count: usize) -> Vec<JoinHandle<Outcome>> {
+        let load = || {
+            let larder = self.clone();
+            tokio::spawn(async move { larder.load().await })
+        };
+        let readers = (0..count).map(|_| load()).collect();
+        settled().await;
+        readers
+    }
+
+    async fn put(&self, payload: &str, ttl: Option<Duration>) {
+        self.tiers.put(b"a", 0, payload.as_bytes(), ttl).await.unwrap();
+    }
+
+    async fn answer_all(&self) {
+        while self.rows.answer(0) {
+            settled().await;
+        }
+    }
+
+    async fn in_store(&self) -> Payload {
+        self.store().read(a()).await.unwrap()
+    }
+
+    fn look(&self) -> Option<Payload> {
+        self.tiers.look(a()).map(|hit| hit.value)
+    }
+}
+
+fn a() -> Key<'static> {
+    Key::get(b"a", 0)
+}
+
+fn text(value: &str) -> Payload {
+    Some(value.as_bytes().into())
+}
+
+/// Every task has gone as far as it can: on this one thread each turn lets each of them go once.
+async fn settled() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
+async fn outcomes(readers: Vec<JoinHandle<Outcome>>) -> Vec<Fetched<Payload>> {
+    let mut outcomes = Vec::new();
+    for reader in readers {
+        outcomes.push(reader.await.unwrap().unwrap());
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn two_hundred_readers_of_a_cold_key_ask_the_origin_once() {
+    let larder = Larder::new();
+    larder.rows.change("a", true);
+    let readers = larder.loads(200).await;
+    larder.answer_all().await;
+    let outcomes = outcomes(readers).await;
+    assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
+    assert_eq!(outcomes.iter().filter(|outcome| !outcome.collapsed).count(), 1, "one led");
+    assert_eq!(larder.rows.asked(), 1);
+    assert_eq!(larder.in_store().await, text("row 1"));
+    let again = larder.load().await.unwrap();
+    assert!(matches!(again.found, Found::Near(_)), "{again:?}");
+    assert_eq!(larder.engine().counts().fills_under_way, 0);
+}
+
+#[tokio::test]
+async fn two_hundred_readers_share_one_read_of_the_store() {
+    let larder = Larder::new();
+    larder.put("1", None).await;
+    larder.store().set_fills(Fills::Wait);
+    let fetch = || {
+        let larder = larder.clone();
+        tokio::spawn(async move { larder.fetch().await })
+    };
+    let readers: Vec<_> = (0..200).map(|_| fetch()).collect();
+    settled().await;
+    larder.store().let_go();
+    let outcomes = outcomes(readers).await;
+    assert!(outcomes.iter().all(|outcome| outcome.value == text("1")));
+    assert_eq!((larder.store().fill_count(), larder.engine().counts().flights_joined), (1, 199));
+}
+
+#[tokio::test]
+async fn what_the_origin_does_not_have_is_not_asked_for_again_for_a_while() {
+    let larder = Larder::new();
+    let readers = larder.loads(200).await;
+    larder.answer_all().await;
+    assert!(outcomes(readers).await.iter().all(|outcome| outcome.value.is_none()));
+    larder.clock.advance(NEGATIVE_TTL - MS);
+    let again = larder.load().await.unwrap();
+    assert_eq!((again.value, larder.rows.asked()), (None, 1));
+    assert!(matches!(again.found, Found::Near(_)));
+    larder.clock.advance(MS);
+    larder.rows.change("a", true);
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    assert_eq!(outcomes(reader).await[0].value, text("row 1"));
+    assert_eq!(larder.rows.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_origin_is_not_an_answer_of_the_store() {
+    let larder = Larder::new();
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    outcomes(reader).await;
+    larder.put("1", None).await;
+    assert_eq!(larder.load().await.unwrap().value, text("1"));
+}
+
+#[tokio::test]
+async fn an_error_of_the_origin_reaches_all_who_wait_and_is_not_remembered() {
+    let larder = Larder::new();
+    larder.rows.set_broken(true);
+    let error = larder.load().await.unwrap_err();
+    assert!(matches!(error, FetchError::Origin(_)));
+    larder.rows.set_broken(false);
+    larder.rows.change("a", true);
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    assert_eq!(outcomes(reader).await[0].value, text("row 1"));
+}
+
+#[tokio::test]
+async fn when_the_leader_leaves_a_waiter_takes_over() {
+    let larder = Larder::new();
+    larder.rows.change("a", true);
+    let mut readers = larder.loads(3).await;
+    assert_eq!(larder.rows.asked(), 1);
+    readers.remove(0).abort();
+    settled().await;
+    assert_eq!(larder.rows.asked(), 2, "one of the two who wait leads now");
+    larder.answer_all().await;
+    let outcomes = outcomes(readers).await;
+    assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
+    assert_eq!(larder.engine().counts().fills_under_way, 0);
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_the_origin_answers_alone() {
+    let larder = Larder::new();
+    larder.rows.change("a", true);
+    larder.store().set_away(true);
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    let outcome = &outcomes(reader).await[0];
+    assert_eq!(outcome.value, text("row 1"));
+    assert_eq!(outcome.found, Found::Bypass(Bypass::StoreAway));
+    assert_eq!(larder.look(), None);
+    larder.store().set_away(false);
+    assert_eq!(larder.in_store().await, None);
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_the_origin_is_still_asked_once_for_all() {
+    for larder in [Larder::new(), Larder::without_feed()] {
+        larder.rows.change("a", true);
+        larder.store().set_away(true);
+        let readers = larder.loads(200).await;
+        larder.answer_all().await;
+        let outcomes = outcomes(readers).await;
+        assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
+        assert_eq!(larder.rows.asked(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_plain_fetch_without_a_store_is_an_error() {
+    let larder = Larder::new();
+    larder.store().set_away(true);
+    let error = larder.fetch().await.unwrap_err();
+    assert!(matches!(error, FetchError::Store(StoreError::Away(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_the_feed_s_connection_lost_is_read_once_on_the_other() {
+    let timed_out = StoreError::TimedOut(MINUTE);
+    let loading = StoreError::Refused("LOADING Redis is loading the dataset in memory".into());
+    for fills in
+        [Fills::Fail(StoreError::Lost), Fills::Fail(timed_out), Fills::Fail(loading), Fills::Vanish]
+    {
+        let larder = Larder::new();
+        larder.put("1", None).await;
+        larder.store().set_fills(fills);
+        let outcome = larder.fetch().await.unwrap();
+        assert_eq!(outcome.value, text("1"));
+        assert_eq!(outcome.found, Found::Bypass(Bypass::FeedLost));
+        assert_eq!((larder.store().fill_count(), larder.store().read_count()), (1, 1));
+        assert_eq!(larder.look(), None);
+    }
+}
+
+#[tokio::test]
+async fn an_error_reply_is_the_answer() {
+    let larder = Larder::new();
+    let wrong_type = StoreError::Refused("WRONGTYPE Operation against a key".into());
+    larder.store().set_fills(Fills::Fail(wrong_type.clone()));
+    assert_eq!(larder.fetch().await, Err(FetchError::Store(wrong_type.clone())));
+    assert_eq!(larder.load().await, Err(FetchError::Store(wrong_type)));
+    assert_eq!((larder.store().read_count(), larder.rows.asked()), (0, 0));
+}
+
+#[tokio::test]
+async fn without_a_feed_everything_passes_by_and_nothing_is_kept() {
+    let larder = Larder::without_feed();
+    larder.put("1", None).await;
+    for _ in 0..2 {
+        let outcome = larder.fetch().await.unwrap();
+        assert_eq!(outcome.found, Found::Bypass(Bypass::NotCoherent));
+    }
+    assert_eq!((larder.store().fill_count(), larder.store().read_count()), (0, 2));
+    assert_eq!(larder.engine().counts().near.items, 0);
+}
+
+#[tokio::test]
+async fn a_reply_that_must_not_be_kept_is_passed_on() {
+    let larder = Larder::new();
+    larder.store().set_fills(Fills::PassOn);
+    let outcome = larder.fetch().await.unwrap();
+    assert_eq!(outcome.found, Found::Store { kept: Err(NotKept::NotAllowed) });
+    assert_eq!(larder.look(), None);
+    let refused: Vec<_> = larder.engine().counts().refused().filter(|(_, n)| *n > 0).collect();
+    assert_eq!(refused, [(NotKept::NotAllowed, 1)]);
+}
+
+#[tokio::test]
+async fn a_large_value_is_filled_once_and_then_read_past_until_it_changes() {
+    let larder = Larder::new();
+    let large = "x".repeat(VALUE_BYTES_MAX + 1);
+    larder.put(&large, None).await;
+    let founds = [
+        Found::Store { kept: Err(NotKept::TooLarge) },
+        Found::Bypass(Bypass::TooLarge),
+        Found::Bypass(Bypass::TooLarge),
+    ];
+    for found in founds {
+        let outcome = larder.fetch().await.unwrap();
+        assert_eq!((outcome.value, outcome.found), (text(&large), found));
+    }
+    assert_eq!((larder.store().fill_count(), larder.store().read_count()), (1, 2));
+    larder.engine().invalidate(b"a");
+    larder.fetch().await.unwrap();
+    assert_eq!(larder.store().fill_count(), 2);
+    larder.engine().flush(FlushCause::Command);
+    larder.fetch().await.unwrap();
+    assert_eq!(larder.store().fill_count(), 3);
+}
+
+#[tokio::test]
+async fn who_comes_after_a_delete_does_not_get_the_load_from_before_it() {
+    let larder = Larder::new();
+    larder.rows.change("a", true);
+    let before = larder.loads(2).await;
+    larder.rows.change("a", true);
+    assert!(!larder.tiers.delete(b"a", 0).await.unwrap(), "the store had none");
+    let after = larder.loads(2).await;
+    assert_eq!(larder.rows.asked(), 2);
+    larder.answer_all().await;
+    assert!(outcomes(before).await.iter().all(|outcome| outcome.value == text("row 1")));
+    assert!(outcomes(after).await.iter().all(|outcome| outcome.value == text("row 2")));
+    assert_eq!((larder.in_store().await, larder.look()), (text("row 2"), Some(text("row 2"))));
+}
+
+#[tokio::test]
+async fn a_put_whose_reply_is_lost_is_taken_back() {
+    let larder = Larder::new();
+    larder.rows.change("a", true);
+    larder.store().set_loses_put_replies(true);
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    assert_eq!(outcomes(reader).await[0].value, text("row 1"));
+    assert_eq!((larder.in_store().await, larder.look()), (None, None));
+}
+
+#[tokio::test]
+async fn a_store_without_room_does_not_stand_in_the_way_of_a_load() {
+    let larder = Larder::new();
+    larder.tiers.put(b"b", 0, &vec![b'x'; (1 << 20) - 150], None).await.unwrap();
+    larder.rows.change("a", true);
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    assert_eq!(outcomes(reader).await[0].value, text("row 1"));
+    assert_eq!(larder.in_store().await, None);
+}
+
+#[tokio::test]
+async fn no_entry_outlives_its_key() {
+    let larder = Larder::new();
+    larder.put("1", Some(MS * 10)).await;
+    larder.fetch().await.unwrap();
+    assert_eq!(larder.look(), Some(text("1")));
+    larder.clock.advance(MS * 10);
+    assert_eq!(larder.look(), None);
+    assert_eq!(larder.fetch().await.unwrap().value, None);
+    larder.rows.change("a", true);
+    let reader = larder.loads(1).await;
+    larder.answer_all().await;
+    let Found::Store { kept: Ok(until) } = outcomes(reader).await[0].found else {
+        panic!("the loaded value is kept")
+    };
+    assert!(until <= larder.clock.now().plus(LOAD_TTL));
+}

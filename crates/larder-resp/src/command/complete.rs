@@ -1,0 +1,256 @@
+//! What a server's own `COMMAND` reply adds to the table.
+
+use super::name::Name;
+use super::{Class, Keys, SessionCommand, Spec, Table};
+use crate::ProtocolError;
+use crate::reply::{Frame, Items};
+
+impl Table {
+    /// Adds the commands of a server that the table lacks, from its reply to `COMMAND` in RESP2 or
+    /// RESP3, and returns how many. An error reply adds none: what is not in the table is then
+    /// unknown, which is slower and no less right.
+    ///
+    /// What the table has stays as it is, unless the server says that it writes where the table
+    /// says that it does not, or that it comes from a module. Meant for a new table: what another
+    /// server has added would stay.
+    pub fn complete(&mut self, command_reply: &[u8]) -> Result<usize, ProtocolError> {
+        let reply = Frame::parse(command_reply)?;
+        let entries = reply.items().into_iter().flatten();
+        Ok(entries.filter_map(|entry| Entry::read(&entry)).map(|entry| self.learn_all(entry)).sum())
+    }
+
+    fn learn_all(&mut self, entry: Entry<'_>) -> usize {
+        let subcommands = entry.subcommands.clone().into_iter().flatten();
+        let learned = self.learn(&entry);
+        let subcommands = subcommands.filter_map(|entry| Entry::read(&entry));
+        learned + subcommands.map(|entry| self.learn(&entry)).sum::<usize>()
+    }
+
+    fn learn(&mut self, entry: &Entry<'_>) -> usize {
+        let known = self.get(&entry.name);
+        let holds = known.is_some_and(|known| !entry.contradicts(known));
+        usize::from(!holds && self.add(entry.spec()))
+    }
+}
+
+/// A command as its server describes it.
+struct Entry<'a> {
+    name: Name,
+    flags: Items<'a>,
+    first_key: i64,
+    last_key: i64,
+    key_step: i64,
+    key_specs: Option<Items<'a>>,
+    subcommands: Option<Items<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    /// `None` for what is no command, or has too long a name.
+    fn read(entry: &Frame<'a>) -> Option<Self> {
+        let mut fields = entry.items()?;
+        let name = Name::new(fields.next()?.as_str_bytes()?)?;
+        let _arity = fields.next()?;
+        let flags = fields.next()?.items()?;
+        let [first_key, last_key, key_step] = [
+            fields.next()?.as_integer()?,
+            fields.next()?.as_integer()?,
+            fields.next()?.as_integer()?,
+        ];
+        let _acl_categories = fields.next();
+        let _tips = fields.next();
+        let key_specs = fields.next().and_then(|specs| specs.items());
+        let subcommands = fields.next().and_then(|subcommands| subcommands.items());
+        Some(Self { name, flags, first_key, last_key, key_step, key_specs, subcommands })
+    }
+
+    /// Whether the server says of a command in the table what would make serving it wrong.
+    fn contradicts(&self, known: &Spec) -> bool {
+        self.has("module") || (self.has("write") && !known.class.may_write())
+    }
+
+    fn spec(&self) -> Spec {
+        let keys = self.keys().unwrap_or(Keys::Unknown);
+        let class = match () {
+            () if self.has("write") && keys != Keys::Unknown => Class::Write,
+            () if self.has("write") => Class::WriteUnknown,
+            () if self.has("readonly") => Class::OtherRead,
+            () if self.has("pubsub") && self.has("noscript") => {
+                Class::Session(SessionCommand::Subscribe)
+            }
+            // A script perhaps. That it says neither does not mean that it does neither.
+            () => Class::WriteUnknown,
+        };
+        let keys = if class == Class::WriteUnknown { Keys::Unknown } else { keys };
+        Spec { blocking: self.has("blocking"), ..Spec::new(self.name, class, keys) }
+    }
+
+    /// `None` unless all its keys stand where it says, and it touches no others.
+    fn keys(&self) -> Option<Keys> {
+        let uncertain = self.first_key == 0
+            || ["module", "movablekeys", "touches_arbitrary_keys"]
+                .iter()
+                .any(|flag| self.has(flag))
+            || self.key_specs.clone().into_iter().flatten().any(|spec| is_uncertain(&spec));
+        (!uncertain).then_some(Keys::Range {
+            first: u16::try_from(self.first_key).ok()?,
+            last: i16::try_from(self.last_key).ok()?,
+            step: u16::try_from(self.key_step).ok().filter(|step| *step > 0)?,
+        })
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        has(self.flags.clone(), flag)
+    }
+}
+
+/// Whether a key specification tells of something else than all the keys in some place.
+fn is_uncertain(spec: &Frame<'_>) -> bool {
+    let mut fields = spec.items().into_iter().flat_map(Items::pairs);
+    let flags = fields.find(|(name, _)| name.as_str_bytes() == Some(b"flags"));
+    let flags = flags.and_then(|(_, flags)| flags.items());
+    flags.is_none_or(|flags| has(flags.clone(), "not_key") || has(flags, "incomplete"))
+}
+
+fn has(flags: Items<'_>, flag: &str) -> bool {
+    flags
+        .filter_map(|found| found.as_str_bytes())
+        .any(|found| found.eq_ignore_ascii_case(flag.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reply;
+    use bytes::BytesMut;
+
+    /// The keys of a command as `COMMAND` gives them.
+    type Range = (i64, i64, i64);
+
+    /// A server that has this command alone. `subcommands` are entries too.
+    fn entry(
+        name: &str,
+        flags: &str,
+        keys: Range,
+        key_spec: &str,
+        subcommands: &[BytesMut],
+    ) -> BytesMut {
+        let mut out = BytesMut::new();
+        reply::array(&mut out, 10);
+        reply::bulk(&mut out, name.as_bytes());
+        reply::integer(&mut out, -1);
+        words(&mut out, flags);
+        [keys.0, keys.1, keys.2].map(|number| reply::integer(&mut out, number));
+        words(&mut out, "@all");
+        reply::array(&mut out, 0);
+        reply::array(&mut out, 1);
+        reply::map(&mut out, 2);
+        reply::bulk(&mut out, b"notes");
+        reply::null(&mut out);
+        reply::bulk(&mut out, b"flags");
+        words(&mut out, key_spec);
+        reply::array(&mut out, subcommands.len());
+        subcommands.iter().for_each(|entry| out.extend_from_slice(entry));
+        out
+    }
+
+    fn words(out: &mut BytesMut, words: &str) {
+        reply::set(out, words.split_whitespace().count());
+        words.split_whitespace().for_each(|word| reply::simple(out, word.as_bytes()));
+    }
+
+    fn completed(entries: &[BytesMut]) -> (Table, usize) {
+        let mut out = BytesMut::new();
+        reply::array(&mut out, entries.len());
+        entries.iter().for_each(|entry| out.extend_from_slice(entry));
+        let mut table = Table::builtin();
+        let learned = table.complete(&out).unwrap();
+        (table, learned)
+    }
+
+    fn learned(flags: &str, keys: Range, key_spec: &str) -> (Class, Keys, bool) {
+        let (table, _) = completed(&[entry("new.command", flags, keys, key_spec, &[])]);
+        let spec = table.find(b"NEW.Command", None);
+        assert_eq!(spec.name.as_bytes(), b"NEW.COMMAND");
+        (spec.class, spec.keys, spec.blocking)
+    }
+
+    #[test]
+    fn a_new_command_is_what_its_flags_say_and_no_better() {
+        let known = Keys::Range { first: 1, last: -1, step: 2 };
+        let unknown = Keys::Unknown;
+        let at = (1, -1, 2);
+        let subscribe = Class::Session(SessionCommand::Subscribe);
+        for (flags, keys, key_spec, expected) in [
+            ("write fast", at, "RW update", (Class::Write, known, false)),
+            ("write blocking", at, "RW", (Class::Write, known, true)),
+            ("readonly", at, "RO access", (Class::OtherRead, known, false)),
+            ("write movablekeys", at, "RW", (Class::WriteUnknown, unknown, false)),
+            ("readonly movablekeys", at, "RO", (Class::OtherRead, unknown, false)),
+            ("readonly blocking movablekeys", at, "RO", (Class::OtherRead, unknown, true)),
+            ("write", at, "RW incomplete", (Class::WriteUnknown, unknown, false)),
+            ("readonly", at, "NOT_KEY", (Class::OtherRead, unknown, false)),
+            ("readonly TOUCHES_ARBITRARY_KEYS", at, "RO", (Class::OtherRead, unknown, false)),
+            ("write", (0, 0, 0), "", (Class::WriteUnknown, unknown, false)),
+            ("readonly", (0, 0, 0), "", (Class::OtherRead, unknown, false)),
+            ("write", (1, 1, 0), "RW", (Class::WriteUnknown, unknown, false)),
+            ("write", (-1, 1, 1), "RW", (Class::WriteUnknown, unknown, false)),
+            ("write", (1, 70_000, 1), "RW", (Class::WriteUnknown, unknown, false)),
+            ("write module", at, "RW", (Class::WriteUnknown, unknown, false)),
+            ("readonly module", at, "RO", (Class::OtherRead, unknown, false)),
+            ("fast", at, "RO", (Class::WriteUnknown, unknown, false)),
+            ("", (0, 0, 0), "", (Class::WriteUnknown, unknown, false)),
+            ("pubsub noscript", (0, 0, 0), "", (subscribe, unknown, false)),
+            ("pubsub", (0, 0, 0), "", (Class::WriteUnknown, unknown, false)),
+        ] {
+            assert_eq!(learned(flags, keys, key_spec), expected, "{flags}, {key_spec}");
+        }
+    }
+
+    #[test]
+    fn what_the_table_has_stays_unless_serving_it_would_be_wrong() {
+        let (table, learned) = completed(&[
+            entry("get", "readonly", (2, 2, 1), "RO", &[]),
+            entry("strlen", "write", (1, 1, 1), "RW", &[]),
+            entry("ttl", "readonly module", (1, 1, 1), "RO", &[]),
+            entry("ping", "write", (0, 0, 0), "", &[]),
+            entry("pfcount", "readonly", (1, 1, 1), "RO", &[]),
+        ]);
+        assert_eq!(learned, 3);
+        assert_eq!(table.find(b"GET", None).class, Class::Read);
+        assert_eq!(table.find(b"GET", None).keys, Keys::FIRST);
+        assert_eq!(table.find(b"STRLEN", None).class, Class::Write);
+        assert!(table.find(b"STRLEN", None).near.is_none());
+        assert_eq!(table.find(b"TTL", None).keys, Keys::Unknown);
+        assert_eq!(table.find(b"PING", None).class, Class::WriteUnknown);
+        assert_eq!(table.find(b"PFCOUNT", None).class, Class::Write);
+    }
+
+    #[test]
+    fn subcommands_are_learned_with_and_without_their_container() {
+        let read = |name| entry(name, "readonly", (2, 2, 1), "RO", &[]);
+        let long = read("a-name-that-is-longer-than-any-that-a-server-would-have");
+        let (table, learned) = completed(&[
+            entry("object", "", (0, 0, 0), "", &[read("object|freq"), read("object|shape")]),
+            entry("ping", "", (0, 0, 0), "", &[read("ping|slowly")]),
+            entry("fresh", "", (0, 0, 0), "", &[read("fresh|fish"), long]),
+        ]);
+        assert_eq!(learned, 4, "a container among them");
+        let find =
+            |name: &str, argument: &str| table.find(name.as_bytes(), Some(argument.as_bytes()));
+        assert_eq!(find("OBJECT", "shape").class, Class::OtherRead);
+        assert_eq!(find("OBJECT", "other").class, Class::WriteUnknown);
+        assert_eq!(find("PING", "Slowly").class, Class::OtherRead);
+        assert_eq!(find("PING", "hello").class, Class::Neutral);
+        assert_eq!(find("FRESH", "FISH").class, Class::OtherRead);
+        assert_eq!(find("FRESH", "fruit").class, Class::WriteUnknown);
+        assert_eq!(find("FRESH|FISH", "k").class, Class::WriteUnknown);
+    }
+
+    #[test]
+    fn replies_of_other_kinds_teach_nothing() {
+        for reply in ["-NOPERM no\r\n", "*0\r\n", "_\r\n", "*2\r\n:1\r\n*1\r\n$1\r\nx\r\n"] {
+            assert_eq!(Table::builtin().complete(reply.as_bytes()), Ok(0), "{reply:?}");
+        }
+        assert!(Table::builtin().complete(b"*1\r\n").is_err());
+    }
+}

@@ -1,0 +1,252 @@
+//! Which arguments are keys.
+
+use crate::number;
+use crate::request::Command;
+
+/// Where the keys of a command stand; its name is at 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// It has none.
+    None,
+    /// At `first`, and every `step` from there up to `last`, which counts from the end when it is
+    /// negative: -1 is the last argument. The three numbers of Redis's `COMMAND`.
+    Range {
+        /// Of the first key.
+        first: u16,
+        /// Of the last key.
+        last: i16,
+        /// From one key to the next.
+        step: u16,
+    },
+    /// Argument `count` says how many keys follow it, each `step` behind the other; `also` is one
+    /// more, unless it is 0.
+    Counted {
+        /// Of a key in front of the count, or 0.
+        also: u16,
+        /// Of the number of keys.
+        count: u16,
+        /// From one key to the next.
+        step: u16,
+    },
+    /// The first half of what follows `STREAMS`.
+    Streams,
+    /// At 1 alone, unless one of these words follows: then unknown.
+    FirstUnless(&'static [&'static str]),
+    /// Not to be told from the arguments.
+    Unknown,
+}
+
+/// The keys of one command as it was sent.
+#[derive(Clone, Debug)]
+pub enum KeysOf<'a> {
+    /// These, and no others. None if there are too few arguments: such a command is refused.
+    Known(KeyArgs<'a>),
+    /// It cannot be told: any key may be among them.
+    Unknown,
+}
+
+/// The keys among a command's arguments.
+#[derive(Clone, Debug)]
+pub struct KeyArgs<'a> {
+    command: Command<'a>,
+    /// One key out of line, or 0.
+    also: usize,
+    next: usize,
+    /// Behind the last one.
+    end: usize,
+    step: usize,
+}
+
+impl Keys {
+    /// Argument 1.
+    pub(super) const FIRST: Self = Self::Range { first: 1, last: 1, step: 1 };
+    /// All arguments.
+    pub(super) const ALL: Self = Self::Range { first: 1, last: -1, step: 1 };
+
+    pub(super) fn of<'a>(&self, command: &Command<'a>) -> KeysOf<'a> {
+        let found = match *self {
+            Self::None => Some(KeyArgs::between(command, 0, 0, 1)),
+            Self::Range { first, last, step } => {
+                let end = position_after(last, command.args().len());
+                Some(KeyArgs::between(command, first.into(), end, step.into()))
+            }
+            Self::Counted { also, count, step } => {
+                counted(command, count.into(), step.into()).map(|keys| keys.and(also.into()))
+            }
+            Self::Streams => streams(command),
+            Self::FirstUnless(words) => {
+                let found = command.args().skip(2).any(|arg| is_one_of(arg, words));
+                (!found).then(|| KeyArgs::between(command, 1, 2, 1))
+            }
+            Self::Unknown => None,
+        };
+        found.map_or(KeysOf::Unknown, KeysOf::Known)
+    }
+}
+
+impl<'a> KeyArgs<'a> {
+    fn between(command: &Command<'a>, first: usize, end: usize, step: usize) -> Self {
+        Self { command: *command, also: 0, next: first, end, step: step.max(1) }
+    }
+
+    fn and(self, also: usize) -> Self {
+        Self { also, ..self }
+    }
+}
+
+impl<'a> Iterator for KeyArgs<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.also > 0 {
+            return self.command.arg(std::mem::take(&mut self.also));
+        }
+        if self.next >= self.end {
+            return None;
+        }
+        let key = self.command.arg(self.next);
+        self.next = self.next.saturating_add(self.step);
+        key
+    }
+}
+
+/// The position behind `last`, as `COMMAND` gives it.
+fn position_after(last: i16, args: usize) -> usize {
+    let from_end = usize::from(last.unsigned_abs()) - usize::from(last < 0);
+    match last < 0 {
+        true => args.saturating_sub(from_end),
+        false => from_end + 1,
+    }
+}
+
+/// `None` where the count is not what Redis would take for one.
+fn counted<'a>(command: &Command<'a>, count: usize, step: usize) -> Option<KeyArgs<'a>> {
+    let keys = command.arg(count).and_then(number::parse_length).filter(|keys| *keys > 0)?;
+    let end = keys.checked_mul(step)?.checked_add(count + 1)?;
+    // The last key may stand alone, without what else belongs to it.
+    let last = end - step;
+    (last < command.args().len()).then(|| KeyArgs::between(command, count + 1, end, step))
+}
+
+/// Passes over the options as Redis does: the name of a group may be `STREAMS` as well.
+fn streams<'a>(command: &Command<'a>) -> Option<KeyArgs<'a>> {
+    let mut at = 1;
+    loop {
+        let word = command.arg(at)?;
+        at += match () {
+            () if is_one_of(word, &["STREAMS"]) => break,
+            () if is_one_of(word, &["NOACK"]) => 1,
+            () if is_one_of(word, &["BLOCK", "COUNT", "CLAIM"]) => 2,
+            () if is_one_of(word, &["GROUP"]) => 3,
+            () => return None,
+        };
+    }
+    let keys_and_ids = command.args().len() - (at + 1);
+    let keys = keys_and_ids.is_multiple_of(2).then_some(keys_and_ids / 2)?;
+    Some(KeyArgs::between(command, at + 1, at + 1 + keys, 1))
+}
+
+fn is_one_of(arg: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::request::Decoder;
+
+    /// The keys in a line, put together; `?` if they are unknown.
+    fn keys(keys: Keys, line: &str) -> String {
+        let line = format!("{line}\r\n");
+        let mut decoder = Decoder::new(Limits::default());
+        let command = decoder.decode(line.as_bytes()).unwrap().command.unwrap();
+        match keys.of(&command) {
+            KeysOf::Known(found) => found.collect::<Vec<_>>().join(b" ".as_slice()),
+            KeysOf::Unknown => b"?".to_vec(),
+        }
+        .escape_ascii()
+        .to_string()
+    }
+
+    #[test]
+    fn a_range_counts_from_either_end() {
+        let range = |first, last, step| Keys::Range { first, last, step };
+        for (range, line, expected) in [
+            (range(1, 1, 1), "SET a 1 b", "a"),
+            (range(1, 2, 1), "RENAME a b c", "a b"),
+            (range(1, -1, 1), "DEL a b c", "a b c"),
+            (range(1, -1, 2), "MSET a 1 b 2", "a b"),
+            (range(1, -1, 2), "MSET a 1 b", "a b"),
+            (range(1, -2, 1), "BLPOP a b 0", "a b"),
+            (range(2, -1, 1), "BITOP AND a b", "a b"),
+            (range(1, 1, 1), "GET", ""),
+            (range(1, -1, 1), "DEL", ""),
+            (range(1, -2, 1), "BLPOP", ""),
+            (range(1, -2, 1), "BLPOP a", ""),
+            (range(1, -9, 1), "X a b", ""),
+            (range(3, 9, 1), "X a b c d", "c d"),
+            (range(1, -1, 0), "X a b", "a b"),
+            (range(u16::MAX, i16::MIN, u16::MAX), "X a b", ""),
+            (range(u16::MAX, i16::MAX, u16::MAX), "X a b", ""),
+        ] {
+            assert_eq!(keys(range, line), expected, "{line}");
+        }
+        assert_eq!(keys(Keys::None, "PING a"), "");
+        assert_eq!(keys(Keys::Unknown, "EVAL a"), "?");
+    }
+
+    #[test]
+    fn counted_keys_are_as_many_as_it_says() {
+        let counted = |also, count, step| Keys::Counted { also, count, step };
+        for (counted, line, expected) in [
+            (counted(0, 1, 1), "ZUNION 2 a b WITHSCORES", "a b"),
+            (counted(1, 2, 1), "ZUNIONSTORE d 2 a b WEIGHTS 1 2", "d a b"),
+            (counted(0, 2, 1), "BLMPOP 0 1 a LEFT", "a"),
+            (counted(0, 1, 2), "MSETEX 2 a 1 b 2 EX 9", "a b"),
+            (counted(0, 1, 2), "MSETEX 2 a 1 b", "a b"),
+            (counted(0, 1, 1), "ZUNION", "?"),
+            (counted(0, 1, 1), "ZUNION 1", "?"),
+            (counted(0, 1, 1), "ZUNION 3 a b", "?"),
+            (counted(0, 1, 1), "ZUNION 0 a b", "?"),
+            (counted(0, 1, 1), "ZUNION -1 a b", "?"),
+            (counted(0, 1, 1), "ZUNION 01 a b", "?"),
+            (counted(0, 1, 2), "MSETEX 9223372036854775807 a b", "?"),
+            (counted(1, 2, 1), "ZUNIONSTORE d x a", "?"),
+        ] {
+            assert_eq!(keys(counted, line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn streams_are_found_behind_the_options() {
+        for (line, expected) in [
+            ("XREAD STREAMS a b 0 0", "a b"),
+            ("XREAD COUNT 2 BLOCK 100 streams a $", "a"),
+            ("XREADGROUP GROUP g c STREAMS a >", "a"),
+            ("XREADGROUP GROUP STREAMS STREAMS COUNT 1 NOACK STREAMS a b > >", "a b"),
+            ("XREADGROUP CLAIM 5 GROUP g c STREAMS a >", "a"),
+            ("XREAD STREAMS", ""),
+            ("XREAD STREAMS a b 0", "?"),
+            ("XREAD SOONER STREAMS a 0", "?"),
+            ("XREAD COUNT", "?"),
+            ("XREAD", "?"),
+        ] {
+            assert_eq!(keys(Keys::Streams, line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_leads_to_other_keys_makes_them_unknown() {
+        let sort = Keys::FirstUnless(&["STORE", "BY"]);
+        for (line, expected) in [
+            ("SORT a LIMIT 0 1", "a"),
+            ("SORT STORE LIMIT 0 1", "STORE"),
+            ("SORT a store b", "?"),
+            ("SORT a LIMIT 0 1 By w_*", "?"),
+            ("SORT", ""),
+        ] {
+            assert_eq!(keys(sort, line), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Finds the spec of a command, whatever the case of its letters.
+
+use super::name::{Name, NameHasher};
+use super::spec::Place;
+use super::{Class, Keys, Spec, data};
+use crate::request::Command;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+/// Commands and subcommands that a table holds at most; more are unknown. A server with every
+/// well-known module has about 700.
+pub const COMMANDS_MAX: usize = 4096;
+
+/// The commands of a server.
+///
+/// ```
+/// use larder_resp::command::{Class, ClientCommand, SessionCommand, Table};
+///
+/// let table = Table::builtin();
+/// assert_eq!(table.find(b"get", Some(b"k")).class, Class::Read);
+/// let tracking = Class::Session(SessionCommand::Client(ClientCommand::Tracking));
+/// assert_eq!(table.find(b"CLIENT", Some(b"Tracking")).class, tracking);
+/// assert_eq!(table.find(b"frobnicate", None).class, Class::WriteUnknown);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Table {
+    specs: HashMap<Name, Spec, BuildHasherDefault<NameHasher>>,
+    unknown: Spec,
+}
+
+impl Table {
+    /// The commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of modules.
+    pub fn builtin() -> Self {
+        let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, Keys::Unknown);
+        let mut table = Self { specs: HashMap::default(), unknown };
+        for group in data::GROUPS {
+            for name in group.names.split_whitespace().filter_map(|name| Name::new(name.as_bytes()))
+            {
+                let spec = Spec::new(name, group.class, group.keys);
+                table.add(Spec { blocking: group.blocking, near: group.near, ..spec });
+            }
+        }
+        table
+    }
+
+    /// The spec of a command, or of its subcommand where it has some.
+    pub fn spec(&self, command: &Command<'_>) -> &Spec {
+        self.find(command.name(), command.arg(1))
+    }
+
+    /// The spec of the command with this name and first argument. What nobody knows has no name
+    /// and may write to any key.
+    pub fn find(&self, name: &[u8], argument: Option<&[u8]>) -> &Spec {
+        let found = Name::new(name).and_then(|name| self.specs.get(&name));
+        match found {
+            Some(spec) if spec.place == Place::Command => spec,
+            Some(spec) if spec.place == Place::Container => {
+                self.subcommand(spec, argument).unwrap_or(spec)
+            }
+            // A client cannot call `CONFIG|GET` by that name.
+            _ => &self.unknown,
+        }
+    }
+
+    /// Every command and subcommand, in no order.
+    pub fn specs(&self) -> impl Iterator<Item = &Spec> {
+        self.specs.values()
+    }
+
+    fn subcommand(&self, container: &Spec, argument: Option<&[u8]>) -> Option<&Spec> {
+        self.specs.get(&container.name.subcommand(argument?)?)
+    }
+
+    pub(super) fn get(&self, name: &Name) -> Option<&Spec> {
+        self.specs.get(name)
+    }
+
+    /// Adds a spec, in place of one of the same name. Says whether there was room.
+    pub(super) fn add(&mut self, spec: Spec) -> bool {
+        // With a container that is new.
+        if self.specs.len() + 2 > COMMANDS_MAX {
+            return false;
+        }
+        if let Some(container) = spec.name.container() {
+            let unknown = Spec { name: container, ..self.unknown };
+            self.specs.entry(container).or_insert(unknown).place = Place::Container;
+        }
+        let place = self.specs.get(&spec.name).map_or(spec.place, |known| known.place);
+        self.specs.insert(spec.name, Spec { place, ..spec });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{ClientCommand, SessionCommand};
+
+    fn class(name: &str, argument: Option<&str>) -> Class {
+        Table::builtin().find(name.as_bytes(), argument.map(str::as_bytes)).class
+    }
+
+    #[test]
+    fn letters_of_any_case_find_the_same() {
+        for name in ["GEORADIUSBYMEMBER_RO", "georadiusbymember_ro", "GeoRadiusByMember_ro"] {
+            assert_eq!(class(name, None), Class::OtherRead);
+        }
+        assert_eq!(class("Client", Some("rEPLY")), client(ClientCommand::Reply));
+    }
+
+    #[test]
+    fn what_nobody_knows_may_write_anywhere() {
+        let long = "x".repeat(100);
+        for name in ["", "GETT", "GE", "GET\0", " GET", "G\u{100}T", &long] {
+            let table = Table::builtin();
+            let spec = table.find(name.as_bytes(), Some(b"k"));
+            assert_eq!((spec.class, spec.keys), (Class::WriteUnknown, Keys::Unknown), "{name:?}");
+            assert!(spec.name.as_bytes().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_subcommand_is_found_behind_its_container_alone() {
+        assert_eq!(class("CONFIG", Some("get")), Class::Neutral);
+        assert_eq!(class("CONFIG|GET", Some("get")), Class::WriteUnknown);
+        assert_eq!(class("CONFIG", Some("|GET")), Class::WriteUnknown);
+        assert_eq!(class("CONFIG", Some("GETT")), Class::WriteUnknown);
+        assert_eq!(class("CONFIG", Some(&"x".repeat(100))), Class::WriteUnknown);
+        assert_eq!(class("CONFIG", None), Class::WriteUnknown);
+        assert_eq!(class("CLIENT", None), client(ClientCommand::Other));
+        assert_eq!(class("CLIENT", Some("FROBNICATE")), client(ClientCommand::Other));
+        assert_eq!(class("COMMAND", None), Class::Neutral);
+        // No container: its argument is a key, and may be called as a subcommand is.
+        assert_eq!(class("GET", Some("TRACKING")), Class::Read);
+    }
+
+    #[test]
+    fn every_name_is_held_once() {
+        let names: Vec<_> = data::GROUPS.iter().flat_map(|g| g.names.split_whitespace()).collect();
+        let table = Table::builtin();
+        for name in &names {
+            assert!(
+                table.get(&Name::new(name.as_bytes()).unwrap()).is_some(),
+                "{name} is too long"
+            );
+            assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name} is twice");
+        }
+        assert!(table.specs().all(|spec| (spec.class == Class::Read) == spec.near.is_some()));
+    }
+
+    #[test]
+    fn a_table_does_not_grow_without_end() {
+        let mut table = Table::builtin();
+        let name = |n: usize| Name::new(format!("module.command{n}").as_bytes()).unwrap();
+        let spec = |n| Spec::new(name(n), Class::OtherRead, Keys::None);
+        let added = (0..2 * COMMANDS_MAX).filter(|n| table.add(spec(*n))).count();
+        assert!(added > COMMANDS_MAX / 2 && table.specs().count() <= COMMANDS_MAX);
+        assert_eq!(table.find(name(added).as_bytes(), None).class, Class::WriteUnknown);
+    }
+
+    fn client(command: ClientCommand) -> Class {
+        Class::Session(SessionCommand::Client(command))
+    }
+}

@@ -1,0 +1,83 @@
+//! The keys that are found are those that the server finds.
+
+use crate::samples::{FENCED, WITH_KEYS};
+use crate::table::{Described, described};
+use crate::wire::Wire;
+use bytes::BytesMut;
+use larder_resp::Limits;
+use larder_resp::command::{Class, KeysOf, Spec, Table};
+use larder_resp::reply::Frame;
+use larder_resp::request::{Decoder, write_command};
+use larder_testkit::{RedisServer, require_redis};
+use std::collections::BTreeSet;
+
+type Names = BTreeSet<Vec<u8>>;
+
+/// The spec of a command given as a line, and its keys; `None` if they are unknown.
+fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
+    let mut bytes = BytesMut::new();
+    write_command(&mut bytes, &line.split_whitespace().map(str::as_bytes).collect::<Vec<_>>());
+    let mut decoder = Decoder::new(Limits::default());
+    let command = decoder.decode(&bytes).unwrap().command.unwrap();
+    let spec = table.spec(&command);
+    let keys = match spec.keys_of(&command) {
+        KeysOf::Known(keys) => Some(keys.map(<[u8]>::to_vec).collect()),
+        KeysOf::Unknown => None,
+    };
+    (*spec, keys)
+}
+
+/// `None` where the server says that there are none.
+fn found_by_server(wire: &mut Wire, line: &str) -> Option<Names> {
+    let reply = wire.line(&format!("COMMAND GETKEYS {line}"));
+    let frame = Frame::parse(&reply).unwrap();
+    Some(frame.items()?.map(|key| key.as_str_bytes().unwrap().to_vec()).collect())
+}
+
+#[test]
+fn keys_are_those_that_the_server_finds() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let mut wire = Wire::open(&server, "3");
+    let table = Table::builtin();
+    for line in WITH_KEYS {
+        let (_, keys) = found(&table, line);
+        assert_eq!(keys, found_by_server(&mut wire, line), "{line}");
+        assert!(keys.is_some_and(|keys| !keys.is_empty()), "{line}");
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_fenced() {
+    let table = Table::builtin();
+    for line in FENCED {
+        let (spec, keys) = found(&table, line);
+        assert_eq!(keys, None, "{line}");
+        assert!(spec.class.may_write() || spec.class == Class::OtherRead, "{line}");
+    }
+}
+
+#[test]
+fn every_command_with_keys_has_a_sample() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let table = Table::builtin();
+    let sampled: BTreeSet<_> =
+        WITH_KEYS.iter().chain(FENCED).map(|line| found(&table, line).0.name.to_string()).collect();
+    let lacks_a_sample = |command: &Described| {
+        let has_keys = command.keys != [0; 3] || command.is("movablekeys");
+        // The others have channels in their place, or are watched.
+        let touches = matches!(
+            command.spec(&table).class,
+            Class::Read | Class::OtherRead | Class::Write | Class::WriteUnknown
+        );
+        has_keys && touches && !sampled.contains(&command.name)
+    };
+    let described = described(&mut Wire::open(&server, "3"));
+    let missing = described.iter().filter(|command| lacks_a_sample(command));
+    assert_eq!(missing.map(|command| &command.name).collect::<Vec<_>>(), Vec::<&String>::new());
+}

@@ -1,0 +1,120 @@
+//! The RESP2 forms of replies are byte for byte those of the server.
+
+use crate::data_set::{READS, STRINGS, fill};
+use crate::wire::Wire;
+use bytes::BytesMut;
+use larder_resp::Limits;
+use larder_resp::command::{Class, Near, Table, write_read};
+use larder_resp::reply::{Shape, array, write_as_resp2};
+use larder_resp::request::{Decoder, write_command};
+use larder_testkit::{RedisServer, require_redis};
+use std::collections::BTreeSet;
+
+fn as_resp2(shape: Shape, resp3: &[u8]) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    write_as_resp2(&mut out, shape, resp3).unwrap();
+    out.to_vec()
+}
+
+/// The read that a command is kept under, with what the table says of it.
+fn read_of(table: &Table, args: &[&[u8]]) -> (Near, Vec<u8>) {
+    let mut bytes = BytesMut::new();
+    write_command(&mut bytes, args);
+    let mut decoder = Decoder::new(Limits::default());
+    let command = decoder.decode(&bytes).unwrap().command.unwrap();
+    let (spec, mut read) = (table.spec(&command), Vec::new());
+    assert_eq!(spec.class, Class::Read);
+    assert_eq!(spec.encode_read(&command, &mut read), Some(args[1]));
+    (spec.near.unwrap(), read)
+}
+
+/// Whether it has a value, and not only the absence of one.
+fn tells_something(reply: &[u8]) -> bool {
+    !matches!(reply, b"_\r\n" | b":0\r\n" | b"*0\r\n" | b"$0\r\n\r\n") && !reply.starts_with(b"-")
+}
+
+#[test]
+fn every_read_that_is_kept_has_the_bytes_of_both_versions() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
+    let keys = fill(&mut resp3);
+    let table = Table::builtin();
+    let mut seen = BTreeSet::new();
+    for (line, key) in READS.iter().flat_map(|line| keys.iter().map(move |key| (line, *key))) {
+        let mut args: Vec<_> = line.split_whitespace().map(str::as_bytes).collect();
+        args.insert(1, key);
+        let said = format!("{line}, of {}", key.escape_ascii());
+        let (near, read) = read_of(&table, &args);
+        let reply = resp3.call(&args);
+        let expected = resp2.call(&args);
+        assert_eq!(
+            as_resp2(near.shape, &reply).escape_ascii().to_string(),
+            expected.escape_ascii().to_string(),
+            "{said}"
+        );
+
+        let mut again = BytesMut::new();
+        write_read(&mut again, &read, key);
+        assert_eq!(resp3.send(&again), reply, "{said}, asked by its read");
+        if tells_something(&reply) {
+            seen.insert(args[0].to_vec());
+        }
+    }
+    let kept = table.specs().filter(|spec| spec.near.is_some_and(|near| !near.per_key));
+    let kept: BTreeSet<_> = kept.map(|spec| spec.name.as_bytes().to_vec()).collect();
+    assert_eq!(seen, kept, "each is asked for, and has said something");
+}
+
+#[test]
+fn mget_is_put_together_from_what_get_answers() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
+    fill(&mut resp3);
+    let table = Table::builtin();
+    let Some(Near { shape, per_key: true, .. }) = table.find(b"MGET", None).near else {
+        panic!("MGET is kept key by key")
+    };
+    let keys: Vec<_> = STRINGS.iter().map(|(key, _)| *key).chain([b"missing".as_slice()]).collect();
+    let mut together = BytesMut::new();
+    array(&mut together, keys.len());
+    for key in &keys {
+        together.extend_from_slice(&resp3.call(&[b"GET", key]));
+    }
+    let mget = [[b"MGET".as_slice()].as_slice(), &keys].concat();
+    assert_eq!(resp3.call(&mget), together);
+    assert_eq!(resp2.call(&mget), as_resp2(shape, &together));
+}
+
+#[test]
+fn every_type_of_reply_is_turned_as_the_server_turns_it() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
+    for (kind, first) in [
+        ("string", '$'),
+        ("integer", ':'),
+        ("double", ','),
+        ("null", '_'),
+        ("array", '*'),
+        ("set", '~'),
+        ("map", '%'),
+        ("attrib", '|'),
+        ("verbatim", '='),
+        ("true", '#'),
+        ("false", '#'),
+        ("bignum", '('),
+    ] {
+        let line = format!("DEBUG PROTOCOL {kind}");
+        let (reply, expected) = (resp3.line(&line), resp2.line(&line));
+        assert_eq!(char::from(reply[0]), first, "{kind}");
+        assert_eq!(as_resp2(Shape::Plain, &reply), expected, "{kind}");
+    }
+}

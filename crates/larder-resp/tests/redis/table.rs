@@ -1,0 +1,175 @@
+//! The builtin table agrees with what a server says of its own commands.
+
+use crate::wire::Wire;
+use larder_resp::command::{Class, Keys, Spec, Table};
+use larder_resp::reply::Frame;
+use larder_testkit::{RedisServer, require_redis};
+
+/// A command or subcommand as its server describes it.
+pub(crate) struct Described {
+    /// In upper case, `XGROUP|CREATE` for a subcommand.
+    pub(crate) name: String,
+    pub(crate) flags: Vec<String>,
+    pub(crate) keys: [i64; 3],
+}
+
+impl Described {
+    pub(crate) fn is(&self, flag: &str) -> bool {
+        self.flags.iter().any(|found| found == flag)
+    }
+
+    pub(crate) fn spec<'t>(&self, table: &'t Table) -> &'t Spec {
+        let (name, argument) = self
+            .name
+            .split_once('|')
+            .map_or((&*self.name, None), |(name, argument)| (name, Some(argument.as_bytes())));
+        table.find(name.as_bytes(), argument)
+    }
+}
+
+/// All commands and subcommands of the server.
+pub(crate) fn described(wire: &mut Wire) -> Vec<Described> {
+    let reply = wire.line("COMMAND");
+    let entries = Frame::parse(&reply).unwrap().items().unwrap();
+    let mut all = Vec::new();
+    entries.for_each(|entry| describe(&entry, &mut all));
+    assert!(all.len() > 300, "those of a whole server");
+    all
+}
+
+fn describe(entry: &Frame<'_>, all: &mut Vec<Described>) {
+    let fields: Vec<_> = entry.items().unwrap().collect();
+    let text =
+        |field: &Frame<'_>| String::from_utf8(field.as_str_bytes().unwrap().to_vec()).unwrap();
+    let flags = fields[2].items().unwrap().map(|flag| text(&flag)).collect();
+    let keys = [3, 4, 5].map(|at| fields[at].as_integer().unwrap());
+    all.push(Described { name: text(&fields[0]).to_uppercase(), flags, keys });
+    let subcommands = fields[9].items();
+    subcommands.into_iter().flatten().for_each(|entry| describe(&entry, all));
+}
+
+#[test]
+fn no_command_is_classed_as_less_than_it_does() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let table = Table::builtin();
+    for command in described(&mut Wire::open(&server, "3")) {
+        let (name, class) = (&*command.name, command.spec(&table).class);
+        match class {
+            Class::Read => assert!(command.is("readonly"), "{name} is kept"),
+            _ if command.is("write") => assert!(class.may_write(), "{name} writes"),
+            Class::OtherRead | Class::Write | Class::WriteUnknown | Class::FlushAll => {}
+            // A picture.
+            Class::Neutral if name == "LOLWUT" => {}
+            Class::Neutral | Class::Session(_) => {
+                assert!(!command.is("readonly") && !command.is("movablekeys"), "{name} has keys");
+            }
+        }
+        if class == Class::OtherRead {
+            let looks_at_keys = name.ends_with("KEYSINSLOT");
+            assert!(
+                command.is("readonly") || looks_at_keys,
+                "{name} does not say that it reads only"
+            );
+        }
+    }
+}
+
+#[test]
+fn blocking_commands_are_those_that_may_wait() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let table = Table::builtin();
+    for command in described(&mut Wire::open(&server, "3")) {
+        // Servers before 7.2 do not say it of WAIT.
+        let waits = command.is("blocking") || command.name == "WAIT";
+        assert_eq!(command.spec(&table).blocking, waits, "{}", command.name);
+    }
+}
+
+#[test]
+fn ranges_of_keys_are_those_of_the_server() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let table = Table::builtin();
+    for command in described(&mut Wire::open(&server, "3")) {
+        let spec = command.spec(&table);
+        let touches_keys = matches!(spec.class, Class::Read | Class::OtherRead | Class::Write);
+        if !touches_keys || command.is("movablekeys") {
+            continue;
+        }
+        let found = match spec.keys {
+            Keys::Range { first, last, step } => [first.into(), last.into(), step.into()],
+            Keys::None | Keys::Unknown => [0; 3],
+            other => panic!("{}: {other:?} without movable keys", command.name),
+        };
+        assert_eq!(found, command.keys, "{}", command.name);
+    }
+}
+
+#[test]
+fn the_table_lacks_nothing_and_a_server_teaches_it_nothing() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let described = described(&mut Wire::open(&server, "3"));
+    let builtin = Table::builtin();
+    for command in described.iter().filter(|command| !command.is("module")) {
+        assert_eq!(command.spec(&builtin).name.to_string(), command.name);
+    }
+    let modules = described.iter().filter(|command| command.is("module")).count();
+    for version in ["2", "3"] {
+        let mut table = Table::builtin();
+        let reply = Wire::open(&server, version).line("COMMAND");
+        assert_eq!(table.complete(&reply), Ok(modules), "RESP{version}");
+    }
+}
+
+#[test]
+fn what_is_learned_is_what_was_written_by_hand_or_safer() {
+    if !require_redis() {
+        return;
+    }
+    let server = RedisServer::start();
+    let mut wire = Wire::open(&server, "3");
+    let builtin = Table::builtin();
+    let mut table = Table::builtin();
+    table.complete(&under_new_names(&wire.line("COMMAND"))).unwrap();
+    for command in described(&mut wire) {
+        let known = command.spec(&builtin);
+        let name = format!("NEW{}", command.name);
+        let learned = Described { name, ..command };
+        let (name, spec) = (&learned.name, learned.spec(&table));
+        assert_eq!(spec.name.to_string(), *name);
+        assert!(!matches!(spec.class, Class::Read | Class::Neutral), "{name}: {:?}", spec.class);
+        // What it stores cannot be read, and is no reason to send it only once.
+        let may_write = known.class.may_write() && name != "NEWPFCOUNT";
+        assert!(spec.class.may_write() || !may_write, "{name}: {:?}", spec.class);
+        if matches!(spec.class, Class::Write | Class::OtherRead) && spec.keys != Keys::Unknown {
+            assert_eq!(spec.keys, known.keys, "{name}");
+        }
+    }
+}
+
+/// A reply to `COMMAND` in which every name starts with `new`.
+fn under_new_names(reply: &[u8]) -> Vec<u8> {
+    const ENTRY: &[u8] = b"*10\r\n$";
+    let mut renamed = Vec::new();
+    let mut rest = reply;
+    while let Some(at) = rest.windows(ENTRY.len()).position(|window| window == ENTRY) {
+        let (before, after) = rest.split_at(at + ENTRY.len());
+        let digits = after.iter().position(|byte| *byte == b'\r').unwrap();
+        let length: usize = str::from_utf8(&after[..digits]).unwrap().parse().unwrap();
+        renamed.extend_from_slice(before);
+        renamed.extend_from_slice(format!("{}\r\nnew", length + 3).as_bytes());
+        rest = &after[digits + 2..];
+    }
+    [renamed.as_slice(), rest].concat()
+}

@@ -1,0 +1,84 @@
+//! What can go wrong: the very problems that the handlers answer with.
+
+use super::super::{
+    get_set, guard, keys, limit, path,
+    problem::{MEDIA_TYPE, Problem},
+    read_body,
+};
+use super::operation::{content, header};
+use crate::settings::Plan;
+use http::header::IF_MATCH;
+use larder_core::StoreError;
+use serde_json::to_value;
+use utoipa::openapi::{Ref, Response, ResponseBuilder};
+
+/// Every status that is no success, an example of it, and when it is answered.
+pub(super) struct Faults(Vec<(Problem, &'static str)>);
+
+impl Faults {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let (max, timeout) = (plan.http.max_body, plan.store.timeout);
+        let token = plan.http.token.as_ref();
+        let token = token.map(|_| (guard::unauthorized(), "The token is missing or wrong"));
+        let mut faults = vec![
+            (path::broken_encoding(), "The request is malformed; `detail` says what is wrong"),
+            (
+                guard::foreign_page(),
+                "A foreign `Host`, a page of another site, or a user whom the store refuses",
+            ),
+            (keys::not_found(), "There is no such key"),
+            (get_set::not_acceptable(), "`Accept` takes neither representation"),
+            (read_body::too_slow(), "The body came too slowly"),
+            (read_body::too_large(max), "The body is larger than `http-max-body`"),
+            (path::too_long(path::KEY_BYTES_MAX + 1), "The key is longer than 16 KiB"),
+            (
+                read_body::unsupported(
+                    "the body is stored as it is: send it without Content-Encoding",
+                ),
+                "The body is encoded, or a form",
+            ),
+            (wrong_type().into(), "The key holds another type than a string"),
+            (limit::turned_away(), "Too many requests are at work and wait"),
+            (keys::unsupported_condition(&IF_MATCH), "Conditional writes are not supported"),
+            (StoreError::Lost.into(), "The store or the origin failed"),
+            (StoreError::Away("Connection refused".into()).into(), "The store is away"),
+            (
+                StoreError::TimedOut(timeout).into(),
+                "The store did not answer in time, or `only-if-cached` and not in memory",
+            ),
+        ];
+        faults.extend(token);
+        Self(faults)
+    }
+
+    /// The response of each, by its name in the components, which is its status.
+    pub(super) fn responses(&self) -> impl Iterator<Item = (String, Response)> {
+        self.0.iter().map(|(problem, when)| (name(problem), response(problem, when)))
+    }
+
+    /// The response of a status, where this server answers with it.
+    pub(super) fn find(&self, status: u16) -> Option<Ref> {
+        let mut found = self.0.iter().map(|(problem, _)| problem);
+        let problem = found.find(|problem| problem.status() == status)?;
+        Some(Ref::from_response_name(name(problem)))
+    }
+}
+
+/// A problem as an operation of its own answers it.
+pub(super) fn response(problem: &Problem, when: &str) -> Response {
+    let body = to_value(problem.fields()).unwrap_or_default();
+    let body = content(Ref::from_schema_name("Problem"), body);
+    let response = ResponseBuilder::new().description(when).content(MEDIA_TYPE, body);
+    let Some((name, value)) = problem.header() else { return response.build() };
+    let value = value.to_str().unwrap_or_default();
+    response.header(name.as_str(), header("", value)).build()
+}
+
+fn name(problem: &Problem) -> String {
+    problem.status().as_str().to_owned()
+}
+
+fn wrong_type() -> StoreError {
+    let text = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    StoreError::Refused(text.into())
+}

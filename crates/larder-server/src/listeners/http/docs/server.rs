@@ -1,0 +1,95 @@
+//! How the server is: `/v1/stats`, `/metrics`, `/livez`, `/readyz`.
+
+use super::{
+    super::observe::METRICS_MEDIA_TYPE,
+    faults::Faults,
+    operation::{Operation, content, string, with_content},
+};
+use serde_json::json;
+use utoipa::openapi::{ArrayBuilder, HttpMethod, ObjectBuilder, PathItem, Ref, Type};
+
+pub(super) const TAG: &str = "server";
+
+const EVERY: &[u16] = &[400, 401, 403];
+const OPEN: &[u16] = &[400, 403];
+
+pub(super) fn stats(faults: &Faults) -> PathItem {
+    let example = json!({
+        "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": 42,
+        "status": "ok", "coherent": true, "problems": [],
+        "requests": {
+            "hit": 40, "miss": 2, "collapsed": 0,
+            "bypass": {
+                "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-away": 0, "request": 0,
+            },
+            "error": 0,
+        },
+        "near": {
+            "items": 2, "bytes": 612, "maxmemory": 268_435_456, "max_entries": 0,
+            "policy": "scan-resistant", "hits": 40, "misses": 2,
+            "evictions": { "full": 0, "expired": 0, "invalidation": 0, "ended": 0 },
+        },
+        "feed": {
+            "link": "tracked", "why": null, "server_version": "7.0.15",
+            "age_seconds": 0.05, "bound_seconds": 1.0, "epochs": 1, "invalidations": 0,
+        },
+        "flights_joined": 0, "fills_under_way": 0, "fills_refused": {}, "flushes": {},
+        "store": { "url": "redis://127.0.0.1:6379" },
+        "origins": [{ "name": "users", "path": "/users/{id}", "rows": 330, "problem": null }],
+    });
+    let stats = Operation::new(TAG, "stats", "Everything that is counted, as JSON")
+        .json("The counts since the start", content(ObjectBuilder::new(), example))
+        .fails(faults, EVERY);
+    PathItem::new(HttpMethod::Get, stats)
+}
+
+pub(super) fn metrics(faults: &Faults) -> PathItem {
+    let example = "# HELP larder_near_hits Look-ups that the near tier answered.\n\
+                   # TYPE larder_near_hits counter\n\
+                   larder_near_hits_total 40\n# EOF\n";
+    let metrics = Operation::new(TAG, "metrics", "Everything that is counted, for Prometheus")
+        .text("The counts, in the OpenMetrics format", METRICS_MEDIA_TYPE, example)
+        .fails(faults, EVERY);
+    PathItem::new(HttpMethod::Get, metrics)
+}
+
+pub(super) fn livez(faults: &Faults) -> PathItem {
+    let livez = Operation::new(TAG, "livez", "Whether the process is there")
+        .open()
+        .text("It is there", "text/plain; charset=utf-8", "ok\n")
+        .fails(faults, OPEN);
+    PathItem::new(HttpMethod::Get, livez)
+}
+
+pub(super) fn readyz(faults: &Faults) -> PathItem {
+    let answer = |status: &str| {
+        let example = json!({ "status": status, "coherent": true, "problems": [] });
+        content(Ref::from_schema_name("Condition"), example)
+    };
+    let readyz = Operation::new(TAG, "readyz", "Whether requests should be sent here")
+        .about("A degraded Larder is slower, not wrong, and ready all the same.")
+        .open()
+        .json("Ready", answer("ok"))
+        .answer(503, with_content("Draining", "application/json", answer("draining")))
+        .fails(faults, OPEN);
+    PathItem::new(HttpMethod::Get, readyz)
+}
+
+/// The schema of what `/readyz` answers.
+pub(super) fn condition() -> ObjectBuilder {
+    let status = string().enum_values(Some(["ok", "degraded", "draining"]));
+    let coherent = ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .description(Some("Whether values may be served from memory"));
+    let problems = ArrayBuilder::new()
+        .items(string())
+        .description(Some("What is not as it should be, for people"));
+    [("status", status.into()), ("coherent", coherent.into()), ("problems", problems.into())]
+        .into_iter()
+        .fold(
+            ObjectBuilder::new(),
+            |object, (name, schema): (_, utoipa::openapi::RefOr<utoipa::openapi::Schema>)| {
+                object.property(name, schema).required(name)
+            },
+        )
+}

@@ -1,0 +1,17 @@
+//! The RESP listener: any Redis client points here instead of at Redis.
+//!
+//! Hot reads are answered from memory ([`near`]); everything else travels over an upstream
+//! connection that each client has to itself ([`connection`]). No code here matches command names:
+//! the command table does ([`classify`]).
+
+mod accept;
+mod classify;
+mod client;
+mod connection;
+mod info;
+mod near;
+mod session;
+mod traffic;
+
+pub(crate) use accept::{Listeners, serve};
+pub(crate) use traffic::Traffic;

@@ -1,0 +1,213 @@
+//! Clients: accepted by one task, handed round to worker threads, each with a runtime of its own,
+//! so that a hit never crosses threads.
+
+use super::{
+    client::Accepted,
+    connection::{Close, Connection},
+    traffic::Traffic,
+};
+use crate::{larder::Larder, settings::RespPlan};
+use larder_resp::reply;
+use socket2::{SockRef, TcpKeepalive};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    task::{JoinSet, LocalSet},
+};
+
+/// How long to wait when no connection can be accepted, as when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Accepted clients that may wait for their worker.
+const HANDED_MAX: usize = 1024;
+/// How often an idle client is probed, as in Redis.
+const KEEPALIVE: Duration = Duration::from_mins(5);
+
+/// The open doors.
+pub(crate) struct Listeners {
+    tcp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+}
+
+impl Listeners {
+    /// Opens what the plan asks for.
+    pub(crate) async fn bind(plan: &RespPlan) -> io::Result<Self> {
+        let tcp = match plan.address {
+            Some(address) => Some(TcpListener::bind(address).await?),
+            None => None,
+        };
+        let unix = match &plan.unixsocket {
+            Some(path) => {
+                remove_stale(path);
+                Some(UnixListener::bind(path)?)
+            }
+            None => None,
+        };
+        Ok(Self { tcp, unix })
+    }
+
+    async fn accept(&self) -> io::Result<Accepted> {
+        tokio::select! {
+            tcp = accept_tcp(self.tcp.as_ref()) => tcp,
+            unix = accept_unix(self.unix.as_ref()) => unix,
+        }
+    }
+}
+
+async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<Accepted> {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    Ok(Accepted::Tcp(stream.into_std()?))
+}
+
+async fn accept_unix(listener: Option<&UnixListener>) -> io::Result<Accepted> {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let (stream, _) = listener.accept().await?;
+    Ok(Accepted::Unix(stream.into_std()?))
+}
+
+/// A socket file that nobody listens on is left over from a process that was killed.
+fn remove_stale(path: &std::path::Path) {
+    use std::os::unix::{fs::FileTypeExt, net::UnixStream};
+    let is_socket = path.symlink_metadata().is_ok_and(|meta| meta.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).is_err() {
+        // Where it cannot be removed, binding says so.
+        std::fs::remove_file(path).ok();
+    }
+}
+
+/// A client with its place among `maxclients`.
+type Handed = (Accepted, OwnedSemaphorePermit);
+
+/// Serves until `draining` turns true, then until the workers have finished their clients' last
+/// batches.
+pub(crate) async fn serve(
+    listeners: Listeners,
+    larder: Arc<Larder>,
+    traffic: Arc<Traffic>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let workers: Vec<_> = (0..larder.plan().resp.workers)
+        .filter_map(|number| Worker::start(number, &larder, &traffic, &draining))
+        .collect();
+    let places = Arc::new(Semaphore::new(larder.plan().maxclients));
+    let mut next = workers.iter().cycle();
+    loop {
+        let accepted = tokio::select! {
+            // Told, or the one who tells is gone.
+            _ = draining.wait_for(|&draining| draining) => break,
+            accepted = listeners.accept() => accepted,
+        };
+        match accepted {
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a client");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            Ok(accepted) => match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => {
+                    if let Some(worker) = next.next() {
+                        worker.hand((accepted, place)).await;
+                    }
+                }
+                Err(_) => {
+                    traffic.client_rejected();
+                    reject(accepted, b"ERR max number of clients reached");
+                }
+            },
+        }
+    }
+    drop(listeners);
+    for worker in workers {
+        worker.finish().await;
+    }
+}
+
+/// Says why, as far as the socket takes it, and closes.
+fn reject(accepted: Accepted, why: &[u8]) {
+    let mut text = bytes::BytesMut::new();
+    reply::error(&mut text, why);
+    // The client may be gone already.
+    match accepted {
+        Accepted::Tcp(mut stream) => stream.write(&text).ok(),
+        Accepted::Unix(mut stream) => stream.write(&text).ok(),
+    };
+}
+
+struct Worker {
+    clients: mpsc::Sender<Handed>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Worker {
+    fn start(
+        number: usize,
+        larder: &Arc<Larder>,
+        traffic: &Arc<Traffic>,
+        draining: &watch::Receiver<bool>,
+    ) -> Option<Self> {
+        let (clients, handed) = mpsc::channel(HANDED_MAX);
+        let (larder, traffic, draining) =
+            (Arc::clone(larder), Arc::clone(traffic), draining.clone());
+        let work = move || match tokio::runtime::Builder::new_current_thread().enable_all().build()
+        {
+            Ok(runtime) => {
+                let tasks = LocalSet::new();
+                tasks.block_on(&runtime, work(larder, traffic, handed, draining));
+            }
+            Err(error) => tracing::error!(%error, "a worker's runtime does not start"),
+        };
+        let named = thread::Builder::new().name(format!("resp-{number}")).spawn(work);
+        named
+            .inspect_err(|error| tracing::error!(%error, "a worker thread does not start"))
+            .ok()
+            .map(|thread| Self { clients, thread })
+    }
+
+    async fn hand(&self, client: Handed) {
+        // A worker that has ended closes the client with the channel.
+        self.clients.send(client).await.ok();
+    }
+
+    async fn finish(self) {
+        drop(self.clients);
+        let thread = self.thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("a worker thread panicked");
+        }
+    }
+}
+
+/// One worker: serves its clients until there are no more.
+async fn work(
+    larder: Arc<Larder>,
+    traffic: Arc<Traffic>,
+    mut handed: mpsc::Receiver<Handed>,
+    draining: watch::Receiver<bool>,
+) {
+    let mut clients = JoinSet::new();
+    while let Some((accepted, place)) = handed.recv().await {
+        let Ok(client) = accepted.settle() else { continue };
+        let connection = Connection::new(Arc::clone(&larder), Arc::clone(&traffic), client);
+        let (traffic, draining) = (Arc::clone(&traffic), draining.clone());
+        clients.spawn_local(async move {
+            traffic.client_came();
+            let close = connection.run(draining).await;
+            traffic.client_went();
+            drop(place);
+            if let Close::Upstream(error) = close {
+                tracing::debug!(%error, "a client's upstream connection ended, and it with it");
+            }
+        });
+        while clients.try_join_next().is_some() {}
+    }
+    while clients.join_next().await.is_some() {}
+}

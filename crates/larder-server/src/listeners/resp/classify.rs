@@ -1,0 +1,248 @@
+//! What a command is to this listener: the table's answer, with the arguments read where they
+//! change the client's state.
+
+use super::traffic::Relayed;
+use crate::{larder::Larder, settings::RespPlan};
+use larder_redis::RedisUrl;
+use larder_resp::{
+    command::{Class, ClientCommand, KeyArgs, KeysOf, SessionCommand, Spec},
+    request::Command,
+};
+
+/// What must be done for a command that goes upstream.
+#[derive(Clone, Debug)]
+pub(super) enum Kind<'a> {
+    /// It reads these keys; `None`: who knows which.
+    Read(Option<KeyArgs<'a>>),
+    /// It may write to these keys; `None`: who knows which.
+    Write(Option<KeyArgs<'a>>),
+    /// Everything may have changed.
+    Flush,
+    /// It touches no key.
+    Neutral,
+    /// We add a section to its reply.
+    Info,
+    /// It changes the client's state.
+    State(State),
+}
+
+/// Changes of a client's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Hello { resp3: Option<bool>, shares_user: Option<bool> },
+    Auth { shares_user: bool },
+    Select(u32),
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
+    Subscribe,
+    Tracking,
+    Monitor,
+    Bytes,
+    ReplyOn,
+    ReplyOff,
+    ReplySkip,
+}
+
+impl<'a> Kind<'a> {
+    pub(super) fn of(spec: &Spec, command: &Command<'a>, larder: &Larder) -> Self {
+        let keys = || match spec.keys_of(command) {
+            KeysOf::Known(keys) => Some(keys),
+            KeysOf::Unknown => None,
+        };
+        match spec.class {
+            Class::Read | Class::OtherRead => Self::Read(keys()),
+            Class::Write => Self::Write(keys()),
+            Class::WriteUnknown => Self::Write(None),
+            Class::FlushAll => Self::Flush,
+            Class::Neutral => Self::Neutral,
+            Class::Session(session) => Self::of_session(session, command, larder),
+        }
+    }
+
+    fn of_session(session: SessionCommand, command: &Command<'a>, larder: &Larder) -> Self {
+        let state = match session {
+            SessionCommand::Hello => hello(command, larder),
+            SessionCommand::Auth => State::Auth { shares_user: auth_shares(command, larder) },
+            SessionCommand::Select => match number(command.arg(1)) {
+                Some(db) => State::Select(db),
+                None => return Self::Neutral,
+            },
+            SessionCommand::Multi => State::Multi,
+            SessionCommand::Exec => State::Exec,
+            SessionCommand::Discard => State::Discard,
+            SessionCommand::Watch => State::Watch,
+            SessionCommand::Unwatch => State::Unwatch,
+            SessionCommand::Subscribe | SessionCommand::Unsubscribe => State::Subscribe,
+            SessionCommand::Monitor => State::Monitor,
+            SessionCommand::Replicate | SessionCommand::ScriptDebug => State::Bytes,
+            SessionCommand::Client(ClientCommand::Tracking) => State::Tracking,
+            SessionCommand::Client(ClientCommand::Reply) => match reply_mode(command) {
+                Some(state) => state,
+                None => return Self::Neutral,
+            },
+            // What this user may read may have changed (R12).
+            SessionCommand::AclChange => return Self::Flush,
+            SessionCommand::Info if wants_our_section(command) => return Self::Info,
+            SessionCommand::Info
+            | SessionCommand::Client(_)
+            | SessionCommand::Readonly
+            | SessionCommand::Readwrite
+            | SessionCommand::Asking
+            | SessionCommand::Reset
+            | SessionCommand::Quit => return Self::Neutral,
+        };
+        Self::State(state)
+    }
+
+    /// Whether it may go upstream only when every earlier reply is here: from then on replies are
+    /// counted in another way.
+    pub(super) fn wants_quiet(&self) -> bool {
+        matches!(
+            self,
+            Self::State(
+                State::Subscribe
+                    | State::Monitor
+                    | State::Bytes
+                    | State::ReplyOn
+                    | State::ReplyOff
+                    | State::ReplySkip
+            )
+        )
+    }
+
+    /// For the counters.
+    pub(super) fn relayed(&self) -> Relayed {
+        match self {
+            Self::Read(_) => Relayed::Read,
+            Self::Write(_) | Self::Flush | Self::State(State::Exec) => Relayed::Write,
+            Self::Neutral | Self::Info | Self::State(_) => Relayed::Other,
+        }
+    }
+}
+
+/// What Larder answers itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Local {
+    /// Not Redis's protocol: a browser or an attack through one.
+    Http,
+    Reset,
+    Quit,
+    /// The client has yet to show the password.
+    NoAuth,
+    /// The same, in answer to HELLO.
+    NoAuthHello,
+    /// It shows the password, and it is not that.
+    WrongPassword,
+    /// It shows the password.
+    RightPassword,
+}
+
+impl Local {
+    /// `authenticated` is whether the client has shown what `requirepass` wants.
+    pub(super) fn of(
+        spec: &Spec,
+        command: &Command<'_>,
+        plan: &RespPlan,
+        authenticated: bool,
+    ) -> Option<Self> {
+        let name = command.name();
+        if name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"Host:") {
+            return Some(Self::Http);
+        }
+        let Class::Session(session) = spec.class else {
+            return (!authenticated).then_some(Self::NoAuth);
+        };
+        let proof = proof(session, command, plan);
+        match session {
+            SessionCommand::Reset => Some(Self::Reset),
+            SessionCommand::Quit => Some(Self::Quit),
+            SessionCommand::Auth | SessionCommand::Hello if proof == Some(false) => {
+                Some(Self::WrongPassword)
+            }
+            SessionCommand::Auth if proof == Some(true) => Some(Self::RightPassword),
+            // Of another user, or with the password: the store answers.
+            SessionCommand::Auth => None,
+            SessionCommand::Hello if authenticated || hello_auth(command).is_some() => None,
+            SessionCommand::Hello => Some(Self::NoAuthHello),
+            _ => (!authenticated).then_some(Self::NoAuth),
+        }
+    }
+
+    /// Whether this is a HELLO with the right password.
+    pub(super) fn is_own_hello(spec: &Spec, command: &Command<'_>, plan: &RespPlan) -> bool {
+        spec.class == Class::Session(SessionCommand::Hello)
+            && proof(SessionCommand::Hello, command, plan) == Some(true)
+    }
+}
+
+/// Whether the password that a command shows is the one of `requirepass`; `None` when it shows none
+/// or is about another user, who is the store's to know.
+fn proof(session: SessionCommand, command: &Command<'_>, plan: &RespPlan) -> Option<bool> {
+    let required = plan.requirepass.as_ref()?;
+    let (user, password) = match session {
+        SessionCommand::Auth => match (command.arg(1)?, command.arg(2)) {
+            (password, None) => (&b"default"[..], password),
+            (user, Some(password)) => (user, password),
+        },
+        SessionCommand::Hello => hello_auth(command)?,
+        _ => return None,
+    };
+    (user == b"default").then(|| required.matches(password))
+}
+
+/// The user and the password in a HELLO.
+fn hello_auth<'a>(command: &Command<'a>) -> Option<(&'a [u8], &'a [u8])> {
+    let mut args = command.args().skip(2);
+    while let Some(word) = args.next() {
+        if word.eq_ignore_ascii_case(b"AUTH") {
+            return args.next().zip(args.next());
+        }
+        // SETNAME and its name.
+        args.next();
+    }
+    None
+}
+
+fn hello(command: &Command<'_>, larder: &Larder) -> State {
+    let resp3 = match command.arg(1) {
+        Some(b"3") => Some(true),
+        Some(b"2") => Some(false),
+        _ => None,
+    };
+    let shares_user = hello_auth(command).map(|(user, _)| is_store_user(user, larder));
+    State::Hello { resp3, shares_user }
+}
+
+fn auth_shares(command: &Command<'_>, larder: &Larder) -> bool {
+    match command.arg(2) {
+        Some(_) => is_store_user(command.arg(1).unwrap_or_default(), larder),
+        None => is_store_user(b"default", larder),
+    }
+}
+
+/// Whether near entries, which the user of the store's URL has read, are this user's too (R12).
+fn is_store_user(user: &[u8], larder: &Larder) -> bool {
+    let store_user = larder.backend().url().and_then(RedisUrl::user);
+    user == store_user.unwrap_or("default").as_bytes()
+}
+
+fn wants_our_section(command: &Command<'_>) -> bool {
+    const SECTIONS: [&[u8]; 4] = [b"default", b"all", b"everything", b"larder"];
+    let mut asked = command.args().skip(1).peekable();
+    asked.peek().is_none()
+        || asked.any(|arg| SECTIONS.iter().any(|section| arg.eq_ignore_ascii_case(section)))
+}
+
+fn reply_mode(command: &Command<'_>) -> Option<State> {
+    let mode = command.arg(2)?;
+    let states =
+        [(&b"ON"[..], State::ReplyOn), (b"OFF", State::ReplyOff), (b"SKIP", State::ReplySkip)];
+    states.into_iter().find(|(name, _)| mode.eq_ignore_ascii_case(name)).map(|(_, state)| state)
+}
+
+fn number(arg: Option<&[u8]>) -> Option<u32> {
+    std::str::from_utf8(arg?).ok()?.parse().ok()
+}

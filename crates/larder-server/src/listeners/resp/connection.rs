@@ -1,0 +1,402 @@
+//! One client: its socket, its own upstream connection, and what lies between.
+//!
+//! Read downwards: [`Connection::run`] waits; [`Connection::take_input`] serves what is in memory,
+//! fetches what is all reads, and hands everything else to [`Connection::forward`];
+//! [`Connection::take_replies`] does what each reply demands before it is handed on.
+
+use super::{
+    classify::{Kind, Local},
+    client::Client,
+    info,
+    near::{Reads, Requests, Wish, serve_hits},
+    session::{Before, Session, Stream},
+    traffic::Traffic,
+};
+use crate::larder::Larder;
+use bytes::{Buf, BytesMut};
+use larder_redis::{Ready, Relay, RelayError};
+use larder_resp::{
+    Limits, ProtocolError,
+    command::Table,
+    reply::{self, Frame},
+    request::{Command, Decoder, write_command},
+};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::sleep};
+
+/// Room for one read.
+const READ_BYTES: usize = 16 << 10;
+/// An empty buffer larger than this is given back.
+const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
+/// While more than this waits for a client to read it, nothing is read for it: neither its
+/// commands nor the replies to them.
+const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
+
+/// See the [module](self).
+pub(super) struct Connection {
+    larder: Arc<Larder>,
+    table: Arc<Table>,
+    traffic: Arc<Traffic>,
+    client: Client,
+    input: BytesMut,
+    output: BytesMut,
+    decoder: Decoder,
+    /// The read that is looked up, in the bytes of its name.
+    scratch: Vec<u8>,
+    session: Session,
+    upstream: Option<Relay>,
+    /// The client has shown what `requirepass` wants.
+    authenticated: bool,
+    /// The command at the head of the input waits for the replies to those before it.
+    held: bool,
+    /// The client said goodbye, or broke the protocol: nothing more is read from it.
+    leaving: bool,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Close {
+    /// The client went, or broke the connection.
+    Client,
+    /// Redis ended the client's upstream connection.
+    Upstream(RelayError),
+    /// It sent nothing for as long as `timeout` allows.
+    Idle,
+    /// The server drains, and the client is owed nothing.
+    Drained,
+}
+
+/// What is to be done with the command at the head of the input.
+enum Judged {
+    /// There is no whole one.
+    Empty,
+    /// It must wait for the replies to those before it.
+    Hold,
+    /// It is no command.
+    Broken(ProtocolError),
+    /// Larder answers it; so many bytes of input are done with then.
+    Local(Local, usize),
+    /// It goes upstream.
+    Upstream,
+}
+
+impl Connection {
+    pub(super) fn new(larder: Arc<Larder>, traffic: Arc<Traffic>, client: Client) -> Self {
+        let authenticated = larder.plan().resp.requirepass.is_none();
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.set_auth_required(!authenticated);
+        Self {
+            table: larder.commands(),
+            session: Session::new(larder.backend().db()),
+            larder,
+            traffic,
+            client,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            decoder,
+            scratch: Vec::new(),
+            upstream: None,
+            authenticated,
+            held: false,
+            leaving: false,
+        }
+    }
+
+    /// Serves the client until one side ends it. What it is still owed is sent first.
+    pub(super) async fn run(mut self, mut draining: watch::Receiver<bool>) -> Close {
+        loop {
+            let turn = tokio::select! {
+                turn = self.turn() => turn,
+                // Told, or the one who tells is gone.
+                _ = draining.wait_for(|&draining| draining), if self.owes_nothing() => {
+                    Err(Close::Drained)
+                }
+            };
+            if let Err(close) = turn {
+                // What it does not take now is lost with its connection.
+                self.client.flush(&mut self.output).ok();
+                return close;
+            }
+            if self.leaving && self.owes_nothing() {
+                return Close::Client;
+            }
+        }
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.output.is_empty() && !self.session.is_awaiting()
+    }
+
+    /// Waits for one of the sockets, and does what has become possible.
+    async fn turn(&mut self) -> Result<(), Close> {
+        let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
+        let upstream_full = self.upstream.as_ref().is_some_and(|relay| !relay.has_room());
+        let listens = !full && !upstream_full && !self.held && !self.leaving;
+        let idle = self.larder.plan().resp.timeout;
+        tokio::select! {
+            ready = self.client.readable(), if listens => {
+                ready?;
+                if self.receive()? {
+                    self.take_input().await?;
+                }
+            }
+            ready = self.client.writable(), if !self.output.is_empty() => ready?,
+            ready = ready(self.upstream.as_ref(), !full) => match ready {
+                Ok(Ready::Read) => self.take_replies().await?,
+                Ok(Ready::Write) => {}
+                Err(error) => self.upstream_ended(error)?,
+            },
+            () = pass(idle), if !idle.is_zero() && self.owes_nothing() => return Err(Close::Idle),
+        }
+        if let Some(relay) = &mut self.upstream
+            && let Err(error) = relay.flush()
+        {
+            self.upstream_ended(error)?;
+        }
+        self.client.flush(&mut self.output)?;
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<bool, Close> {
+        if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
+            self.input = BytesMut::new();
+        }
+        let wanted = self.decoder.bytes_needed().saturating_sub(self.input.len());
+        self.input.reserve(wanted.clamp(READ_BYTES, READ_BYTES * 64));
+        Ok(self.client.receive(&mut self.input)?)
+    }
+
+    /// Serves what has arrived: from memory as far as that goes, the rest on other roads.
+    async fn take_input(&mut self) -> Result<(), Close> {
+        loop {
+            self.held = self.session.must_wait();
+            if self.held || self.leaving || self.input.is_empty() {
+                return Ok(());
+            }
+            if self.session.stream() == Stream::Bytes {
+                if let Some(relay) = &mut self.upstream {
+                    relay.output().unsplit(self.input.split());
+                }
+                return Ok(());
+            }
+            if self.authenticated && self.session.may_use_near() {
+                self.take_reads().await;
+            }
+            match self.judge() {
+                Judged::Empty => return Ok(()),
+                Judged::Hold => {
+                    self.held = true;
+                    return Ok(());
+                }
+                Judged::Broken(error) => self.refuse(error),
+                Judged::Local(local, bytes) => {
+                    self.input.advance(bytes);
+                    self.answer_locally(local)?;
+                }
+                Judged::Upstream => self.forward().await,
+            }
+        }
+    }
+
+    /// Serves reads as long as there is nothing else.
+    async fn take_reads(&mut self) {
+        let wish = Wish { db: self.session.db, resp3: self.session.resp3 };
+        loop {
+            let Self { larder, table, traffic, decoder, input, scratch, output, .. } = self;
+            let requests = Requests { decoder, input };
+            if !serve_hits(larder, (table, traffic), wish, requests, scratch, output) {
+                return;
+            }
+            if self.input.is_empty() {
+                return;
+            }
+            let Self { larder, table, decoder, input, scratch, .. } = self;
+            let requests = Requests { decoder, input };
+            let Some(reads) = Reads::of(larder, table, wish, requests, scratch) else { return };
+            // What was served from memory need not wait for what is fetched. An error shows again
+            // when the rest is written.
+            self.client.flush(&mut self.output).ok();
+            reads.finish(&self.larder, &self.traffic, &mut self.output).await;
+        }
+    }
+
+    /// Looks at the command at the head of the input.
+    fn judge(&mut self) -> Judged {
+        let decoded = match self.decoder.decode(&self.input) {
+            Ok(decoded) => decoded,
+            Err(error) => return Judged::Broken(error),
+        };
+        let bytes = decoded.consumed;
+        let Some(command) = decoded.command else {
+            self.input.advance(bytes);
+            return Judged::Empty;
+        };
+        let spec = self.table.spec(&command);
+        let local = Local::of(spec, &command, &self.larder.plan().resp, self.authenticated);
+        let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.larder).wants_quiet();
+        match local {
+            _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
+            Some(local) => Judged::Local(local, bytes),
+            None => Judged::Upstream,
+        }
+    }
+
+    /// Sends the command at the head of the input upstream, over a connection that is opened for
+    /// the first one.
+    async fn forward(&mut self) {
+        let refused = match self.upstream {
+            Some(_) => None,
+            None => self.connect().await.err(),
+        };
+        // Judged before, so it is whole and sound.
+        let Ok(decoded) = self.decoder.decode(&self.input) else { return };
+        let bytes = decoded.consumed;
+        if let (Some(command), Some(relay)) = (decoded.command, &mut self.upstream) {
+            let spec = self.table.spec(&command);
+            let kind = Kind::of(spec, &command, &self.larder);
+            self.traffic.relayed(kind.relayed());
+            if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
+                self.authenticated = true;
+                write_without_auth(&command, relay.output());
+            } else {
+                command.write_to(relay.output());
+            }
+            self.session.sent(kind, &self.larder);
+        }
+        if let Some(error) = refused {
+            let text = format!("ERR Larder cannot reach the store: {error}");
+            reply::error(&mut self.output, text.as_bytes());
+        }
+        self.input.advance(bytes);
+    }
+
+    async fn connect(&mut self) -> Result<(), RelayError> {
+        let url = self.larder.backend().url().ok_or_else(RelayError::no_store)?;
+        let relay = Relay::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
+        self.traffic.upstream_opened();
+        self.upstream = Some(relay);
+        self.table = self.larder.commands();
+        Ok(())
+    }
+
+    /// Redis ended the connection. A client that has no state there and awaits nothing goes on, and
+    /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
+    fn upstream_ended(&mut self, error: RelayError) -> Result<(), Close> {
+        self.drop_upstream();
+        match self.session.is_pristine() {
+            true => Ok(()),
+            false => Err(Close::Upstream(error)),
+        }
+    }
+
+    fn drop_upstream(&mut self) {
+        if self.upstream.take().is_some() {
+            self.traffic.upstream_closed();
+        }
+    }
+
+    /// Answers what Larder itself must.
+    fn answer_locally(&mut self, local: Local) -> Result<(), Close> {
+        match local {
+            Local::Http => return Err(Close::Client),
+            Local::NoAuth => reply::error(&mut self.output, NO_AUTH),
+            Local::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
+            Local::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
+            Local::RightPassword => {
+                self.authenticated = true;
+                self.decoder.set_auth_required(false);
+                reply::simple(&mut self.output, b"OK");
+            }
+            Local::Reset => {
+                self.drop_upstream();
+                self.session.reset();
+                self.authenticated = self.larder.plan().resp.requirepass.is_none();
+                self.decoder.set_auth_required(!self.authenticated);
+                reply::simple(&mut self.output, b"RESET");
+            }
+            Local::Quit => {
+                reply::simple(&mut self.output, b"OK");
+                self.leaving = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is no command gets an error in Redis's words, and the connection ends.
+    fn refuse(&mut self, error: ProtocolError) {
+        reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        self.leaving = true;
+    }
+
+    /// Hands on what has come from upstream, each reply when what it demands has been done.
+    async fn take_replies(&mut self) -> Result<(), Close> {
+        let Some(relay) = &mut self.upstream else { return Ok(()) };
+        let ended = relay.receive().err();
+        let mut fence = false;
+        if self.session.stream() == Stream::Bytes {
+            self.output.unsplit(relay.take_bytes());
+        } else {
+            while let Some(frame) = relay.next_frame().map_err(Close::Upstream)? {
+                let view = Frame::parse(&frame)
+                    .map_err(|error| Close::Upstream(RelayError::protocol(error)))?;
+                match self.session.received(&view, &self.larder) {
+                    Before::Nothing => self.output.extend_from_slice(&frame),
+                    Before::Fence => {
+                        fence = true;
+                        self.output.extend_from_slice(&frame);
+                    }
+                    Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
+                }
+            }
+        }
+        if fence {
+            self.traffic.fenced();
+            self.larder.backend().fence().await;
+        }
+        match ended {
+            Some(error) => self.upstream_ended(error),
+            // Commands may have waited for these replies.
+            None => self.take_input().await,
+        }
+    }
+}
+
+const NO_AUTH: &[u8] = b"NOAUTH Authentication required.";
+const NO_AUTH_HELLO: &[u8] = b"NOAUTH HELLO must be called with the client already authenticated, \
+    otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+    and select the RESP protocol version at the same time";
+const WRONG_PASSWORD: &[u8] = b"WRONGPASS invalid username-password pair or user is disabled.";
+
+/// A HELLO whose password was ours to check: the store need not see it.
+fn write_without_auth(command: &Command<'_>, out: &mut BytesMut) {
+    let mut args = Vec::new();
+    let mut rest = command.args();
+    while let Some(arg) = rest.next() {
+        if args.len() >= 2 && arg.eq_ignore_ascii_case(b"AUTH") {
+            rest.next();
+            rest.next();
+        } else {
+            args.push(arg);
+        }
+    }
+    write_command(out, &args);
+}
+
+/// As [`Relay::ready`]; never, while there is no upstream connection.
+async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
+    match relay {
+        Some(relay) => relay.ready(read).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Begins to wait when it is polled, not before.
+async fn pass(span: Duration) {
+    sleep(span).await;
+}
+
+impl From<io::Error> for Close {
+    fn from(_: io::Error) -> Self {
+        Self::Client
+    }
+}

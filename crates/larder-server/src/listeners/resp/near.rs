@@ -1,0 +1,266 @@
+//! Reads served from memory, and those that miss.
+//!
+//! [`serve_hits`] is the hot path: decode, look, copy. What it meets that is not in memory, or no
+//! read at all, it leaves for others: [`Reads::of`] takes over when all that waits is reads.
+
+use super::traffic::Traffic;
+use crate::larder::Larder;
+use bytes::{Buf, BytesMut};
+use larder_core::{FetchError, Fetched, Key, Moment, Started, StoreError, Value, near::Sight};
+use larder_redis::Reply;
+use larder_resp::{
+    command::{Near, Spec, Table},
+    reply::{self, Shape, write_as_resp2},
+    request::{Command, Decoder},
+};
+
+/// Reads that are fetched at once, at most; those behind them follow.
+const READS_MAX: usize = 1024;
+
+/// A client's requests, and how far they have been read.
+pub(super) struct Requests<'a> {
+    pub(super) decoder: &'a mut Decoder,
+    pub(super) input: &'a mut BytesMut,
+}
+
+/// How a client wants its replies.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) db: u32,
+    pub(super) resp3: bool,
+}
+
+/// Serves reads from memory up to the first command that is not. False when nothing may be served
+/// from memory at all.
+pub(super) fn serve_hits(
+    larder: &Larder,
+    (table, traffic): (&Table, &Traffic),
+    wish: Wish,
+    requests: Requests<'_>,
+    scratch: &mut Vec<u8>,
+    output: &mut BytesMut,
+) -> bool {
+    // The clock is read here, after the socket was: who was stopped in between does not answer
+    // from an old world (R8).
+    let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
+        return false;
+    };
+    let Requests { decoder, input } = requests;
+    let (mut consumed, mut hits) = (0, 0);
+    while let Some(rest) = input.get(consumed..)
+        && let Ok(decoded) = decoder.decode(rest)
+    {
+        let bytes = decoded.consumed;
+        let Some(command) = decoded.command else {
+            consumed += bytes;
+            break;
+        };
+        let spec = table.spec(&command);
+        let Some(near) = spec.near else { break };
+        let served = match near.per_key {
+            true => serve_each(larder, &command, wish, sight, output),
+            false => serve_one(larder, (spec, near), &command, wish, sight, scratch, output),
+        };
+        if !served {
+            break;
+        }
+        consumed += bytes;
+        hits += 1;
+    }
+    input.advance(consumed);
+    traffic.hits(hits);
+    true
+}
+
+fn serve_one(
+    larder: &Larder,
+    (spec, near): (&Spec, Near),
+    command: &Command<'_>,
+    wish: Wish,
+    sight: Sight,
+    scratch: &mut Vec<u8>,
+    output: &mut BytesMut,
+) -> bool {
+    let Some(name) = spec.encode_read(command, scratch) else { return false };
+    let key = Key { name, db: wish.db, read: scratch };
+    copy_hit(larder, key, sight, (near.shape, wish.resp3), output)
+}
+
+/// `MGET`: all keys, or the reply is put together elsewhere.
+fn serve_each(
+    larder: &Larder,
+    command: &Command<'_>,
+    wish: Wish,
+    sight: Sight,
+    output: &mut BytesMut,
+) -> bool {
+    let keys = command.args().skip(1);
+    if keys.len() == 0 {
+        return false;
+    }
+    let before = output.len();
+    reply::array(output, keys.len());
+    for name in keys {
+        let key = Key::get(name, wish.db);
+        if !copy_hit(larder, key, sight, (Shape::Plain, wish.resp3), output) {
+            output.truncate(before);
+            return false;
+        }
+    }
+    true
+}
+
+/// Copies a kept reply out under the lock of its shard: nothing is allocated or counted up.
+fn copy_hit(
+    larder: &Larder,
+    key: Key<'_>,
+    sight: Sight,
+    (shape, resp3): (Shape, bool),
+    output: &mut BytesMut,
+) -> bool {
+    let copy = |reply: &Reply, _: Moment| put(reply, shape, resp3, output);
+    larder.engine().look_with(key, sight, copy).unwrap_or(false)
+}
+
+/// False when there is no such reply in the client's protocol version.
+fn put(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
+    if resp3 {
+        output.extend_from_slice(reply.bytes());
+        return true;
+    }
+    write_as_resp2(output, shape, reply.bytes()).is_ok()
+}
+
+/// Reads that are on their way, in the order asked.
+pub(super) struct Reads {
+    asked: Vec<Asked>,
+    resp3: bool,
+}
+
+/// One command.
+struct Asked {
+    /// One, or those of an `MGET`.
+    keys: Vec<(Box<[u8]>, Started<Reply>)>,
+    db: u32,
+    read: Box<[u8]>,
+    shape: Shape,
+    per_key: bool,
+}
+
+impl Reads {
+    /// Takes what waits, if all of it is reads that may be kept, and asks for what is not in
+    /// memory. `None`, and nothing taken, when there is anything else among it: then all of it
+    /// goes one way, in order (R5).
+    pub(super) fn of(
+        larder: &Larder,
+        table: &Table,
+        wish: Wish,
+        requests: Requests<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Self> {
+        let Requests { decoder, input } = requests;
+        let mut wanted = Vec::new();
+        let mut consumed = 0;
+        while wanted.len() < READS_MAX {
+            let decoded = decoder.decode(input.get(consumed..)?).ok()?;
+            let bytes = decoded.consumed;
+            let Some(command) = decoded.command else {
+                consumed += bytes;
+                break;
+            };
+            wanted.push(Wanted::of(larder, table.spec(&command), &command, scratch)?);
+            consumed += bytes;
+        }
+        if wanted.is_empty() {
+            return None;
+        }
+        input.advance(consumed);
+        let ask = |wanted: Wanted| wanted.ask(larder, wish.db);
+        Some(Self { asked: wanted.into_iter().map(ask).collect(), resp3: wish.resp3 })
+    }
+
+    /// Waits for the replies, and writes them in the order asked.
+    pub(super) async fn finish(self, larder: &Larder, traffic: &Traffic, output: &mut BytesMut) {
+        for asked in self.asked {
+            if asked.per_key {
+                reply::array(output, asked.keys.len());
+            }
+            for (name, started) in asked.keys {
+                let key = Key { name: &name, db: asked.db, read: &asked.read };
+                let outcome = larder.finish_fetch(key, started).await;
+                count(traffic, outcome.as_ref());
+                match outcome {
+                    Ok(fetched) => put_fetched(&fetched.value, asked.shape, self.resp3, output),
+                    // To MGET what is no string is as good as absent.
+                    Err(error) if asked.per_key && is_wrong_type(&error) => {
+                        put_fetched(&Reply::absent(), asked.shape, self.resp3, output);
+                    }
+                    Err(error) => put_error(&error, output),
+                }
+            }
+        }
+    }
+}
+
+/// A command that would be fetched if all others beside it are reads.
+struct Wanted {
+    keys: Vec<Box<[u8]>>,
+    read: Box<[u8]>,
+    shape: Shape,
+    per_key: bool,
+}
+
+impl Wanted {
+    fn of(
+        larder: &Larder,
+        spec: &Spec,
+        command: &Command<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Self> {
+        let near = spec.near.filter(|near| larder.keeps(near))?;
+        let (keys, shape): (Vec<Box<[u8]>>, _) = if near.per_key {
+            scratch.clear();
+            (command.args().skip(1).map(Box::from).collect(), Shape::Plain)
+        } else {
+            (vec![spec.encode_read(command, scratch)?.into()], near.shape)
+        };
+        // What is too large to be kept takes the client's own road.
+        let fits = !keys.is_empty() && !keys.iter().any(|key| larder.engine().is_oversized(key));
+        fits.then(|| Self { keys, read: scratch.as_slice().into(), shape, per_key: near.per_key })
+    }
+
+    fn ask(self, larder: &Larder, db: u32) -> Asked {
+        let Self { keys, read, shape, per_key } = self;
+        let start = |name: Box<[u8]>| {
+            let started = larder.start_fetch(Key { name: &name, db, read: &read });
+            (name, started)
+        };
+        let keys = keys.into_iter().map(start).collect();
+        Asked { keys, db, read, shape, per_key }
+    }
+}
+
+fn put_fetched(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) {
+    if !put(reply, shape, resp3, output) {
+        reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
+    }
+}
+
+fn count(traffic: &Traffic, outcome: Result<&Fetched<Reply>, &FetchError>) {
+    match outcome {
+        Ok(fetched) => traffic.answered(fetched),
+        Err(_) => traffic.failed(),
+    }
+}
+
+fn is_wrong_type(error: &FetchError) -> bool {
+    matches!(error, FetchError::Store(StoreError::Refused(text)) if text.starts_with("WRONGTYPE"))
+}
+
+/// An error of the store is handed on in its own words.
+fn put_error(error: &FetchError, output: &mut BytesMut) {
+    match error {
+        FetchError::Store(StoreError::Refused(text)) => reply::error(output, text.as_bytes()),
+        error => reply::error(output, format!("ERR Larder: {error}").as_bytes()),
+    }
+}

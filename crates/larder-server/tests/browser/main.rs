@@ -1,0 +1,124 @@
+//! `/docs` in a real browser: what a person sees there, and "Try it out".
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that finds something missing has failed; the environment says what may be \
+              skipped"
+)]
+
+mod chromium;
+
+use chromium::Chromium;
+use larder_testkit::{Larder, LarderBuilder};
+use serde_json::json;
+use std::fs;
+use tempfile::TempDir;
+
+const ROWS: &str = r#"{"7": {"name": "Ada"}, "12": {"name": "Grace"}}"#;
+
+/// Every operation of the page, in an order in which each succeeds, and the status it then shows.
+const OPERATIONS: [(&str, &str); 12] = [
+    ("origins-read_users", "200"),
+    ("origins-forget_users", "204"),
+    ("keys-set", "200"),
+    ("keys-set_by_post", "200"),
+    ("keys-get", "200"),
+    ("keys-write", "204"),
+    ("keys-read", "200"),
+    ("keys-delete", "204"),
+    ("server-stats", "200"),
+    ("server-metrics", "200"),
+    ("server-livez", "200"),
+    ("server-readyz", "200"),
+];
+
+#[test]
+fn every_operation_is_listed_and_can_be_tried() {
+    let Some(mut page) = Chromium::start() else { return };
+    let (larder, _folder) = start(|larder| larder);
+    open_docs(&mut page, &larder);
+    let listed =
+        page.evaluate("[...document.querySelectorAll('.opblock')].map(it => it.id).sort()");
+    let mut expected: Vec<_> =
+        OPERATIONS.iter().map(|(name, _)| format!("operations-{name}")).collect();
+    expected.push("operations-keys-set_by_get".into());
+    expected.sort();
+    assert_eq!(listed, json!(expected));
+
+    for (operation, status) in OPERATIONS {
+        execute(&mut page, operation, status);
+    }
+    let shown =
+        page.evaluate(&answer_of("origins-read_users", ".live-responses-table")).to_string();
+    assert!(shown.contains("Ada"), "the first row is the example: {shown}");
+    assert!(shown.contains("fwd=uri-miss; stored"), "headers are shown: {shown}");
+    assert_eq!(page.complaints(), [""; 0]);
+
+    // The browser tells of the error, but nothing else is wrong.
+    execute(&mut page, "keys-set_by_get", "405");
+    let complaints = page.complaints();
+    assert!(matches!(complaints, [one] if one.contains("405")), "{complaints:?}");
+}
+
+#[test]
+fn the_token_can_be_entered() {
+    let Some(mut page) = Chromium::start() else { return };
+    let (larder, _folder) = start(|larder| larder.env("LARDER_HTTP_TOKEN", "open-sesame"));
+    open_docs(&mut page, &larder);
+    execute(&mut page, "server-livez", "200");
+    execute(&mut page, "server-stats", "401");
+    assert_eq!(page.evaluate("!!document.querySelector('.btn.authorize')"), true);
+    page.evaluate("ui.preauthorizeApiKey('http-token', 'open-sesame') && 0");
+    execute(&mut page, "server-stats", "200");
+    assert!(!larder.log().contains("open-sesame"));
+}
+
+fn start(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> (Larder, TempDir) {
+    let folder = TempDir::with_prefix("larder-rows-").unwrap();
+    let file = folder.path().join("users.json");
+    fs::write(&file, ROWS).unwrap();
+    let config = format!(
+        "[[origin]]\nname = 'users'\nkind = 'json'\nfile = '{}'\nkey = 'users:{{id}}'\n\
+         path = '/users/{{id}}'\n",
+        file.display()
+    );
+    let larder = Larder::builder(env!("CARGO_BIN_EXE_larder")).config_text(config);
+    (set(larder.args(&["--port", "0"])).start(), folder)
+}
+
+fn open_docs(page: &mut Chromium, larder: &Larder) {
+    // By the short address, as a person types it.
+    page.open(&larder.url("/docs"));
+    page.until(&format!("document.querySelectorAll('.opblock').length > {}", OPERATIONS.len()));
+}
+
+/// Presses "Execute" of an operation and waits for this status.
+fn execute(page: &mut Chromium, operation: &str, status: &str) {
+    let button = |name: &str| format!("document.querySelector('#operations-{operation} {name}')");
+    let execute = button(".btn.execute");
+    if page.evaluate(&format!("!{execute}")) == true {
+        page.evaluate(&format!("{}.click()", button(".opblock-summary-control")));
+        // The page comes to know the operation, then its examples, and executes nothing before.
+        page.until(&button(".responses-inner .response"));
+        let part = format!("#operations-{operation} [data-param-in=path] input");
+        page.until(&format!("[...document.querySelectorAll('{part}')].every(it => it.value)"));
+    }
+    page.evaluate(&format!("{execute}.click()"));
+    let shown = answer_of(operation, ".live-responses-table tbody .response-col_status");
+    eprintln!(
+        "{} {}",
+        operation,
+        page.evaluate(&format!("document.querySelector('#operations-{operation}').innerText"))
+    );
+    page.until(&format!("{shown}.trim().startsWith('{status}')"));
+}
+
+/// The text of a part of an operation, once it is there.
+fn answer_of(operation: &str, part: &str) -> String {
+    format!("document.querySelector('#operations-{operation} {part}').innerText")
+}

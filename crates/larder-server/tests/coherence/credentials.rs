@@ -1,0 +1,170 @@
+//! As whom and where Larder speaks to Redis: what REDIS_URL may say, and what Redis may refuse.
+
+use larder_testkit::{Larder, RedisServer, eventually, http, require_redis};
+
+use crate::reader::Reader;
+use crate::stand::{LIMIT, heat, larder, path, stats, until_coherent};
+
+/// Reads and writes work, each read in Redis, and health says why.
+fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
+    let link = || stats(larder)["feed"]["link"] == "pass-through";
+    eventually(LIMIT, "larder to pass through", link);
+    assert!(stats(larder)["feed"]["why"].as_str().unwrap().contains(why), "{}", stats(larder));
+    let ready = http::get(&larder.url("/readyz"), &[]);
+    assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
+    assert!(ready.json()["problems"][0].as_str().unwrap().contains(why), "{}", ready.text());
+
+    let mut reader = Reader::connect(larder.port());
+    for value in ["one", "two"] {
+        redis.cmd(&["SET", "k", value]);
+        let found = reader.get(&path("k"));
+        assert_eq!(found.value(), Some(value));
+        assert_eq!(found.cache_status, "larder; fwd=bypass; detail=not-coherent");
+    }
+    assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
+    assert_eq!(reader.get(&path("k")).value(), Some("put"));
+}
+
+#[test]
+fn a_user_who_may_not_track_passes_through() {
+    if !require_redis() {
+        return;
+    }
+    let redis =
+        RedisServer::builder().user_acl("app on >secret ~* &* +@all -client|tracking").start();
+    let larder = larder(&redis.url_for("app", "secret")).start();
+    passes_through(&larder, &redis, "CLIENT TRACKING: NOPERM");
+    // It asks again each second, and does not say so again.
+    let asked = || redis.command_calls("hello");
+    let before = asked();
+    eventually(LIMIT, "larder to ask again", || asked() >= before + 2);
+    let said = larder.log().matches("everything passes through").count();
+    assert_eq!(said, 1, "{}", larder.log());
+    assert!(!larder.log().contains("secret"), "{}", larder.log());
+}
+
+#[test]
+fn a_server_that_knows_no_hello_is_passed_through_to() {
+    if !require_redis() {
+        return;
+    }
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&settings, "rename-command HELLO ''\n").unwrap();
+    let redis = RedisServer::builder()
+        .arg("--include", settings.path().to_str().unwrap())
+        .password("secret")
+        .start();
+    let larder = larder(&redis.url()).start();
+    passes_through(&larder, &redis, "HELLO 3: ERR unknown command");
+    // Redis says in its error what it was sent.
+    let said = [larder.log(), stats(&larder).to_string()].concat();
+    assert!(!said.contains("secret"), "{said}");
+}
+
+#[test]
+fn tracking_that_is_allowed_later_begins_without_a_restart() {
+    if !require_redis() {
+        return;
+    }
+    let redis =
+        RedisServer::builder().user_acl("app on >secret ~* &* +@all -client|tracking").start();
+    let larder = larder(&redis.url_for("app", "secret")).start();
+    passes_through(&larder, &redis, "NOPERM");
+    redis.cmd(&["ACL", "SETUSER", "app", "+client|tracking"]);
+    until_coherent(&larder);
+    heat(&larder, "k", "put");
+}
+
+#[test]
+fn a_wrong_password_is_an_outage_that_ends_when_it_is_right() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::builder().user_acl("app on >secret ~* &* +@all").start();
+    let larder = larder(&redis.url_for("app", "hunter2")).start();
+    eventually(LIMIT, "larder to ask again", || redis.command_calls("hello") >= 3);
+    let why = stats(&larder)["feed"]["why"].to_string();
+    assert!(why.contains("WRONGPASS"), "{why}");
+    assert_eq!(stats(&larder)["feed"]["link"], "down", "nothing passes through");
+    let answer = http::get(&larder.url(&path("k")), &[]);
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("WRONGPASS"), "{}", answer.text());
+    let log = larder.log();
+    assert_eq!(log.matches("WRONGPASS").count(), 1, "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+
+    redis.cmd(&["ACL", "SETUSER", "app", ">hunter2"]);
+    redis.cmd(&["SET", "k", "v"]);
+    heat(&larder, "k", "v");
+}
+
+#[test]
+fn user_password_and_db_of_the_url_are_used() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::builder()
+        .password("p:ss/w@rd")
+        .user_acl("app on >s3:cr/t ~* &* +@all")
+        .start();
+    for url in [redis.url(), redis.url_for("app", "s3:cr/t")] {
+        let larder = larder(&format!("{url}/3")).start();
+        let mut foreign = redis.client();
+        redis::cmd("SELECT").arg(3).exec(&mut foreign).unwrap();
+        let mut foreign = |words: &[&str]| {
+            redis::cmd(words[0]).arg(&words[1..]).exec(&mut foreign).unwrap();
+        };
+        until_coherent(&larder);
+        redis.cmd(&["SET", "k", "of db 0"]);
+        foreign(&["SET", "k", "of db 3"]);
+        heat(&larder, "k", "of db 3");
+        assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
+        foreign(&["RENAME", "k", "l"]);
+        heat(&larder, "l", "put");
+        foreign(&["FLUSHDB"]);
+        let mut reader = Reader::connect(larder.port());
+        eventually(LIMIT, "the flush to show", || reader.get(&path("l")).value().is_none());
+        let of_db_0: String = redis::cmd("GET").arg("k").query(&mut redis.client()).unwrap();
+        assert_eq!(of_db_0, "of db 0");
+    }
+}
+
+#[test]
+fn where_the_db_cannot_be_selected_nothing_reaches_another() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::builder().databases(2).start();
+    let larder = larder(&format!("{}/7", redis.url())).start();
+    redis.cmd(&["SET", "k", "of db 0"]);
+    let why = || stats(&larder)["feed"]["why"].to_string();
+    eventually(LIMIT, "health to say why", || why().contains("SELECT 7"));
+    assert_eq!(stats(&larder)["feed"]["link"], "down", "nothing passes through");
+    let read = http::get(&larder.url(&path("k")), &[]);
+    assert_eq!(read.status, 503, "{}", read.text());
+    assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 503);
+    let value: String = redis::cmd("GET").arg("k").query(&mut redis.client()).unwrap();
+    assert_eq!(value, "of db 0");
+}
+
+#[test]
+fn a_unix_socket_serves_as_well() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::builder().unix_socket().start();
+    let larder = larder(&redis.unix_url()).start();
+    until_coherent(&larder);
+    for value in ["one", "two"] {
+        redis.cmd(&["SET", "k", value]);
+        heat(&larder, "k", value);
+    }
+    assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
+    heat(&larder, "k", "put");
+    redis.restart();
+    let mut reader = Reader::connect(larder.port());
+    eventually(LIMIT, "the restart to be survived", || {
+        let found = reader.get(&path("k"));
+        found.status == 404 && found.is_hit()
+    });
+}

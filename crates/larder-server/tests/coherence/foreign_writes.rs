@@ -1,0 +1,168 @@
+//! Writes made past Larder: its memory follows them, and only them.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::reader::{Found, Reader};
+use crate::stand::Stand;
+
+const ROUNDS: u64 = 1000;
+/// From the reply of a foreign write to the last read that may miss it.
+const STALE_MAX: Duration = Duration::from_millis(50);
+const PATHS: [&str; 2] = ["/get/k", "/v1/keys/k"];
+
+/// What a read must find.
+#[derive(Clone, Copy, Debug)]
+struct Truth {
+    /// The round in which the value was set.
+    value: Option<u64>,
+    /// In seconds.
+    ttl: Option<u64>,
+}
+
+#[test]
+fn no_read_is_stale_50_ms_after_a_foreign_write() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (oldest_allowed, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let hits = thread::scope(|threads| {
+        let hammer = threads.spawn(|| hammer(stand.reader(), &oldest_allowed, &done));
+        let mut foreign = stand.redis.client();
+        let mut reader = stand.reader();
+        let mut truth = Truth { value: None, ttl: None };
+        let mut slowest = Duration::ZERO;
+        for round in 1..=ROUNDS {
+            let (command, next) = write(round, truth);
+            truth = next;
+            command.exec(&mut foreign).unwrap();
+            slowest = slowest.max(follow(&mut reader, truth, round));
+            oldest_allowed.store(truth.value.unwrap_or(round), SeqCst);
+        }
+        done.store(true, SeqCst);
+        println!("slowest push: {slowest:?}");
+        hammer.join().unwrap()
+    });
+    println!("{hits} hits, {} GETs in Redis", stand.redis.command_calls("get"));
+    assert!(stand.count("/near/hits") > ROUNDS, "{}", stand.stats());
+    assert!(hits > 100, "{hits} hits");
+}
+
+/// What somebody else does in this round, and what is true then.
+fn write(round: u64, before: Truth) -> (redis::Cmd, Truth) {
+    let gone = Truth { value: None, ttl: None };
+    let (words, truth) = match round % 10 {
+        2 => ("EXPIRE k 100", Truth { ttl: Some(100), ..before }),
+        3 => ("PERSIST k", Truth { ttl: None, ..before }),
+        4 => ("DEL k", gone),
+        6 => ("PEXPIRE k 1", gone),
+        8 => ("FLUSHALL", gone),
+        0 => ("FLUSHDB", gone),
+        _ => ("SET k", Truth { value: Some(round), ttl: None }),
+    };
+    let mut command = redis::Cmd::new();
+    command.arg(&words.split(' ').collect::<Vec<_>>());
+    if words == "SET k" {
+        command.arg(round);
+    }
+    (command, truth)
+}
+
+/// Reads until the write shows, and then until it shows from memory, so that the next one finds the
+/// key hot. Gives the time that the write took to show.
+fn follow(reader: &mut Reader, truth: Truth, round: u64) -> Duration {
+    let replied = Instant::now();
+    let mut reads = PATHS.iter().cycle().map(|path| reader.get(path));
+    let first = reads.find(|found| {
+        let late = found.asked - replied;
+        let fresh = truth.admits(found);
+        assert!(
+            fresh || late < STALE_MAX,
+            "round {round}, {late:?} late: {found:?}, not {truth:?}"
+        );
+        fresh
+    });
+    let hot = reads.take(100).find(|found| {
+        assert!(truth.admits(found), "round {round}, back in time: {found:?}, not {truth:?}");
+        found.is_hit()
+    });
+    assert!(hot.is_some(), "round {round}: no hit");
+    first.unwrap().asked - replied
+}
+
+/// Keeps the key hot, and sees that no value comes back that was replaced. Gives the number of hits.
+fn hammer(mut reader: Reader, oldest_allowed: &AtomicU64, done: &AtomicBool) -> u64 {
+    let mut hits = 0;
+    while !done.load(SeqCst) {
+        let oldest = oldest_allowed.load(SeqCst);
+        let found = reader.get(PATHS[1]);
+        let value = found.value().map(|value| value.parse::<u64>().unwrap());
+        assert!(value.is_none_or(|value| value >= oldest), "{found:?} after {oldest}");
+        hits += u64::from(found.is_hit());
+        // Hot, and yet the machine has time for others.
+        thread::sleep(Duration::from_micros(200));
+    }
+    hits
+}
+
+impl Truth {
+    fn admits(self, found: &Found) -> bool {
+        let value = found.value().map(|body| match body.strip_prefix('{') {
+            None => body.parse().unwrap(),
+            Some(_) => {
+                let json: serde_json::Value = serde_json::from_str(body).unwrap();
+                json["value"].as_str().unwrap().parse().unwrap()
+            }
+        });
+        // Without a time to live of the key's own the near tier keeps an entry for 300 s.
+        let ttl = match self.ttl {
+            Some(seconds) => 0..=seconds,
+            None => 101..=300,
+        };
+        value == self.value && found.hit_ttl().is_none_or(|left| ttl.contains(&left))
+    }
+}
+
+#[test]
+fn with_a_healthy_feed_hits_never_reach_redis() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let span = match std::env::var("LARDER_TEST_LONG") {
+        Ok(_) => Duration::from_secs(30),
+        // Six times the bound.
+        Err(_) => Duration::from_secs(6),
+    };
+    assert_eq!(stand.put("k", "v"), 204);
+    stand.heat("k", "v");
+    let (gets, beats) = (stand.redis.command_calls("get"), stand.redis.command_calls("role"));
+    let (start, mut reader, mut hits) = (Instant::now(), stand.reader(), 0);
+    while start.elapsed() < span {
+        let found = reader.get(PATHS[hits % 2]);
+        assert!(found.is_hit(), "{found:?}");
+        hits += 1;
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert!(hits > 500, "{hits} hits");
+    assert_eq!(stand.redis.command_calls("get"), gets, "after {hits} hits");
+    assert!(stand.redis.command_calls("role") > beats + 6, "the feed is asked for signs of life");
+}
+
+#[test]
+fn writes_of_several_keys_at_once_show_in_each() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.redis.client();
+    let script = "for _, key in ipairs({'a', 'b'}) do redis.call('SET', key, 'script') end";
+    let mut transaction = redis::pipe();
+    transaction.atomic().cmd("SET").arg("a").arg("exec").cmd("SET").arg("b").arg("exec");
+    let mut shows = |value: &str, write: &mut dyn FnMut(&mut redis::Connection)| {
+        write(&mut foreign);
+        stand.heat("a", value);
+        stand.heat("b", value);
+    };
+    shows("mset", &mut |redis| {
+        redis::cmd("MSET").arg(&["a", "mset", "b", "mset"]).exec(redis).unwrap();
+    });
+    // Keys that the command does not name.
+    shows("script", &mut |redis| {
+        redis::cmd("EVAL").arg(script).arg(0).exec(redis).unwrap();
+    });
+    shows("exec", &mut |redis| transaction.exec(redis).unwrap());
+}

@@ -1,0 +1,46 @@
+//! A Redis that is not there when Larder starts.
+
+use larder_testkit::{RedisServer, eventually, http, require_redis};
+
+use crate::reader::Reader;
+use crate::stand::{LIMIT, heat, larder, path, stats, until_coherent};
+use crate::users::Users;
+
+#[test]
+fn larder_starts_without_its_redis_and_picks_it_up_when_it_comes() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::start();
+    redis.kill();
+    let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
+    let larder = larder(&redis.url()).config_text(users.config("")).start();
+
+    assert_eq!(http::get(&larder.url("/livez"), &[]).status, 200);
+    let ready = http::get(&larder.url("/readyz"), &[]);
+    assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
+    let why = || http::get(&larder.url("/readyz"), &[]).json()["problems"][0].to_string();
+    eventually(LIMIT, "health to say why", || why().contains("refused"));
+
+    for path in ["/get/k".to_owned(), path("k")] {
+        let answer = http::get(&larder.url(&path), &[]);
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    assert_eq!(http::put(&larder.url(&path("k")), &[], "v").status, 503);
+    let mut reader = Reader::connect(larder.port());
+    let row = reader.get("/users/123");
+    assert_eq!(row.value(), Some(r#"{"name":"Ada"}"#));
+    assert_eq!(row.cache_status, "larder; fwd=bypass; detail=store-away");
+    assert_eq!(reader.get("/users/1").value(), None);
+
+    redis.restart();
+    until_coherent(&larder);
+    for value in ["one", "two"] {
+        redis.cmd(&["SET", "k", value]);
+        heat(&larder, "k", value);
+    }
+    eventually(LIMIT, "the row to be served from memory", || reader.get("/users/123").is_hit());
+    assert_eq!(stats(&larder)["status"], "ok");
+}

@@ -1,0 +1,111 @@
+//! Writers, readers and a bad network at once: who wrote reads what they wrote, and no key goes back
+//! in time.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use larder_testkit::Direction::{ToClient, ToServer};
+use larder_testkit::Which::{self, Sent};
+
+use crate::stand::{Stand, path};
+
+const SPAN: Duration = Duration::from_secs(10);
+const TRACKED: Which = Sent("TRACKING");
+const KEYS: usize = 8;
+const WRITERS: usize = 4;
+const READERS: usize = 4;
+
+/// The newest number of each key whose write was acknowledged.
+type Acknowledged = [AtomicU64; KEYS];
+
+#[test]
+fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let acknowledged = Acknowledged::default();
+    let done = AtomicBool::new(false);
+    let epochs = stand.count("/feed/epochs");
+    let (writes, hits) = thread::scope(|threads| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                threads.spawn({
+                    let (stand, acknowledged, done) = (&stand, &acknowledged, &done);
+                    move || write(stand, writer, acknowledged, done)
+                })
+            })
+            .collect();
+        let readers: Vec<_> =
+            (0..READERS).map(|_| threads.spawn(|| read(&stand, &acknowledged, &done))).collect();
+        disturb(&stand);
+        done.store(true, SeqCst);
+        let sum = |threads: Vec<thread::ScopedJoinHandle<'_, u64>>| -> u64 {
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        };
+        (sum(writers), sum(readers))
+    });
+    println!("{writes} writes, {hits} hits, {} epochs", stand.count("/feed/epochs"));
+    assert!(writes > 500, "{writes} writes");
+    assert!(hits > 100, "{hits} hits");
+    assert!(stand.count("/feed/epochs") >= epochs + 10);
+    stand.proves_coherent();
+}
+
+/// Writes ever larger numbers to keys that nobody else writes, and reads each. Gives how many.
+fn write(stand: &Stand, writer: usize, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
+    let mut reader = stand.reader();
+    let mut number = 0;
+    while !done.load(SeqCst) {
+        number += 1;
+        let key = writer + WRITERS * (number as usize % (KEYS / WRITERS));
+        assert_eq!(stand.put(&name(key), &number.to_string()), 204);
+        acknowledged[key].store(number, SeqCst);
+        let found = reader.get(&path(&name(key)));
+        assert_eq!(found.value(), Some(&*number.to_string()), "own write: {found:?}");
+        // Time for the others to hit.
+        sleep(Duration::from_millis(random() % 30));
+    }
+    number
+}
+
+/// Reads all keys in turn: none may be older than its newest acknowledged write, or than it was
+/// before. Gives the number of hits.
+fn read(stand: &Stand, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
+    let mut reader = stand.reader();
+    let (mut newest, mut hits) = ([0; KEYS], 0);
+    for key in (0..KEYS).cycle() {
+        if done.load(SeqCst) {
+            break;
+        }
+        let oldest = acknowledged[key].load(SeqCst).max(newest[key]);
+        let found = reader.get(&path(&name(key)));
+        let number = found.value().map_or(0, |value| value.parse().unwrap());
+        assert!(number >= oldest, "{} went back from {oldest}: {found:?}", name(key));
+        newest[key] = number;
+        hits += u64::from(found.is_hit());
+    }
+    hits
+}
+
+/// Delays what passes on the tracked connection, ever differently, and cuts it now and then.
+fn disturb(stand: &Stand) {
+    let start = Instant::now();
+    while start.elapsed() < SPAN {
+        for direction in [ToClient, ToServer] {
+            stand.relay.delay(TRACKED, direction, Duration::from_micros(random() % 20_000));
+        }
+        sleep(Duration::from_millis(random() % 40));
+        if random() % 8 == 0 {
+            stand.relay.cut(TRACKED);
+        }
+    }
+}
+
+fn name(key: usize) -> String {
+    format!("key:{key}")
+}
+
+/// The standard library seeds its hashers from the system.
+fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}

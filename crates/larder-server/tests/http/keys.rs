@@ -1,0 +1,174 @@
+//! `/get`, `/set` and `/v1/keys`: what goes in comes out.
+
+use serde_json::json;
+
+use crate::server::Server;
+
+#[test]
+fn values_are_strings_and_never_parsed() {
+    let server = Server::start(&[]);
+    for value in ["007", "1e3", "null", "true", r#"{"a": [1]}"#, "\"q\"", " ", "", "é\u{0}\n", "1.0"] {
+        assert_eq!(server.put("/v1/keys/k", value).status, 204);
+        assert_eq!(server.get("/get/k", &[]).json(), json!({ "key": "k", "value": value }));
+        let raw = server.get("/v1/keys/k", &[]);
+        assert_eq!((raw.status, raw.text()), (200, value));
+        assert_eq!(raw.header("content-type"), Some("application/octet-stream"));
+        assert_eq!(raw.header("x-content-type-options"), Some("nosniff"));
+
+        let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let set = server.put(&format!("/set/k/{encoded}"), "");
+        assert_eq!((set.status, set.json()), (200, json!({ "key": "k", "value": value })));
+        assert_eq!(server.get("/v1/keys/k", &[]).text(), value);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_utf8_come_in_base64() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/%FF%00", [0xff, 0xfe, 0]).status, 204);
+    let expected = json!({
+        "key": "/wA=", "key-encoding": "base64", "value": "//4A", "encoding": "base64",
+    });
+    assert_eq!(server.get("/get/%ff%00", &[]).json(), expected);
+    assert_eq!(server.put("/set/%FF%00/%FF%FE%00", "").json(), expected);
+    let raw = server.get("/get/%FF%00", &[("accept", "application/octet-stream")]);
+    assert_eq!(raw.body, [0xff, 0xfe, 0]);
+    assert_eq!(raw.header("content-type"), Some("application/octet-stream"));
+}
+
+#[test]
+fn keys_are_any_bytes() {
+    let server = Server::start(&[]);
+    let spellings = [
+        "a", "A", "a%20b", "a+b", "a/b", "a//b", "/a", "a/", "%00", "%FF", "%C3%A9", ".", "..",
+        "a/../b", "%25", "%2541", "a%3Fb", "a%23b", "a:b", "%7B%7D", "~", "%0D%0A", "*",
+    ];
+    for (number, spelling) in spellings.iter().enumerate() {
+        let target = format!("/v1/keys/{spelling}");
+        assert_eq!(server.put(&target, number.to_string()).status, 204, "{spelling}");
+    }
+    for (number, spelling) in spellings.iter().enumerate() {
+        for route in ["/v1/keys/", "/get/"] {
+            let raw = [("accept", "application/octet-stream")];
+            let answer = server.get(&format!("{route}{spelling}"), &raw);
+            assert_eq!((answer.status, answer.text()), (200, &*number.to_string()), "{spelling}");
+        }
+    }
+    for (one, same) in [("a/b", "a%2fb"), ("a", "%61"), ("%C3%A9", "%c3%a9"), ("..", "%2e%2E")] {
+        let (one, same) = (format!("/v1/keys/{one}"), format!("/v1/keys/{same}"));
+        assert_eq!(server.get(&one, &[]).body, server.get(&same, &[]).body, "{one} {same}");
+    }
+}
+
+#[test]
+fn a_key_has_at_least_one_byte_and_a_limit() {
+    let server = Server::start(&[]);
+    for target in ["/get/", "/v1/keys/", "/set/", "/set//v", "/v1/keys/?ttl=1"] {
+        for method in ["GET", "PUT", "DELETE"] {
+            let answer = server.send(method, target, &[], b"");
+            let expected = if method != "PUT" && target == "/set//v" { 405 } else { 400 };
+            assert_eq!(answer.status, expected, "{method} {target}: {}", answer.detail());
+        }
+    }
+    let longest = "k".repeat(16 << 10);
+    assert_eq!(server.put(&format!("/set/{longest}/v"), "").status, 200);
+    assert_eq!(server.get(&format!("/v1/keys/{longest}"), &[]).text(), "v");
+    let answer = server.get(&format!("/v1/keys/{longest}k"), &[]);
+    assert_eq!((answer.status, answer.detail().contains("16384")), (414, true));
+}
+
+#[test]
+fn only_put_and_post_set() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/set/greeting/hello", "").status, 200);
+    for method in ["GET", "HEAD", "DELETE", "PATCH", "OPTIONS"] {
+        let answer = server.send(method, "/set/greeting/bye", &[], b"");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("PUT, POST")), "{method}");
+        if method != "HEAD" {
+            assert!(answer.detail().contains("use PUT /set/{key}/{value}"), "{}", answer.detail());
+        }
+    }
+    assert_eq!(server.get("/get/greeting", &[]).json()["value"], "hello");
+    assert_eq!(server.send("POST", "/set/greeting/servus", &[], b"").status, 200);
+    assert_eq!(server.get("/get/greeting", &[]).json()["value"], "servus");
+}
+
+#[test]
+fn the_path_of_a_set_has_two_parts() {
+    let server = Server::start(&[]);
+    for target in ["/set/a", "/set/a/b/c", "/set/a/b/"] {
+        let answer = server.put(target, "");
+        assert_eq!((answer.status, answer.detail().contains("%2F")), (400, true), "{target}");
+    }
+    let set = server.put("/set/a%2Fb/c%2Fd", "");
+    assert_eq!(set.json(), json!({ "key": "a/b", "value": "c/d" }));
+    assert_eq!(server.put("/set/empty/", "").json(), json!({ "key": "empty", "value": "" }));
+}
+
+#[test]
+fn a_deleted_key_is_not_found() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    assert_eq!(server.get("/get/k", &[]).status, 200);
+    let deleted = server.send("DELETE", "/v1/keys/k", &[], b"");
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    for (method, target) in [("GET", "/get/k"), ("GET", "/v1/keys/k"), ("DELETE", "/v1/keys/k")] {
+        let answer = server.send(method, target, &[], b"");
+        assert_eq!((answer.status, &*answer.detail()), (404, "key not found"), "{method} {target}");
+    }
+}
+
+#[test]
+fn a_question_mark_is_not_taken_for_a_key() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/really", "v").status, 204);
+    for (method, target) in
+        [("GET", "/get/really?"), ("GET", "/v1/keys/really?x"), ("DELETE", "/v1/keys/really?x")]
+    {
+        let answer = server.send(method, target, &[], b"");
+        let expected = if target.ends_with('?') { 200 } else { 400 };
+        assert_eq!(answer.status, expected, "{method} {target}");
+    }
+    assert_eq!(server.get("/v1/keys/really", &[]).text(), "v");
+}
+
+#[test]
+fn accept_chooses_the_representation() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    for (accept, media_type) in [
+        ("*/*", Some("application/json")),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", Some("application/json")),
+        ("application/octet-stream", Some("application/octet-stream")),
+        ("application/json;q=0.5, application/octet-stream", Some("application/octet-stream")),
+        ("image/png", None),
+        ("application/json;q=0", None),
+    ] {
+        let answer = server.get("/get/k", &[("accept", accept)]);
+        match media_type {
+            Some(_) => assert_eq!(answer.header("content-type"), media_type, "{accept}"),
+            None => assert_eq!((answer.status, answer.detail().is_empty()), (406, false)),
+        }
+    }
+}
+
+#[test]
+fn head_says_what_get_says_without_a_body() {
+    let server = Server::start(&["--near-ttl", "1h"]);
+    assert_eq!(server.put("/v1/keys/k", "value").status, 204);
+    for target in
+        ["/v1/keys/k", "/get/k", "/get/absent", "/get/%zz", "/livez", "/readyz", "/docs/", "/no"]
+    {
+        let mut wire = server.wire();
+        let (get, head) = (wire.ask("GET", target), wire.ask("HEAD", target));
+        // On the same connection: a body after HEAD would be taken for the next answer.
+        assert_eq!(wire.ask("GET", "/livez").text(), "ok\n");
+        assert_eq!(get.status, head.status, "{target}");
+        let names = |head: &str| {
+            let lines = head.lines().filter(|line| !line.starts_with("date: "));
+            lines.filter(|line| !line.starts_with("cache-status: ")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(names(&get.head), names(&head.head));
+        assert!(!get.body.is_empty() && head.body.is_empty());
+    }
+}

@@ -1,0 +1,73 @@
+//! A Larder that must never panic, whatever a test does to it.
+
+use std::ops::Deref;
+
+use larder_testkit::{Larder, LarderBuilder};
+
+use crate::wire::{Answer, Wire, request};
+
+pub(crate) struct Server(Larder);
+
+impl Server {
+    /// A server over the in-memory store.
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_with(|larder| larder.args(flags))
+    }
+
+    pub(crate) fn start_with(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> Self {
+        Self(set(builder()).start())
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        Wire::connect(self.port())
+    }
+
+    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send("GET", target, headers, b"")
+    }
+
+    pub(crate) fn put(&self, target: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.send("PUT", target, &[], body.as_ref())
+    }
+
+    /// One request on a connection of its own. The target is sent as it is written here.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut wire = self.wire();
+        wire.write(&request(method, target, headers, body));
+        wire.answer_to(method)
+    }
+
+    /// Whatever was done to it, others are served.
+    pub(crate) fn still_serves(&self) {
+        assert_eq!(self.put("/v1/keys/still", "serves").status, 204);
+        assert_eq!(self.get("/v1/keys/still", &[]).text(), "serves");
+    }
+}
+
+/// A server to be started. It speaks HTTP alone.
+pub(crate) fn builder() -> LarderBuilder {
+    Larder::builder(env!("CARGO_BIN_EXE_larder")).args(&["--port", "0"])
+}
+
+impl Deref for Server {
+    type Target = Larder;
+
+    fn deref(&self) -> &Larder {
+        &self.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let log = self.log();
+            assert!(!log.contains("panicked"), "{log}");
+        }
+    }
+}

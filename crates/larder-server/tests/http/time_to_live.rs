@@ -1,0 +1,76 @@
+//! `?ttl=`: how long the store keeps a value.
+
+use larder_testkit::eventually;
+
+use crate::server::Server;
+use crate::wire::LIMIT;
+
+#[test]
+fn a_value_leaves_when_its_time_is_over() {
+    let server = Server::start(&[]);
+    for target in ["/set/k/v?ttl=300ms", "/v1/keys/k?ttl=300ms"] {
+        assert!(server.put(target, "v").status < 300);
+        assert_eq!(server.get("/get/k", &[]).status, 200, "{target}");
+        eventually(LIMIT, "the value to leave", || server.get("/get/k", &[]).status == 404);
+    }
+}
+
+#[test]
+fn a_hit_says_how_long_it_may_last() {
+    let server = Server::start(&["--near-ttl", "300s"]);
+    for (target, least, most) in [
+        ("/v1/keys/a?ttl=60", 50, 60),
+        ("/v1/keys/b?ttl=2m", 110, 120),
+        ("/v1/keys/c?ttl=36500d", 290, 300),
+        ("/v1/keys/d?ttl=24h&", 290, 300),
+        ("/v1/keys/e", 290, 300),
+    ] {
+        assert_eq!(server.put(target, "v").status, 204, "{target}");
+        let key = target.split('?').next().unwrap();
+        assert_eq!(server.get(key, &[]).status, 200);
+        let ttl = server.get(key, &[]).hit_ttl().unwrap();
+        assert!((least..=most).contains(&ttl), "{target}: {ttl}");
+    }
+}
+
+#[test]
+fn a_put_without_it_ends_an_earlier_one() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k?ttl=200ms", "short").status, 204);
+    assert_eq!(server.put("/v1/keys/k", "for ever").status, 204);
+    assert_eq!(server.put("/v1/keys/clock?ttl=300ms", "").status, 204);
+    eventually(LIMIT, "the later time", || server.get("/v1/keys/clock", &[]).status == 404);
+    assert_eq!(server.get("/v1/keys/k", &[]).text(), "for ever");
+}
+
+#[test]
+fn what_is_no_time_is_refused_and_nothing_is_set() {
+    let server = Server::start(&[]);
+    for query in [
+        "ttl=",
+        "ttl",
+        "ttl=0",
+        "ttl=-1",
+        "ttl=+1",
+        "ttl=1.5",
+        "ttl=abc",
+        "ttl=1%20",
+        "ttl=NaN",
+        "ttl=99999999999999999999999",
+        "ttl=18446744073709551615",
+        "ttl=36501d",
+        "ttl=1&ttl=2",
+        "ttl=1&ttl=1",
+        "TTL=1",
+        "expire=1",
+        "ttl=1&x=2",
+        "%",
+    ] {
+        for target in ["/set/k/v", "/v1/keys/k"] {
+            let answer = server.put(&format!("{target}?{query}"), "v");
+            assert_eq!(answer.status, 400, "{target}?{query}");
+            assert!(answer.detail().contains("ttl"), "{}", answer.detail());
+        }
+    }
+    assert_eq!(server.get("/get/k", &[]).status, 404);
+}

@@ -1,0 +1,183 @@
+//! One connection, on which a test writes what it likes and reads one answer after the other.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Nothing that is waited for takes this long unless it fails.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) struct Wire {
+    socket: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The status line and the headers, as they came.
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A whole request with `Host` and, when there is a body, `Content-Length`.
+pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let length = body.len().to_string();
+    let announced = [("content-length", length.as_str())];
+    let announced = if body.is_empty() { &[][..] } else { &announced };
+    let mut request = head(method, target, &[headers, announced].concat());
+    request.extend_from_slice(body);
+    request
+}
+
+/// The head of a request with `Host` and these headers.
+pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\n");
+    for (name, value) in [&[("host", "localhost")], headers].concat() {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+impl Wire {
+    pub(crate) fn connect(port: u16) -> Self {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        socket.set_write_timeout(Some(LIMIT)).unwrap();
+        Self { socket, unread: Vec::new() }
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).unwrap();
+    }
+
+    /// Writes what the server may not want to read to its end.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).ok();
+    }
+
+    /// Nothing more will be written.
+    pub(crate) fn half_close(&mut self) {
+        self.socket.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) fn ask(&mut self, method: &str, target: &str) -> Answer {
+        self.write(&request(method, target, &[], b""));
+        self.answer_to(method)
+    }
+
+    /// The next answer to anything but `HEAD`.
+    pub(crate) fn answer(&mut self) -> Answer {
+        self.answer_to("GET")
+    }
+
+    /// The next answer; one to `HEAD` has no body, whatever its length says.
+    pub(crate) fn answer_to(&mut self, method: &str) -> Answer {
+        self.try_answer(method).expect("an answer before the connection ends")
+    }
+
+    /// The next answer, or `None` when the connection ends before one has begun.
+    pub(crate) fn try_answer(&mut self, method: &str) -> Option<Answer> {
+        while position(&self.unread, b"\r\n\r\n").is_none() {
+            if !self.receive() {
+                assert!(self.unread.is_empty(), "half a head: {:?}", self.unread);
+                return None;
+            }
+        }
+        let end = position(&self.unread, b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
+        let mut answer = Answer { status: status(&head), head, body: Vec::new() };
+        let length = answer.header("content-length").map_or(0, |text| text.parse().unwrap());
+        if method != "HEAD" && answer.status != 304 {
+            while self.unread.len() < length {
+                assert!(self.receive(), "half a body after {}", answer.head);
+            }
+            answer.body = self.unread.drain(..length).collect();
+        }
+        Some(answer)
+    }
+
+    /// Whether something has come by now.
+    pub(crate) fn has_answer(&self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        let count = self.socket.peek(&mut [0]);
+        self.socket.set_nonblocking(false).unwrap();
+        count.is_ok_and(|count| count > 0)
+    }
+
+    /// Waits for the server to close, and asserts that it says nothing more.
+    pub(crate) fn ends(&mut self) {
+        while self.receive() {}
+        assert_eq!(String::from_utf8_lossy(&self.unread), "");
+    }
+
+    fn receive(&mut self) -> bool {
+        let mut buffer = [0; 16 << 10];
+        match self.socket.read(&mut buffer) {
+            Ok(count) => {
+                self.unread.extend_from_slice(&buffer[..count]);
+                count > 0
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("nothing came within {LIMIT:?}: {error}"),
+        }
+    }
+}
+
+impl Answer {
+    /// The one header of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        let value = found.next().map(|(_, value)| value);
+        assert!(found.next().is_none(), "{name} twice: {}", self.head);
+        value
+    }
+
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(": "))
+    }
+
+    pub(crate) fn cache_status(&self) -> &str {
+        self.header("cache-status").unwrap_or_default()
+    }
+
+    /// The seconds in `larder; hit; ttl=299`.
+    pub(crate) fn hit_ttl(&self) -> Option<u64> {
+        self.cache_status().strip_prefix("larder; hit; ttl=")?.parse().ok()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}{:?}", self.head, self.body))
+    }
+
+    /// What the problem says, once it is sure that it is one, of the answer's own status.
+    pub(crate) fn detail(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{}", self.head);
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert_eq!(problem["type"], "about:blank");
+        assert!(!problem["title"].as_str().unwrap().is_empty(), "{problem}");
+        problem["detail"].as_str().unwrap().to_owned()
+    }
+}
+
+fn status(head: &str) -> u16 {
+    assert!(head.starts_with("HTTP/1."), "{head}");
+    head.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}

@@ -1,0 +1,196 @@
+//! What the documents say is tried: the README's tour runs as it stands there, the tables of settings
+//! are compared with the program's own, and every file and command that is named exists.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests: a panic is a failure"
+)]
+
+#[path = "readme/comparison.rs"]
+mod comparison;
+#[path = "readme/tour.rs"]
+mod tour;
+
+use larder_testkit::{Larder, LarderBuilder, RedisServer, eventually, http, require_redis};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_larder");
+const LIMIT: Duration = Duration::from_secs(20);
+
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/settings.md",
+];
+
+#[test]
+fn the_tables_of_settings_say_what_the_program_does() {
+    let in_force = settings_in_force(Larder::builder(PROGRAM));
+    let rows = rows(&document("docs/settings.md"));
+    let documented: Vec<_> = rows.iter().map(|row| (flag(row), code(&row[2]))).collect();
+    let defaults: Vec<_> = in_force.iter().map(|(name, [value, _])| (&**name, &**value)).collect();
+    assert_eq!(sorted(documented), sorted(defaults), "docs/settings.md");
+
+    for row in self::rows(&document("README.md")) {
+        assert_eq!(in_force[flag(&row)][0], code(&row[1]), "README.md, --{}", flag(&row));
+    }
+}
+
+#[test]
+fn the_keys_of_the_file_are_those_in_the_table() {
+    let rows = rows(&document("docs/settings.md"));
+    let mut file: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let settable = || rows.iter().filter(|row| !row[1].is_empty() && code(&row[2]) != "none");
+    for row in settable() {
+        let (section, key) = code(&row[1]).rsplit_once(' ').unwrap_or(("", code(&row[1])));
+        file.entry(section).or_default().push(format!("{key} = {:?}", code(&row[2])));
+    }
+    let sections = file.iter().map(|(section, keys)| format!("{section}\n{}", keys.join("\n")));
+    let toml = sections.collect::<Vec<_>>().join("\n");
+    let in_force = settings_in_force(Larder::builder(PROGRAM).config_text(toml));
+    for row in settable() {
+        let source = &in_force[flag(row)][1];
+        assert!(source.contains("larder.toml:"), "--{} is set by {source}", flag(row));
+    }
+}
+
+#[test]
+fn the_least_redis_user_is_enough() {
+    if !require_redis() {
+        return;
+    }
+    let text = document("SECURITY.md");
+    let rules = text.lines().find_map(|line| line.strip_prefix("ACL SETUSER ")).unwrap();
+    let redis = RedisServer::builder().user_acl(rules).start();
+    let config = root().join("examples/larder.toml").display().to_string();
+    let larder = Larder::builder(PROGRAM)
+        .args(&["--config", &config])
+        .env("REDIS_URL", redis.url_for("larder", "secret") + "/1")
+        .start();
+    eventually(LIMIT, "a coherent Larder", || {
+        http::get(&larder.url("/readyz"), &[]).text().contains("\"ok\"")
+    });
+
+    let status = |path: &str| http::get(&larder.url(path), &[]).cache_status().to_owned();
+    assert_eq!(status("/users/123"), "larder; fwd=uri-miss; stored");
+    assert!(status("/users/123").starts_with("larder; hit"));
+    assert_eq!(http::put(&larder.url("/v1/keys/k"), &[], "v").status, 204);
+    let past = [("cache-control", "no-cache")];
+    assert_eq!(http::get(&larder.url("/v1/keys/k"), &past).text(), "v");
+    assert_eq!(http::delete(&larder.url("/v1/keys/k"), &[]).status, 204);
+    let refused = redis.cmd(&["ACL", "LOG"]);
+    assert_eq!(format!("{refused:?}"), "array([])", "Redis refused something");
+}
+
+#[test]
+fn every_file_and_command_that_is_named_exists() {
+    let commands = recipe("help");
+    assert!(!commands.is_empty());
+    for name in DOCUMENTS {
+        let text = document(name);
+        let folder = root().join(name).parent().unwrap().to_owned();
+        for link in between(&text, "](", ")").filter(|link| !link.starts_with("http")) {
+            assert!(folder.join(link).exists(), "{name} links to {link}");
+        }
+        for quoted in between(&text, "`", "`") {
+            if let Some(path) = path_in_the_repository(quoted) {
+                assert!(path.exists(), "{name} names {quoted}");
+            }
+            if let Some(target) = quoted.strip_prefix("make ") {
+                recipe(target.split(' ').next().unwrap());
+            }
+        }
+    }
+}
+
+/// Each setting's value and source, as `larder check-config` shows them.
+fn settings_in_force(larder: LarderBuilder) -> BTreeMap<String, [String; 2]> {
+    let shown = larder.arg("check-config").run();
+    assert!(shown.status.success(), "{}", shown.stderr);
+    let lines = shown.stdout.lines().filter(|line| !line.starts_with("notice:"));
+    let columns = lines.map(|line| line.split_whitespace().map(str::to_owned));
+    columns
+        .map(|mut columns| {
+            let mut next = || columns.next().unwrap();
+            (next(), [next(), next()])
+        })
+        .collect()
+}
+
+/// The rows of tables that begin with a flag.
+fn rows(markdown: &str) -> Vec<Vec<String>> {
+    let rows = markdown.lines().filter(|line| line.starts_with("| `--"));
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|it| it.trim().into()).collect();
+    let rows: Vec<_> = rows.map(cells).collect();
+    assert!(!rows.is_empty(), "no table of settings");
+    rows
+}
+
+fn flag(row: &[String]) -> &str {
+    code(&row[0]).trim_start_matches("--")
+}
+
+fn code(cell: &str) -> &str {
+    cell.trim_matches('`')
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort();
+    all
+}
+
+/// `larder-core/src/near.rs` or `scripts/setup`, if the text has that form.
+fn path_in_the_repository(quoted: &str) -> Option<PathBuf> {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| quoted.starts_with(prefix));
+    let is_path = quoted.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    match () {
+        () if !is_path || !quoted.contains('/') => None,
+        () if starts(&["larder-"]) => Some(root().join("crates").join(quoted)),
+        () if starts(&["scripts/", "examples/", "mutations", "docs/", "fuzz/", ".ci/"]) => {
+            Some(root().join(quoted))
+        }
+        () => None,
+    }
+}
+
+/// The texts between two marks, where both stand on one line outside of blocks.
+fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
+    let outside = text.split("```").step_by(2).flat_map(str::lines);
+    outside.flat_map(move |line| {
+        let mut rest = line;
+        std::iter::from_fn(move || {
+            let (found, after) = rest.split_once(open)?.1.split_once(close)?;
+            rest = after;
+            Some(found)
+        })
+    })
+}
+
+/// The commands that `make` would run.
+fn recipe(target: &str) -> String {
+    let mut make = Command::new("make");
+    // Of the `make` that may run this test.
+    make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
+    let output = make.args(["--dry-run", target]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "make {target}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
