@@ -73,7 +73,7 @@ impl Clock {
     /// A clock that stands still, at one hour, until [`Clock::advance`].
     #[cfg(any(test, feature = "testing"))]
     pub fn manual() -> Self {
-        Self::Manual(Arc::new(AtomicU64::new(nanos(Duration::from_secs(3600)))))
+        Self::Manual(Arc::new(AtomicU64::new(nanos(Duration::from_hours(1)))))
     }
 
     /// Turns a manual clock forward; the machine's clock is left alone.

@@ -159,9 +159,10 @@ impl<V: Value> Engine<V> {
     }
 
     /// A value was read on another road than the feed's and may be newer than what is remembered
-    /// (R13): as [`Engine::void`], but that it is too large to be kept stays known.
+    /// (R13): as [`Engine::void`], but that it is too large to be kept stays known, and a load goes
+    /// on: it has yet to see whether the store has a value by then.
     pub(crate) fn overtake(&self, name: &[u8]) {
-        drop(self.leases.void(name, || self.near.forget(name)));
+        drop(self.leases.void_but(name, Key::LOAD, || self.near.forget(name)));
     }
 
     /// Everything may have changed.

@@ -234,8 +234,11 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     async fn lead(&self, fill: Fill<V>, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
         let outcome = match self.load(&fill, key, load).await {
-            Ok(Some(fetched)) => Ok(fetched),
-            Ok(None) => return Ok(fill.land_absent(load.negative_ttl)),
+            Ok(Loaded::Value(fetched)) => Ok(fetched),
+            Ok(Loaded::Nothing(None)) => return Ok(fill.land_absent(load.negative_ttl)),
+            Ok(Loaded::Nothing(Some(why))) => {
+                Ok(Fetched { value: V::absent(), found: Found::Bypass(why), collapsed: false })
+            }
             Err(error) => Err(error),
         };
         fill.answer(outcome.clone());
@@ -249,36 +252,30 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         fill: &Fill<V>,
         key: Key<'_>,
         load: Load<'_>,
-    ) -> Result<Option<Fetched<V>>, FetchError> {
-        let stored = match self.fetch(key).await {
-            Ok(found) if !found.value.is_absent() => return Ok(Some(found)),
-            Ok(none) => Some(none.found),
-            Err(FetchError::Store(error)) if error.is_outage() => None,
+    ) -> Result<Loaded<V>, FetchError> {
+        let past_near = match self.fetch(key).await {
+            Ok(found) if !found.value.is_absent() => return Ok(Loaded::Value(found)),
+            Ok(Fetched { found: Found::Bypass(why), .. }) => Some(why),
+            Ok(_) => None,
+            Err(FetchError::Store(error)) if error.is_outage() => Some(Bypass::StoreAway),
             Err(error) => return Err(error),
         };
         let row = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
-        let Some(row) = row else { return Ok(None) };
-        let loaded = |found| Fetched { value: V::string(&row), found, collapsed: false };
-        let Some(found) = stored else {
-            return Ok(Some(loaded(Found::Bypass(Bypass::StoreAway))));
+        let Some(row) = row else { return Ok(Loaded::Nothing(past_near)) };
+        let unkept = Fetched {
+            value: V::string(&row),
+            found: past_near.map_or(Found::Store { kept: Err(NotKept::LeaseVoid) }, Found::Bypass),
+            collapsed: false,
         };
-        let unkept = loaded(match found {
-            Found::Bypass(why) => Found::Bypass(why),
-            _ => Found::Store { kept: Err(NotKept::LeaseVoid) },
-        });
-        if !fill.holds() {
-            return Ok(Some(unkept));
+        if past_near == Some(Bypass::StoreAway) || !fill.holds() {
+            return Ok(Loaded::Value(unkept));
         }
-        match self.store.put_loaded(fill, &row, load.ttl).await {
-            Ok(Put::Done) => {
-                Ok(Some(self.fetch(key).await.ok().filter(is_present).unwrap_or(unkept)))
-            }
-            Ok(Put::LeaseVoid) => Ok(Some(self.take_back(key, &row, unkept).await)),
-            Err(error) if error.outcome_unknown() => {
-                Ok(Some(self.take_back(key, &row, unkept).await))
-            }
-            Err(_) => Ok(Some(unkept)),
-        }
+        Ok(Loaded::Value(match self.store.put_loaded(fill, &row, load.ttl).await {
+            Ok(Put::Done) => self.fetch(key).await.ok().filter(is_present).unwrap_or(unkept),
+            Ok(Put::LeaseVoid) => self.take_back(key, &row, unkept).await,
+            Err(error) if error.outcome_unknown() => self.take_back(key, &row, unkept).await,
+            Err(_) => unkept,
+        }))
     }
 
     /// Deletes what was put too late. When that fails too, the entry's time to live ends it.
@@ -288,6 +285,13 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             Ok(()) | Err(_) => unkept,
         }
     }
+}
+
+/// What store and origin have together.
+enum Loaded<V> {
+    Value(Fetched<V>),
+    /// Neither has any; with the reason why the near tier was passed by, if it was.
+    Nothing(Option<Bypass>),
 }
 
 fn is_present<V: Value>(fetched: &Fetched<V>) -> bool {

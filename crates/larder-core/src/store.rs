@@ -20,9 +20,12 @@ impl<'a> Key<'a> {
         Self { name, db, read: b"" }
     }
 
-    /// What an origin has for this name. No command begins with a zero byte.
+    /// The read that asks what an origin has. No command begins with a zero byte.
+    pub(crate) const LOAD: &'static [u8] = b"\0load";
+
+    /// What an origin has for this name.
     pub(crate) fn load(self) -> Self {
-        Self { read: b"\0load", ..self }
+        Self { read: Self::LOAD, ..self }
     }
 }
 

@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 
-const SCHEDULES: usize = 500;
+const SCHEDULES: usize = 5000;
 /// How often a schedule departs from running the most urgent thread.
 const DEPTH: usize = 3;
 const MINUTE: Duration = Duration::from_secs(60);

@@ -30,9 +30,9 @@ pub(crate) struct Metrics {
     origin_seconds: Vec<(String, Histogram)>,
 }
 
-/// Requests by how they ended.
+/// Reads by how they were answered, of one listener.
 #[derive(Default)]
-struct Results {
+pub(crate) struct Results {
     hit: AtomicU64,
     miss: AtomicU64,
     collapsed: AtomicU64,
@@ -42,12 +42,69 @@ struct Results {
 
 /// A reading of [`Results`].
 #[derive(Serialize)]
-pub(crate) struct RequestCounts {
-    hit: u64,
-    miss: u64,
-    collapsed: u64,
+pub(crate) struct ResultCounts {
+    pub(crate) hit: u64,
+    pub(crate) miss: u64,
+    pub(crate) collapsed: u64,
     bypass: serde_json::Map<String, serde_json::Value>,
     error: u64,
+}
+
+impl Results {
+    /// So many reads were answered from memory.
+    pub(crate) fn hits(&self, count: u64) {
+        self.hit.fetch_add(count, Relaxed);
+    }
+
+    /// A read was answered.
+    pub(crate) fn answered<V>(&self, fetched: &Fetched<V>) {
+        let counter = match fetched.found {
+            _ if fetched.collapsed => &self.collapsed,
+            Found::Near(_) => &self.hit,
+            Found::Store { .. } => &self.miss,
+            Found::Bypass(why) => match self.bypass.get(why as usize) {
+                Some(counter) => counter,
+                None => return,
+            },
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    /// A read found neither value nor absence.
+    pub(crate) fn failed(&self) {
+        self.error.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn counts(&self) -> ResultCounts {
+        let bypass = Bypass::ALL.iter().zip(&self.bypass);
+        ResultCounts {
+            hit: self.hit.load(Relaxed),
+            miss: self.miss.load(Relaxed),
+            collapsed: self.collapsed.load(Relaxed),
+            bypass: bypass
+                .map(|(why, count)| (why.name().to_owned(), count.load(Relaxed).into()))
+                .collect(),
+            error: self.error.load(Relaxed),
+        }
+    }
+
+    fn add_to(&self, requests: &Family<Labels, Counter>, listener: &str) {
+        let set = |result: &str, reason: &str, count: &AtomicU64| {
+            let labels = vec![
+                ("listener", listener.to_owned()),
+                ("result", result.to_owned()),
+                ("reason", reason.to_owned()),
+            ];
+            requests.get_or_create(&labels).inc_by(count.load(Relaxed));
+        };
+        set("hit", "", &self.hit);
+        set("miss", "", &self.miss);
+        set("collapsed", "", &self.collapsed);
+        set("error", "", &self.error);
+        for (why, count) in Bypass::ALL.iter().zip(&self.bypass) {
+            set("bypass", why.name(), count);
+        }
+    }
 }
 
 impl Metrics {
@@ -59,23 +116,9 @@ impl Metrics {
         }
     }
 
-    /// A read over HTTP was answered.
-    pub(crate) fn read_over_http<V>(&self, fetched: &Fetched<V>) {
-        let counter = match fetched.found {
-            _ if fetched.collapsed => &self.http.collapsed,
-            Found::Near(_) => &self.http.hit,
-            Found::Store { .. } => &self.http.miss,
-            Found::Bypass(why) => match self.http.bypass.get(why as usize) {
-                Some(counter) => counter,
-                None => return,
-            },
-        };
-        counter.fetch_add(1, Relaxed);
-    }
-
-    /// A read over HTTP found neither value nor absence.
-    pub(crate) fn failed_over_http(&self) {
-        self.http.error.fetch_add(1, Relaxed);
+    /// Reads over HTTP.
+    pub(crate) fn http(&self) -> &Results {
+        &self.http
     }
 
     /// The store answered, or failed to, after this long.
@@ -87,20 +130,6 @@ impl Metrics {
     pub(crate) fn metered<'a>(&'a self, origin: &'a dyn Origin, clock: &'a Clock) -> Metered<'a> {
         let seconds = self.origin_seconds.iter().find(|(name, _)| name == origin.name());
         Metered { origin, clock, seconds: seconds.map(|(_, seconds)| seconds) }
-    }
-
-    pub(crate) fn requests(&self) -> RequestCounts {
-        let Results { hit, miss, collapsed, error, bypass } = &self.http;
-        let bypass = Bypass::ALL.iter().zip(bypass);
-        RequestCounts {
-            hit: hit.load(Relaxed),
-            miss: miss.load(Relaxed),
-            collapsed: collapsed.load(Relaxed),
-            bypass: bypass
-                .map(|(why, count)| (why.name().to_owned(), count.load(Relaxed).into()))
-                .collect(),
-            error: error.load(Relaxed),
-        }
     }
 }
 
@@ -131,7 +160,7 @@ impl Origin for Metered<'_> {
 /// Everything, in the OpenMetrics text format.
 pub(crate) fn exposition(larder: &Larder) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("larder");
-    register_requests(&mut registry, larder.metrics());
+    register_requests(&mut registry, larder);
     register_engine(&mut registry, larder);
     let metrics = larder.metrics();
     registry.register_with_unit(
@@ -155,24 +184,31 @@ pub(crate) fn exposition(larder: &Larder) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-fn register_requests(registry: &mut Registry, metrics: &Metrics) {
+fn register_requests(registry: &mut Registry, larder: &Larder) {
     let requests = Family::<Labels, Counter>::default();
-    let set = |result: &str, reason: &str, count: &AtomicU64| {
-        let labels = vec![
-            ("listener", "http".to_owned()),
-            ("result", result.to_owned()),
-            ("reason", reason.to_owned()),
-        ];
-        requests.get_or_create(&labels).inc_by(count.load(Relaxed));
-    };
-    set("hit", "", &metrics.http.hit);
-    set("miss", "", &metrics.http.miss);
-    set("collapsed", "", &metrics.http.collapsed);
-    set("error", "", &metrics.http.error);
-    for (why, count) in Bypass::ALL.iter().zip(&metrics.http.bypass) {
-        set("bypass", why.name(), count);
-    }
-    registry.register("requests", "Reads, by how they were answered", requests);
+    larder.metrics().http.add_to(&requests, "http");
+    larder.traffic().results().add_to(&requests, "resp");
+    registry.register("requests", "Reads that may be kept, by how they were answered", requests);
+    let resp = larder.traffic().counts();
+    let relayed = [
+        ("read", resp.relayed_reads),
+        ("write", resp.relayed_writes),
+        ("other", resp.relayed_others),
+    ];
+    by_label(registry, "resp_relayed", "Commands sent to the store as they came", "class", relayed);
+    let fences = "Replies held until every invalidation before them was applied";
+    counter(registry, "resp_fences", fences, resp.fences);
+    gauge(registry, "resp_clients", "Redis clients connected", resp.clients);
+    counter(registry, "resp_clients_accepted", "Redis clients accepted", resp.accepted);
+    counter(registry, "resp_clients_rejected", "Redis clients turned away", resp.rejected);
+    gauge(
+        registry,
+        "resp_upstreams",
+        "Connections to the store for single clients",
+        resp.upstreams,
+    );
+    let refused = "Connections to the store for single clients that did not come about";
+    counter(registry, "resp_upstreams_refused", refused, resp.upstreams_refused);
 }
 
 fn register_engine(registry: &mut Registry, larder: &Larder) {

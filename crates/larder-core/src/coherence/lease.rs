@@ -126,6 +126,18 @@ impl<T> Leases<T> {
         forgotten
     }
 
+    /// As [`Leases::void`], but of the reads of `spared` the leases still hold.
+    pub(crate) fn void_but<R>(&self, name: &[u8], spared: &[u8], forget: impl FnOnce() -> R) -> R {
+        let mut shard = self.shard(name);
+        if let Some(places) = shard.get_mut(name) {
+            places.retain(|place| *place.read == *spared);
+            if places.is_empty() {
+                shard.remove(name);
+            }
+        }
+        forget()
+    }
+
     /// Voids every lease on every name.
     pub(crate) fn void_all(&self) {
         for shard in &self.shards {

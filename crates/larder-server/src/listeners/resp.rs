@@ -14,4 +14,4 @@ mod session;
 mod traffic;
 
 pub(crate) use accept::{Listeners, serve};
-pub(crate) use traffic::Traffic;
+pub(crate) use traffic::{Traffic, TrafficCounts};

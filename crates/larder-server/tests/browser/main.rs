@@ -110,11 +110,6 @@ fn execute(page: &mut Chromium, operation: &str, status: &str) {
     }
     page.evaluate(&format!("{execute}.click()"));
     let shown = answer_of(operation, ".live-responses-table tbody .response-col_status");
-    eprintln!(
-        "{} {}",
-        operation,
-        page.evaluate(&format!("document.querySelector('#operations-{operation}').innerText"))
-    );
     page.until(&format!("{shown}.trim().startsWith('{status}')"));
 }
 

@@ -76,7 +76,10 @@ fn a_value_read_past_the_near_tier_is_never_followed_by_an_older_one() {
     stand.foreign(&["SET", "k", "new"]);
     assert_eq!(stand.reader().get(&path("k")).value(), Some("old"), "not told yet");
     let past_near = http::get(&stand.larder.url(&path("k")), &[("cache-control", "no-cache")]);
-    assert_eq!((past_near.text().as_str(), past_near.cache_status()), ("new", "larder; fwd=request"));
+    assert_eq!(
+        (past_near.text().as_str(), past_near.cache_status()),
+        ("new", "larder; fwd=request")
+    );
     thread::scope(|threads| {
         let reader = threads.spawn(|| stand.reader().get(&path("k")));
         thread::sleep(Duration::from_millis(100));

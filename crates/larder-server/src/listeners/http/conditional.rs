@@ -52,11 +52,11 @@ pub(super) fn answer(
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(error) => {
-            larder.metrics().failed_over_http();
+            larder.metrics().http().failed();
             return Problem::from(error).into_response();
         }
     };
-    larder.metrics().read_over_http(&fetched);
+    larder.metrics().http().answered(&fetched);
     let mut response = match fetched.value.payload() {
         Payload::String(payload) => value(request, payload, &fetched.value, shape),
         Payload::Absent => Problem::not_found(missing).into_response(),

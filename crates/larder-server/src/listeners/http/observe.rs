@@ -4,7 +4,8 @@ use super::{Shared, problem::Problem};
 use crate::{
     health::Condition,
     larder::Larder,
-    metrics::{RequestCounts, evictions, exposition},
+    listeners::resp::TrafficCounts,
+    metrics::{ResultCounts, evictions, exposition},
 };
 use axum::{
     Json,
@@ -57,7 +58,9 @@ pub(super) struct Stats {
     uptime_seconds: u64,
     #[serde(flatten)]
     condition: Condition,
-    requests: RequestCounts,
+    /// Over HTTP.
+    requests: ResultCounts,
+    resp: Resp,
     near: Value,
     feed: Value,
     flights_joined: u64,
@@ -68,13 +71,25 @@ pub(super) struct Stats {
     origins: Vec<Value>,
 }
 
+/// The RESP listener.
+#[derive(Serialize)]
+struct Resp {
+    requests: ResultCounts,
+    #[serde(flatten)]
+    traffic: TrafficCounts,
+}
+
 pub(super) async fn stats(State(larder): State<Shared>) -> Response {
     let counts = larder.engine().counts();
     let stats = Stats {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: larder.uptime().as_secs(),
         condition: Condition::of(&larder),
-        requests: larder.metrics().requests(),
+        requests: larder.metrics().http().counts(),
+        resp: Resp {
+            requests: larder.traffic().results().counts(),
+            traffic: larder.traffic().counts(),
+        },
         near: near(&larder, &counts),
         feed: feed(&larder, &counts),
         flights_joined: counts.flights_joined,

@@ -106,22 +106,21 @@ pub(crate) async fn serve(
             _ = draining.wait_for(|&draining| draining) => break,
             accepted = listeners.accept() => accepted,
         };
-        match accepted {
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a client");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-            Ok(accepted) => match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    if let Some(worker) = next.next() {
-                        worker.hand((accepted, place)).await;
-                    }
-                }
-                Err(_) => {
-                    traffic.client_rejected();
-                    reject(accepted, b"ERR max number of clients reached");
-                }
-            },
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            traffic.client_rejected();
+            reject(accepted, b"ERR max number of clients reached");
+            continue;
+        };
+        if let Some(worker) = next.next() {
+            worker.hand((accepted, place)).await;
         }
     }
     drop(listeners);

@@ -124,7 +124,7 @@ impl<'a> Kind<'a> {
 }
 
 /// What Larder answers itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Local {
     /// Not Redis's protocol: a browser or an attack through one.
     Http,

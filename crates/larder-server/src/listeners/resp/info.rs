@@ -37,6 +37,7 @@ fn section(larder: &Larder) -> String {
     let counts = engine.counts();
     let age = engine.feed().age(engine.clock().now());
     let traffic = larder.traffic().counts();
+    let results = larder.traffic().results().counts();
     let mut text = String::from("# Larder\r\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         // Writing to a string does not fail.
@@ -49,9 +50,9 @@ fn section(larder: &Larder) -> String {
     line("larder_near_items", &counts.near.items);
     line("larder_near_bytes", &counts.near.bytes);
     line("larder_near_maxmemory", &larder.plan().engine.near.bytes_max);
-    line("larder_hits", &traffic.hit);
-    line("larder_misses", &traffic.miss);
-    line("larder_collapsed", &traffic.collapsed);
+    line("larder_hits", &results.hit);
+    line("larder_misses", &results.miss);
+    line("larder_collapsed", &results.collapsed);
     line("larder_fences", &traffic.fences);
     line("larder_clients", &traffic.clients);
     line("larder_upstreams", &traffic.upstreams);

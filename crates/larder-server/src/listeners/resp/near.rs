@@ -68,7 +68,7 @@ pub(super) fn serve_hits(
         hits += 1;
     }
     input.advance(consumed);
-    traffic.hits(hits);
+    traffic.results().hits(hits);
     true
 }
 
@@ -248,8 +248,8 @@ fn put_fetched(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) 
 
 fn count(traffic: &Traffic, outcome: Result<&Fetched<Reply>, &FetchError>) {
     match outcome {
-        Ok(fetched) => traffic.answered(fetched),
-        Err(_) => traffic.failed(),
+        Ok(fetched) => traffic.results().answered(fetched),
+        Err(_) => traffic.results().failed(),
     }
 }
 

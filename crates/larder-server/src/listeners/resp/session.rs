@@ -12,6 +12,7 @@ use larder_resp::reply::Frame;
 use std::collections::VecDeque;
 
 /// See the [module](self).
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
 pub(super) struct Session {
     pub(super) resp3: bool,
     pub(super) db: u32,
@@ -224,8 +225,10 @@ impl Session {
         }
         match self.awaited.pop_front() {
             None | Some(Awaited::Nothing) => Before::Nothing,
-            // Dropping the guard voids the names.
-            Some(Awaited::Written(_)) => Before::Nothing,
+            Some(Awaited::Written(voids)) => {
+                drop(voids);
+                Before::Nothing
+            }
             Some(Awaited::Read(names)) => {
                 names.iter().for_each(|name| larder.engine().void(name));
                 Before::Nothing

@@ -1,17 +1,13 @@
-//! What the listener counts. Workers add up what a batch did before they touch these.
+//! What the listener counts. Hits are added up over a batch first.
 
-use larder_core::{Bypass, Fetched, Found};
+use crate::metrics::Results;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// See the [module](self).
 #[derive(Default)]
 pub(crate) struct Traffic {
-    hit: AtomicU64,
-    miss: AtomicU64,
-    collapsed: AtomicU64,
-    bypass: [AtomicU64; Bypass::ALL.len()],
-    error: AtomicU64,
+    results: Results,
     relayed_reads: AtomicU64,
     relayed_writes: AtomicU64,
     relayed_others: AtomicU64,
@@ -23,15 +19,9 @@ pub(crate) struct Traffic {
     upstreams_refused: AtomicU64,
 }
 
-/// A reading of [`Traffic`].
+/// A reading of what is not in the [`Results`].
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct TrafficCounts {
-    pub(crate) hit: u64,
-    pub(crate) miss: u64,
-    pub(crate) collapsed: u64,
-    #[serde(skip)]
-    pub(crate) bypass: [u64; Bypass::ALL.len()],
-    pub(crate) error: u64,
     pub(crate) relayed_reads: u64,
     pub(crate) relayed_writes: u64,
     pub(crate) relayed_others: u64,
@@ -52,30 +42,9 @@ pub(super) enum Relayed {
 }
 
 impl Traffic {
-    /// Reads were answered from memory.
-    pub(super) fn hits(&self, count: u64) {
-        if count > 0 {
-            self.hit.fetch_add(count, Relaxed);
-        }
-    }
-
-    /// A read that was not in memory was answered.
-    pub(super) fn answered<V>(&self, fetched: &Fetched<V>) {
-        let counter = match fetched.found {
-            _ if fetched.collapsed => &self.collapsed,
-            Found::Near(_) => &self.hit,
-            Found::Store { .. } => &self.miss,
-            Found::Bypass(why) => match self.bypass.get(why as usize) {
-                Some(counter) => counter,
-                None => return,
-            },
-        };
-        counter.fetch_add(1, Relaxed);
-    }
-
-    /// A read found neither value nor absence.
-    pub(super) fn failed(&self) {
-        self.error.fetch_add(1, Relaxed);
+    /// Reads that may be kept, by how they were answered.
+    pub(crate) fn results(&self) -> &Results {
+        &self.results
     }
 
     /// A command went upstream.
@@ -121,11 +90,6 @@ impl Traffic {
 
     pub(crate) fn counts(&self) -> TrafficCounts {
         TrafficCounts {
-            hit: self.hit.load(Relaxed),
-            miss: self.miss.load(Relaxed),
-            collapsed: self.collapsed.load(Relaxed),
-            bypass: self.bypass.each_ref().map(|count| count.load(Relaxed)),
-            error: self.error.load(Relaxed),
             relayed_reads: self.relayed_reads.load(Relaxed),
             relayed_writes: self.relayed_writes.load(Relaxed),
             relayed_others: self.relayed_others.load(Relaxed),

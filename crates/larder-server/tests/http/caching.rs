@@ -1,0 +1,157 @@
+//! `Cache-Status`, `ETag` and 304, `Vary`, and what a request may ask of the cache.
+
+use crate::server::Server;
+use crate::wire::{Answer, request};
+
+const MISS: &str = "larder; fwd=uri-miss; stored";
+
+#[test]
+fn the_first_read_is_a_miss_and_the_next_a_hit() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    assert_eq!(server.get("/get/k", &[]).cache_status(), MISS);
+    for target in ["/get/k", "/v1/keys/k"] {
+        let hit = server.get(target, &[]);
+        assert!((1..=300).contains(&hit.hit_ttl().unwrap()), "{}", hit.head);
+        assert_eq!((hit.status, hit.header("cache-control")), (200, Some("no-cache")));
+    }
+    assert_eq!(server.put("/v1/keys/k", "w").status, 204);
+    let after_a_write = server.get("/get/k", &[]);
+    assert_eq!((after_a_write.cache_status(), &*after_a_write.body), (MISS, &br#"{"key":"k","value":"w"}"#[..]));
+}
+
+#[test]
+fn absence_is_remembered_until_a_write() {
+    let server = Server::start(&[]);
+    assert_eq!(server.get("/get/k", &[]).cache_status(), MISS);
+    let remembered = server.get("/get/k", &[]);
+    assert_eq!((remembered.status, &*remembered.detail()), (404, "key not found"));
+    assert!(remembered.hit_ttl().is_some(), "{}", remembered.head);
+    assert_eq!(server.put("/set/k/v", "").status, 200);
+    assert_eq!(server.get("/get/k", &[]).status, 200);
+}
+
+#[test]
+fn a_request_may_ask_past_the_memory_or_of_the_memory_alone() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    let ask = |directive: &str| server.get("/get/k", &[("cache-control", directive)]);
+    let cold = ask("only-if-cached");
+    assert_eq!((cold.status, cold.detail().contains("not in memory")), (504, true));
+    assert_eq!(ask("max-age=0, No-Cache").cache_status(), "larder; fwd=request");
+    assert_eq!(ask("max-stale").cache_status(), MISS);
+    let hot = ask("only-if-cached");
+    assert_eq!((hot.status, hot.hit_ttl().is_some()), (200, true));
+    // It forgets what may be older than what it has read.
+    assert_eq!(ask("no-cache").cache_status(), "larder; fwd=request");
+    assert_eq!(ask("only-if-cached").status, 504);
+}
+
+#[test]
+fn a_large_value_passes_by() {
+    let server = Server::start(&["--near-max-value", "1kb"]);
+    assert_eq!(server.put("/v1/keys/k", vec![b'v'; 4096]).status, 204);
+    let first = server.get("/v1/keys/k", &[]);
+    assert_eq!(first.cache_status(), "larder; fwd=uri-miss; detail=too-large");
+    let next = server.get("/v1/keys/k", &[]);
+    assert_eq!(next.cache_status(), "larder; fwd=bypass; detail=too-large");
+    assert_eq!((first.body.len(), next.body.len()), (4096, 4096));
+}
+
+#[test]
+fn a_tag_follows_the_bytes_alike_on_every_larder() {
+    let (one, other) = (Server::start(&[]), Server::start(&["--near-policy", "lru"]));
+    let tag = |server: &Server, value: &str, target: &str, accept: &str| {
+        assert_eq!(server.put("/v1/keys/k", value).status, 204);
+        let answer = server.get(target, &[("accept", accept)]);
+        answer.header("etag").unwrap().to_owned()
+    };
+    let raw = tag(&one, "v", "/v1/keys/k", "*/*");
+    assert!(raw.len() == 34 && raw.starts_with('"') && raw.ends_with('"'), "{raw}");
+    assert_eq!(raw, tag(&one, "v", "/get/k", "application/octet-stream"));
+    let json = tag(&one, "v", "/get/k", "*/*");
+    assert_ne!(json, raw, "two representations of one value");
+    assert_ne!(json, tag(&one, "w", "/get/k", "*/*"));
+    assert_eq!(json, tag(&one, "v", "/get/k", "*/*"));
+    assert_eq!(json, tag(&other, "v", "/get/k", "*/*"));
+    assert_eq!(raw, tag(&other, "v", "/v1/keys/k", "*/*"));
+}
+
+#[test]
+fn what_a_client_has_is_not_sent_again() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    let full = server.get("/get/k", &[]);
+    let tag = full.header("etag").unwrap();
+    let weak = format!("W/{tag}");
+    let list = format!("\"other\", {weak} , \"third\"");
+    for known in [tag, &weak, &list, "*"] {
+        let answer = server.get("/get/k", &[("if-none-match", known)]);
+        assert_unchanged(&answer, &full, known);
+    }
+    let two_lines = [("if-none-match", "\"other\""), ("if-none-match", tag)];
+    assert_unchanged(&server.get("/get/k", &two_lines), &full, "two lines");
+    let unquoted = tag.trim_matches('"');
+    for unknown in ["\"other\"", unquoted, "", "\"\"", &tag.to_uppercase().replace('A', "a")[1..]] {
+        let answer = server.get("/get/k", &[("if-none-match", unknown)]);
+        assert_eq!((answer.status, &answer.body), (200, &full.body), "{unknown}");
+    }
+
+    // The moment that somebody writes, the answer is whole again.
+    assert_eq!(server.put("/v1/keys/k", "w").status, 204);
+    let changed = server.get("/get/k", &[("if-none-match", tag)]);
+    assert_eq!((changed.status, &*changed.json()["value"].to_string()), (200, "\"w\""));
+    assert_eq!(server.get("/get/absent", &[("if-none-match", "*")]).status, 404);
+}
+
+fn assert_unchanged(answer: &Answer, full: &Answer, known: &str) {
+    assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
+    for name in ["etag", "vary", "cache-control"] {
+        assert_eq!(answer.header(name), full.header(name), "{name} after {known}");
+    }
+    assert!(answer.hit_ttl().is_some(), "{}", answer.head);
+    assert!(answer.header("date").is_some() && answer.header("content-type").is_none());
+    assert_eq!(answer.header("content-length"), None, "it would be that of the value");
+}
+
+#[test]
+fn a_304_ends_where_it_says() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    let mut wire = server.wire();
+    wire.write(&request("GET", "/v1/keys/k", &[("if-none-match", "*")], b""));
+    assert_eq!(wire.answer().status, 304);
+    assert_eq!(wire.ask("GET", "/v1/keys/k").text(), "v");
+}
+
+#[test]
+fn caches_in_between_know_what_chose_the_answer() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    for accept in ["*/*", "application/octet-stream"] {
+        let answer = server.get("/get/k", &[("accept", accept)]);
+        assert_eq!(answer.header("vary"), Some("accept"), "{accept}");
+    }
+    assert_eq!(server.get("/v1/keys/k", &[]).header("vary"), None);
+    for target in ["/readyz", "/v1/stats", "/get/absent", "/no/such/route"] {
+        assert_eq!(server.get(target, &[]).header("cache-control"), Some("no-store"), "{target}");
+    }
+}
+
+#[test]
+fn reads_are_counted_by_how_they_were_answered() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    server.get("/get/k", &[]);
+    server.get("/get/k", &[]);
+    server.send("HEAD", "/get/k", &[], b"");
+    server.get("/v1/keys/k", &[("if-none-match", "*")]);
+    server.get("/get/k", &[("cache-control", "no-cache")]);
+    let requests = &server.get("/v1/stats", &[]).json()["requests"];
+    assert_eq!((&requests["hit"], &requests["miss"]), (&3.into(), &1.into()), "{requests}");
+    assert_eq!(requests["bypass"]["request"], 1, "{requests}");
+    let metrics = server.get("/metrics", &[]);
+    let hits = r#"larder_requests_total{listener="http",result="hit",reason=""} 3"#;
+    assert!(metrics.text().lines().any(|line| line == hits), "{}", metrics.text());
+    assert!(metrics.text().ends_with("# EOF\n"));
+}

@@ -1,0 +1,106 @@
+//! Answers that are no success: each a problem+json that says what would be right.
+
+use crate::server::Server;
+use crate::wire::{Answer, Wire};
+
+#[test]
+fn unknown_routes_are_not_found() {
+    let server = Server::start(&[]);
+    for target in ["/", "/nothing", "/get", "/set", "/v1", "/v1/", "/v1/keys", "/livez/", "/v1/stats/x"] {
+        for method in ["GET", "PUT", "DELETE", "PROPFIND"] {
+            let answer = server.send(method, target, &[], b"");
+            assert_eq!(answer.status, 404, "{method} {target}");
+            assert!(answer.detail().contains("/docs lists"), "{}", answer.detail());
+        }
+    }
+    let answer = server.get("/docs/nothing.js", &[]);
+    assert_eq!((answer.status, answer.detail().is_empty()), (404, false));
+}
+
+#[test]
+fn methods_that_are_not_for_a_route_are_told_which_are() {
+    let server = Server::start(&[]);
+    for (target, allow) in [
+        ("/get/k", "GET,HEAD"),
+        ("/set/k/v", "PUT, POST"),
+        ("/v1/keys/k", "GET,HEAD,PUT,DELETE"),
+        ("/v1/stats", "GET,HEAD"),
+        ("/metrics", "GET,HEAD"),
+        ("/livez", "GET,HEAD"),
+        ("/readyz", "GET,HEAD"),
+        ("/openapi.json", "GET,HEAD"),
+        ("/docs", "GET,HEAD"),
+        ("/docs/", "GET,HEAD"),
+    ] {
+        for method in ["PATCH", "OPTIONS", "TRACE", "PROPFIND", "get"] {
+            let answer = server.send(method, target, &[], b"");
+            assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {target}");
+            assert!(answer.detail().starts_with(method), "{}", answer.detail());
+        }
+    }
+}
+
+#[test]
+fn broken_percent_encoding_is_refused_everywhere() {
+    let server = Server::start(&[]);
+    for part in ["%", "%4", "%zz", "a%2", "%%41", "%u0041", "a%"] {
+        for (method, target) in [
+            ("GET", format!("/get/{part}")),
+            ("PUT", format!("/set/{part}/v")),
+            ("POST", format!("/set/k/{part}")),
+            ("GET", format!("/v1/keys/{part}")),
+            ("PUT", format!("/v1/keys/{part}")),
+            ("DELETE", format!("/v1/keys/{part}")),
+        ] {
+            let answer = server.send(method, &target, &[], b"");
+            assert_eq!(answer.status, 400, "{method} {target}");
+            assert!(answer.detail().contains("%25"), "{}", answer.detail());
+        }
+    }
+    server.still_serves();
+}
+
+#[test]
+fn conditional_writes_are_refused_and_do_nothing() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    for name in ["if-match", "if-none-match", "if-unmodified-since"] {
+        for method in ["PUT", "DELETE"] {
+            let answer = server.send(method, "/v1/keys/k", &[(name, "*")], b"");
+            assert_eq!((answer.status, answer.detail().contains(name)), (501, true), "{method}");
+        }
+    }
+    assert_eq!(server.get("/v1/keys/k", &[]).text(), "v");
+}
+
+#[test]
+fn a_problem_cannot_be_taken_for_a_page() {
+    let server = Server::start(&[]);
+    let answer = server.put("/v1/keys/k?%3Cscript%3E<script>", "");
+    assert_eq!((answer.status, answer.header("x-content-type-options")), (400, Some("nosniff")));
+    assert!(answer.detail().contains("<script>"), "{}", answer.detail());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+}
+
+#[test]
+fn an_error_does_not_end_the_connection() {
+    let server = Server::start(&[]);
+    let mut wire = server.wire();
+    for (method, target, status) in [
+        ("GET", "/get/absent", 404),
+        ("GET", "/nothing", 404),
+        ("PATCH", "/get/k", 405),
+        ("GET", "/get/%", 400),
+        ("HEAD", "/get/%", 400),
+        ("GET", "/livez", 200),
+    ] {
+        assert_eq!(asked(&mut wire, method, target).status, status, "{method} {target}");
+    }
+}
+
+fn asked(wire: &mut Wire, method: &str, target: &str) -> Answer {
+    let answer = wire.ask(method, target);
+    assert_ne!(answer.header("connection"), Some("close"));
+    assert!(answer.header("date").is_some() && answer.header("content-length").is_some());
+    answer
+}
