@@ -159,10 +159,12 @@ impl<V: Value> Engine<V> {
     }
 
     /// A value was read on another road than the feed's and may be newer than what is remembered
-    /// (R13): as [`Engine::void`], but that it is too large to be kept stays known, and a load goes
-    /// on: it has yet to see whether the store has a value by then.
-    pub(crate) fn overtake(&self, name: &[u8]) {
-        drop(self.leases.void_but(name, Key::LOAD, || self.near.forget(name)));
+    /// (R13): as [`Engine::void`], but that it is too large to be kept stays known, and a load
+    /// without news that the read is `part_of` goes on: what it brings is no older than what was
+    /// read.
+    pub(crate) fn overtake(&self, name: &[u8], part_of: Option<&Fill<V>>) {
+        let spared = part_of.and_then(Fill::lease_without_news);
+        drop(self.leases.void_but(name, spared, || self.near.forget(name)));
     }
 
     /// Everything may have changed.

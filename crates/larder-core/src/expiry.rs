@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_shorter_life_counts() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         assert_eq!(deadline(SENT, minute, Ttl::Forever), SENT.plus(minute));
         assert_eq!(deadline(SENT, minute, Ttl::NoKey), SENT.plus(minute));
         assert_eq!(deadline(SENT, minute, Ttl::Left(minute * 2)), SENT.plus(minute));

@@ -149,16 +149,25 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     /// The rest of [`Tiers::fetch`].
     pub async fn finish(&self, key: Key<'_>, started: Started<V>) -> Outcome<V> {
+        self.finish_for(None, key, started).await
+    }
+
+    async fn finish_for(
+        &self,
+        load: Option<&Fill<V>>,
+        key: Key<'_>,
+        started: Started<V>,
+    ) -> Outcome<V> {
         let (seat, collapsed) = match started.0 {
             Step::Found(hit) => return Ok(hit),
-            Step::Bypass(why) => return self.bypass(key, why).await,
+            Step::Bypass(why) => return self.bypass_for(load, key, why).await,
             Step::Wait { seat, collapsed } => (seat, collapsed),
         };
         match seat.await {
             // A read may be asked twice, so what the feed's connection lost is asked elsewhere.
-            Err(FetchError::GivenUp) => self.bypass(key, Bypass::FeedLost).await,
+            Err(FetchError::GivenUp) => self.bypass_for(load, key, Bypass::FeedLost).await,
             Err(FetchError::Store(lost)) if lost.is_outage() => {
-                self.bypass(key, Bypass::FeedLost).await
+                self.bypass_for(load, key, Bypass::FeedLost).await
             }
             outcome => outcome.map(|fetched| Fetched { collapsed, ..fetched }),
         }
@@ -177,11 +186,11 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             }
             // While the feed is fresh a load may take its time: a change would have ended its
             // flight. Without news a flight is as good as it is young.
-            let since = match sight {
-                Some(_) => Moment::START,
-                None => now.minus(self.engine.feed().bound()),
+            let (flight, since) = match sight {
+                Some(_) => (key.load(), Moment::START),
+                None => (key.load_without_news(), now.minus(self.engine.feed().bound())),
             };
-            match self.engine.board(key.load(), now, since, sight) {
+            match self.engine.board(flight, now, since, sight) {
                 Boarded::Joined(seat) => match seat.await {
                     Err(FetchError::GivenUp) => {}
                     outcome => return outcome.map(|it| Fetched { collapsed: true, ..it }),
@@ -227,8 +236,12 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     /// Reads past the near tier, which then forgets what may be older (R13).
     pub async fn bypass(&self, key: Key<'_>, why: Bypass) -> Outcome<V> {
+        self.bypass_for(None, key, why).await
+    }
+
+    async fn bypass_for(&self, load: Option<&Fill<V>>, key: Key<'_>, why: Bypass) -> Outcome<V> {
         let value = self.store.read(key).await.map_err(FetchError::Store)?;
-        self.engine.overtake(key.name);
+        self.engine.overtake(key.name, load);
         Ok(Fetched { value, found: Found::Bypass(why), collapsed: false })
     }
 
@@ -253,7 +266,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         key: Key<'_>,
         load: Load<'_>,
     ) -> Result<Loaded<V>, FetchError> {
-        let past_near = match self.fetch(key).await {
+        let past_near = match self.fetch_for(fill, key).await {
             Ok(found) if !found.value.is_absent() => return Ok(Loaded::Value(found)),
             Ok(Fetched { found: Found::Bypass(why), .. }) => Some(why),
             Ok(_) => None,
@@ -271,11 +284,18 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             return Ok(Loaded::Value(unkept));
         }
         Ok(Loaded::Value(match self.store.put_loaded(fill, &row, load.ttl).await {
-            Ok(Put::Done) => self.fetch(key).await.ok().filter(is_present).unwrap_or(unkept),
+            Ok(Put::Done) => {
+                self.fetch_for(fill, key).await.ok().filter(is_present).unwrap_or(unkept)
+            }
             Ok(Put::LeaseVoid) => self.take_back(key, &row, unkept).await,
             Err(error) if error.outcome_unknown() => self.take_back(key, &row, unkept).await,
             Err(_) => unkept,
         }))
+    }
+
+    /// A fetch that is part of a load.
+    async fn fetch_for(&self, load: &Fill<V>, key: Key<'_>) -> Outcome<V> {
+        self.finish_for(Some(load), key, self.start(key)).await
     }
 
     /// Deletes what was put too late. When that fails too, the entry's time to live ends it.

@@ -20,12 +20,15 @@ impl<'a> Key<'a> {
         Self { name, db, read: b"" }
     }
 
-    /// The read that asks what an origin has. No command begins with a zero byte.
-    pub(crate) const LOAD: &'static [u8] = b"\0load";
-
-    /// What an origin has for this name.
+    /// What an origin has for this name. No command begins with a zero byte.
     pub(crate) fn load(self) -> Self {
-        Self { read: Self::LOAD, ..self }
+        Self { read: b"\0load", ..self }
+    }
+
+    /// The same for one who has no news from the feed: a change would not end this load, so nobody
+    /// joins it who has.
+    pub(crate) fn load_without_news(self) -> Self {
+        Self { read: b"\0load without news", ..self }
     }
 }
 

@@ -18,7 +18,7 @@ mod redis;
 mod server;
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Key, Load, MapStore, Store, Tiers,
+    Bypass, Clock, Engine, EnginePlan, Key, Load, MapStore, Store, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use origin::Rows;
@@ -26,6 +26,7 @@ use redis::{Heard, Redis};
 use server::{Command, Payload, Place, Versions};
 use shuttle::{
     future::block_on,
+    rand::{Rng, thread_rng},
     thread::{self, JoinHandle},
 };
 use std::{
@@ -39,7 +40,7 @@ use std::{
 const SCHEDULES: usize = 5000;
 /// How often a schedule departs from running the most urgent thread.
 const DEPTH: usize = 3;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn explore(scenario: fn()) {
     shuttle::check_random(scenario, SCHEDULES);
@@ -52,8 +53,8 @@ fn no_reader_goes_back_in_time() {
         let world = World::new();
         world.redis().other(&set("1"));
         let clients = [
-            world.spawn(|world| world.read_twice()),
-            world.spawn(|world| world.read_twice()),
+            world.spawn(World::read_twice),
+            world.spawn(World::read_twice),
             world.spawn(|world| {
                 world.put("2");
                 world.read_twice();
@@ -73,9 +74,9 @@ fn no_reader_goes_back_in_time_when_the_feed_is_cut() {
     explore(|| {
         let world = World::new();
         world.redis().other(&set("1"));
-        world.cut_after(shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 0..6));
+        world.cut_after(thread_rng().gen_range(0..6));
         let clients = [
-            world.spawn(|world| world.read_twice()),
+            world.spawn(World::read_twice),
             world.spawn(|world| {
                 world.put("2");
                 world.read_twice();
@@ -95,8 +96,8 @@ fn no_reader_goes_back_in_time_when_redis_is_flushed() {
         let world = World::new();
         world.redis().other(&set("1"));
         let clients = [
-            world.spawn(|world| world.read_twice()),
-            world.spawn(|world| world.read_twice()),
+            world.spawn(World::read_twice),
+            world.spawn(World::read_twice),
             world.spawn(|world| {
                 world.redis().other(&Command::FlushAll);
                 world.redis().other(&set("2"));
@@ -112,7 +113,7 @@ fn no_reader_goes_back_in_time_when_some_read_past_the_near_tier() {
         let world = World::new();
         world.redis().other(&set("1"));
         let clients = [
-            world.spawn(|world| world.read_twice()),
+            world.spawn(World::read_twice),
             world.spawn(|world| {
                 world.read_past();
                 world.read();
@@ -172,7 +173,7 @@ fn r16_over_a_map_no_one_sees_the_old_row_once_a_delete_is_done() {
         block_on(tiers.delete(b"a", 0)).unwrap();
         assert_ne!(block_on(tiers.fetch(key())).unwrap().value, text("row 1"));
         assert_eq!(load(&tiers, &rows), text("row 2"));
-        loaders.into_iter().for_each(|loader| loader.join().unwrap());
+        join(loaders);
         assert_eq!(load(&tiers, &rows), text("row 2"));
     });
 }
@@ -204,7 +205,7 @@ fn over_a_map_no_reader_goes_back_in_time() {
             *written.lock().unwrap() = version;
             read(&tiers, &written);
         }
-        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        join(readers);
     });
 }
 
@@ -259,9 +260,9 @@ impl World {
 
     /// When all clients are done, so is the feed. Then what is remembered is what Redis has.
     fn finish(mut self, clients: impl IntoIterator<Item = JoinHandle<()>>) -> Self {
-        clients.into_iter().for_each(|client| client.join().unwrap());
+        join(clients);
         self.over.store(true, SeqCst);
-        self.pumps.drain(..).for_each(|pump| pump.join().unwrap());
+        join(self.pumps.drain(..));
         while self.redis().execute() || self.hear() {}
         if let Some(remembered) = self.tiers.look(key()) {
             assert_eq!(remembered.value, self.redis().keys(|keys| keys.newest(&a()).value.clone()));
@@ -315,8 +316,7 @@ impl World {
     }
 
     fn read_past(&self) {
-        let why = larder_core::Bypass::Request;
-        self.check(|| block_on(self.tiers.bypass(key(), why)).unwrap().value);
+        self.check(|| block_on(self.tiers.bypass(key(), Bypass::Request)).unwrap().value);
     }
 
     /// What was read was there when the reader came, or later.
@@ -349,6 +349,12 @@ impl World {
     }
 }
 
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
 fn load<S: Store<Payload>>(tiers: &Tiers<Payload, S>, rows: &Rows) -> Payload {
     let load = Load { origin: rows, id: "a", ttl: MINUTE, negative_ttl: MINUTE };
     block_on(tiers.fetch_or_load(key(), load)).unwrap().value
@@ -374,7 +380,7 @@ fn key() -> Key<'static> {
 }
 
 fn text(value: &str) -> Payload {
-    Some(value.as_bytes().into())
+    Payload::string(value.as_bytes())
 }
 
 fn set(payload: &str) -> Command {

@@ -12,7 +12,7 @@ mod origin;
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
     Bypass, Clock, Engine, EnginePlan, FetchError, Fetched, FlushCause, Found, Key, Load, MapStore,
-    NotKept, Store, StoreError, Tiers,
+    NotKept, Store, StoreError, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use origin::Rows;
@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::{JoinHandle, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const VALUE_BYTES_MAX: usize = 256;
 const LOAD_TTL: Duration = Duration::from_secs(5);
 const NEGATIVE_TTL: Duration = Duration::from_millis(500);
@@ -110,7 +110,7 @@ fn a() -> Key<'static> {
 }
 
 fn text(value: &str) -> Payload {
-    Some(value.as_bytes().into())
+    Payload::string(value.as_bytes())
 }
 
 /// Every task has gone as far as it can: on this one thread each turn lets each of them go once.
@@ -167,7 +167,7 @@ async fn what_the_origin_does_not_have_is_not_asked_for_again_for_a_while() {
     let readers = larder.loads(200).await;
     larder.answer_all().await;
     assert!(outcomes(readers).await.iter().all(|outcome| outcome.value.is_none()));
-    larder.clock.advance(NEGATIVE_TTL - MS);
+    larder.clock.advance(NEGATIVE_TTL.saturating_sub(MS));
     let again = larder.load().await.unwrap();
     assert_eq!((again.value, larder.rows.asked()), (None, 1));
     assert!(matches!(again.found, Found::Near(_)));
@@ -269,6 +269,22 @@ async fn what_the_feed_s_connection_lost_is_read_once_on_the_other() {
         assert_eq!((larder.store().fill_count(), larder.store().read_count()), (1, 1));
         assert_eq!(larder.look(), None);
     }
+}
+
+#[tokio::test]
+async fn nobody_joins_a_load_whose_read_went_past_the_feed() {
+    let larder = Larder::new();
+    larder.store().set_fills(Fills::Fail(StoreError::Lost));
+    let before = larder.loads(1).await;
+    larder.store().set_fills(Fills::Land);
+    // Somebody else does this, and nothing tells of it: the read was not on the feed's connection.
+    let large = "x".repeat(VALUE_BYTES_MAX + 1);
+    larder.store().put(b"a", 0, large.as_bytes(), None).await.unwrap();
+    assert_eq!(larder.fetch().await.unwrap().value, text(&large));
+    let after = larder.loads(1).await;
+    larder.answer_all().await;
+    assert_eq!(outcomes(after).await[0].value, text(&large));
+    outcomes(before).await;
 }
 
 #[tokio::test]

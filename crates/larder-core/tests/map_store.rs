@@ -1,6 +1,6 @@
 //! What the store in this process's memory owes as a [`Store`].
 
-#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
 
 #[path = "support/fault_store.rs"]
 #[allow(dead_code, reason = "each test takes the faults that it needs")]
@@ -8,7 +8,7 @@ mod fault_store;
 
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, Key, MapStore, Put, Store, StoreError, Tiers,
+    Clock, Engine, EnginePlan, Fill, Key, MapStore, Put, Store, StoreError, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -77,7 +77,7 @@ fn filling() -> (Tiers<Payload, FaultStore>, Fill<Payload>) {
 }
 
 fn text(value: &str) -> Payload {
-    Some(value.as_bytes().into())
+    Payload::string(value.as_bytes())
 }
 
 /// What a future gives that does not wait.
@@ -104,7 +104,7 @@ fn it_gives_what_was_put_until_it_is_deleted() {
 fn a_key_lives_as_long_as_it_was_told() {
     let room = Room::new();
     room.put("a", "1", Some(MS)).unwrap();
-    room.clock.advance(MS - Duration::from_nanos(1));
+    room.clock.advance(Duration::from_nanos(999_999));
     assert_eq!(room.get("a"), text("1"));
     room.clock.advance(Duration::from_nanos(1));
     assert_eq!(room.get("a"), None);

@@ -23,7 +23,7 @@ const MIB: u64 = 1 << 20;
 const BYTES_MAX: u64 = 256 * MIB;
 const NAMES: u64 = 5_000_000;
 const PAGE_BYTES: u64 = 4096;
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[test]
 fn five_million_small_values_take_the_memory_that_is_counted() {
@@ -77,8 +77,7 @@ struct Generated;
 impl Store<Payload> for Generated {
     fn fill(&self, fill: Fill<Payload>) {
         let mut value = [b'.'; 20];
-        let name = &fill.key().name[.."user:0".len()];
-        value[..name.len()].copy_from_slice(name);
+        value.iter_mut().zip(fill.key().name).for_each(|(byte, of_name)| *byte = *of_name);
         fill.land(Some(value.as_slice().into()), Ttl::Forever);
     }
 

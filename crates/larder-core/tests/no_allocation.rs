@@ -101,7 +101,7 @@ fn allocations() -> u64 {
 
 fn tiers(policy: Policy) -> Tiers<Payload, MapStore> {
     let near = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let plan = EnginePlan { near, near_ttl: hour, staleness_bound: hour };
     let engine = Engine::new(&plan, Clock::System);
     let epoch = engine.begin_epoch();

@@ -126,16 +126,25 @@ impl<T> Leases<T> {
         forgotten
     }
 
-    /// As [`Leases::void`], but of the reads of `spared` the leases still hold.
-    pub(crate) fn void_but<R>(&self, name: &[u8], spared: &[u8], forget: impl FnOnce() -> R) -> R {
+    /// As [`Leases::void`], but that one lease still holds if it did.
+    pub(crate) fn void_but<R>(
+        &self,
+        name: &[u8],
+        spared: Option<Lease>,
+        forget: impl FnOnce() -> R,
+    ) -> R {
+        let spared = spared.map(|lease| lease.generation);
         let mut shard = self.shard(name);
-        if let Some(places) = shard.get_mut(name) {
-            places.retain(|place| *place.read == *spared);
-            if places.is_empty() {
-                shard.remove(name);
-            }
+        let places = shard.remove(name).unwrap_or_default();
+        let (stays, gone): (Vec<_>, Vec<_>) =
+            places.into_iter().partition(|place| Some(place.generation) == spared);
+        if !stays.is_empty() {
+            shard.insert(Name::new(name), stays);
         }
-        forget()
+        let forgotten = forget();
+        drop(shard);
+        drop(gone);
+        forgotten
     }
 
     /// Voids every lease on every name.

@@ -87,6 +87,11 @@ impl<V: Value> Fill<V> {
         self.engine.leases.holds(&self.name, self.lease)
     }
 
+    /// The lease, if nobody relies on the feed to void it.
+    pub(super) fn lease_without_news(&self) -> Option<Lease> {
+        self.epoch.is_none().then_some(self.lease)
+    }
+
     /// Forgets the name, as the feed does where the store has one of its own.
     pub(crate) fn void_name(&self) {
         self.engine.void(&self.name);

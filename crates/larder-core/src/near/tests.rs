@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 type Payload = Option<Arc<[u8]>>;
 
 const POLICIES: [Policy; 2] = [Policy::ScanResistant, Policy::Lru];
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const EPOCH: u32 = 7;
 const MIB: u64 = 1 << 20;
 
@@ -65,7 +65,7 @@ fn get(name: &str) -> Key<'_> {
 }
 
 fn found(text: &str) -> Option<String> {
-    Some(text.to_owned())
+    text.to_owned().into()
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_value_is_found_until_its_deadline() {
         let room = Room::ample(policy);
         assert_eq!(room.look("a"), None);
         assert!(room.put_read(get("a"), b"1", Duration::from_millis(10)));
-        room.clock.advance(Duration::from_millis(10) - Duration::from_nanos(1));
+        room.clock.advance(Duration::from_nanos(9_999_999));
         assert_eq!(room.look("a"), found("1"));
         assert_eq!(room.look("b"), None, "another name");
         room.clock.advance(Duration::from_nanos(1));

@@ -26,7 +26,7 @@ use std::time::Duration;
 use world::{World, id};
 
 /// What may happen next. Numbers choose among those who wait.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Op {
     Fetch(usize),
     Load(usize),

@@ -104,7 +104,7 @@ fn gone() -> OriginError {
 }
 
 impl Origin for Rows {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "rows"
     }
 

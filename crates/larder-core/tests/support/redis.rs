@@ -340,8 +340,12 @@ impl Store<Payload> for Redis {
     ) -> Result<Put, StoreError> {
         let (place, payload) = (place(load.key()), Some(payload.into()));
         let set = Command::Set { place, payload, ttl: Some(ttl), only_if_absent: true };
-        let put = self.begin_put(set, load.lease_view());
-        put.await.map_err(|_| StoreError::Lost)
+        if self.is_connected() {
+            let put = self.begin_put(set, load.lease_view());
+            return put.await.map_err(|_| StoreError::Lost);
+        }
+        self.call(set).await?;
+        Ok(if load.holds() { Put::Done } else { Put::LeaseVoid })
     }
 
     async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {

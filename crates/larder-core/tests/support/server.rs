@@ -151,7 +151,8 @@ impl Server {
         fits: impl Fn(&Version) -> bool,
     ) -> Option<usize> {
         let versions = self.history.get(place).map_or(&[GONE][..], Vec::as_slice);
-        (since..versions.len()).find(|&number| fits(&versions[number]))
+        let mut since = versions.iter().enumerate().skip(since);
+        since.find(|(_, version)| fits(version)).map(|(number, _)| number)
     }
 
     pub(crate) fn versions(&self) -> Versions {

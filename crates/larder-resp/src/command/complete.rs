@@ -1,7 +1,6 @@
 //! What a server's own `COMMAND` reply adds to the table.
 
-use super::name::Name;
-use super::{Class, Keys, SessionCommand, Spec, Table};
+use super::{Class, Keys, Name, SessionCommand, Spec, Table};
 use crate::ProtocolError;
 use crate::reply::{Frame, Items};
 
@@ -16,12 +15,14 @@ impl Table {
     pub fn complete(&mut self, command_reply: &[u8]) -> Result<usize, ProtocolError> {
         let reply = Frame::parse(command_reply)?;
         let entries = reply.items().into_iter().flatten();
-        Ok(entries.filter_map(|entry| Entry::read(&entry)).map(|entry| self.learn_all(entry)).sum())
+        Ok(entries.map(|entry| self.learn_all(&entry)).sum())
     }
 
-    fn learn_all(&mut self, entry: Entry<'_>) -> usize {
-        let subcommands = entry.subcommands.clone().into_iter().flatten();
+    /// Takes a command and its subcommands.
+    fn learn_all(&mut self, entry: &Frame<'_>) -> usize {
+        let Some(entry) = Entry::read(entry) else { return 0 };
         let learned = self.learn(&entry);
+        let subcommands = entry.subcommands.into_iter().flatten();
         let subcommands = subcommands.filter_map(|entry| Entry::read(&entry));
         learned + subcommands.map(|entry| self.learn(&entry)).sum::<usize>()
     }
@@ -139,7 +140,9 @@ mod tests {
         reply::bulk(&mut out, name.as_bytes());
         reply::integer(&mut out, -1);
         words(&mut out, flags);
-        [keys.0, keys.1, keys.2].map(|number| reply::integer(&mut out, number));
+        for number in [keys.0, keys.1, keys.2] {
+            reply::integer(&mut out, number);
+        }
         words(&mut out, "@all");
         reply::array(&mut out, 0);
         reply::array(&mut out, 1);
@@ -149,7 +152,9 @@ mod tests {
         reply::bulk(&mut out, b"flags");
         words(&mut out, key_spec);
         reply::array(&mut out, subcommands.len());
-        subcommands.iter().for_each(|entry| out.extend_from_slice(entry));
+        for entry in subcommands {
+            out.extend_from_slice(entry);
+        }
         out
     }
 
@@ -161,7 +166,9 @@ mod tests {
     fn completed(entries: &[BytesMut]) -> (Table, usize) {
         let mut out = BytesMut::new();
         reply::array(&mut out, entries.len());
-        entries.iter().for_each(|entry| out.extend_from_slice(entry));
+        for entry in entries {
+            out.extend_from_slice(entry);
+        }
         let mut table = Table::builtin();
         let learned = table.complete(&out).unwrap();
         (table, learned)

@@ -73,7 +73,7 @@ pub fn write_read(out: &mut BytesMut, read: &[u8], key: &[u8]) {
 /// A part behind its length: seven bits a byte, the lowest first, all but the last with the
 /// eighth bit set.
 fn put_part(read: &mut Vec<u8>, part: &[u8]) {
-    let mut length = part.len();
+    let mut length = part.len() as u64;
     while length >= 0x80 {
         read.push((length % 0x80) as u8 | 0x80);
         length /= 0x80;

@@ -16,27 +16,13 @@ pub struct Spec {
     pub blocking: bool,
     /// How its reply may be kept; there for [`Class::Read`] alone.
     pub near: Option<Near>,
-    pub(super) place: Place,
-}
-
-/// Where a name stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is a command.
-    Command,
-    /// It is a command whose next argument names a subcommand.
-    Container,
-    /// It is a subcommand.
-    Subcommand,
+    /// Whether its first argument may name a subcommand.
+    pub(super) is_container: bool,
 }
 
 impl Spec {
     pub(super) fn new(name: Name, class: Class, keys: Keys) -> Self {
-        let place = match name.container() {
-            Some(_) => Place::Subcommand,
-            None => Place::Command,
-        };
-        Self { name, class, keys, blocking: false, near: None, place }
+        Self { name, class, keys, blocking: false, near: None, is_container: false }
     }
 
     /// The arguments of `command`, whose spec this is, that are keys.

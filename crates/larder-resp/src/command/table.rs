@@ -1,8 +1,7 @@
 //! Finds the spec of a command, whatever the case of its letters.
 
-use super::name::{Name, NameHasher};
-use super::spec::Place;
-use super::{Class, Keys, Spec, data};
+use super::name::{Word, WordHasher};
+use super::{Class, Keys, Name, Spec, data};
 use crate::request::Command;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -24,18 +23,23 @@ pub const COMMANDS_MAX: usize = 4096;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Table {
-    specs: HashMap<Name, Spec, BuildHasherDefault<NameHasher>>,
+    commands: Map<Word>,
+    /// By container and name.
+    subcommands: Map<(Word, Word)>,
     unknown: Spec,
 }
+
+type Map<N> = HashMap<N, Spec, BuildHasherDefault<WordHasher>>;
 
 impl Table {
     /// The commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of modules.
     pub fn builtin() -> Self {
         let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, Keys::Unknown);
-        let mut table = Self { specs: HashMap::default(), unknown };
+        let (commands, subcommands) = Default::default();
+        let mut table = Self { commands, subcommands, unknown };
         for group in data::GROUPS {
-            for name in group.names.split_whitespace().filter_map(|name| Name::new(name.as_bytes()))
-            {
+            let names = group.names.split_whitespace().map(str::as_bytes);
+            for name in names.filter_map(Name::new) {
                 let spec = Spec::new(name, group.class, group.keys);
                 table.add(Spec { blocking: group.blocking, near: group.near, ..spec });
             }
@@ -44,50 +48,67 @@ impl Table {
     }
 
     /// The spec of a command, or of its subcommand where it has some.
+    #[inline]
     pub fn spec(&self, command: &Command<'_>) -> &Spec {
-        self.find(command.name(), command.arg(1))
+        self.look(command.name(), || command.arg(1))
     }
 
     /// The spec of the command with this name and first argument. What nobody knows has no name
     /// and may write to any key.
     pub fn find(&self, name: &[u8], argument: Option<&[u8]>) -> &Spec {
-        let found = Name::new(name).and_then(|name| self.specs.get(&name));
-        match found {
-            Some(spec) if spec.place == Place::Command => spec,
-            Some(spec) if spec.place == Place::Container => {
-                self.subcommand(spec, argument).unwrap_or(spec)
-            }
-            // A client cannot call `CONFIG|GET` by that name.
-            _ => &self.unknown,
-        }
+        self.look(name, || argument)
     }
 
     /// Every command and subcommand, in no order.
     pub fn specs(&self) -> impl Iterator<Item = &Spec> {
-        self.specs.values()
+        self.commands.values().chain(self.subcommands.values())
     }
 
-    fn subcommand(&self, container: &Spec, argument: Option<&[u8]>) -> Option<&Spec> {
-        self.specs.get(&container.name.subcommand(argument?)?)
+    #[inline]
+    fn look<'a>(&self, name: &[u8], argument: impl FnOnce() -> Option<&'a [u8]>) -> &Spec {
+        let found = Word::new(name).and_then(|name| self.commands.get_key_value(&name));
+        match found {
+            Some((name, spec)) if spec.is_container => {
+                self.subcommand(*name, argument()).unwrap_or(spec)
+            }
+            Some((_, spec)) => spec,
+            None => &self.unknown,
+        }
     }
 
+    fn subcommand(&self, container: Word, argument: Option<&[u8]>) -> Option<&Spec> {
+        self.subcommands.get(&(container, Word::new(argument?)?))
+    }
+
+    /// The spec of this very name.
     pub(super) fn get(&self, name: &Name) -> Option<&Spec> {
-        self.specs.get(name)
+        match name.split() {
+            Some((container, name)) => self.subcommand(Word::new(container)?, Some(name)),
+            None => self.commands.get(&Word::new(name.as_bytes())?),
+        }
     }
 
     /// Adds a spec, in place of one of the same name. Says whether there was room.
     pub(super) fn add(&mut self, spec: Spec) -> bool {
-        // With a container that is new.
-        if self.specs.len() + 2 > COMMANDS_MAX {
-            return false;
-        }
-        if let Some(container) = spec.name.container() {
-            let unknown = Spec { name: container, ..self.unknown };
-            self.specs.entry(container).or_insert(unknown).place = Place::Container;
-        }
-        let place = self.specs.get(&spec.name).map_or(spec.place, |known| known.place);
-        self.specs.insert(spec.name, Spec { place, ..spec });
-        true
+        self.has_room() && self.insert(spec).is_some()
+    }
+
+    /// Room for a subcommand and a container that is new.
+    fn has_room(&self) -> bool {
+        self.commands.len() + self.subcommands.len() + 2 <= COMMANDS_MAX
+    }
+
+    fn insert(&mut self, spec: Spec) -> Option<()> {
+        let Some((container, name)) = spec.name.split() else {
+            let known = self.commands.entry(Word::new(spec.name.as_bytes())?).or_insert(spec);
+            *known = Spec { is_container: known.is_container, ..spec };
+            return Some(());
+        };
+        let unknown = Spec { name: Name::new(container)?, ..self.unknown };
+        let container = Word::new(container)?;
+        self.commands.entry(container).or_insert(unknown).is_container = true;
+        self.subcommands.insert((container, Word::new(name)?), spec);
+        Some(())
     }
 }
 

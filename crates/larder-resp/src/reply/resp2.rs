@@ -18,10 +18,11 @@ pub enum Shape {
 
 /// Writes what `resp3`, one whole reply, would have been for a RESP2 client.
 ///
-/// Bulk strings, integers, simple strings, errors and arrays keep their bytes; null is as `shape`
-/// says; maps are flat arrays, sets and pushes arrays, doubles, big numbers and verbatim strings
-/// bulk strings, booleans 0 or 1; attributes are left out. Where the bytes are no such reply, or a
-/// list of pairs does not go on as it starts, nothing is written.
+/// Bulk strings, integers, simple strings, errors and arrays keep their bytes, and a reply that is
+/// no more than that is copied unread; null is as `shape` says; maps are flat arrays, sets and
+/// pushes arrays, doubles, big numbers and verbatim strings bulk strings, booleans 0 or 1;
+/// attributes are left out. After an error, which no reply of a server causes, nothing was
+/// written: the bytes are none, or a list of pairs does not go on as it starts.
 pub fn write_as_resp2(out: &mut BytesMut, shape: Shape, resp3: &[u8]) -> Result<(), ProtocolError> {
     if let [b'$', b'0'..=b'9', ..] | [b':' | b'+' | b'-', ..] = resp3 {
         out.put_slice(resp3);

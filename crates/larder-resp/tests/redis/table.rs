@@ -144,13 +144,13 @@ fn what_is_learned_is_what_was_written_by_hand_or_safer() {
     table.complete(&under_new_names(&wire.line("COMMAND"))).unwrap();
     for command in described(&mut wire) {
         let known = command.spec(&builtin);
-        let name = format!("NEW{}", command.name);
+        let name = format!("~{}", command.name);
         let learned = Described { name, ..command };
         let (name, spec) = (&learned.name, learned.spec(&table));
         assert_eq!(spec.name.to_string(), *name);
         assert!(!matches!(spec.class, Class::Read | Class::Neutral), "{name}: {:?}", spec.class);
         // What it stores cannot be read, and is no reason to send it only once.
-        let may_write = known.class.may_write() && name != "NEWPFCOUNT";
+        let may_write = known.class.may_write() && name != "~PFCOUNT";
         assert!(spec.class.may_write() || !may_write, "{name}: {:?}", spec.class);
         if matches!(spec.class, Class::Write | Class::OtherRead) && spec.keys != Keys::Unknown {
             assert_eq!(spec.keys, known.keys, "{name}");
@@ -158,7 +158,7 @@ fn what_is_learned_is_what_was_written_by_hand_or_safer() {
     }
 }
 
-/// A reply to `COMMAND` in which every name starts with `new`.
+/// A reply to `COMMAND` in which every name starts with `~`.
 fn under_new_names(reply: &[u8]) -> Vec<u8> {
     const ENTRY: &[u8] = b"*10\r\n$";
     let mut renamed = Vec::new();
@@ -168,7 +168,7 @@ fn under_new_names(reply: &[u8]) -> Vec<u8> {
         let digits = after.iter().position(|byte| *byte == b'\r').unwrap();
         let length: usize = str::from_utf8(&after[..digits]).unwrap().parse().unwrap();
         renamed.extend_from_slice(before);
-        renamed.extend_from_slice(format!("{}\r\nnew", length + 3).as_bytes());
+        renamed.extend_from_slice(format!("{}\r\n~", length + 1).as_bytes());
         rest = &after[digits + 2..];
     }
     [renamed.as_slice(), rest].concat()

@@ -51,7 +51,7 @@ impl Wire {
                 self.unread.advance(length);
                 return reply;
             }
-            let mut piece = [0; 64 << 10];
+            let mut piece = [0; 4096];
             let length = self.stream.read(&mut piece).unwrap();
             assert!(length > 0, "the server closed the connection");
             self.unread.extend_from_slice(&piece[..length]);

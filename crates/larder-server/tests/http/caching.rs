@@ -17,7 +17,10 @@ fn the_first_read_is_a_miss_and_the_next_a_hit() {
     }
     assert_eq!(server.put("/v1/keys/k", "w").status, 204);
     let after_a_write = server.get("/get/k", &[]);
-    assert_eq!((after_a_write.cache_status(), &*after_a_write.body), (MISS, &br#"{"key":"k","value":"w"}"#[..]));
+    assert_eq!(
+        (after_a_write.cache_status(), &*after_a_write.body),
+        (MISS, &br#"{"key":"k","value":"w"}"#[..])
+    );
 }
 
 #[test]

@@ -7,7 +7,9 @@ use crate::server::Server;
 #[test]
 fn values_are_strings_and_never_parsed() {
     let server = Server::start(&[]);
-    for value in ["007", "1e3", "null", "true", r#"{"a": [1]}"#, "\"q\"", " ", "", "é\u{0}\n", "1.0"] {
+    for value in
+        ["007", "1e3", "null", "true", r#"{"a": [1]}"#, "\"q\"", " ", "", "é\u{0}\n", "1.0"]
+    {
         assert_eq!(server.put("/v1/keys/k", value).status, 204);
         assert_eq!(server.get("/get/k", &[]).json(), json!({ "key": "k", "value": value }));
         let raw = server.get("/v1/keys/k", &[]);

@@ -24,7 +24,12 @@ pub(crate) struct Answer {
 }
 
 /// A whole request with `Host` and, when there is a body, `Content-Length`.
-pub(crate) fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
     let length = body.len().to_string();
     let announced = [("content-length", length.as_str())];
     let announced = if body.is_empty() { &[][..] } else { &announced };

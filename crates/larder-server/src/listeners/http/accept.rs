@@ -95,7 +95,6 @@ async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: Router,
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");

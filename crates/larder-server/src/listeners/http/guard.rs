@@ -49,9 +49,13 @@ fn check_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> Result<(), 
 
 fn cannot_be_rebound(name: &str, allowed: &[String]) -> bool {
     name.parse::<IpAddr>().is_ok()
-        || !name.contains('.') && !name.is_empty()
+        || !name.is_empty() && name.bytes().all(is_label_byte)
         || name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
         || allowed.iter().any(|host| host.eq_ignore_ascii_case(name))
+}
+
+fn is_label_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// The name in `name:port`, without an IPv6 address's brackets.
@@ -71,12 +75,14 @@ fn host_name(host: &str) -> Option<&str> {
 
 /// A page of another site must not drive this server. It may link to its pages.
 fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if let Some(origin) = headers.get(ORIGIN) {
+    if headers.contains_key(ORIGIN) {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let own = origin.to_str().ok().zip(host).is_some_and(|(origin, host)| {
-            origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
-        });
-        return if own { Ok(()) } else { Err(foreign_page()) };
+        let is_own = |origin: &HeaderValue| {
+            let from = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+            from.zip(host).is_some_and(|((_, from), host)| from.eq_ignore_ascii_case(host))
+        };
+        let all_own = headers.get_all(ORIGIN).iter().all(is_own);
+        return if all_own { Ok(()) } else { Err(foreign_page()) };
     }
     let fetch = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     match fetch("sec-fetch-site") {
@@ -162,6 +168,8 @@ mod tests {
             "[evil.example]",
             "[::1",
             "localhost:80:80",
+            "user@localhost",
+            "a b",
         ] {
             assert!(!host_passes(host), "{host}");
         }

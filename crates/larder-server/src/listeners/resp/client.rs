@@ -2,7 +2,10 @@
 
 use bytes::{Buf, BytesMut};
 use std::io;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    net::{TcpStream, UnixStream},
+};
 
 pub(super) enum Client {
     Tcp(TcpStream),
@@ -25,32 +28,32 @@ impl Accepted {
     }
 }
 
+/// What a client's socket was ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// Bytes were read.
+    Read,
+    /// Something can be written.
+    Write,
+}
+
 impl Client {
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
+    /// if `write`. One of both must be asked for.
+    pub(super) async fn wait(
+        &mut self,
+        input: Option<&mut BytesMut>,
+        write: bool,
+    ) -> io::Result<Ready> {
         match self {
-            Self::Tcp(stream) => stream.readable().await,
-            Self::Unix(stream) => stream.readable().await,
-        }
-    }
-
-    pub(super) async fn writable(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.writable().await,
-            Self::Unix(stream) => stream.writable().await,
-        }
-    }
-
-    /// Reads what is there. False when nothing was; the end of the stream is an error.
-    pub(super) fn receive(&self, into: &mut BytesMut) -> io::Result<bool> {
-        let read = match self {
-            Self::Tcp(stream) => stream.try_read_buf(into),
-            Self::Unix(stream) => stream.try_read_buf(into),
-        };
-        match read {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
+            Self::Tcp(stream) => {
+                let (reader, writer) = stream.split();
+                wait(reader, writer.writable(), input, write).await
+            }
+            Self::Unix(stream) => {
+                let (reader, writer) = stream.split();
+                wait(reader, writer.writable(), input, write).await
+            }
         }
     }
 
@@ -68,5 +71,27 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+async fn wait(
+    mut reader: impl AsyncRead + Unpin,
+    writable: impl Future<Output = io::Result<()>>,
+    input: Option<&mut BytesMut>,
+    write: bool,
+) -> io::Result<Ready> {
+    let read = async {
+        match input {
+            // Knows from a short read that there is no more, where trying again would cost a call.
+            Some(input) => reader.read_buf(input).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        read = read => match read? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(Ready::Read),
+        },
+        ready = writable, if write => ready.map(|()| Ready::Write),
     }
 }

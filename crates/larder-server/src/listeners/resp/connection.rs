@@ -6,7 +6,7 @@
 
 use super::{
     classify::{Kind, Local},
-    client::Client,
+    client::{self, Client},
     info,
     near::{Reads, Requests, Wish, serve_hits},
     session::{Before, Session, Stream},
@@ -49,6 +49,7 @@ pub(super) struct Connection {
     authenticated: bool,
     /// The command at the head of the input waits for the replies to those before it.
     held: bool,
+    draining: watch::Receiver<bool>,
     /// The client said goodbye, or broke the protocol: nothing more is read from it.
     leaving: bool,
 }
@@ -66,6 +67,12 @@ pub(super) enum Close {
     Drained,
 }
 
+/// What a turn has waited for.
+enum Event {
+    Client(client::Ready),
+    Upstream(Result<Ready, RelayError>),
+}
+
 /// What is to be done with the command at the head of the input.
 enum Judged {
     /// There is no whole one.
@@ -81,7 +88,12 @@ enum Judged {
 }
 
 impl Connection {
-    pub(super) fn new(larder: Arc<Larder>, traffic: Arc<Traffic>, client: Client) -> Self {
+    pub(super) fn new(
+        larder: Arc<Larder>,
+        traffic: Arc<Traffic>,
+        client: Client,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
         let authenticated = larder.plan().resp.requirepass.is_none();
         let mut decoder = Decoder::new(Limits::default());
         decoder.set_auth_required(!authenticated);
@@ -98,21 +110,15 @@ impl Connection {
             upstream: None,
             authenticated,
             held: false,
+            draining,
             leaving: false,
         }
     }
 
     /// Serves the client until one side ends it. What it is still owed is sent first.
-    pub(super) async fn run(mut self, mut draining: watch::Receiver<bool>) -> Close {
+    pub(super) async fn run(mut self) -> Close {
         loop {
-            let turn = tokio::select! {
-                turn = self.turn() => turn,
-                // Told, or the one who tells is gone.
-                _ = draining.wait_for(|&draining| draining), if self.owes_nothing() => {
-                    Err(Close::Drained)
-                }
-            };
-            if let Err(close) = turn {
+            if let Err(close) = self.turn().await {
                 // What it does not take now is lost with its connection.
                 self.client.flush(&mut self.output).ok();
                 return close;
@@ -133,20 +139,26 @@ impl Connection {
         let upstream_full = self.upstream.as_ref().is_some_and(|relay| !relay.has_room());
         let listens = !full && !upstream_full && !self.held && !self.leaving;
         let idle = self.larder.plan().resp.timeout;
-        tokio::select! {
-            ready = self.client.readable(), if listens => {
-                ready?;
-                if self.receive()? {
-                    self.take_input().await?;
-                }
+        let writes = !self.output.is_empty();
+        let may_leave = self.owes_nothing() && self.input.is_empty();
+        if listens {
+            self.make_room();
+        }
+        let event = tokio::select! {
+            ready = self.client.wait(listens.then_some(&mut self.input), writes),
+                if listens || writes => Event::Client(ready?),
+            ready = ready(self.upstream.as_ref(), !full) => Event::Upstream(ready),
+            // Told, or the one who tells is gone.
+            _ = self.draining.wait_for(|&draining| draining), if may_leave => {
+                return Err(Close::Drained);
             }
-            ready = self.client.writable(), if !self.output.is_empty() => ready?,
-            ready = ready(self.upstream.as_ref(), !full) => match ready {
-                Ok(Ready::Read) => self.take_replies().await?,
-                Ok(Ready::Write) => {}
-                Err(error) => self.upstream_ended(error)?,
-            },
-            () = pass(idle), if !idle.is_zero() && self.owes_nothing() => return Err(Close::Idle),
+            () = pass(idle), if !idle.is_zero() && may_leave => return Err(Close::Idle),
+        };
+        match event {
+            Event::Client(client::Ready::Read) => self.take_input().await?,
+            Event::Upstream(Ok(Ready::Read)) => self.take_replies().await?,
+            Event::Client(client::Ready::Write) | Event::Upstream(Ok(Ready::Write)) => {}
+            Event::Upstream(Err(error)) => self.upstream_ended(error)?,
         }
         if let Some(relay) = &mut self.upstream
             && let Err(error) = relay.flush()
@@ -157,13 +169,12 @@ impl Connection {
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<bool, Close> {
+    fn make_room(&mut self) {
         if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
             self.input = BytesMut::new();
         }
         let wanted = self.decoder.bytes_needed().saturating_sub(self.input.len());
         self.input.reserve(wanted.clamp(READ_BYTES, READ_BYTES * 64));
-        Ok(self.client.receive(&mut self.input)?)
     }
 
     /// Serves what has arrived: from memory as far as that goes, the rest on other roads.

@@ -5,7 +5,7 @@ use super::{
     faults::Faults,
     operation::{Operation, content, string, with_content},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::{ArrayBuilder, HttpMethod, ObjectBuilder, PathItem, Ref, Type};
 
 pub(super) const TAG: &str = "server";
@@ -17,12 +17,11 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
     let example = json!({
         "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": 42,
         "status": "ok", "coherent": true, "problems": [],
-        "requests": {
-            "hit": 40, "miss": 2, "collapsed": 0,
-            "bypass": {
-                "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-away": 0, "request": 0,
-            },
-            "error": 0,
+        "requests": requests(40, 2),
+        "resp": {
+            "requests": requests(0, 0),
+            "relayed_reads": 0, "relayed_writes": 0, "relayed_others": 0, "fences": 0,
+            "clients": 0, "accepted": 0, "rejected": 0, "upstreams": 0, "upstreams_refused": 0,
         },
         "near": {
             "items": 2, "bytes": 612, "maxmemory": 268_435_456, "max_entries": 0,
@@ -33,7 +32,11 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
             "link": "tracked", "why": null, "server_version": "7.0.15",
             "age_seconds": 0.05, "bound_seconds": 1.0, "epochs": 1, "invalidations": 0,
         },
-        "flights_joined": 0, "fills_under_way": 0, "fills_refused": {}, "flushes": {},
+        "flights_joined": 0, "fills_under_way": 0,
+        "fills_refused": {
+            "feed-down": 0, "lease-void": 0, "too-large": 0, "ttl-gone": 0, "not-allowed": 0,
+        },
+        "flushes": { "flushed": 0, "epoch-ended": 0, "command": 0 },
         "store": { "url": "redis://127.0.0.1:6379" },
         "origins": [{ "name": "users", "path": "/users/{id}", "rows": 330, "problem": null }],
     });
@@ -41,6 +44,13 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
         .json("The counts since the start", content(ObjectBuilder::new(), example))
         .fails(faults, EVERY);
     PathItem::new(HttpMethod::Get, stats)
+}
+
+fn requests(hit: u64, miss: u64) -> Value {
+    let bypass = json!({
+        "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-away": 0, "request": 0,
+    });
+    json!({ "hit": hit, "miss": miss, "collapsed": 0, "bypass": bypass, "error": 0 })
 }
 
 pub(super) fn metrics(faults: &Faults) -> PathItem {
@@ -84,12 +94,11 @@ pub(super) fn condition() -> ObjectBuilder {
     let problems = ArrayBuilder::new()
         .items(string())
         .description(Some("What is not as it should be, for people"));
-    [("status", status.into()), ("coherent", coherent.into()), ("problems", problems.into())]
-        .into_iter()
-        .fold(
-            ObjectBuilder::new(),
-            |object, (name, schema): (_, utoipa::openapi::RefOr<utoipa::openapi::Schema>)| {
-                object.property(name, schema).required(name)
-            },
-        )
+    ObjectBuilder::new()
+        .property("status", status)
+        .property("coherent", coherent)
+        .property("problems", problems)
+        .required("status")
+        .required("coherent")
+        .required("problems")
 }

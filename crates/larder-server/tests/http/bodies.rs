@@ -1,0 +1,188 @@
+//! Bodies that are too large, cut, slow, wrapped: refused, and nothing is stored.
+
+use crate::server::Server;
+use crate::wire::{head, request};
+
+/// Several times what the buffers of two sockets hold.
+const LARGE: usize = 64 << 20;
+
+#[test]
+fn what_is_announced_too_large_is_refused_before_it_is_sent() {
+    let server = Server::start(&[]);
+    for length in ["629145600", "9223372036854775807", "18446744073709551613"] {
+        let mut wire = server.wire();
+        wire.write(&head("PUT", "/v1/keys/k", &[("content-length", length)]));
+        let answer = wire.answer();
+        assert_eq!(answer.status, 413, "{length}");
+        assert!(answer.detail().contains("67108864"), "{}", answer.detail());
+    }
+    assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
+    server.still_serves();
+}
+
+#[test]
+fn the_largest_body_fits_and_one_byte_more_does_not() {
+    let server = Server::start(&["--http-max-body", "1kb"]);
+    assert_eq!(server.put("/v1/keys/k", [b'v'; 1024]).status, 204);
+    assert_eq!(server.put("/v1/keys/k", [b'w'; 1025]).status, 413);
+    for (last, status) in [("1ff", 413), ("200", 413), ("100", 204)] {
+        let size = usize::from_str_radix(last, 16).unwrap();
+        let chunks = [chunk(&[b'x'; 768]), chunk(&vec![b'x'; size]), chunk(b"")].concat();
+        let mut wire = server.wire();
+        wire.write(&head("PUT", "/v1/keys/k", &[("transfer-encoding", "chunked")]));
+        wire.write(&chunks);
+        assert_eq!(wire.answer().status, status, "{last}");
+    }
+    assert_eq!(server.get("/v1/keys/k", &[]).body, [b'x'; 1024]);
+}
+
+/// A connection that is closed over unread bytes is reset, and the answer is lost with it.
+#[test]
+fn who_sends_all_before_reading_still_gets_the_answer() {
+    let server = Server::start_with(|larder| {
+        larder.args(&["--http-max-body", "1mb"]).env("LARDER_HTTP_TOKEN", "t")
+    });
+    let token = ("authorization", "Bearer t");
+    let (length, chunked) = (LARGE.to_string(), ("transfer-encoding", "chunked"));
+    let length = ("content-length", length.as_str());
+    for (target, headers, status) in [
+        ("/v1/keys/k", [token, length], 413),
+        ("/v1/keys/k", [token, chunked], 413),
+        ("/v1/keys/k", [("x", "y"), length], 401),
+        ("/v1/keys/k?ttl=0", [token, length], 400),
+        ("/get/k", [token, length], 405),
+        ("/nothing", [token, length], 404),
+    ] {
+        let body = match headers[1] == chunked {
+            true => [chunk(&vec![b'v'; LARGE]), chunk(b"")].concat(),
+            false => vec![b'v'; LARGE],
+        };
+        let mut wire = server.wire();
+        wire.write(&head("PUT", target, &headers));
+        wire.write(&body);
+        assert_eq!(wire.answer().status, status, "{target} {headers:?}");
+        wire.write(&request("GET", "/livez", &[], b""));
+        assert_eq!(wire.answer().text(), "ok\n", "the connection goes on");
+    }
+}
+
+#[test]
+fn who_asks_before_sending_is_answered_before_sending() {
+    let server = Server::start(&["--http-max-body", "1kb"]);
+    let expect = ("expect", "100-continue");
+    let mut wire = server.wire();
+    wire.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "1025")]));
+    assert_eq!(wire.answer().status, 413, "and not 100");
+    wire.ends();
+
+    let mut wire = server.wire();
+    wire.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "5")]));
+    assert_eq!(wire.answer().status, 100);
+    wire.write(b"hello");
+    assert_eq!(wire.answer().status, 204);
+    assert_eq!(server.get("/v1/keys/k", &[]).text(), "hello");
+}
+
+#[test]
+fn a_body_cut_in_the_middle_changes_nothing() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "whole").status, 204);
+    let length = ("content-length", "629145");
+    let chunked = ("transfer-encoding", "chunked");
+    let cut_chunk = [&chunk(b"part")[..], b"ff\r\npart"].concat();
+    for (header, body) in
+        [(length, &b"part"[..]), (chunked, &cut_chunk), (chunked, &chunk(b"part")), (chunked, b"")]
+    {
+        let mut wire = server.wire();
+        wire.write(&head("PUT", "/v1/keys/k", &[header]));
+        wire.write(body);
+        wire.half_close();
+        if let Some(answer) = wire.try_answer("PUT") {
+            assert_eq!((answer.status, answer.detail().is_empty()), (400, false));
+        }
+        wire.ends();
+        assert_eq!(server.get("/v1/keys/k", &[]).text(), "whole", "{header:?}");
+    }
+    server.still_serves();
+}
+
+#[test]
+fn broken_chunks_change_nothing() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "whole").status, 204);
+    for body in [
+        "zz\r\npart\r\n0\r\n\r\n",
+        "-4\r\npart\r\n0\r\n\r\n",
+        "4\r\npartly\r\n0\r\n\r\n",
+        "4 \n part",
+        "ffffffffffffffffff\r\npart\r\n0\r\n\r\n",
+        "\r\n\r\n",
+    ] {
+        let mut wire = server.wire();
+        wire.write(&head("PUT", "/v1/keys/k", &[("transfer-encoding", "chunked")]));
+        wire.write(body.as_bytes());
+        let answer = wire.answer();
+        assert_eq!((answer.status, answer.detail().is_empty()), (400, false), "{body}");
+        wire.ends();
+        assert_eq!(server.get("/v1/keys/k", &[]).text(), "whole", "{body}");
+    }
+    server.still_serves();
+}
+
+#[test]
+fn a_body_that_trickles_is_given_up() {
+    let server = Server::start(&[]);
+    let mut wire = server.wire();
+    wire.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
+    while !wire.has_answer() {
+        wire.try_write(b".");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let answer = wire.answer();
+    assert_eq!((answer.status, answer.detail().contains("slowly")), (408, true));
+    assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
+    server.still_serves();
+}
+
+#[test]
+fn a_body_is_stored_as_it_is_or_not_at_all() {
+    let server = Server::start(&[]);
+    for (name, value, status) in [
+        ("content-type", "multipart/form-data; boundary=x", 415),
+        ("content-type", "Multipart/Mixed", 415),
+        ("content-type", "nonsense", 415),
+        ("content-type", "", 415),
+        ("content-type", "a/b/c", 415),
+        ("content-type", "text/pl ain", 415),
+        ("content-encoding", "gzip", 415),
+        ("content-encoding", "identity", 415),
+        ("content-range", "bytes 0-3/10", 400),
+    ] {
+        let answer = server.send("PUT", "/v1/keys/k", &[(name, value)], b"part");
+        assert_eq!(answer.status, status, "{name}: {value}: {}", answer.detail());
+    }
+    assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
+    for media_type in
+        ["text/plain", "application/json; charset=utf-8", "application/x-www-form-urlencoded"]
+    {
+        let put = server.send("PUT", "/v1/keys/k", &[("content-type", media_type)], b"a=%41");
+        assert_eq!(put.status, 204, "{media_type}");
+        assert_eq!(server.get("/v1/keys/k", &[]).text(), "a=%41");
+    }
+}
+
+#[test]
+fn a_body_where_none_belongs_is_skipped() {
+    let server = Server::start(&[]);
+    let mut wire = server.wire();
+    for method in ["GET", "DELETE", "POST"] {
+        wire.write(&request(method, "/livez", &[], b"GET /get/k HTTP/1.1\r\n\r\n"));
+        let expected = if method == "GET" { 200 } else { 405 };
+        assert_eq!(wire.answer().status, expected, "{method}");
+    }
+    assert_eq!(wire.ask("GET", "/livez").text(), "ok\n");
+}
+
+fn chunk(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}

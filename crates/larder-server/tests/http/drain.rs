@@ -1,0 +1,94 @@
+//! The end: what is at work is answered, and nothing new begins.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use larder_testkit::{Signal, eventually};
+
+use crate::limits::Upload;
+use crate::server::{Server, builder};
+use crate::wire::LIMIT;
+
+/// Far from the limits for draining that the tests set.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[test]
+fn requests_at_work_are_answered_and_new_clients_refused() {
+    let server = Server::start(&["--drain-timeout", "60s"]);
+    let upload = Upload::begin(&server);
+    let mut open = [server.wire(), server.wire()];
+    for wire in &mut open {
+        assert_eq!(wire.ask("GET", "/readyz").json()["status"], "ok");
+    }
+    server.signal(Signal::TERM);
+    eventually(LIMIT, "new clients to be refused", || {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err()
+    });
+
+    let [readyz, value] = &mut open;
+    let answer = readyz.ask("GET", "/readyz");
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
+    assert_eq!(answer.json()["status"], "draining");
+    readyz.ends();
+    let answer = value.ask("GET", "/v1/keys/upload");
+    assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
+    value.ends();
+
+    upload.finish();
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.log().contains("drained"), "{}", server.log());
+}
+
+#[test]
+fn idle_clients_are_not_waited_for() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let server = Server::start(&["--drain-timeout", "60s"]);
+        let mut idle = [server.wire(), server.wire(), server.wire()];
+        assert_eq!(idle[0].ask("GET", "/livez").status, 200);
+        idle[1].write(b"GET /livez HT");
+        let begun = std::time::Instant::now();
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0));
+        assert!(begun.elapsed() < AT_ONCE * 3, "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let server = Server::start(&["--drain-timeout", "60s"]);
+    let _upload = Upload::begin(&server);
+    server.signal(Signal::TERM);
+    eventually(LIMIT, "draining", || server.log().contains("draining"));
+    let (status, took) = server.terminate();
+    assert!(status.code() == Some(0) && took < AT_ONCE, "{status} after {took:?}");
+    assert!(server.log().contains("second signal"), "{}", server.log());
+}
+
+#[test]
+fn draining_has_a_limit() {
+    let server = Server::start(&["--drain-timeout", "300ms"]);
+    let _upload = Upload::begin(&server);
+    let (status, took) = server.terminate();
+    assert!(status.code() == Some(0) && took < AT_ONCE, "{status} after {took:?}");
+    assert!(server.log().contains("drain-timeout is over"), "{}", server.log());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    let (code, log) = builder().args(&["--http-port", &port]).fails_with();
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains(&format!("127.0.0.1:{port} is taken by another program")), "{log}");
+    assert!(log.contains("--http-port"), "{log}");
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_listed() {
+    let mistakes = "nonsense = 1\n[http]\nport = 'many'\nmax-body = '1gb'\n";
+    let (code, log) = builder().config_text(mistakes).fails_with();
+    assert_eq!(code, 78, "{log}");
+    for mistake in ["nonsense", "port", "max-body"] {
+        assert!(log.contains(mistake), "{mistake} is not in {log}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Who is let in: `Host`, web pages of other sites, the token.
+
+use crate::server::Server;
+use crate::wire::Answer;
+
+const TOKEN: &str = "a-token-that-nobody-guesses";
+
+#[test]
+fn one_host_and_no_foreign_one() {
+    let server = Server::start(&["--http-allowed-hosts", "cache.example.com"]);
+    let asked = |hosts: &[&str]| {
+        let mut wire = server.wire();
+        let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+        wire.write(format!("GET /livez HTTP/1.1\r\n{hosts}\r\n").as_bytes());
+        wire.answer()
+    };
+    for host in ["localhost", "127.0.0.1:8000", "[::1]:8000", "larder", "CACHE.example.com:80"] {
+        assert_eq!(asked(&[host]).status, 200, "{host}");
+    }
+    for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "a b"]
+    {
+        let answer = asked(&[host]);
+        assert_eq!(answer.status, 403, "{host}");
+        assert!(answer.detail().contains("http-allowed-hosts"), "{}", answer.detail());
+    }
+    for hosts in [&[][..], &["localhost", "localhost"], &["localhost", "evil.example"]] {
+        let answer = asked(hosts);
+        assert_eq!(answer.status, 400, "{hosts:?}");
+        assert!(answer.detail().contains("one Host"), "{}", answer.detail());
+    }
+    server.still_serves();
+}
+
+#[test]
+fn pages_of_other_sites_do_nothing() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    let own = ("origin", "http://localhost");
+    assert_eq!(server.send("PUT", "/v1/keys/own", &[own], b"v").status, 204);
+    for headers in [
+        &[("origin", "http://evil.example")][..],
+        &[("origin", "null")],
+        &[("origin", "http://localhost:1")],
+        &[own, ("origin", "http://evil.example")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")],
+    ] {
+        for (method, target) in [
+            ("GET", "/get/k"),
+            ("POST", "/set/k/changed"),
+            ("PUT", "/v1/keys/k"),
+            ("DELETE", "/v1/keys/k"),
+            ("OPTIONS", "/v1/keys/k"),
+            ("GET", "/openapi.json"),
+            ("GET", "/no/such/route"),
+        ] {
+            let answer = server.send(method, target, headers, b"");
+            assert_eq!(answer.status, 403, "{method} {target} {headers:?}");
+            assert!(answer.detail().contains("another site"), "{}", answer.detail());
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+        }
+    }
+    let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    assert_eq!(server.get("/get/k", &link).text(), r#"{"key":"k","value":"v"}"#);
+    assert_eq!(server.send("POST", "/set/k/changed", &link, b"").status, 403, "a form");
+    assert_eq!(server.get("/v1/keys/k", &[]).text(), "v");
+}
+
+#[test]
+fn the_token_is_asked_for() {
+    let server = Server::start_with(|larder| {
+        larder.env("LARDER_HTTP_TOKEN", TOKEN).env("RUST_LOG", "trace")
+    });
+    let bearer = format!("Bearer {TOKEN}");
+    let lower_case = format!("bearer {TOKEN}");
+    let longer = format!("Bearer {TOKEN}x");
+    let shorter = &bearer[..bearer.len() - 1];
+    let asked = |target: &str, authorization: &str| -> Answer {
+        match authorization {
+            "" => server.get(target, &[]),
+            text => server.get(target, &[("authorization", text)]),
+        }
+    };
+    let guarded = ["/get/k", "/v1/keys/k", "/v1/stats", "/metrics", "/no/such/route", "/set/k/v"];
+    for target in guarded {
+        for wrong in ["", TOKEN, "Bearer", "Bearer ", &longer, shorter, "Basic YTpi", "Bearer x"] {
+            let answer = asked(target, wrong);
+            assert_eq!(answer.status, 401, "{target} {wrong}");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+            assert!(answer.detail().contains("http-token"), "{}", answer.detail());
+        }
+        for right in [&bearer, &lower_case] {
+            assert_ne!(asked(target, right).status, 401, "{target}");
+        }
+    }
+    for target in ["/livez", "/readyz", "/docs", "/docs/", "/docs/swagger-ui.css", "/openapi.json"]
+    {
+        assert!(asked(target, "").status < 400, "{target}");
+    }
+    assert_eq!(asked("/docs/%2e%2e/v1/stats", "").status, 404, "no way round");
+    let log = server.log();
+    assert!(log.contains("serving") && !log.contains(TOKEN), "{log}");
+}

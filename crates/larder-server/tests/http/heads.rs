@@ -1,0 +1,179 @@
+//! What is no request, or nearly one: answered with an error or closed, and others are served.
+
+use std::time::Duration;
+
+use larder_testkit::http::{ThenClient, raw_within};
+
+use crate::server::Server;
+use crate::wire::{Wire, head, request};
+
+#[test]
+fn garbage_is_refused() {
+    let server = Server::start(&[]);
+    let noise: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+    for bytes in [
+        &noise[..],
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"GET\r\n\r\n",
+        b"GET /livez\r\n\r\n",
+        b"GET  /livez HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /livez HTTP/9.9\r\nhost: localhost\r\n\r\n",
+        b"GET /livez HTTP/2.0\r\nhost: localhost\r\n\r\n",
+        b"GET /live z HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /livez\0 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET http:// HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"G\x00T /livez HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost : localhost\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost: local\0host\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nhost: localhost\r\n folded: x\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n: x\r\n\r\n",
+    ] {
+        refused(&server, bytes, &[400]);
+    }
+    // A client that may only speak HTTP/2 is not answered in HTTP/1.
+    let silence = raw_within(
+        server.port(),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ThenClient::Waits,
+        Duration::from_secs(20),
+    );
+    assert_eq!(silence, b"");
+    server.still_serves();
+}
+
+#[test]
+fn heads_have_limits() {
+    let server = Server::start(&[]);
+    let long = |bytes: usize| "k".repeat(bytes);
+    refused(&server, &request("GET", &format!("/get/{}", long(1 << 20)), &[], b""), &[414, 431]);
+    refused(&server, &request("GET", &format!("/get/{}", long(70_000)), &[], b""), &[414]);
+    refused(&server, &request("GET", "/livez", &[("x", &long(200_000))], b""), &[431]);
+    let many: Vec<_> = (0..200).map(|_| ("x", "y")).collect();
+    refused(&server, &request("GET", "/livez", &many, b""), &[431]);
+    assert_eq!(server.get("/livez", &[("x", &long(60_000))]).status, 200);
+    server.still_serves();
+}
+
+#[test]
+fn smuggling_finds_one_reading_only() {
+    let server = Server::start(&[]);
+    let refused_heads: [&[(&str, &str)]; 9] = [
+        &[("content-length", "4"), ("content-length", "5")],
+        &[("content-length", "4, 5")],
+        &[("content-length", "+4")],
+        &[("content-length", "0x4")],
+        &[("content-length", "-1")],
+        &[("content-length", "99999999999999999999999")],
+        &[("transfer-encoding", "xchunked")],
+        &[("transfer-encoding", "chunked, identity")],
+        &[("transfer-encoding", "gzip")],
+    ];
+    for headers in refused_heads {
+        let smuggled = [head("PUT", "/v1/keys/k", headers), request("GET", "/livez", &[], b"")];
+        refused(&server, &smuggled.concat(), &[400]);
+    }
+    let http_1_0 =
+        b"PUT /v1/keys/k HTTP/1.0\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+    refused(&server, http_1_0, &[400]);
+
+    // Where both lengths are given, that of the chunks holds and the connection ends.
+    for headers in [
+        [("content-length", "42"), ("transfer-encoding", "chunked")],
+        [("transfer-encoding", "chunked"), ("content-length", "4")],
+    ] {
+        let mut wire = server.wire();
+        wire.write(&head("PUT", "/v1/keys/k", &headers));
+        wire.write(b"1\r\nv\r\n0\r\n\r\n");
+        wire.write(&request("PUT", "/v1/keys/smuggled", &[], b"x"));
+        assert_eq!(wire.answer().status, 204);
+        wire.ends();
+        assert_eq!(server.get("/v1/keys/k", &[]).text(), "v");
+    }
+    assert_eq!(server.get("/v1/keys/smuggled", &[]).status, 404);
+    server.still_serves();
+}
+
+#[test]
+fn one_length_twice_is_one_length() {
+    let server = Server::start(&[]);
+    let mut wire = server.wire();
+    wire.write(&head("PUT", "/v1/keys/k", &[("content-length", "1"), ("content-length", "1")]));
+    wire.write(b"v");
+    assert_eq!(wire.answer().status, 204);
+    assert_eq!(wire.ask("GET", "/v1/keys/k").text(), "v");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_their_order() {
+    let server = Server::start(&[]);
+    let mut wire = server.wire();
+    let mut bytes = Vec::new();
+    for number in 0..200 {
+        let value = number.to_string();
+        bytes.extend(request("PUT", &format!("/v1/keys/k{}", number % 7), &[], value.as_bytes()));
+        bytes.extend(request("GET", &format!("/v1/keys/k{}", number % 7), &[], b""));
+        bytes.extend(request("GET", "/get/%", &[], b""));
+    }
+    wire.write(&bytes);
+    for number in 0..200 {
+        assert_eq!(wire.answer().status, 204);
+        assert_eq!(wire.answer().text(), number.to_string());
+        assert_eq!(wire.answer().status, 400);
+    }
+}
+
+#[test]
+fn http_1_0_is_answered_and_closed() {
+    let server = Server::start(&[]);
+    let mut wire = server.wire();
+    wire.write(b"GET /livez HTTP/1.0\r\nhost: localhost\r\n\r\n");
+    assert_eq!(wire.answer().text(), "ok\n");
+    wire.ends();
+    let mut wire = server.wire();
+    wire.write(b"GET /livez HTTP/1.0\r\n\r\n");
+    assert!(wire.answer().detail().contains("Host"));
+    wire.ends();
+}
+
+#[test]
+fn other_forms_of_targets_find_no_other_way() {
+    let server = Server::start(&[]);
+    for (line, status) in [
+        ("OPTIONS *", 404),
+        ("GET *", 404),
+        ("CONNECT localhost:80", 404),
+        ("CONNECT evil.example:80", 403),
+        ("GET http://localhost/livez", 200),
+        ("GET HTTP://LOCALHOST:8000/livez", 200),
+        ("GET http://evil.example/livez", 403),
+        ("GET http://user@localhost/livez", 403),
+        ("GET //livez", 404),
+        ("GET /livez/..", 404),
+        ("GET /./livez", 404),
+    ] {
+        let mut wire = server.wire();
+        wire.write(format!("{line} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        assert_eq!(wire.answer().status, status, "{line}");
+    }
+    server.still_serves();
+}
+
+#[test]
+fn an_upgrade_is_not_made() {
+    let server = Server::start(&[]);
+    let upgrade = [("connection", "upgrade"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")];
+    assert_eq!(server.get("/livez", &upgrade).text(), "ok\n");
+}
+
+/// Sends these bytes alone: an error comes back, and then the end of the connection.
+fn refused(server: &Server, bytes: &[u8], statuses: &[u16]) {
+    let mut wire: Wire = server.wire();
+    wire.try_write(bytes);
+    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]);
+    let answer = wire.answer();
+    assert!(statuses.contains(&answer.status), "{shown:?}: {}", answer.head);
+    assert_eq!(answer.header("connection"), Some("close"), "{shown:?}: {}", answer.head);
+    wire.ends();
+}

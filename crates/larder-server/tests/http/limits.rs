@@ -1,0 +1,112 @@
+//! Connections and requests that are too many.
+
+use larder_testkit::eventually;
+
+use crate::server::Server;
+use crate::wire::{LIMIT, Wire, head};
+
+/// As many as two thousand, where the machine allows so many open files.
+fn many_connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let open_files = line.split_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
+    2000.min(open_files - 200)
+}
+
+#[test]
+fn many_idle_clients_keep_nobody_waiting() {
+    let server = Server::start(&[]);
+    let mut idle: Vec<Wire> = (0..many_connections()).map(|_| server.wire()).collect();
+    server.still_serves();
+    let first = idle.first_mut().unwrap();
+    assert_eq!(first.ask("GET", "/livez").text(), "ok\n");
+    let last = idle.last_mut().unwrap();
+    assert_eq!(last.ask("GET", "/livez").text(), "ok\n");
+}
+
+#[test]
+fn a_client_too_many_waits_until_another_leaves() {
+    let server = Server::start(&["--maxclients", "2"]);
+    let mut one = server.wire();
+    let mut other = server.wire();
+    for wire in [&mut one, &mut other] {
+        assert_eq!(wire.ask("GET", "/livez").status, 200);
+    }
+    let mut waiting = server.wire();
+    waiting.write(&head("GET", "/livez", &[]));
+    assert_eq!(one.ask("GET", "/livez").status, 200, "the two go on");
+    assert!(!waiting.has_answer());
+    drop(other);
+    assert_eq!(waiting.answer().text(), "ok\n");
+}
+
+#[test]
+fn a_client_that_says_nothing_is_closed() {
+    let server = Server::start(&[]);
+    let (mut silent, mut idle, mut half) = (server.wire(), server.wire(), server.wire());
+    assert_eq!(idle.ask("GET", "/livez").status, 200);
+    half.write(b"GET /livez HTTP/1.1\r\nhost: loc");
+    for wire in [&mut silent, &mut idle, &mut half] {
+        wire.ends();
+    }
+}
+
+#[test]
+fn a_request_too_many_is_turned_away() {
+    let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
+    let upload = Upload::begin(&server);
+    for (method, target) in [("GET", "/get/k"), ("GET", "/v1/keys/k"), ("PUT", "/set/k/v")] {
+        let answer = server.send(method, target, &[], b"");
+        assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")), "{target}");
+        assert!(answer.detail().contains("http-concurrency"), "{}", answer.detail());
+    }
+    for target in ["/livez", "/readyz", "/metrics", "/v1/stats", "/openapi.json"] {
+        assert_eq!(server.get(target, &[]).status, 200, "{target}");
+    }
+    upload.finish();
+    let free = || server.get("/get/upload", &[]).status == 200;
+    eventually(LIMIT, "the turn to be free", free);
+}
+
+#[test]
+fn who_waits_for_a_turn_gets_it() {
+    let server = Server::start(&["--http-concurrency", "1", "--http-queue", "1"]);
+    let upload = Upload::begin(&server);
+    let mut two = [server.wire(), server.wire()];
+    for wire in &mut two {
+        wire.write(&head("GET", "/get/absent", &[]));
+    }
+    eventually(LIMIT, "one to be turned away", || two.iter().any(Wire::has_answer));
+    two.sort_by_key(|wire| !wire.has_answer());
+    let [turned_away, waiting] = &mut two;
+    assert_eq!(turned_away.answer().status, 429);
+    assert!(!waiting.has_answer());
+    upload.finish();
+    assert_eq!(waiting.answer().status, 404);
+}
+
+#[test]
+fn a_client_that_leaves_gives_its_turn_back() {
+    let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
+    drop(Upload::begin(&server));
+    eventually(LIMIT, "the turn to be free", || server.get("/get/k", &[]).status == 404);
+}
+
+/// A request that is at work for as long as its client likes.
+pub(crate) struct Upload(Wire);
+
+impl Upload {
+    pub(crate) fn begin(server: &Server) -> Self {
+        let mut wire = server.wire();
+        let headers = [("content-length", "4"), ("expect", "100-continue")];
+        wire.write(&head("PUT", "/v1/keys/upload", &headers));
+        assert_eq!(wire.answer().status, 100, "the handler waits for the body");
+        wire.write(b"do");
+        Self(wire)
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.0.write(b"ne");
+        assert_eq!(self.0.answer().status, 204);
+    }
+}

@@ -1,0 +1,281 @@
+//! `/openapi.json` is true: each operation that it describes is called as it says, and answers one
+//! of the ways it says.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::origins;
+use crate::server::Server;
+use crate::wire::Answer;
+
+/// Every route of the router, and what it does.
+const ROUTES: [(&str, &str); 8] = [
+    ("/get/{key}", "get"),
+    ("/livez", "get"),
+    ("/metrics", "get"),
+    ("/readyz", "get"),
+    ("/set/{key}/{value}", "get post put"),
+    ("/users/{id}", "delete get"),
+    ("/v1/keys/{key}", "delete get put"),
+    ("/v1/stats", "get"),
+];
+
+/// The order in which each operation finds what it needs.
+const ORDER: [&str; 4] = ["put", "post", "get", "delete"];
+
+#[test]
+fn every_route_is_described() {
+    let (server, _rows) = origins::start(|larder| larder);
+    let api = description(&server);
+    let described: Vec<(&str, String)> = members(&api["paths"])
+        .iter()
+        .map(|(path, item)| {
+            let methods: BTreeSet<&str> = members(item).keys().map(String::as_str).collect();
+            (path.as_str(), methods.into_iter().collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    let described: Vec<(&str, &str)> =
+        described.iter().map(|(path, methods)| (*path, methods.as_str())).collect();
+    assert_eq!(described, ROUTES);
+    // And what is not described is not there.
+    for (path, methods) in described {
+        for method in ["get", "put", "post", "delete", "patch"] {
+            let described = methods.split(' ').any(|other| other == method);
+            let target = target(path, &api["paths"][path]["get"]);
+            let answer = server.send(&method.to_uppercase(), &target, &[], b"");
+            assert!(described || answer.status == 405, "{method} {path}: {}", answer.status);
+        }
+    }
+}
+
+#[test]
+fn every_operation_answers_as_described() {
+    let (server, _rows) = origins::start(|larder| larder);
+    let api = description(&server);
+    for method in ORDER {
+        for (path, item) in members(&api["paths"]) {
+            let Some(operation) = item.get(method) else { continue };
+            let answer = call(&server, method, &target(path, operation), operation);
+            let expected = if (method, path.as_str()) == ("get", "/set/{key}/{value}") {
+                405
+            } else {
+                success(operation)
+            };
+            assert_eq!(answer.status, expected, "{method} {path}: {}", answer.text());
+            assert_is_described(&api, operation, &answer);
+        }
+    }
+}
+
+#[test]
+fn errors_answer_as_described() {
+    let (server, _rows) = origins::start(|larder| larder);
+    let api = description(&server);
+    let troubles: [(&[(&str, &str)], u16); 5] = [
+        (&[("origin", "null")], 403),
+        (&[("host", "x")], 400),
+        (&[("cache-control", "only-if-cached")], 504),
+        (&[("accept", "image/png")], 406),
+        (&[("if-match", "*")], 501),
+    ];
+    for (path, item) in members(&api["paths"]) {
+        for (method, operation) in members(item) {
+            for (headers, status) in troubles {
+                let target = target(path, operation).replace("greeting", "absent");
+                let answer = server.send(&method.to_uppercase(), &target, headers, b"");
+                if answer.status == status {
+                    answer.detail();
+                }
+                assert_is_described(&api, operation, &answer);
+            }
+        }
+    }
+}
+
+#[test]
+fn operations_have_names_examples_and_errors() {
+    let (server, _rows) = origins::start(|larder| larder);
+    let api = description(&server);
+    assert_eq!(api["openapi"], "3.1.0");
+    let mut names = BTreeSet::new();
+    for (path, item) in members(&api["paths"]) {
+        for (method, operation) in members(item) {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "{name} twice");
+            assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
+            let tag = &operation["tags"][0];
+            assert!(list(&api["tags"]).iter().any(|it| it["name"] == *tag), "{name}");
+            for parameter in list(&operation["parameters"]) {
+                let has_example = parameter.get("example").is_some();
+                assert!(has_example || parameter["in"] == "header", "{name}: {parameter}");
+                assert!(parameter["description"].is_string(), "{name}: {parameter}");
+            }
+            for (status, response) in members(&operation["responses"]) {
+                let response = resolve(&api, response);
+                for (media_type, content) in response.get("content").map_or(&Map::new(), members) {
+                    let has_example = content.get("example").is_some_and(|it| !it.is_null());
+                    assert!(has_example, "{name} {status} {media_type}");
+                }
+                let is_error = status.parse::<u16>().unwrap() >= 400;
+                let is_problem = || response["content"]["application/problem+json"].is_object();
+                let is_readyz = (path.as_str(), status.as_str()) == ("/readyz", "503");
+                assert!(!is_error || is_problem() || is_readyz, "{name} {status}");
+            }
+            let read = method == "get" && operation["responses"].get("404").is_some();
+            if read {
+                let headers = &operation["responses"]["200"]["headers"];
+                assert!(headers["Cache-Status"].is_object() && headers["ETag"].is_object());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_statistics_has_their_form() {
+    let (server, _rows) = origins::start(|larder| larder);
+    let api = description(&server);
+    let content = &api["paths"]["/v1/stats"]["get"]["responses"]["200"]["content"];
+    let example = &content["application/json"]["example"];
+    let live = server.get("/v1/stats", &[]).json();
+    assert_eq!(form(example), form(&live), "\n{example:#}\n{live:#}");
+}
+
+#[test]
+fn the_token_is_described_where_there_is_one() {
+    let (open, _rows) = origins::start(|larder| larder);
+    let api = description(&open);
+    assert!(api.get("security").is_none());
+    assert!(api["components"].get("securitySchemes").is_none());
+    assert!(api["components"]["responses"].get("401").is_none());
+    let row = &api["paths"]["/users/{id}"]["get"];
+    assert_eq!(row["parameters"][0]["example"], "7");
+    assert!(row.to_string().contains("Ada"));
+
+    let (closed, _rows) = origins::start(|larder| larder.env("LARDER_HTTP_TOKEN", "t"));
+    let api = description(&closed);
+    assert_eq!(api["security"][0]["http-token"], Value::Array(Vec::new()));
+    assert_eq!(api["components"]["securitySchemes"]["http-token"]["scheme"], "bearer");
+    assert!(!api["paths"].to_string().contains("Ada"), "rows are for those with the token");
+    for (path, item) in members(&api["paths"]) {
+        for operation in members(item).values() {
+            let is_open = operation.get("security").is_some();
+            assert_eq!(is_open, path == "/livez" || path == "/readyz", "{path}");
+            assert_eq!(operation["responses"].get("401").is_none(), is_open, "{path}");
+        }
+    }
+}
+
+/// The page itself is tried in a browser, where there is one. This is what it needs.
+#[test]
+fn the_page_is_part_of_the_program() {
+    let server = Server::start(&[]);
+    let short = server.get("/docs", &[]);
+    assert_eq!((short.status, short.header("location")), (303, Some("/docs/")));
+    let page = server.get("/docs/", &[]);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    for (file, media_type) in [
+        ("swagger-ui.css", "text/css"),
+        ("swagger-ui-bundle.js", "text/javascript"),
+        ("swagger-initializer.js", "text/javascript"),
+        ("index.html", "text/html"),
+    ] {
+        let answer = server.get(&format!("/docs/{file}"), &[]);
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)));
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'self';"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    }
+    let elsewhere = ["//", "https:", "validator.swagger.io"];
+    let start = server.get("/docs/swagger-initializer.js", &[]);
+    let config = start.text().split("SwaggerUIBundle(").nth(1).unwrap();
+    assert!(config.contains("\"/openapi.json\""), "{config}");
+    assert!(!elsewhere[1..].iter().any(|address| config.contains(address)), "{config}");
+}
+
+fn description(server: &Server) -> Value {
+    let answer = server.get("/openapi.json", &[]);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    answer.json()
+}
+
+/// The path with the examples in it, and the query.
+fn target(path: &str, operation: &Value) -> String {
+    let mut target = path.to_owned();
+    for parameter in list(&operation["parameters"]) {
+        let (name, example) = (parameter["name"].as_str().unwrap(), parameter["example"].as_str());
+        match (parameter["in"].as_str().unwrap(), example) {
+            ("path", Some(example)) => target = target.replace(&format!("{{{name}}}"), example),
+            ("query", Some(example)) => target = format!("{target}?{name}={example}"),
+            _ => {}
+        }
+    }
+    target
+}
+
+fn call(server: &Server, method: &str, target: &str, operation: &Value) -> Answer {
+    let content = operation["requestBody"]["content"].as_object();
+    let body = content.and_then(|content| content.iter().next());
+    let method = method.to_uppercase();
+    match body {
+        Some((media_type, body)) => {
+            let body = body["example"].as_str().unwrap();
+            server.send(&method, target, &[("content-type", media_type)], body.as_bytes())
+        }
+        None => server.send(&method, target, &[], b""),
+    }
+}
+
+/// The status that the description gives for success.
+fn success(operation: &Value) -> u16 {
+    let mut statuses = members(&operation["responses"]).keys();
+    statuses.find(|status| status.starts_with('2')).unwrap().parse().unwrap()
+}
+
+/// That the status is described, with this media type and, where there is JSON, in this form.
+fn assert_is_described(api: &Value, operation: &Value, answer: &Answer) {
+    let name = &operation["operationId"];
+    let response = &operation["responses"][answer.status.to_string()];
+    assert!(response.is_object(), "{name} answers {}: {}", answer.status, answer.text());
+    let response = resolve(api, response);
+    let Some(media_type) = answer.header("content-type") else {
+        assert!(response.get("content").is_none(), "{name} {}", answer.head);
+        return;
+    };
+    let content = &response["content"][media_type];
+    assert!(content.is_object(), "{name} answers {} as {media_type}", answer.status);
+    for header in response.get("headers").map_or(&Map::new(), members).keys() {
+        assert!(answer.header(header).is_some(), "{name} answers without {header}");
+    }
+    if media_type.ends_with("json") && !name.as_str().unwrap().starts_with("read_") {
+        let example = form(&content["example"]);
+        assert!(example.is_superset(&form(&answer.json())), "{name}: {}", answer.text());
+    }
+}
+
+fn resolve<'a>(api: &'a Value, response: &'a Value) -> &'a Value {
+    match response["$ref"].as_str() {
+        Some(reference) => api.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => response,
+    }
+}
+
+/// The names in a JSON value, with those of the objects in them. Counts by name are as they are.
+fn form(value: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let Some(object) = value.as_object() else { return names };
+    for (name, member) in object {
+        names.insert(name.clone());
+        names.extend(form(member).into_iter().map(|inner| format!("{name}.{inner}")));
+    }
+    names
+}
+
+fn members(value: &Value) -> &Map<String, Value> {
+    value.as_object().unwrap_or_else(|| panic!("not an object: {value}"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}

@@ -1,0 +1,155 @@
+//! In front of a real Redis: what it says, HTTP says.
+
+use larder_testkit::{Direction, RedisServer, Relay, Signal, Which, eventually, require_redis};
+use serde_json::{Value, json};
+
+use crate::server::Server;
+use crate::wire::{LIMIT, Wire, head};
+
+const TRACKED: Which = Which::Sent("TRACKING");
+
+#[test]
+fn both_see_the_same_bytes() {
+    let Some((server, redis)) = start(&[]) else { return };
+    assert_eq!(server.put("/v1/keys/%00%FF%2F?ttl=100", [0, 255, 13, 10]).status, 204);
+    let key: &[u8] = &[0, 255, b'/'];
+    assert_eq!(redis.cmd(&[b"GET", key]), redis::Value::BulkString(vec![0, 255, 13, 10]));
+    let redis::Value::Int(ttl) = redis.cmd(&[b"TTL", key]) else { panic!("no TTL") };
+    assert!((90..=100).contains(&ttl), "{ttl}");
+
+    redis.cmd(&["SET", "foreign", "007"]);
+    assert_eq!(server.get("/get/foreign", &[]).json(), json!({ "key": "foreign", "value": "007" }));
+    assert!(server.get("/get/foreign", &[]).hit_ttl().is_some());
+    assert_eq!(server.send("DELETE", "/v1/keys/foreign", &[], b"").status, 204);
+    assert_eq!(redis.cmd(&["EXISTS", "foreign"]), redis::Value::Int(0));
+}
+
+#[test]
+fn a_key_of_another_type_is_no_string() {
+    let Some((server, redis)) = start(&[]) else { return };
+    redis.cmd(&["HSET", "hash", "field", "value"]);
+    for target in ["/get/hash", "/v1/keys/hash"] {
+        let answer = server.get(target, &[]);
+        assert_eq!((answer.status, answer.detail().contains("WRONGTYPE")), (422, true), "{target}");
+    }
+    assert_eq!(server.put("/v1/keys/hash", "now a string").status, 204);
+    assert_eq!(server.get("/v1/keys/hash", &[]).text(), "now a string");
+}
+
+#[test]
+fn what_the_store_refuses_is_told() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::builder()
+        .user_acl("reader on >word ~* +@all -set")
+        .arg("--maxmemory", "1")
+        .start();
+    let server = over(&redis.url_for("reader", "word"), &[]);
+    let refused = server.put("/v1/keys/k", "v");
+    assert_eq!((refused.status, refused.detail().contains("NOPERM")), (403, true));
+
+    let server = over(&redis.url(), &[]);
+    let full = server.put("/v1/keys/k", "v");
+    assert_eq!((full.status, full.header("retry-after")), (503, Some("1")));
+    assert!(full.detail().contains("OOM"), "{}", full.detail());
+}
+
+#[test]
+fn a_store_that_is_away_or_silent_is_told() {
+    let Some((server, redis)) = start(&["--store-timeout", "200ms"]) else { return };
+    redis.pause();
+    // Within the bound a read still trusts the feed, and waits for it.
+    for (method, target) in [("PUT", "/set/k/v"), ("DELETE", "/v1/keys/k"), ("GET", "/get/k")] {
+        let answer = server.send(method, target, &[], b"");
+        assert!([503, 504].contains(&answer.status), "{method} {target} {}", answer.detail());
+    }
+    redis.resume();
+    redis.kill();
+    let away = || server.put("/set/k/v", "").status == 503;
+    eventually(LIMIT, "the store to be known to be away", away);
+    let answer = server.get("/get/k", &[]);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    let condition = server.get("/readyz", &[]);
+    assert_eq!((condition.status, condition.json()["status"].as_str()), (200, Some("degraded")));
+}
+
+#[test]
+fn one_fetch_serves_all_who_wait() {
+    let Some(Held { server, relay, redis }) = Held::start(&[]) else { return };
+    redis.cmd(&["SET", "k", "v"]);
+    let gets = redis.command_calls("get");
+    relay.hold(TRACKED, Direction::ToClient);
+    let mut waiting: Vec<Wire> = (0..20).map(|_| server.wire()).collect();
+    for wire in &mut waiting {
+        wire.write(&head("GET", "/get/k", &[]));
+    }
+    eventually(LIMIT, "all to wait for one", || stats(&server)["flights_joined"] == 19);
+    relay.release(TRACKED, Direction::ToClient);
+    let mut found: Vec<_> = waiting.iter_mut().map(|wire| wire.answer()).collect();
+    assert!(found.iter().all(|answer| answer.json()["value"] == "v"));
+    found.sort_by_key(|answer| answer.cache_status().len());
+    assert_eq!(found[0].cache_status(), "larder; fwd=uri-miss; stored");
+    for answer in &found[1..] {
+        assert_eq!(answer.cache_status(), "larder; fwd=uri-miss; stored; collapsed");
+    }
+    assert_eq!(redis.command_calls("get") - gets, 1);
+}
+
+#[test]
+fn a_read_that_waits_for_the_store_is_answered_while_draining() {
+    let Some(Held { server, relay, redis }) = Held::start(&["--drain-timeout", "60s"]) else {
+        return;
+    };
+    redis.cmd(&["SET", "k", "v"]);
+    relay.hold(TRACKED, Direction::ToClient);
+    let mut wire = server.wire();
+    wire.write(&head("GET", "/get/k", &[]));
+    eventually(LIMIT, "the read to be on its way", || stats(&server)["fills_under_way"] == 1);
+    server.signal(Signal::TERM);
+    eventually(LIMIT, "draining", || server.log().contains("draining"));
+    relay.release(TRACKED, Direction::ToClient);
+    let answer = wire.answer();
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert_eq!(answer.json()["value"], "v");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+/// A Larder over a Redis of its own; `None` where there is no Redis to test with.
+fn start(flags: &[&str]) -> Option<(Server, RedisServer)> {
+    if !require_redis() {
+        return None;
+    }
+    let redis = RedisServer::start();
+    Some((over(&redis.url(), flags), redis))
+}
+
+fn over(url: &str, flags: &[&str]) -> Server {
+    let server = Server::start_with(|larder| larder.env("REDIS_URL", url).args(flags));
+    eventually(LIMIT, "larder to be coherent", || stats(&server)["coherent"] == true);
+    server
+}
+
+/// The same with a relay in between, which can hold replies back. The bound is so long that the
+/// feed, which is held back too, stays good.
+struct Held {
+    server: Server,
+    relay: Relay,
+    redis: RedisServer,
+}
+
+impl Held {
+    fn start(flags: &[&str]) -> Option<Self> {
+        if !require_redis() {
+            return None;
+        }
+        let redis = RedisServer::start();
+        let relay = Relay::to(redis.addr());
+        let server = over(&relay.url(), &[&["--staleness-bound", "30s"], flags].concat());
+        Some(Self { server, relay, redis })
+    }
+}
+
+fn stats(server: &Server) -> Value {
+    server.get("/v1/stats", &[]).json()
+}

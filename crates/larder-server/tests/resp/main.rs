@@ -1,0 +1,15 @@
+//! The RESP listener end to end: real clients, unmodified, and raw sockets that compare bytes with
+//! a real Redis. Each file is one kind of client or one promise; each test is named for what it
+//! proves.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that finds something missing has failed; time limits are real time"
+)]
+
+mod stand;
+mod wire;

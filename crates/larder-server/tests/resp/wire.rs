@@ -1,0 +1,157 @@
+//! A connection that shows the very bytes of replies.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use larder_resp::Limits;
+use larder_resp::reply::Scanner;
+use larder_resp::request::write_command;
+
+/// Longer than any reply here takes.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) struct Wire {
+    stream: TcpStream,
+    unread: BytesMut,
+}
+
+impl Wire {
+    /// A connection to this port of 127.0.0.1.
+    pub(crate) fn open(port: u16) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, unread: BytesMut::new() }
+    }
+
+    /// The same in this protocol version.
+    pub(crate) fn speaking(mut self, version: &str) -> Self {
+        let hello = self.line(&format!("HELLO {version}"));
+        assert!(!hello.starts_with(b"-"), "{}", hello.escape_ascii());
+        self
+    }
+
+    /// The reply to a command, given as in redis-cli: see [`words`].
+    pub(crate) fn line(&mut self, line: &str) -> Vec<u8> {
+        self.send(&written(line));
+        self.reply()
+    }
+
+    /// Sends a command whose reply must be this; line ends of the replies are written as spaces:
+    /// `expect("MGET a b", "*2 $1 1 $-1")`.
+    pub(crate) fn expect(&mut self, line: &str, expected: &str) {
+        let reply = readable(&self.line(line));
+        assert_eq!(reply, expected, "{line}");
+    }
+
+    /// The next reply or push must be this, written as for [`Wire::expect`].
+    pub(crate) fn expect_next(&mut self, expected: &str) {
+        assert_eq!(readable(&self.reply()), expected);
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// As [`Wire::send`], where the other end may close meanwhile.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Sends no more.
+    pub(crate) fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Waits for one reply or push.
+    pub(crate) fn reply(&mut self) -> Vec<u8> {
+        let mut scanner = Scanner::new(Limits::default());
+        loop {
+            if let Some(length) = scanner.scan(&self.unread).unwrap() {
+                let reply = self.unread[..length].to_vec();
+                self.unread.advance(length);
+                return reply;
+            }
+            let count = self.receive().unwrap();
+            assert!(count > 0, "closed after {}", self.unread.escape_ascii());
+        }
+    }
+
+    /// Everything up to the end of the connection. A reset, which a server sends that closes before
+    /// it has read everything, is an end.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        loop {
+            match self.receive() {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("not closed: {error}"),
+            }
+        }
+        self.unread.split().to_vec()
+    }
+
+    /// Whether the other end has closed; waits for that or for a byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        match self.receive() {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    /// Whether nothing comes for this long.
+    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let received = self.receive();
+        self.stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        self.unread.is_empty() && received.is_err()
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut piece = [0; 64 << 10];
+        let count = self.stream.read(&mut piece)?;
+        self.unread.extend_from_slice(&piece[..count]);
+        Ok(count)
+    }
+}
+
+/// A command as it is sent.
+pub(crate) fn written(line: &str) -> Vec<u8> {
+    let words = words(line);
+    let mut command = BytesMut::new();
+    write_command(&mut command, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    command.to_vec()
+}
+
+/// Words between blanks; between single quotes a blank is part of the word, and `\xHH` is a byte.
+fn words(line: &str) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let (word, after) = match rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'').unwrap_or_else(|| panic!("open quote: {line}")),
+            None => rest.split_at(rest.find(' ').unwrap_or(rest.len())),
+        };
+        words.push(unescaped(word));
+        rest = after.trim_start();
+    }
+    words
+}
+
+fn unescaped(word: &str) -> Vec<u8> {
+    let mut parts = word.split("\\x");
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    bytes
+}
+
+/// A reply with its line ends as spaces.
+pub(crate) fn readable(reply: &[u8]) -> String {
+    String::from_utf8_lossy(reply).trim_end().replace("\r\n", " ")
+}
