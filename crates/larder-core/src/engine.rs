@@ -6,6 +6,7 @@
 mod counts;
 mod fill;
 mod oversized;
+mod puts;
 
 use crate::{
     Clock, Key, Moment, Value,
@@ -21,6 +22,7 @@ use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
 pub use fill::{Fill, LeaseView, NotKept};
 use oversized::Oversized;
+use puts::Puts;
 use std::{sync::Arc, time::Duration};
 
 /// What an engine is made of.
@@ -43,6 +45,7 @@ pub struct Engine<V: Value> {
     feed: Feed,
     leases: Leases<Outcome<V>>,
     oversized: Oversized,
+    puts: Puts,
     tally: Tally,
 }
 
@@ -67,6 +70,7 @@ impl<V: Value> Engine<V> {
             feed: Feed::new(plan.staleness_bound),
             leases: Leases::new(),
             oversized: Oversized::default(),
+            puts: Puts::default(),
             tally: Tally::default(),
         })
     }

@@ -216,7 +216,9 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     /// Deletes a key, here and in the store. Says whether the store had it.
     pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
         let _voids = self.engine.write([name]);
-        self.store.delete(name, db).await
+        let deleted = self.store.delete(name, db).await;
+        self.engine.puts_over(name).await;
+        deleted
     }
 
     fn remembered(&self, key: Key<'_>, sight: Sight) -> Option<Fetched<V>> {
@@ -280,11 +282,13 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             found: past_near.map_or(Found::Store { kept: Err(NotKept::LeaseVoid) }, Found::Bypass),
             collapsed: false,
         };
+        let put = self.engine.begin_put(key.name);
         if past_near == Some(Bypass::StoreAway) || !fill.holds() {
             return Ok(Loaded::Value(unkept));
         }
         Ok(Loaded::Value(match self.store.put_loaded(fill, &row, load.ttl).await {
             Ok(Put::Done) => {
+                drop(put);
                 self.fetch_for(fill, key).await.ok().filter(is_present).unwrap_or(unkept)
             }
             Ok(Put::LeaseVoid) => self.take_back(key, &row, unkept).await,

@@ -147,6 +147,9 @@ fn r16_a_load_that_a_delete_overtook_leaves_nothing_behind() {
             world.spawn(|world| {
                 world.rows.change("a", true);
                 block_on(world.tiers.delete(b"a", 0)).unwrap();
+                let after = block_on(world.tiers.fetch(key())).unwrap();
+                assert_ne!(after.value, text("row 1"));
+                assert_eq!(world.load(), text("row 2"));
             }),
         ];
         let world = world.finish(clients);

@@ -9,6 +9,7 @@ mod larder;
 mod listeners;
 pub mod logging;
 mod metrics;
+mod open_files;
 mod origins;
 mod serve;
 pub mod settings;

@@ -2,8 +2,8 @@
 
 use crate::{
     larder::Larder,
-    listeners::{http, resp},
-    logging,
+    listeners::{http, listen, resp},
+    logging, open_files,
     origins::{self, BadOrigin},
     settings::{Plan, RespPlan, StoreKind},
     upkeep,
@@ -42,6 +42,7 @@ pub fn serve(plan: &Plan) -> ExitCode {
 async fn run(plan: &Plan) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(Failure::Signals)?;
     let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
+    open_files::allow(plan.maxclients);
     let doors = Doors::open(plan).await?;
     let larder = Arc::new(Larder::start(plan, origins));
     for notice in &plan.notices {
@@ -74,7 +75,7 @@ impl Doors {
     async fn open(plan: &Plan) -> Result<Self, Failure> {
         let http = match plan.http.address {
             Some(address) => {
-                let listener = TcpListener::bind(address).await;
+                let listener = listen(address);
                 Some(listener.map_err(|error| Failure::Bind(address, "http-port", error))?)
             }
             None => None,

@@ -198,6 +198,11 @@ impl World {
         self.poll();
     }
 
+    /// Whether a put or a delete is not done yet.
+    pub(crate) fn is_writing(&self) -> bool {
+        !self.writers.is_empty()
+    }
+
     // What the others do.
 
     pub(crate) fn other(&mut self, command: &Command) {
@@ -372,7 +377,8 @@ impl World {
         }
         let shown = self.redis().version_of(place, *since, value);
         if *loads && (value.is_none() || is_row(value)) {
-            let in_store = shown.is_some() && value.is_some();
+            let in_store =
+                shown.is_some() && self.rows.had(&id(place), reader.row_since, value.as_deref());
             assert!(in_store || self.is_of_origin(reader, fetched), "{place:?} {fetched:?}");
         } else {
             let shown = shown.unwrap_or_else(|| panic!("{place:?} {fetched:?} before {since}"));

@@ -145,7 +145,7 @@ pub(super) static GROUPS: &[Group] = &[
     group(
         Class::Neutral,
         Keys::None,
-        "BGREWRITEAOF BGSAVE KEYS COMMAND ECHO LASTSAVE LOLWUT PFSELFTEST PING PUBLISH ROLE SAVE \
+        "BGREWRITEAOF BGSAVE COMMAND ECHO LASTSAVE LOLWUT PFSELFTEST PING PUBLISH ROLE SAVE \
          SHUTDOWN SPUBLISH TIME",
     ),
     waiting(group(Class::Neutral, Keys::None, "WAIT WAITAOF")),

@@ -6,6 +6,11 @@ use larder_testkit::{Larder, LarderBuilder};
 
 use crate::wire::{Answer, Wire, request};
 
+pub(crate) const LARDER: &str = env!("CARGO_BIN_EXE_larder");
+
+/// No other listener, whose port might be somebody else's.
+const ALONE: [&str; 2] = ["--port", "0"];
+
 pub(crate) struct Server(Larder);
 
 impl Server {
@@ -16,6 +21,11 @@ impl Server {
 
     pub(crate) fn start_with(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> Self {
         Self(set(builder()).start())
+    }
+
+    /// A server that another program starts.
+    pub(crate) fn run(program: &str, args: &[&str]) -> Self {
+        Self(Larder::builder(program).args(args).args(&ALONE).start())
     }
 
     pub(crate) fn wire(&self) -> Wire {
@@ -52,7 +62,7 @@ impl Server {
 
 /// A server to be started. It speaks HTTP alone.
 pub(crate) fn builder() -> LarderBuilder {
-    Larder::builder(env!("CARGO_BIN_EXE_larder")).args(&["--port", "0"])
+    Larder::builder(LARDER).args(&ALONE)
 }
 
 impl Deref for Server {

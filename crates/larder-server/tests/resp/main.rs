@@ -12,4 +12,5 @@
 )]
 
 mod stand;
+mod walk;
 mod wire;

@@ -1,0 +1,74 @@
+//! Loaded values on their way into the store.
+//!
+//! One that a delete overtook stands in the store for a moment, until it is taken back. The delete
+//! waits for that, so that who comes after it does not see what was deleted.
+
+use super::Engine;
+use crate::{
+    Value,
+    coherence::flight::{Flight, Seat},
+    near::Name,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub(super) struct Puts {
+    under_way: Mutex<HashMap<Name, Vec<Arc<Flight<()>>>, foldhash::fast::RandomState>>,
+    /// How many names there are, so that the usual look-up, in an empty map, takes no lock.
+    names: AtomicUsize,
+}
+
+/// A put under way; over when dropped.
+pub(crate) struct PutUnderWay<'a, V: Value> {
+    engine: &'a Engine<V>,
+    name: &'a [u8],
+    flight: Arc<Flight<()>>,
+}
+
+impl<V: Value> Engine<V> {
+    /// Announces the put of a loaded value. Whether the load's lease holds is to be asked after
+    /// this: then either the put is not made, or whoever voids the lease finds it here.
+    pub(crate) fn begin_put<'a>(&'a self, name: &'a [u8]) -> PutUnderWay<'a, V> {
+        let flight = Arc::new(Flight::new());
+        let mut under_way = self.puts.under_way.lock();
+        under_way.entry(Name::new(name)).or_default().push(Arc::clone(&flight));
+        self.puts.names.store(under_way.len(), Relaxed);
+        PutUnderWay { engine: self, name, flight }
+    }
+
+    /// Waits until loaded values that are on their way into the store under this name have arrived
+    /// there, or have been taken back. To be called when a write that deletes was answered.
+    pub async fn puts_over(&self, name: &[u8]) {
+        if self.puts.names.load(Relaxed) == 0 {
+            return;
+        }
+        let seats: Vec<_> = {
+            let under_way = self.puts.under_way.lock();
+            under_way.get(&Name::new(name)).into_iter().flatten().map(Seat::on).collect()
+        };
+        for seat in seats {
+            seat.await;
+        }
+    }
+}
+
+impl<V: Value> Drop for PutUnderWay<'_, V> {
+    fn drop(&mut self) {
+        let name = Name::new(self.name);
+        let mut under_way = self.engine.puts.under_way.lock();
+        if let Some(flights) = under_way.get_mut(&name) {
+            flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
+            if flights.is_empty() {
+                under_way.remove(&name);
+            }
+        }
+        self.engine.puts.names.store(under_way.len(), Relaxed);
+        drop(under_way);
+        self.flight.land(());
+    }
+}

@@ -1,0 +1,226 @@
+//! The whole command table: bytes through Larder are those of a Redis.
+//!
+//! Two servers start empty and do the same, one of them behind Larder. A reply through Larder must
+//! equal that of the other server, or, for reads, whose order may hang on a server's random seed,
+//! what the same server answers directly.
+
+mod script;
+
+use std::collections::BTreeSet;
+
+use larder_resp::command::{Class, SessionCommand, Spec, Table};
+use larder_resp::reply::Frame;
+use larder_resp::request::{Command, Decoder};
+use larder_resp::Limits;
+use larder_testkit::{RedisServer, eventually};
+
+use crate::stand::{LIMIT, Stand};
+use crate::wire::{Wire, written};
+use script::{CONNECTIONS, SCRIPT, UNEQUAL};
+
+#[test]
+fn every_reply_is_that_of_redis_in_resp2() {
+    walk("2");
+}
+
+#[test]
+fn every_reply_is_that_of_redis_in_resp3() {
+    walk("3");
+}
+
+fn walk(version: &str) {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    let mut walker = Walker::new(&stand, &twin, version);
+    for line in lines() {
+        walker.step(line);
+    }
+    for line in CONNECTIONS {
+        compare_connections(&stand, &twin, version, line);
+    }
+    assert!(walker.heated > 150, "{} reads were served from memory", walker.heated);
+}
+
+#[test]
+fn every_reply_is_that_of_redis_in_pipelines_of_any_length() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    let mut through = stand.wire();
+    let mut direct = Wire::open(twin.port());
+    let lines: Vec<_> = lines().filter(|line| !depends_on_seed(line)).collect();
+    let mut lengths = [1, 2, 3, 5, 200, 17, 64, 100].into_iter().cycle();
+    let mut rest = lines.as_slice();
+    while !rest.is_empty() {
+        let (batch, after) = rest.split_at(lengths.next().unwrap().min(rest.len()));
+        rest = after;
+        let sent: Vec<u8> = batch.iter().flat_map(|line| written(line)).collect();
+        through.send(&sent);
+        direct.send(&sent);
+        for line in batch {
+            assert_same(line, &through.reply(), &direct.reply());
+        }
+    }
+}
+
+#[test]
+fn every_wrong_number_of_arguments_gets_the_words_of_redis() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut through, mut direct) = (stand.wire(), stand.direct());
+    let mut refused = 0;
+    for (name, arity) in described(&mut direct) {
+        let bare = name.replace('|', " ");
+        let is_refused = arity.unsigned_abs() as usize > bare.split(' ').count();
+        // Where nothing more is needed it would be carried out: then with an argument too many.
+        let line = match is_refused {
+            true => bare,
+            false if arity > 0 => bare + " x",
+            false => continue,
+        };
+        let expected = direct.line(&line);
+        assert!(expected.starts_with(b"-"), "{line}: {}", expected.escape_ascii());
+        assert_same(&line, &through.line(&line), &expected);
+        refused += 1;
+    }
+    assert!(refused > 250, "{refused}");
+}
+
+#[test]
+fn no_command_of_the_server_is_left_out() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut walked: BTreeSet<String> = UNEQUAL.iter().map(|(name, _)| (*name).into()).collect();
+    let connections = CONNECTIONS.iter().flat_map(|line| line.split(" ; "));
+    for line in lines().chain(connections) {
+        with_spec(line, |spec, _| walked.insert(spec.name.to_string()));
+    }
+    let all = described(&mut stand.direct()).into_iter().map(|(name, _)| name);
+    let missing: Vec<_> = all.filter(|name| !walked.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Sends the same commands both ways, and some of them a third time.
+struct Walker<'a> {
+    stand: &'a Stand,
+    through: Wire,
+    /// To the server that Larder stands before.
+    direct: Wire,
+    twin: Wire,
+    in_multi: bool,
+    heated: usize,
+}
+
+impl<'a> Walker<'a> {
+    fn new(stand: &'a Stand, twin: &RedisServer, version: &str) -> Self {
+        Self {
+            stand,
+            through: stand.wire().speaking(version),
+            direct: stand.direct().speaking(version),
+            twin: Wire::open(twin.port()).speaking(version),
+            in_multi: false,
+            heated: 0,
+        }
+    }
+
+    fn step(&mut self, line: &str) {
+        let twin = self.twin.line(line);
+        let class = with_spec(line, |spec, _| spec.class);
+        let is_read = matches!(class, Class::Read | Class::OtherRead) && !self.in_multi;
+        let expected = match is_read {
+            true => self.direct.line(line),
+            false => twin,
+        };
+        assert_same(line, &self.through.line(line), &expected);
+        match class {
+            Class::Session(SessionCommand::Select) => drop(self.direct.line(line)),
+            Class::Session(SessionCommand::Multi) => self.in_multi = true,
+            Class::Session(SessionCommand::Exec | SessionCommand::Discard) => self.in_multi = false,
+            _ => {}
+        }
+        if is_read && is_kept(line) && !expected.starts_with(b"-") {
+            self.heat(line, &expected);
+        }
+    }
+
+    /// The same reply again, until it comes from memory.
+    fn heat(&mut self, line: &str, expected: &[u8]) {
+        eventually(LIMIT, &format!("{line} to be served from memory"), || {
+            let before = self.stand.hits();
+            assert_same(line, &self.through.line(line), expected);
+            self.stand.hits() > before
+        });
+        self.heated += 1;
+    }
+}
+
+/// Sends these commands on connections of their own, and compares everything up to their ends.
+fn compare_connections(stand: &Stand, twin: &RedisServer, version: &str, line: &str) {
+    let mut sent: Vec<u8> = line.split(" ; ").flat_map(written).collect();
+    sent.extend(written("QUIT"));
+    let mut through = stand.wire().speaking(version);
+    let mut direct = Wire::open(twin.port()).speaking(version);
+    through.send(&sent);
+    direct.send(&sent);
+    let [through, direct] = [through.rest(), direct.rest()].map(|reply| without_ids(&reply));
+    assert_same(line, &through, &direct);
+}
+
+/// HELLO tells the id of the connection.
+fn without_ids(reply: &[u8]) -> Vec<u8> {
+    const ID: &[u8] = b"$2\r\nid\r\n:";
+    let Some(at) = reply.windows(ID.len()).position(|window| window == ID) else {
+        return reply.to_vec();
+    };
+    let (before, after) = reply.split_at(at + ID.len());
+    let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    [before, &without_ids(&after[digits..])].concat()
+}
+
+#[track_caller]
+fn assert_same(line: &str, through: &[u8], direct: &[u8]) {
+    assert!(
+        through == direct,
+        "{line}\nthrough Larder: {}\nfrom Redis:     {}",
+        through.escape_ascii(),
+        direct.escape_ascii()
+    );
+}
+
+fn lines() -> impl Iterator<Item = &'static str> {
+    SCRIPT.iter().flat_map(|group| group.lines()).filter(|line| !line.is_empty())
+}
+
+/// Whether two servers with the same data may answer in another order.
+fn depends_on_seed(line: &str) -> bool {
+    line.starts_with("KEYS") || line.starts_with("SCAN") || line.starts_with("SMEMBERS")
+}
+
+/// Whether the reply may be kept.
+fn is_kept(line: &str) -> bool {
+    with_spec(line, |spec, command| {
+        let keys = command.args().len() - 1;
+        spec.near.is_some_and(|near| near.per_key && keys > 0)
+            || spec.encode_read(command, &mut Vec::new()).is_some()
+    })
+}
+
+fn with_spec<T>(line: &str, look: impl FnOnce(&Spec, &Command<'_>) -> T) -> T {
+    let sent = written(line);
+    let mut decoder = Decoder::new(Limits::default());
+    let command = decoder.decode(&sent).unwrap().command.unwrap();
+    look(Table::builtin().spec(&command), &command)
+}
+
+/// Every command and subcommand of a server, with its arity.
+fn described(wire: &mut Wire) -> Vec<(String, i64)> {
+    let reply = wire.line("COMMAND");
+    let mut all = Vec::new();
+    Frame::parse(&reply).unwrap().items().unwrap().for_each(|entry| describe(&entry, &mut all));
+    assert!(all.len() > 300, "those of a whole server");
+    all
+}
+
+fn describe(entry: &Frame<'_>, all: &mut Vec<(String, i64)>) {
+    let fields: Vec<_> = entry.items().unwrap().collect();
+    let name = str::from_utf8(fields[0].as_str_bytes().unwrap()).unwrap().to_uppercase();
+    all.push((name, fields[1].as_integer().unwrap()));
+    fields[9].items().into_iter().flatten().for_each(|entry| describe(&entry, all));
+}
