@@ -65,6 +65,12 @@ impl RedisStore {
             // Answered, or dropped with its epoch, after which nothing of it is served.
             return;
         }
+        self.distrust();
+    }
+
+    /// Ends the epoch: another connection heard that this node does not serve as a primary now, or
+    /// the tracked one is too slow to be believed.
+    pub fn distrust(&self) {
         self.engine.distrust();
         self.tracked.hang_up();
     }
@@ -85,7 +91,7 @@ impl RedisStore {
             None => Ok(reply),
             Some(error) => {
                 if is_not_ready(error) {
-                    self.tracked.hang_up();
+                    self.distrust();
                 }
                 Err(refusal(error))
             }

@@ -52,6 +52,13 @@ impl Backend {
         }
     }
 
+    /// A client heard that the store does not serve as a primary now (R8).
+    pub(crate) fn distrust(&self) {
+        if let Self::Redis { store, .. } = self {
+            store.distrust();
+        }
+    }
+
     /// The commands that the store knows, as it describes them.
     pub(crate) async fn describe_commands(&self) -> Result<Option<Bytes>, StoreError> {
         match self {

@@ -16,11 +16,16 @@ use crate::{
 use hashbrown::HashMap;
 use std::sync::Arc;
 
-#[derive(Default)]
 pub(super) struct Puts {
     under_way: Mutex<HashMap<Name, Vec<Arc<Flight<()>>>, foldhash::fast::RandomState>>,
     /// How many names there are, so that the usual look-up, in an empty map, takes no lock.
     names: AtomicUsize,
+}
+
+impl Default for Puts {
+    fn default() -> Self {
+        Self { under_way: Mutex::new(HashMap::default()), names: AtomicUsize::new(0) }
+    }
 }
 
 /// A put under way; over when dropped.

@@ -126,7 +126,7 @@ fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800_000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_promise_holds_in_any_order_of_events(ops in prop::collection::vec(op(), 1..150)) {

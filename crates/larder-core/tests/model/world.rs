@@ -265,10 +265,9 @@ impl World {
 
     /// A reply of the plain connection arrives. False when there is none.
     pub(crate) fn answer_call(&mut self, at: usize) -> bool {
-        let Some(written) = self.redis().answer_call(at) else { return false };
+        let answered = self.redis().answer_call(at);
         self.poll();
-        self.raise(written);
-        true
+        answered
     }
 
     pub(crate) fn run_and_answer_calls(&mut self) {
@@ -336,14 +335,19 @@ impl World {
                 }
             }
         }
-        let (rows, row_floors) = (&mut self.writers, &mut self.row_floors);
-        rows.retain_mut(|writer| match writer.future.as_mut().poll(&mut context) {
-            Poll::Pending => true,
-            Poll::Ready(()) => {
-                raise(row_floors, &writer.place, writer.row);
-                false
+        let mut at = 0;
+        while at < self.writers.len() {
+            match self.writers[at].future.as_mut().poll(&mut context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(()) => {
+                    let Writer { place, row, .. } = self.writers.remove(at);
+                    raise(&mut self.row_floors, &place, row);
+                    // Its name has been voided just now: whoever comes later reads anew.
+                    let newest = self.redis().keys(|keys| keys.newest_number(&place));
+                    self.raise([(place, newest)]);
+                }
             }
-        });
+        }
     }
 
     /// A hit shows what Redis had when the newest answered heartbeat was sent, or later; nothing

@@ -9,11 +9,7 @@ use larder_core::{
     Engine, FetchError, Fill, FlushCause, Key, LeaseView, Moment, Put, Store, StoreError,
     coherence::feed::Epoch, expiry::Ttl,
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 #[cfg(feature = "explorer")]
@@ -32,7 +28,7 @@ struct State {
     server: Server,
     session: Option<Session>,
     calls: Vec<Call>,
-    written: BTreeMap<Place, usize>,
+    written: Versions,
 }
 
 /// The client's side of one life of the tracked connection.
@@ -57,12 +53,9 @@ enum Half {
 /// A command on the plain connection.
 struct Call {
     command: Command,
-    done: Option<Done>,
+    reply: Option<Reply>,
     answer: oneshot::Sender<Reply>,
 }
-
-/// A reply on its way, and which version was written.
-type Done = (Reply, Option<(Place, usize)>);
 
 /// What was read from the tracked connection, with the versions that the server had by then.
 pub(crate) enum Heard {
@@ -201,23 +194,24 @@ impl Redis {
         let now = self.now();
         let mut state = self.state();
         let State { server, calls, .. } = &mut *state;
-        let mut waiting = calls.iter_mut().filter(|call| call.done.is_none());
+        let mut waiting = calls.iter_mut().filter(|call| call.reply.is_none());
         if let Some(call) = waiting.nth(at) {
-            call.done = Some(run(server, &call.command, now));
+            call.reply = Some(server.run(&call.command, now));
         }
     }
 
-    /// One of the plain connection's replies arrives, if there is one. Gives what was written.
-    pub(crate) fn answer_call(&self, at: usize) -> Option<Versions> {
+    /// One of the plain connection's replies arrives. False when there is none.
+    pub(crate) fn answer_call(&self, at: usize) -> bool {
         let mut state = self.state();
-        let done = |(at, call): (usize, &Call)| call.done.is_some().then_some(at);
-        let at = state.calls.iter().enumerate().filter_map(done).nth(at)?;
-        let Call { done, answer, .. } = state.calls.remove(at);
+        let done = |(at, call): (usize, &Call)| call.reply.is_some().then_some(at);
+        let Some(at) = state.calls.iter().enumerate().filter_map(done).nth(at) else {
+            return false;
+        };
+        let Call { reply, answer, .. } = state.calls.remove(at);
         drop(state);
-        let (reply, written) = done?;
         // Who asked may have left.
-        answer.send(reply).ok();
-        Some(written.into_iter().collect())
+        reply.map(|reply| answer.send(reply).ok());
+        true
     }
 
     async fn call(&self, command: Command) -> Result<Reply, StoreError> {
@@ -230,10 +224,13 @@ impl Redis {
         let (answer, reply) = oneshot::channel();
         let mut state = self.state();
         if self.plain_waits {
-            state.calls.push(Call { command, done: None, answer });
+            state.calls.push(Call { command, reply: None, answer });
         } else {
-            let (done, written) = run(&mut state.server, &command, now);
-            state.written.extend(written);
+            let State { server, written, .. } = &mut *state;
+            let done = server.run(&command, now);
+            if let Command::Set { place, .. } | Command::Delete(place) = &command {
+                written.insert(place.clone(), server.newest_number(place));
+            }
             // Who asked is there.
             answer.send(done).ok();
         }
@@ -267,17 +264,6 @@ fn finish(half: Half, reply: &Reply) {
         // Who asked may have left.
         Half::Put(answer, put) => drop(answer.send(put)),
     }
-}
-
-fn run(server: &mut Server, command: &Command, now: Moment) -> Done {
-    let reply = server.run(command, now);
-    let written = match command {
-        Command::Set { place, .. } | Command::Delete(place) | Command::TakeBack { place, .. } => {
-            Some((place.clone(), server.newest_number(place)))
-        }
-        _ => None,
-    };
-    (reply, written)
 }
 
 fn value(reply: &Reply) -> Payload {

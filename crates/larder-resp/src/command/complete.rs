@@ -87,21 +87,23 @@ impl<'a> Entry<'a> {
 
     /// `None` unless all its keys stand where it says, and it touches no others.
     fn keys(&self) -> Option<Keys> {
-        let uncertain = self.first_key == 0
-            || ["module", "movablekeys", "touches_arbitrary_keys"]
-                .iter()
-                .any(|flag| self.has(flag))
+        let moving = ["module", "movablekeys", "touches_arbitrary_keys"];
+        let uncertain = moving.iter().any(|flag| self.has(flag))
             || self.key_specs.clone().into_iter().flatten().any(|spec| is_uncertain(&spec));
         (!uncertain).then_some(Keys::Range {
-            first: u16::try_from(self.first_key).ok()?,
+            first: positive(self.first_key)?,
             last: i16::try_from(self.last_key).ok()?,
-            step: u16::try_from(self.key_step).ok().filter(|step| *step > 0)?,
+            step: positive(self.key_step)?,
         })
     }
 
     fn has(&self, flag: &str) -> bool {
         has(self.flags.clone(), flag)
     }
+}
+
+fn positive(number: i64) -> Option<u16> {
+    u16::try_from(number).ok().filter(|number| *number > 0)
 }
 
 /// Whether a key specification tells of something else than all the keys in some place.
@@ -199,6 +201,7 @@ mod tests {
             ("readonly TOUCHES_ARBITRARY_KEYS", at, "RO", (Class::OtherRead, unknown, false)),
             ("write", (0, 0, 0), "", (Class::WriteUnknown, unknown, false)),
             ("readonly", (0, 0, 0), "", (Class::OtherRead, unknown, false)),
+            ("write", (0, 1, 1), "RW", (Class::WriteUnknown, unknown, false)),
             ("write", (1, 1, 0), "RW", (Class::WriteUnknown, unknown, false)),
             ("write", (-1, 1, 1), "RW", (Class::WriteUnknown, unknown, false)),
             ("write", (1, 70_000, 1), "RW", (Class::WriteUnknown, unknown, false)),

@@ -158,10 +158,16 @@ mod tests {
                 let word = Word::new(name);
                 assert_eq!(word, Word::new(&name.to_ascii_uppercase()));
                 assert_eq!(word, Word::new(&name.to_ascii_lowercase()));
-                for at in 0..length {
+                for (at, bit) in (0..length).flat_map(|at| [1, 0x20, 0x80].map(|bit| (at, bit))) {
                     let mut other = name.to_vec();
-                    other[at] = other[at].wrapping_add(1);
-                    assert_ne!(word, Word::new(&other));
+                    other[at] ^= bit;
+                    let same = name.eq_ignore_ascii_case(&other);
+                    assert_eq!(
+                        word == Word::new(&other),
+                        same,
+                        "{:?} at {at}",
+                        name.escape_ascii()
+                    );
                 }
             }
         }

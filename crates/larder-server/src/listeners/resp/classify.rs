@@ -157,7 +157,7 @@ impl Local {
         };
         let proof = proof(session, command, plan);
         match session {
-            SessionCommand::Reset => Some(Self::Reset),
+            SessionCommand::Reset if command.args().len() == 1 => Some(Self::Reset),
             SessionCommand::Quit => Some(Self::Quit),
             SessionCommand::Auth | SessionCommand::Hello if proof == Some(false) => {
                 Some(Self::WrongPassword)

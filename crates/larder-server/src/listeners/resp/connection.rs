@@ -14,6 +14,7 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
+use larder_core::is_not_ready;
 use larder_redis::{Ready, Relay, RelayError};
 use larder_resp::{
     Limits, ProtocolError,
@@ -350,6 +351,9 @@ impl Connection {
             while let Some(frame) = relay.next_frame().map_err(Close::Upstream)? {
                 let view = Frame::parse(&frame)
                     .map_err(|error| Close::Upstream(RelayError::protocol(error)))?;
+                if view.as_error().is_some_and(is_not_ready) {
+                    self.larder.backend().distrust();
+                }
                 match self.session.received(&view, &self.larder) {
                     Before::Nothing => self.output.extend_from_slice(&frame),
                     Before::Fence => {
