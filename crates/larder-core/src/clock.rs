@@ -36,6 +36,10 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    pub(crate) fn as_millis(self) -> i64 {
+        i64::try_from(self.0 / 1_000_000).unwrap_or(i64::MAX)
+    }
+
     pub(crate) fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
@@ -70,6 +74,16 @@ impl Clock {
         }
     }
 
+    /// The time of day, counted from 1970: for deadlines that users give and read as dates. It may
+    /// jump; what must not is counted in [`Moment`]s.
+    pub fn unix(&self) -> Duration {
+        match self {
+            Self::System => duration(rustix::time::clock_gettime(rustix::time::ClockId::Realtime)),
+            #[cfg(any(test, feature = "testing"))]
+            Self::Manual(nanos) => Duration::from_nanos(nanos.load(Ordering::SeqCst)),
+        }
+    }
+
     /// A clock that stands still, at one hour, until [`Clock::advance`].
     #[cfg(any(test, feature = "testing"))]
     pub fn manual() -> Self {
@@ -92,10 +106,12 @@ const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
 fn system_nanos() -> u64 {
-    let time = rustix::time::clock_gettime(CLOCK);
+    nanos(duration(rustix::time::clock_gettime(CLOCK)))
+}
+
+fn duration(time: rustix::time::Timespec) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -108,6 +124,15 @@ mod tests {
         assert!(before > Moment::START);
         while Clock::System.now() == before {}
         assert!(Clock::System.now() > before);
+    }
+
+    #[test]
+    fn the_time_of_day_is_after_this_was_written() {
+        assert!(Clock::System.unix() > Duration::from_secs(1_700_000_000));
+        let clock = Clock::manual();
+        let before = clock.unix();
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(clock.unix() - before, Duration::from_millis(5));
     }
 
     #[test]

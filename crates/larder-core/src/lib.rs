@@ -12,7 +12,7 @@ pub mod coherence;
 mod engine;
 pub mod expiry;
 mod fetch;
-mod map_store;
+pub mod map_store;
 pub mod near;
 mod origin;
 mod store;

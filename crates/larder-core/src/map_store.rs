@@ -1,17 +1,25 @@
 //! A store in this process's memory, for when there is no Redis at hand. Nothing survives a restart.
 //!
-//! Every change passes through this process, so its feed is the write itself (R3).
+//! Every change passes through this process, so its feed is the write itself (R3). One lock guards
+//! all of it; who holds a [`Txn`] holds that.
 
-use crate::{
-    Clock, Key, Moment, Put, Store, StoreError, Value, engine::Fill, expiry::Ttl, near::Name,
-    sync::Mutex,
-};
+mod db;
+mod txn;
+mod watch;
+
+use crate::{Clock, Key, Put, Store, StoreError, Value, engine::Fill, expiry::Ttl, sync::Mutex};
+use db::Db;
 use hashbrown::HashMap;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
+pub use txn::{DbSize, Entry, Full, Life, Txn};
+pub use watch::Watch;
+use watch::Watches;
 
 /// See the [module](self).
 pub struct MapStore {
     clock: Clock,
+    /// What to add to the clock for milliseconds since 1970.
+    epoch: i64,
     bytes_max: u64,
     state: Mutex<State>,
 }
@@ -20,41 +28,42 @@ pub struct MapStore {
 struct State {
     dbs: HashMap<u32, Db, foldhash::fast::RandomState>,
     bytes: u64,
+    watches: Watches,
 }
-
-type Db = HashMap<Name, Stored, foldhash::fast::RandomState>;
-
-struct Stored {
-    payload: Arc<[u8]>,
-    deadline: Moment,
-}
-
-/// What an entry costs beside its name and its payload.
-const ENTRY_BYTES: u64 = 96;
 
 impl MapStore {
     /// An empty store that holds `bytes_max` bytes, names and bookkeeping included.
     pub fn new(clock: Clock, bytes_max: u64) -> Self {
-        Self { clock, bytes_max, state: Mutex::new(State::default()) }
+        let epoch = millis(clock.unix()).saturating_sub(clock.now().as_millis());
+        Self { clock, epoch, bytes_max, state: Mutex::new(State::default()) }
     }
 
-    /// Removes what has expired; returns how many entries that were.
-    pub fn purge(&self) -> usize {
-        let now = self.clock.now();
-        let mut state = self.state.lock();
-        let State { dbs, bytes } = &mut *state;
+    /// Locks the store, until what this returns is dropped.
+    pub fn begin(&self) -> Txn<'_> {
+        let state = self.state.lock();
+        // Read under the lock, so that no transaction sees an earlier time than the one before.
+        Txn::new(state, self.bytes_max, self.now())
+    }
+
+    /// Removes what has expired, looking at so many keys of each db at most and going on where it
+    /// ended before; returns how many it removed.
+    pub fn purge(&self, visits: usize) -> usize {
         let mut gone = Vec::new();
+        let mut state = self.state.lock();
+        let State { dbs, bytes, .. } = &mut *state;
         for db in dbs.values_mut() {
-            gone.extend(db.extract_if(|_, stored| stored.deadline <= now));
+            db.purge(self.now(), visits, |slot| {
+                *bytes -= slot.cost();
+                gone.push(slot);
+            });
         }
-        *bytes -= gone.iter().map(|(name, stored)| cost(name.len(), &stored.payload)).sum::<u64>();
         drop(state);
         gone.len()
     }
 
     /// Keys held, those that expired and were not purged yet included.
     pub fn len(&self) -> usize {
-        self.state.lock().dbs.values().map(HashMap::len).sum()
+        self.state.lock().dbs.values().map(Db::len).sum()
     }
 
     /// Whether it holds no key.
@@ -62,73 +71,44 @@ impl MapStore {
         self.len() == 0
     }
 
+    /// Bytes that it may hold.
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now().as_millis().saturating_add(self.epoch)
+    }
+
     fn get<V: Value>(&self, key: Key<'_>) -> (V, Ttl) {
-        let now = self.clock.now();
-        let state = self.state.lock();
-        match state.live(key.name, key.db, now) {
-            Some(Stored { payload, deadline: Moment::NEVER }) => (V::string(payload), Ttl::Forever),
-            Some(Stored { payload, deadline }) => {
-                (V::string(payload), Ttl::Left(deadline.since(now)))
+        let txn = self.begin();
+        match txn.get(key.db, key.name) {
+            Some(Entry { payload, expires: None }) => (V::string(payload), Ttl::Forever),
+            Some(Entry { payload, expires: Some(time) }) => {
+                let left = u64::try_from(time.saturating_sub(txn.now())).unwrap_or(0);
+                (V::string(payload), Ttl::Left(Duration::from_millis(left)))
             }
             None => (V::absent(), Ttl::NoKey),
         }
     }
+}
 
-    fn set(
-        &self,
+impl Txn<'_> {
+    fn put(
+        &mut self,
         name: &[u8],
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
-        may: impl FnOnce(Option<&Stored>) -> bool,
     ) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let deadline = ttl.map_or(Moment::NEVER, |ttl| now.plus(ttl));
-        let stored = Stored { payload: payload.into(), deadline };
-        let mut state = self.state.lock();
-        if !may(state.live(name, db, now)) {
-            return Ok(());
-        }
-        let before = state.get(name, db).map_or(0, |old| cost(name.len(), &old.payload));
-        let after = state.bytes - before + cost(name.len(), payload);
-        if after > self.bytes_max {
-            return Err(StoreError::Full);
-        }
-        state.bytes = after;
-        let old = state.dbs.entry(db).or_default().insert(Name::new(name), stored);
-        drop(state);
-        drop(old);
-        Ok(())
-    }
-
-    fn remove(&self, name: &[u8], db: u32, only: impl FnOnce(&Stored) -> bool) -> bool {
-        let now = self.clock.now();
-        let mut state = self.state.lock();
-        let Some(found) = state.get(name, db) else { return false };
-        let live = found.deadline > now;
-        if live && !only(found) {
-            return false;
-        }
-        state.bytes -= cost(name.len(), &found.payload);
-        let gone = state.dbs.get_mut(&db).and_then(|db| db.remove(name));
-        drop(state);
-        drop(gone);
-        live
+        let until = |ttl| Life::Until(self.now().saturating_add(millis(ttl)));
+        Ok(self.set(db, name, payload, ttl.map_or(Life::Forever, until))?)
     }
 }
 
-impl State {
-    fn get(&self, name: &[u8], db: u32) -> Option<&Stored> {
-        self.dbs.get(&db)?.get(name)
-    }
-
-    fn live(&self, name: &[u8], db: u32, now: Moment) -> Option<&Stored> {
-        self.get(name, db).filter(|stored| stored.deadline > now)
-    }
-}
-
-fn cost(name_bytes: usize, payload: &[u8]) -> u64 {
-    (name_bytes + payload.len()) as u64 + ENTRY_BYTES
+/// At least one, so that what was to live for less is not dead at once.
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
 impl<V: Value> Store<V> for MapStore {
@@ -148,11 +128,11 @@ impl<V: Value> Store<V> for MapStore {
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        self.set(name, db, payload, ttl, |_| true)
+        self.begin().put(name, db, payload, ttl)
     }
 
     async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        Ok(self.remove(name, db, |_| true))
+        Ok(self.begin().remove(db, name))
     }
 
     async fn put_loaded(
@@ -162,22 +142,24 @@ impl<V: Value> Store<V> for MapStore {
         ttl: Duration,
     ) -> Result<Put, StoreError> {
         let Key { name, db, .. } = load.key();
-        // A write voids the lease before it changes the map, so what is judged under the lock of
-        // the map is never out of date: no reader sees a value that comes too late.
-        let mut holds = false;
-        self.set(name, db, payload, Some(ttl), |present| {
-            holds = load.holds();
-            holds && present.is_none()
-        })?;
-        if !holds {
+        let mut txn = self.begin();
+        // A write voids the lease before it changes the map, or while it holds the lock: what is
+        // judged here is never out of date, and no reader sees a value that comes too late.
+        if !load.holds() {
             return Ok(Put::LeaseVoid);
+        }
+        if !txn.contains(db, name) {
+            txn.put(name, db, payload, Some(ttl))?;
         }
         load.void_name();
         Ok(Put::Done)
     }
 
     async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
-        self.remove(name, db, |stored| *stored.payload == *payload);
+        let mut txn = self.begin();
+        if txn.get(db, name).is_some_and(|entry| entry.payload == payload) {
+            txn.remove(db, name);
+        }
         Ok(())
     }
 }

@@ -310,6 +310,19 @@ async fn without_a_feed_everything_passes_by_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn without_a_feed_the_origin_is_still_asked_once_for_all_and_the_store_keeps_the_answer() {
+    let larder = Larder::without_feed();
+    larder.rows.change("a", true);
+    let readers = larder.loads(200).await;
+    larder.answer_all().await;
+    let outcomes = outcomes(readers).await;
+    assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
+    assert_eq!((larder.rows.asked(), larder.in_store().await), (1, text("row 1")));
+    assert_eq!(larder.load().await.unwrap().found, Found::Bypass(Bypass::NotCoherent));
+    assert_eq!((larder.rows.asked(), larder.engine().counts().near.items), (1, 0));
+}
+
+#[tokio::test]
 async fn a_reply_that_must_not_be_kept_is_passed_on() {
     let larder = Larder::new();
     larder.store().set_fills(Fills::PassOn);

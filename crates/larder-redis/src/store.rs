@@ -8,13 +8,7 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use larder_core::{Engine, Fill, Key, Put, Store, StoreError, is_not_ready};
 use larder_resp::{command::write_read, reply::Frame};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 /// A Redis or Valkey server behind the near tier: one tracked connection for fills and the feed,
@@ -24,8 +18,6 @@ pub struct RedisStore {
     plain: Plain,
     engine: Arc<Engine<Reply>>,
     timeout: Duration,
-    /// Loaded values on their way into Redis.
-    puts: AtomicUsize,
 }
 
 /// Deletes a key if it still holds what was put.
@@ -41,7 +33,6 @@ impl RedisStore {
             plain: Plain::start(url.clone(), timeout),
             engine,
             timeout,
-            puts: AtomicUsize::new(0),
         }
     }
 
@@ -135,11 +126,6 @@ impl Store<Reply> for RedisStore {
     }
 
     async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        if self.puts.load(SeqCst) > 0 {
-            // A put on the other connection must not come behind the delete that was to end it. One
-            // that was not sent yet will not be: its lease is void by now.
-            self.fence().await;
-        }
         let reply = self.call(db, &[b"DEL", name]).await?;
         Ok(Frame::parse(&reply).ok().and_then(|frame| frame.as_integer()) == Some(1))
     }
@@ -151,7 +137,6 @@ impl Store<Reply> for RedisStore {
         ttl: Duration,
     ) -> Result<Put, StoreError> {
         let Key { name, db, .. } = load.key();
-        let _under_way = UnderWay::count(&self.puts);
         if self.tracked.is_live() {
             let (answer, outcome) = oneshot::channel();
             let put = LoadedPut {
@@ -178,22 +163,6 @@ impl Store<Reply> for RedisStore {
 
     async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
         self.call(db, &[b"EVAL", TAKE_BACK, b"1", name, payload]).await.map(drop)
-    }
-}
-
-/// Counts one more until it is dropped.
-struct UnderWay<'a>(&'a AtomicUsize);
-
-impl<'a> UnderWay<'a> {
-    fn count(counter: &'a AtomicUsize) -> Self {
-        counter.fetch_add(1, SeqCst);
-        Self(counter)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
     }
 }
 

@@ -6,6 +6,9 @@ use larder_core::{Engine, Fill, Key, MapStore, Put, Store, StoreError};
 use larder_redis::{Link, RedisStore, RedisUrl, Reply};
 use std::{sync::Arc, time::Duration};
 
+/// Keys of each db that one purge of the map looks at.
+const PURGE_VISITS: usize = 20_000;
+
 /// See the [module](self).
 pub(crate) enum Backend {
     Redis { url: RedisUrl, store: RedisStore },
@@ -42,6 +45,14 @@ impl Backend {
         match self {
             Self::Redis { url, .. } => Some(url),
             Self::Memory(_) => None,
+        }
+    }
+
+    /// The map, if that is the store.
+    pub(crate) fn map(&self) -> Option<&MapStore> {
+        match self {
+            Self::Redis { .. } => None,
+            Self::Memory(map) => Some(map),
         }
     }
 
@@ -86,7 +97,7 @@ impl Backend {
     /// Gives back the memory of what has expired.
     pub(crate) fn purge(&self) {
         if let Self::Memory(map) = self {
-            map.purge();
+            map.purge(PURGE_VISITS);
         }
     }
 }

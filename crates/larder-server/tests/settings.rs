@@ -35,7 +35,13 @@ fn with_nothing_typed_the_defaults_hold() {
     assert_eq!(plan.engine.near.entries_max, 0);
     assert_eq!(plan.engine.near.value_bytes_max, 1 << 20);
     assert_eq!(plan.engine.near.policy, Policy::ScanResistant);
-    assert_eq!(plan.http.address.to_string(), "127.0.0.1:8000");
+    assert_eq!(plan.http.address, "127.0.0.1:8000".parse().ok());
+    assert_eq!(plan.resp.address, "127.0.0.1:6380".parse().ok());
+    assert!(!plan.resp.address_is_wanted);
+    assert_eq!(plan.resp.unixsocket, None);
+    assert_eq!(plan.resp.requirepass, None);
+    assert_eq!(plan.resp.timeout, Duration::ZERO);
+    assert!(plan.resp.workers >= 1);
     assert_eq!(plan.http.token, None);
     assert_eq!(plan.http.allowed_hosts, [""; 0]);
     assert_eq!(plan.http.max_body, 64 << 20);
@@ -48,10 +54,24 @@ fn with_nothing_typed_the_defaults_hold() {
 }
 
 #[test]
+fn plain_names_are_those_of_the_resp_listener() {
+    let typed = larder().file("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'").args("--port 7000");
+    let plan = typed.args("--io-threads 3 --requirepass secret").plan();
+    assert_eq!(plan.resp.address, "127.0.0.1:7000".parse().ok());
+    assert!(plan.resp.address_is_wanted);
+    assert_eq!(plan.resp.unixsocket, Some("/tmp/l.sock".into()));
+    assert_eq!(plan.resp.timeout, Duration::from_mins(5));
+    assert_eq!(plan.resp.workers, 3);
+    assert!(plan.resp.requirepass.is_some_and(|secret| secret.matches(b"secret")));
+    assert_eq!(larder().args("--port 0").plan().resp.address, None);
+    assert_eq!(larder().variable("LARDER_PORT", "7001").plan().resp.address.unwrap().port(), 7001);
+}
+
+#[test]
 fn each_layer_stands_above_the_next() {
     let file = || larder().file("[http]\nport = 1");
     let variable = || file().variable("LARDER_HTTP_PORT", "2");
-    let port = |typed: Typed| typed.plan().http.address.port();
+    let port = |typed: Typed| typed.plan().http.address.unwrap().port();
     assert_eq!(port(larder()), 8000);
     assert_eq!(port(file()), 1);
     assert_eq!(port(variable()), 2);
@@ -71,6 +91,12 @@ fn every_setting_comes_from_every_layer() {
         ("near-max-value", "3kb", "near.max-value"),
         ("near-ttl", "7m", "near.ttl"),
         ("near-policy", "lru", "near.policy"),
+        ("bind", "127.0.0.2", "resp.bind"),
+        ("port", "7", "resp.port"),
+        ("unixsocket", "/tmp/l.sock", "resp.unixsocket"),
+        ("requirepass", "p", "resp.requirepass"),
+        ("timeout", "7s", "resp.timeout"),
+        ("io-threads", "7", "resp.io-threads"),
         ("http-bind", "127.0.0.2", "http.bind"),
         ("http-port", "7", "http.port"),
         ("http-token", "t", "http.token"),
@@ -90,7 +116,7 @@ fn every_setting_comes_from_every_layer() {
             (larder().file(&format!("\n{key} = '{text}'")), "larder.toml:2".to_owned()),
         ];
         for (typed, source) in layers {
-            let value = if flag == "http-token" { "***" } else { text };
+            let value = if ["http-token", "requirepass"].contains(&flag) { "***" } else { text };
             let expected = format!("{flag} {value} {source}");
             let shown = typed.args("check-config").shown();
             assert!(shown.contains(&expected), "{expected} not in {shown:#?}");
@@ -112,7 +138,7 @@ fn toml_has_its_own_types() {
         .plan();
     assert_eq!(plan.engine.near.bytes_max, 16 << 20);
     assert_eq!(plan.engine.staleness_bound, Duration::from_secs(2));
-    assert_eq!(plan.http.address.to_string(), "0.0.0.0:80");
+    assert_eq!(plan.http.address, "0.0.0.0:80".parse().ok());
     assert_eq!(plan.http.allowed_hosts, ["cache.example", "10.0.0.5"]);
 }
 
@@ -128,7 +154,7 @@ fn an_empty_list_takes_back_that_of_a_weaker_layer() {
 fn a_variable_that_is_empty_is_not_set() {
     let typed = larder().variable("LARDER_HTTP_PORT", "").variable("REDIS_URL", "");
     let plan = typed.variable("REDIS_PASSWORD", "").variable("REDIS_HOST", "").plan();
-    assert_eq!(plan.http.address.port(), 8000);
+    assert_eq!(plan.http.address.unwrap().port(), 8000);
     assert_eq!(plan.store.kind, StoreKind::Memory);
 }
 
@@ -202,9 +228,10 @@ fn what_kubernetes_makes_for_a_service_of_our_name_is_no_setting() {
         .variable("LARDER_SERVICE_PORT_WEB", "8000")
         .variable("LARDER_HTTP_PORT", "tcp://10.0.0.3:80");
     let plan = typed.plan();
-    assert_eq!(plan.http.address.port(), 8000);
+    assert_eq!(plan.http.address.unwrap().port(), 8000);
     assert!(plan.notices.iter().any(|n| n.starts_with("LARDER_HTTP_PORT is ignored")));
-    let typo = larder().variable("LARDER_PORT", "8000").mistakes();
+    assert_eq!(plan.resp.address.unwrap().port(), 6380);
+    let typo = larder().variable("LARDER_PROT", "8000").mistakes();
     assert_eq!(typo.len(), 1, "{typo:?}");
 }
 

@@ -17,10 +17,12 @@ use hashbrown::HashMap;
 use std::sync::Arc;
 
 pub(super) struct Puts {
-    under_way: Mutex<HashMap<Name, Vec<Arc<Flight<()>>>, foldhash::fast::RandomState>>,
+    under_way: Mutex<UnderWay>,
     /// How many names there are, so that the usual look-up, in an empty map, takes no lock.
     names: AtomicUsize,
 }
+
+type UnderWay = HashMap<Name, Vec<Arc<Flight<()>>>, foldhash::fast::RandomState>;
 
 impl Default for Puts {
     fn default() -> Self {

@@ -1,9 +1,10 @@
 //! What the near tier promises by itself: what is found, for how long, and how much it holds.
 
+mod random;
+
 use super::{slot::FORMS_PER_NAME_MAX, *};
 use crate::Clock;
-use proptest::{prelude::*, sample::select};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 type Payload = Option<Arc<[u8]>>;
 
@@ -303,112 +304,5 @@ fn every_entry_that_left_is_counted_once() {
             + counts.evicted_invalidation
             + counts.evicted_ended;
         assert_eq!(puts, counts.items + left);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
-    #[test]
-    fn neither_bound_is_ever_exceeded(
-        policy in select(&POLICIES),
-        (bytes_max, entries_max) in select(&[(256 << 10, 0), (256 << 10, 100), (MIB, 1500)]),
-        sizes in prop::collection::vec((0..3000_u32, 0..9000_usize), 1..3000),
-    ) {
-        let room = Room::new(policy, bytes_max, entries_max);
-        let payload = vec![b'x'; 9000];
-        for (name, bytes) in sizes {
-            room.put_read(get(&name.to_string()), &payload[..bytes], MINUTE);
-            let counts = room.near.counts();
-            prop_assert!(counts.bytes <= bytes_max, "{} bytes of {bytes_max}", counts.bytes);
-            prop_assert!(entries_max == 0 || counts.items <= entries_max, "{} items", counts.items);
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Put { name: u8, db: u32, payload: u16, ttl_ms: u64 },
-    Look { name: u8, db: u32 },
-    Forget { name: u8 },
-    Clear,
-    NextEpoch,
-    Tick { ms: u64 },
-    Sweep,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let (name, db) = (0..20_u8, 0..3_u32);
-    prop_oneof![
-        8 => (name.clone(), db.clone(), any::<u16>(), 1..50_u64)
-            .prop_map(|(name, db, payload, ttl_ms)| Op::Put { name, db, payload, ttl_ms }),
-        8 => (name.clone(), db).prop_map(|(name, db)| Op::Look { name, db }),
-        2 => name.prop_map(|name| Op::Forget { name }),
-        1 => Just(Op::Clear),
-        1 => Just(Op::NextEpoch),
-        2 => (1..20_u64).prop_map(|ms| Op::Tick { ms }),
-        1 => Just(Op::Sweep),
-    ]
-}
-
-/// What stands under a name: until when, and a payload for each db.
-type Model = HashMap<u8, (Moment, HashMap<u32, u16>)>;
-
-fn put_in_model(
-    model: &mut Model,
-    now: Moment,
-    (name, db, payload): (u8, u32, u16),
-    until: Moment,
-) {
-    let slot = model.entry(name).or_insert_with(|| (Moment::NEVER, HashMap::new()));
-    if slot.0 <= now {
-        *slot = (Moment::NEVER, HashMap::new());
-    }
-    slot.0 = slot.0.min(until);
-    slot.1.insert(db, payload);
-}
-
-proptest! {
-    #[test]
-    fn with_ample_room_it_is_a_map(
-        policy in select(&POLICIES),
-        ops in prop::collection::vec(op(), 1..200),
-    ) {
-        let mut room = Room::ample(policy);
-        let mut model = Model::new();
-        for op in ops {
-            let now = room.clock.now();
-            match op {
-                Op::Put { name, db, payload, ttl_ms } => {
-                    let ttl = Duration::from_millis(ttl_ms);
-                    let (bytes, text) = ([name], payload.to_string());
-                    prop_assert!(room.put_read(Key::get(&bytes, db), text.as_bytes(), ttl));
-                    put_in_model(&mut model, now, (name, db, payload), now.plus(ttl));
-                }
-                Op::Look { name, db } => {
-                    let expected = model.get(&name).filter(|slot| now < slot.0);
-                    let expected = expected.and_then(|slot| slot.1.get(&db)).map(u16::to_string);
-                    prop_assert_eq!(room.look_read(Key::get(&[name], db)), expected);
-                }
-                Op::Forget { name } => {
-                    drop(room.near.forget(&[name]));
-                    model.remove(&name);
-                }
-                Op::Clear => {
-                    room.near.clear();
-                    model.clear();
-                }
-                Op::NextEpoch => {
-                    room.epoch += 1;
-                    model.clear();
-                }
-                Op::Tick { ms } => room.clock.advance(Duration::from_millis(ms)),
-                Op::Sweep => {
-                    room.sweep();
-                    model.retain(|_, slot| now < slot.0);
-                    prop_assert_eq!(room.near.counts().items, model.len() as u64);
-                }
-            }
-        }
     }
 }

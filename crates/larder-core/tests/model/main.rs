@@ -9,6 +9,7 @@
 )]
 #![allow(clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
+mod loads;
 #[path = "../support/origin.rs"]
 #[allow(dead_code, reason = "each test takes the steps that it needs")]
 mod origin;
@@ -126,7 +127,7 @@ fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 800_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn every_promise_holds_in_any_order_of_events(ops in prop::collection::vec(op(), 1..150)) {

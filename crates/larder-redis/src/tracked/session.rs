@@ -237,11 +237,6 @@ impl Session {
     }
 
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
-        if !put.lease.holds() {
-            // Who asked may have left.
-            put.answer.send(Ok(Put::LeaseVoid)).ok();
-            return;
-        }
         self.select(put.db, out);
         let ttl = put.ttl.as_millis().max(1).to_string();
         let set: [&[u8]; 7] =

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven by its DevTools protocol over a pair of pipes: one JSON object after
+//! A headless Chromium, driven by its remote debugging protocol over a pair of pipes: one JSON object after
 //! the other, each ended by a zero byte. When the pipes end, so does Chromium.
 
 use std::env;
@@ -83,7 +83,7 @@ impl Chromium {
     /// Goes to a page.
     pub(crate) fn open(&mut self, url: &str) {
         self.complaints.clear();
-        self.call("Page.navigate", json!({ "url": url }));
+        self.call("Page.navigate", &json!({ "url": url }));
     }
 
     /// What a JavaScript expression gives.
@@ -91,7 +91,7 @@ impl Chromium {
         let parameters = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true,
         });
-        let answer = self.call("Runtime.evaluate", parameters);
+        let answer = self.call("Runtime.evaluate", &parameters);
         let failure = answer.get("exceptionDetails");
         assert!(failure.is_none(), "{expression}: {}", failure.unwrap());
         answer["result"]["value"].clone()
@@ -118,15 +118,15 @@ impl Chromium {
     }
 
     fn attach(&mut self) {
-        let target = self.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = self.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let target = json!({ "targetId": target["targetId"], "flatten": true });
-        self.session = self.call("Target.attachToTarget", target)["sessionId"].take();
+        self.session = self.call("Target.attachToTarget", &target)["sessionId"].take();
         for domain in ["Page", "Runtime", "Log"] {
-            self.call(&format!("{domain}.enable"), json!({}));
+            self.call(&format!("{domain}.enable"), &json!({}));
         }
     }
 
-    fn call(&mut self, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.commands_sent += 1;
         let id = self.commands_sent;
         let mut command = json!({ "id": id, "method": method, "params": parameters });

@@ -73,6 +73,22 @@ fn with_every_connection_in_a_black_hole_hits_end_at_the_bound_and_come_back() {
 }
 
 #[test]
+fn a_feed_that_is_always_late_by_more_than_the_bound_is_not_trusted() {
+    let Some(stand) = stand() else { return };
+    let epoch = stand.count("/feed/epochs");
+    stand.relay.delay(Sent("TRACKING"), ToClient, BOUND * 3 / 2);
+    let cut = Instant::now();
+    stand.foreign(&["SET", "k", "new"]);
+    // Signs of life arrive all the time, each of them old.
+    let late = reads_past_the_bound(&mut stand.reader(), cut, cut + BOUND * 5);
+    assert!(late.len() > 10, "{} reads", late.len());
+    assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
+    assert_eq!(stand.count("/feed/epochs"), epoch, "the connection was kept");
+    stand.relay.delay(Sent("TRACKING"), ToClient, Duration::ZERO);
+    stand.proves_coherent();
+}
+
+#[test]
 fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
     let Some(stand) = Stand::start(&[]) else { return };
     let bound = Duration::from_secs(1);

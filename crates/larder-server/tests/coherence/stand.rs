@@ -68,6 +68,14 @@ impl Stand {
         self.stats().pointer(pointer).and_then(Value::as_u64).unwrap()
     }
 
+    /// Waits until the feed's connection is another than in `epoch`, and hits are possible.
+    pub(crate) fn is_coherent_in_an_epoch_after(&self, epoch: u64) {
+        eventually(LIMIT, &format!("an epoch after {epoch}"), || {
+            let stats = self.stats();
+            stats["feed"]["epochs"].as_u64() > Some(epoch) && stats["coherent"] == true
+        });
+    }
+
     /// Sees a write made elsewhere: proof that it is coherent, not merely says so.
     pub(crate) fn proves_coherent(&self) {
         until_coherent(&self.larder);

@@ -130,21 +130,6 @@ fn broken_chunks_change_nothing() {
 }
 
 #[test]
-fn a_body_that_trickles_is_given_up() {
-    let server = Server::start(&[]);
-    let mut wire = server.wire();
-    wire.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
-    while !wire.has_answer() {
-        wire.try_write(b".");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let answer = wire.answer();
-    assert_eq!((answer.status, answer.detail().contains("slowly")), (408, true));
-    assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
-    server.still_serves();
-}
-
-#[test]
 fn a_body_is_stored_as_it_is_or_not_at_all() {
     let server = Server::start(&[]);
     for (name, value, status) in [

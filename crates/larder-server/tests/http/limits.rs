@@ -1,5 +1,8 @@
 //! Connections and requests that are too many.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use larder_testkit::eventually;
 
 use crate::server::{LARDER, Server};
@@ -40,15 +43,26 @@ fn a_client_too_many_waits_until_another_leaves() {
     assert_eq!(waiting.answer().text(), "ok\n");
 }
 
+/// All at the same time, for each takes ten seconds.
 #[test]
-fn a_client_that_says_nothing_is_closed() {
+fn slow_clients_are_given_up() {
     let server = Server::start(&[]);
     let (mut silent, mut idle, mut half) = (server.wire(), server.wire(), server.wire());
     assert_eq!(idle.ask("GET", "/livez").status, 200);
     half.write(b"GET /livez HTTP/1.1\r\nhost: loc");
+    let mut trickle = server.wire();
+    trickle.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
+    while !trickle.has_answer() {
+        trickle.try_write(b".");
+        sleep(Duration::from_millis(20));
+    }
+    let answer = trickle.answer();
+    assert_eq!((answer.status, answer.detail().contains("slowly")), (408, true));
     for wire in [&mut silent, &mut idle, &mut half] {
         wire.ends();
     }
+    assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
+    server.still_serves();
 }
 
 #[test]

@@ -8,10 +8,10 @@ mod script;
 
 use std::collections::BTreeSet;
 
+use larder_resp::Limits;
 use larder_resp::command::{Class, SessionCommand, Spec, Table};
 use larder_resp::reply::Frame;
 use larder_resp::request::{Command, Decoder};
-use larder_resp::Limits;
 use larder_testkit::{RedisServer, eventually};
 
 use crate::stand::{LIMIT, Stand};
@@ -210,8 +210,10 @@ fn lines() -> impl Iterator<Item = &'static str> {
 
 /// Whether two servers with the same data may answer in another order.
 fn depends_on_seed(line: &str) -> bool {
-    const NAMES: &[&str] =
-        &["ACL CAT", "COMMAND", "FUNCTION", "KEYS", "SCAN", "SDIFF ", "SINTER ", "SMEMBERS", "SUNION "];
+    const NAMES: &[&str] = &[
+        "ACL CAT", "COMMAND", "FUNCTION", "KEYS", "SCAN", "SDIFF ", "SINTER ", "SMEMBERS",
+        "SUNION ",
+    ];
     NAMES.iter().any(|name| line.starts_with(name))
 }
 

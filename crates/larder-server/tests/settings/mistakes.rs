@@ -102,7 +102,7 @@ maxclients = 1
             "LARDER_X: there is no such setting",
             "larder.toml:2: maxmemry: there is no such setting; did you mean maxmemory?",
             "larder.toml:3: http-port: there is no such setting; did you mean [http] port?",
-            "larder.toml:4: port: there is no such setting; did you mean [http] port?",
+            "larder.toml:4: port: there is no such setting; did you mean [resp] port?",
             "larder.toml:6: [near] maxentries: there is no such setting; did you mean max-entries?",
             "larder.toml:7: [near] colour: there is no such setting",
             "larder.toml:8: [htttp]: there is no such section; did you mean http?",
@@ -228,7 +228,7 @@ fn contradictions_name_both_sides() {
     );
     larder().args("--maxmemory 8mb").plan();
     assert_eq!(
-        larder().args("--http-port 0").mistakes(),
+        larder().args("--http-port 0 --port 0").mistakes(),
         [
             "--http-port: http-port 0 turns the HTTP listener off, and there is no other: nothing is \
           left to serve"
@@ -245,6 +245,11 @@ fn an_open_listener_needs_a_token_or_consent() {
         let open = larder().args("--http-bind").args(address);
         assert_eq!(open.mistakes(), [format!("--http-bind: http-bind {address} {ways}")]);
     }
+    let resp = larder().args("--bind 0.0.0.0").mistakes();
+    assert!(resp[0].starts_with("--bind: bind 0.0.0.0 is reached from other machines"), "{resp:?}");
+    assert!(resp[0].contains("no requirepass is set"), "{resp:?}");
+    larder().args("--bind 0.0.0.0 --requirepass p").plan();
+    larder().args("--bind 0.0.0.0 --port 0").plan();
     larder().args("--http-bind 0.0.0.0 --http-token t").plan();
     larder().args("--http-bind ::1").plan();
     larder().args("--http-bind ::ffff:127.0.0.1").plan();

@@ -69,14 +69,15 @@ pub(super) fn set_route() -> MethodRouter<Shared> {
 /// Sets a key to the value in the path.
 async fn set(State(larder): State<Shared>, uri: Uri) -> Result<Response, Problem> {
     let (key, value) = key_and_value(path::after(uri.path(), "/set/"))?;
+    let (key, value) = (path::key(key)?, path::decode(value)?);
     let ttl = ttl::from_query(uri.query())?;
     larder.put(&key, &value, ttl).await?;
     Ok(Json(key_value(&key, &value)).into_response())
 }
 
-fn key_and_value(path: &str) -> Result<(Cow<'_, [u8]>, Cow<'_, [u8]>), Problem> {
+fn key_and_value(path: &str) -> Result<(&str, &str), Problem> {
     match path.split_once('/') {
-        Some((key, value)) if !value.contains('/') => Ok((path::key(key)?, path::decode(value)?)),
+        Some((key, value)) if !value.contains('/') => Ok((key, value)),
         _ => Err(Problem::bad_request(
             "the path is /set/{key}/{value}; a slash in either is written %2F",
         )),

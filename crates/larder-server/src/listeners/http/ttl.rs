@@ -44,7 +44,7 @@ mod tests {
         let ttl = |query| from_query(Some(query)).unwrap();
         assert_eq!(from_query(None).unwrap(), None);
         assert_eq!(ttl(""), None);
-        assert_eq!(ttl("ttl=60"), Some(Duration::from_secs(60)));
+        assert_eq!(ttl("ttl=60"), Some(Duration::from_mins(1)));
         assert_eq!(ttl("ttl=1500ms"), Some(Duration::from_millis(1500)));
     }
 

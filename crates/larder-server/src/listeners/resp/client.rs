@@ -35,6 +35,8 @@ pub(super) enum Ready {
     Read,
     /// Something can be written.
     Write,
+    /// The client will send no more.
+    End,
 }
 
 impl Client {
@@ -89,7 +91,7 @@ async fn wait(
     };
     tokio::select! {
         read = read => match read? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            0 => Ok(Ready::End),
             _ => Ok(Ready::Read),
         },
         ready = writable, if write => ready.map(|()| Ready::Write),

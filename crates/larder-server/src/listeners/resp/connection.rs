@@ -53,6 +53,10 @@ pub(super) struct Connection {
     draining: watch::Receiver<bool>,
     /// The client said goodbye, or broke the protocol: nothing more is read from it.
     leaving: bool,
+    /// The client sends no more, and may still read.
+    ended: bool,
+    /// Among the replies that are awaited is one that may take for ever.
+    blocks: bool,
 }
 
 /// Why a connection ends.
@@ -113,6 +117,8 @@ impl Connection {
             held: false,
             draining,
             leaving: false,
+            ended: false,
+            blocks: false,
         }
     }
 
@@ -124,21 +130,21 @@ impl Connection {
                 self.client.flush(&mut self.output).ok();
                 return close;
             }
-            if self.leaving && self.owes_nothing() {
+            if (self.leaving || self.ended) && self.owes_nothing() {
                 return Close::Client;
             }
         }
     }
 
     fn owes_nothing(&self) -> bool {
-        self.output.is_empty() && !self.session.is_awaiting()
+        self.output.is_empty() && !self.session.is_awaiting() && !self.session.must_wait()
     }
 
     /// Waits for one of the sockets, and does what has become possible.
     async fn turn(&mut self) -> Result<(), Close> {
         let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
         let upstream_full = self.upstream.as_ref().is_some_and(|relay| !relay.has_room());
-        let listens = !full && !upstream_full && !self.held && !self.leaving;
+        let listens = !full && !upstream_full && !self.held && !self.leaving && !self.ended;
         let idle = self.larder.plan().resp.timeout;
         let writes = !self.output.is_empty();
         let may_leave = self.owes_nothing() && self.input.is_empty();
@@ -157,6 +163,9 @@ impl Connection {
         };
         match event {
             Event::Client(client::Ready::Read) => self.take_input().await?,
+            // As in Redis: who waits for a key is gone, all others get what they asked for.
+            Event::Client(client::Ready::End) if self.blocks => return Err(Close::Client),
+            Event::Client(client::Ready::End) => self.ended = true,
             Event::Upstream(Ok(Ready::Read)) => self.take_replies().await?,
             Event::Client(client::Ready::Write) | Event::Upstream(Ok(Ready::Write)) => {}
             Event::Upstream(Err(error)) => self.upstream_ended(error)?,
@@ -267,8 +276,10 @@ impl Connection {
             let spec = self.table.spec(&command);
             let kind = Kind::of(spec, &command, &self.larder);
             self.traffic.relayed(kind.relayed());
+            self.blocks |= spec.blocking;
             if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
                 self.authenticated = true;
+                self.decoder.set_auth_required(false);
                 write_without_auth(&command, relay.output());
             } else {
                 command.write_to(relay.output());
@@ -327,7 +338,9 @@ impl Connection {
                 reply::simple(&mut self.output, b"RESET");
             }
             Local::Quit => {
-                reply::simple(&mut self.output, b"OK");
+                if self.session.wants_replies() {
+                    reply::simple(&mut self.output, b"OK");
+                }
                 self.leaving = true;
             }
         }
@@ -364,6 +377,7 @@ impl Connection {
                 }
             }
         }
+        self.blocks &= self.session.is_awaiting();
         if fence {
             self.traffic.fenced();
             self.larder.backend().fence().await;

@@ -2,8 +2,21 @@
 //! which each finds the data that it needs. Replies are the same on every server that starts empty.
 
 pub(super) const SCRIPT: &[&str] = &[
-    STRINGS, BITS, KEYS, LISTS, HASHES, SETS, SORTED_SETS, GEO, HYPERLOGLOGS, STREAMS, SCRIPTS,
-    TRANSACTIONS, SERVER, CLUSTER, SHAPES,
+    STRINGS,
+    BITS,
+    KEYS,
+    LISTS,
+    HASHES,
+    SETS,
+    SORTED_SETS,
+    GEO,
+    HYPERLOGLOGS,
+    STREAMS,
+    SCRIPTS,
+    TRANSACTIONS,
+    SERVER,
+    CLUSTER,
+    SHAPES,
 ];
 
 const STRINGS: &str = r"
@@ -517,6 +530,7 @@ SET t 3
 EXEC
 GET t
 WATCH
+UNWATCH
 ";
 
 const SERVER: &str = r"
@@ -560,7 +574,7 @@ ACL SETUSER reader nonsense
 ACL GETUSER reader
 ACL DRYRUN reader SET x 1
 ACL DELUSER reader
-ACL LOG
+ACL LOG 0
 ACL LOG RESET
 ACL GENPASS x
 ACL SAVE

@@ -7,40 +7,31 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
 #![allow(clippy::panic, reason = "a test may stop where it fails")]
 
-#[path = "support/origin.rs"]
+#[path = "../support/origin.rs"]
 #[allow(dead_code, reason = "each test takes the steps that it needs")]
 mod origin;
-#[path = "support/redis.rs"]
+#[path = "../support/redis.rs"]
 #[allow(dead_code, reason = "each test takes the steps that it needs")]
 mod redis;
-#[path = "support/server.rs"]
+#[path = "../support/server.rs"]
 #[allow(dead_code, reason = "each test takes the steps that it needs")]
 mod server;
+mod world;
 
-use larder_core::{
-    Bypass, Clock, Engine, EnginePlan, Key, Load, MapStore, Store, Tiers, Value,
-    near::{NearPlan, Policy},
-};
+use larder_core::{Clock, MapStore, Tiers};
 use origin::Rows;
-use redis::{Heard, Redis};
-use server::{Command, Payload, Place, Versions};
+use server::{Command, Payload};
 use shuttle::{
     future::block_on,
     rand::{Rng, thread_rng},
-    thread::{self, JoinHandle},
+    thread,
 };
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
+use world::{World, a, engine, join, key, load, set, text};
 
 const SCHEDULES: usize = 5000;
 /// How often a schedule departs from running the most urgent thread.
 const DEPTH: usize = 3;
-const MINUTE: Duration = Duration::from_mins(1);
 
 fn explore(scenario: fn()) {
     shuttle::check_random(scenario, SCHEDULES);
@@ -210,182 +201,4 @@ fn over_a_map_no_reader_goes_back_in_time() {
         }
         join(readers);
     });
-}
-
-/// A Larder over a Redis, with a thread that is the Redis and one that reads what it says.
-struct World {
-    tiers: Arc<Tiers<Payload, Redis>>,
-    rows: Arc<Rows>,
-    /// What a reader who comes now may be shown at the earliest.
-    floors: Arc<Mutex<Versions>>,
-    over: Arc<AtomicBool>,
-    cut: Arc<Mutex<Option<usize>>>,
-    pumps: Vec<JoinHandle<()>>,
-}
-
-impl World {
-    fn new() -> Self {
-        let engine = engine();
-        let redis = Redis::new(Arc::clone(&engine), false);
-        let mut world = Self {
-            tiers: Arc::new(Tiers::new(engine, redis)),
-            rows: Arc::default(),
-            floors: Arc::default(),
-            over: Arc::default(),
-            cut: Arc::default(),
-            pumps: Vec::new(),
-        };
-        world.redis().connect();
-        world.redis().beat();
-        while world.redis().execute() || world.hear() {}
-        world.pumps = vec![
-            world.spawn(|world| world.pump(|world| world.redis().execute())),
-            world.spawn(|world| world.pump(World::hear)),
-        ];
-        world
-    }
-
-    fn redis(&self) -> &Redis {
-        self.tiers.store()
-    }
-
-    fn spawn(&self, run: impl FnOnce(&World) + Send + 'static) -> JoinHandle<()> {
-        let world = Self {
-            tiers: Arc::clone(&self.tiers),
-            rows: Arc::clone(&self.rows),
-            floors: Arc::clone(&self.floors),
-            over: Arc::clone(&self.over),
-            cut: Arc::clone(&self.cut),
-            pumps: Vec::new(),
-        };
-        thread::spawn(move || run(&world))
-    }
-
-    /// When all clients are done, so is the feed. Then what is remembered is what Redis has.
-    fn finish(mut self, clients: impl IntoIterator<Item = JoinHandle<()>>) -> Self {
-        join(clients);
-        self.over.store(true, SeqCst);
-        join(self.pumps.drain(..));
-        while self.redis().execute() || self.hear() {}
-        if let Some(remembered) = self.tiers.look(key()) {
-            assert_eq!(remembered.value, self.redis().keys(|keys| keys.newest(&a()).value.clone()));
-        }
-        assert_eq!(self.tiers.engine().counts().fills_under_way, 0, "a lease was left behind");
-        self
-    }
-
-    fn pump(&self, step: impl Fn(&Self) -> bool) {
-        while !self.over.load(SeqCst) {
-            if !step(self) {
-                thread::yield_now();
-            }
-        }
-    }
-
-    /// The tracked connection ends, and another begins, when this much has been heard on it.
-    fn cut_after(&self, heard: usize) {
-        *self.cut.lock().unwrap() = Some(heard);
-    }
-
-    fn hear(&self) -> bool {
-        if self.is_cut_now() {
-            self.redis().connect();
-            self.redis().beat();
-        }
-        match self.redis().hear() {
-            None => return false,
-            Some(Heard::Push { versions, .. } | Heard::PushAll { versions }) => {
-                self.raise(versions.get(&a()).copied().unwrap_or(0));
-            }
-            Some(Heard::Answer | Heard::Beat { .. }) => {}
-        }
-        true
-    }
-
-    fn is_cut_now(&self) -> bool {
-        let mut cut = self.cut.lock().unwrap();
-        let now = *cut == Some(0);
-        *cut = cut.and_then(|heard| heard.checked_sub(1));
-        now
-    }
-
-    fn read(&self) {
-        self.check(|| block_on(self.tiers.fetch(key())).unwrap().value);
-    }
-
-    fn read_twice(&self) {
-        self.read();
-        self.read();
-    }
-
-    fn read_past(&self) {
-        self.check(|| block_on(self.tiers.bypass(key(), Bypass::Request)).unwrap().value);
-    }
-
-    /// What was read was there when the reader came, or later.
-    fn check(&self, read: impl FnOnce() -> Payload) {
-        let since = self.floor();
-        let value = read();
-        let Some(shown) = self.redis().version_of(&a(), since, &value) else {
-            panic!("{value:?} is older than version {since}")
-        };
-        self.raise(shown);
-    }
-
-    fn put(&self, payload: &str) {
-        block_on(self.tiers.put(b"a", 0, payload.as_bytes(), None)).unwrap();
-        self.raise(self.redis().written(&a()));
-    }
-
-    fn load(&self) -> Payload {
-        load(&self.tiers, &self.rows)
-    }
-
-    fn floor(&self) -> usize {
-        self.floors.lock().unwrap().get(&a()).copied().unwrap_or(0)
-    }
-
-    fn raise(&self, version: usize) {
-        let mut floors = self.floors.lock().unwrap();
-        let floor = floors.entry(a()).or_default();
-        *floor = version.max(*floor);
-    }
-}
-
-fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
-    for thread in threads {
-        thread.join().unwrap();
-    }
-}
-
-fn load<S: Store<Payload>>(tiers: &Tiers<Payload, S>, rows: &Rows) -> Payload {
-    let load = Load { origin: rows, id: "a", ttl: MINUTE, negative_ttl: MINUTE };
-    block_on(tiers.fetch_or_load(key(), load)).unwrap().value
-}
-
-fn engine() -> Arc<Engine<Payload>> {
-    let near = NearPlan {
-        bytes_max: 1 << 20,
-        entries_max: 100,
-        value_bytes_max: 1 << 10,
-        policy: Policy::default(),
-    };
-    let plan = EnginePlan { near, near_ttl: MINUTE, staleness_bound: MINUTE };
-    Engine::new(&plan, Clock::manual())
-}
-
-fn a() -> Place {
-    (0, b"a".to_vec())
-}
-
-fn key() -> Key<'static> {
-    Key::get(b"a", 0)
-}
-
-fn text(value: &str) -> Payload {
-    Payload::string(value.as_bytes())
-}
-
-fn set(payload: &str) -> Command {
-    Command::Set { place: a(), payload: text(payload), ttl: None, only_if_absent: false }
 }

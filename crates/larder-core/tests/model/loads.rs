@@ -1,0 +1,234 @@
+//! One script for each thing that may befall a load from the origin (R16).
+
+use crate::world::{
+    BOUND, LOAD_TTL, NEGATIVE_TTL, VALUE_BYTES_MAX, World, a, id, in_redis, kept, text, value,
+};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A world in which nobody but the origin knows `a`, and a load waits for its answer.
+fn loading() -> (World, usize) {
+    let mut world = World::fresh();
+    world.rows.change(&id(&a()), true);
+    let reader = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 1);
+    (world, reader)
+}
+
+#[test]
+fn r1_without_a_feed_nobody_joins_a_load_older_than_the_bound() {
+    let mut world = World::new();
+    world.rows.change(&id(&a()), true);
+    let old = world.load(&a());
+    world.run_call(0);
+    world.tick(BOUND + MS);
+    world.rows.change(&id(&a()), true);
+    let late = world.load(&a());
+    world.run_and_answer_calls();
+    assert_eq!(world.rows.asked(), 2);
+    while world.origin_answers(0) {}
+    world.run_and_answer_calls();
+    assert!([old, late].iter().all(|&reader| value(&world, reader) == text("row 2")));
+}
+
+#[test]
+fn r3_a_write_voids_its_name_before_it_is_sent() {
+    let (mut world, reader) = loading();
+    world.rows.change(&id(&a()), true);
+    world.delete(&a());
+    world.origin_answers(0);
+    world.run_call(0);
+    world.execute_and_hear_all();
+    world.run_and_answer_calls();
+    assert_eq!(value(&world, reader), text("row 1"));
+    assert_eq!(in_redis(&world), None, "row 1 must not come after the delete");
+}
+
+#[test]
+fn r7_a_load_that_began_without_a_feed_is_not_joined_with_one() {
+    let mut world = World::new();
+    world.rows.change(&id(&a()), true);
+    world.load(&a());
+    world.connect();
+    world.load(&a());
+    world.run_and_answer_calls();
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2);
+}
+
+#[test]
+fn r13_a_read_on_another_road_takes_older_loads_off_the_map() {
+    let mut world = World::fresh();
+    world.other_sets(&a(), "1", None);
+    world.load(&a());
+    assert!(world.execute() && world.execute());
+    world.other_sets(&a(), "2", None);
+    world.read_past(&a());
+    world.run_and_answer_calls();
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("2"));
+}
+
+#[test]
+fn r13_a_refusal_of_the_origin_does_not_come_after_a_value_that_was_read_on_another_road() {
+    let mut world = World::fresh();
+    world.load(&a());
+    world.execute_and_hear_all();
+    world.other_sets(&a(), "1", None);
+    world.read_past(&a());
+    world.run_and_answer_calls();
+    world.origin_answers(0);
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("1"));
+}
+
+#[test]
+fn r16_a_load_that_began_without_news_is_not_joined_by_who_has_news() {
+    let mut world = World::fresh();
+    world.tick(BOUND);
+    world.load(&a());
+    world.run_and_answer_calls();
+    world.beat_and_hear();
+    let large = "x".repeat(VALUE_BYTES_MAX + 1);
+    world.other_sets(&a(), &large, None);
+    world.fetch(&a());
+    world.execute_and_hear_all();
+    let after = world.load(&a());
+    world.run_and_answer_calls();
+    world.origin_answers(0);
+    assert_eq!(value(&world, after), text(&large));
+}
+
+#[test]
+fn a_load_that_itself_reads_on_another_road_stays_on_the_map() {
+    let mut world = World::new();
+    world.rows.change(&id(&a()), true);
+    world.load(&a());
+    world.run_and_answer_calls();
+    let joined = world.load(&a());
+    world.origin_answers(0);
+    world.run_and_answer_calls();
+    assert_eq!((value(&world, joined), world.rows.asked()), (text("row 1"), 1));
+    assert_eq!(in_redis(&world), text("row 1"));
+}
+
+#[test]
+fn r16_what_is_kept_of_a_load_is_what_the_store_gave() {
+    let (mut world, reader) = loading();
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, reader), kept(&world, reader)), (text("row 1"), Ok(())));
+    assert_eq!(world.look(&a()), Some(text("row 1")));
+    world.other_sets(&a(), "2", None);
+    world.execute_and_hear_all();
+    assert_eq!(world.look(&a()), None, "the store told of the change");
+}
+
+#[test]
+fn r16_a_loaded_entry_leaves_with_its_key() {
+    let (mut world, _) = loading();
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    world.tick(LOAD_TTL);
+    world.beat_and_hear();
+    assert_eq!((world.look(&a()), in_redis(&world)), (None, None));
+}
+
+#[test]
+fn r16_a_load_does_not_replace_what_another_set_meanwhile() {
+    let (mut world, reader) = loading();
+    world.origin_answers(0);
+    world.other_sets(&a(), "theirs", None);
+    world.execute_and_hear_all();
+    world.run_and_answer_calls();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), text("theirs")));
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("theirs"));
+}
+
+#[test]
+fn r16_a_load_that_a_change_overtook_is_not_put() {
+    let (mut world, reader) = loading();
+    world.rows.change(&id(&a()), true);
+    world.delete(&a());
+    world.run_and_answer_calls();
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2, "who comes after the delete asks anew");
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), None));
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, after), in_redis(&world)), (text("row 2"), text("row 2")));
+}
+
+#[test]
+fn r16_a_put_that_a_delete_overtook_is_taken_back() {
+    let (mut world, reader) = loading();
+    world.rows.change(&id(&a()), true);
+    world.origin_answers(0);
+    world.delete(&a());
+    world.run_and_answer_calls();
+    world.execute_and_hear_all();
+    assert_eq!(in_redis(&world), text("row 1"), "the put came after the delete");
+    assert!(world.is_writing(), "the delete is not done before the row is gone");
+    world.run_and_answer_calls();
+    assert!(!world.is_writing());
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), None));
+}
+
+#[test]
+fn r16_a_put_whose_reply_was_lost_is_taken_back() {
+    let (mut world, reader) = loading();
+    world.origin_answers(0);
+    world.cut(1);
+    assert_eq!(in_redis(&world), text("row 1"));
+    world.run_and_answer_calls();
+    assert_eq!((value(&world, reader), in_redis(&world)), (text("row 1"), None));
+}
+
+#[test]
+fn r16_a_refusal_is_remembered_for_a_while() {
+    let mut world = World::fresh();
+    world.load(&a());
+    world.execute_and_hear_all();
+    world.origin_answers(0);
+    let again = world.load(&a());
+    assert_eq!((value(&world, again), world.rows.asked()), (None, 1));
+    world.tick(NEGATIVE_TTL);
+    world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2);
+}
+
+#[test]
+fn r16_a_refusal_ends_when_the_key_appears() {
+    let mut world = World::fresh();
+    world.load(&a());
+    world.execute_and_hear_all();
+    world.origin_answers(0);
+    world.other_sets(&a(), "1", None);
+    world.execute_and_hear_all();
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(value(&world, after), text("1"));
+}
+
+#[test]
+fn r16_a_leader_that_leaves_is_replaced() {
+    let (mut world, _) = loading();
+    let waiter = world.load(&a());
+    world.leave(0);
+    assert_eq!(world.rows.asked(), 2, "the waiter asks for itself");
+    world.origin_answers(0);
+    assert!(world.is_waiting(waiter), "this answer was for the one who left");
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, waiter), kept(&world, waiter)), (text("row 1"), Ok(())));
+}
