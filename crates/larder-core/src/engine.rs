@@ -36,7 +36,7 @@ pub struct EnginePlan {
     pub staleness_bound: Duration,
 }
 
-/// See the [module](self).
+/// The near tier together with the coherence that guards it.
 pub struct Engine<V: Value> {
     clock: Clock,
     near: Near<V>,
@@ -166,7 +166,7 @@ impl<V: Value> Engine<V> {
     /// (R13): as [`Engine::void`], but that it is too large to be kept stays known, and a load
     /// without news that the read is `part_of` goes on: what it brings is no older than what was
     /// read.
-    pub(crate) fn overtake(&self, name: &[u8], part_of: Option<&Fill<V>>) {
+    pub fn overtake(&self, name: &[u8], part_of: Option<&Fill<V>>) {
         let spared = part_of.and_then(Fill::lease_without_news);
         drop(self.leases.void_but(name, spared, || self.near.forget(name)));
     }

@@ -145,7 +145,12 @@ impl Keeper {
                         session.send(command);
                     }
                 }
-                () = self.hang_up.notified() => return Err(WireError::Closed),
+                () = self.hang_up.notified() => {
+                    // A time-out of before this connection is not its fault.
+                    if session.is_given_up() {
+                        return Err(WireError::Closed);
+                    }
+                }
             }
         }
     }
@@ -165,6 +170,11 @@ impl Keeper {
 impl Session {
     fn has_room(&self) -> bool {
         self.wire.has_room() && self.expected.len() < IN_FLIGHT_MAX
+    }
+
+    /// Whether somebody left before the reply to what was sent here.
+    fn is_given_up(&self) -> bool {
+        self.expected.iter().flatten().any(Answer::is_closed)
     }
 
     fn send(&mut self, command: Command) {

@@ -60,9 +60,12 @@ impl Relay {
         self.wire.has_room()
     }
 
-    /// Writes as much as the connection takes.
-    pub fn flush(&mut self) -> Result<(), RelayError> {
-        Ok(self.wire.flush()?)
+    /// Writes as much as the connection takes. Where it takes no more, what came on it before is
+    /// still to be read; then its end shows.
+    pub fn flush(&mut self) {
+        if self.wire.flush().is_err() {
+            self.wire.output().clear();
+        }
     }
 
     /// Waits until something can be read, if `read`, or what waits can be written.

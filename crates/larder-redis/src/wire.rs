@@ -16,6 +16,16 @@ const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 /// While more than this waits to be written, no further request is taken.
 const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
 
+/// What Redis may send: lists, unlike commands, of any length, and lines, as those of MONITOR, as
+/// long as a value.
+const LIMITS: Limits = Limits {
+    bulk_bytes_max: 512 << 20,
+    elements_max: u32::MAX as usize,
+    inline_bytes_max: 64 << 10,
+    depth_max: 128,
+    line_bytes_max: 1 << 30,
+};
+
 pub(crate) struct Wire {
     socket: Socket,
     input: BytesMut,
@@ -29,7 +39,7 @@ impl Wire {
             socket: Socket::connect(endpoint).await?,
             input: BytesMut::new(),
             output: BytesMut::new(),
-            scanner: Scanner::new(Limits::default()),
+            scanner: Scanner::new(LIMITS),
         })
     }
 

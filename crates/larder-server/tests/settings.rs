@@ -55,7 +55,8 @@ fn with_nothing_typed_the_defaults_hold() {
 
 #[test]
 fn plain_names_are_those_of_the_resp_listener() {
-    let typed = larder().file("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'").args("--port 7000");
+    let typed =
+        larder().file("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'").args("--port 7000");
     let plan = typed.args("--io-threads 3 --requirepass secret").plan();
     assert_eq!(plan.resp.address, "127.0.0.1:7000".parse().ok());
     assert!(plan.resp.address_is_wanted);

@@ -225,7 +225,9 @@ impl<'a> Txn<'a> {
     /// Empties every db.
     pub fn flush_all(&mut self) {
         let dbs: Vec<u32> = self.state.dbs.keys().copied().collect();
-        dbs.into_iter().for_each(|db| self.flush(db));
+        for db in dbs {
+            self.flush(db);
+        }
     }
 
     /// Keys of a db, those that expired and were not purged yet included.

@@ -47,6 +47,22 @@ fn r3_a_write_voids_its_name_before_it_is_sent() {
 }
 
 #[test]
+fn r7_a_load_of_an_ended_epoch_is_not_joined_and_not_put() {
+    let (mut world, before) = loading();
+    world.connect();
+    world.rows.change(&id(&a()), true);
+    let after = world.load(&a());
+    world.execute_and_hear_all();
+    assert_eq!(world.rows.asked(), 2);
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, before), in_redis(&world)), (text("row 1"), None));
+    world.origin_answers(0);
+    world.execute_and_hear_all();
+    assert_eq!((value(&world, after), in_redis(&world)), (text("row 2"), text("row 2")));
+}
+
+#[test]
 fn r7_a_load_that_began_without_a_feed_is_not_joined_with_one() {
     let mut world = World::new();
     world.rows.change(&id(&a()), true);

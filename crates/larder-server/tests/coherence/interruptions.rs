@@ -63,9 +63,15 @@ fn after_its_connections_are_killed() {
 }
 
 #[test]
-fn after_a_restart_that_lost_everything() {
+fn while_redis_is_gone_nothing_comes_from_memory_and_after_a_restart_nothing_old_does() {
     let Some(stand) = stand() else { return };
     let epoch = stand.count("/feed/epochs");
+    stand.redis.kill();
+    let mut reader = stand.reader();
+    eventually(LIMIT, "the loss to be seen", || reader.get(&path("k")).status == 503);
+    for _ in 0..100 {
+        assert_eq!(reader.get(&path("k")).status, 503);
+    }
     stand.redis.restart();
     stand.is_coherent_in_an_epoch_after(epoch);
     assert_eq!(stand.reader().get(&path("k")).value(), None);

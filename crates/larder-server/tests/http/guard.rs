@@ -10,7 +10,8 @@ fn one_host_and_no_foreign_one() {
     let server = Server::start(&["--http-allowed-hosts", "cache.example.com"]);
     let asked = |hosts: &[&str]| {
         let mut wire = server.wire();
-        let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+        let hosts: Vec<_> = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+        let hosts = hosts.concat();
         wire.write(format!("GET /livez HTTP/1.1\r\n{hosts}\r\n").as_bytes());
         wire.answer()
     };

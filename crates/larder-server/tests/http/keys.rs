@@ -17,8 +17,8 @@ fn values_are_strings_and_never_parsed() {
         assert_eq!(raw.header("content-type"), Some("application/octet-stream"));
         assert_eq!(raw.header("x-content-type-options"), Some("nosniff"));
 
-        let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let set = server.put(&format!("/set/k/{encoded}"), "");
+        let encoded: Vec<_> = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let set = server.put(&format!("/set/k/{}", encoded.concat()), "");
         assert_eq!((set.status, set.json()), (200, json!({ "key": "k", "value": value })));
         assert_eq!(server.get("/v1/keys/k", &[]).text(), value);
     }

@@ -1,8 +1,5 @@
 //! Connections and requests that are too many.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use larder_testkit::eventually;
 
 use crate::server::{LARDER, Server};
@@ -52,10 +49,10 @@ fn slow_clients_are_given_up() {
     half.write(b"GET /livez HTTP/1.1\r\nhost: loc");
     let mut trickle = server.wire();
     trickle.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
-    while !trickle.has_answer() {
+    eventually(LIMIT, "the trickle to be given up", || {
         trickle.try_write(b".");
-        sleep(Duration::from_millis(20));
-    }
+        trickle.has_answer()
+    });
     let answer = trickle.answer();
     assert_eq!((answer.status, answer.detail().contains("slowly")), (408, true));
     for wire in [&mut silent, &mut idle, &mut half] {

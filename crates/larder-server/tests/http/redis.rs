@@ -86,7 +86,7 @@ fn one_fetch_serves_all_who_wait() {
     }
     eventually(LIMIT, "all to wait for one", || stats(&server)["flights_joined"] == 19);
     relay.release(TRACKED, Direction::ToClient);
-    let mut found: Vec<_> = waiting.iter_mut().map(|wire| wire.answer()).collect();
+    let mut found: Vec<_> = waiting.iter_mut().map(Wire::answer).collect();
     assert!(found.iter().all(|answer| answer.json()["value"] == "v"));
     found.sort_by_key(|answer| answer.cache_status().len());
     assert_eq!(found[0].cache_status(), "larder; fwd=uri-miss; stored");

@@ -1,5 +1,6 @@
 //! One connection, on which a test writes what it likes and reads one answer after the other.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub(crate) fn request(
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\n");
     for (name, value) in [&[("host", "localhost")], headers].concat() {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     head.push_str("\r\n");
     head.into_bytes()

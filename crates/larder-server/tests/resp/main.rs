@@ -11,6 +11,10 @@
     reason = "a test that finds something missing has failed; time limits are real time"
 )]
 
+mod bad_input;
+mod benchmark;
+mod redis_cli;
 mod stand;
 mod walk;
+mod ways;
 mod wire;

@@ -39,11 +39,25 @@ impl Wire {
         self.reply()
     }
 
+    /// The reply to a command of any bytes.
+    pub(crate) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
+        let mut command = BytesMut::new();
+        write_command(&mut command, words);
+        self.send(&command);
+        self.reply()
+    }
+
     /// Sends a command whose reply must be this; line ends of the replies are written as spaces:
     /// `expect("MGET a b", "*2 $1 1 $-1")`.
     pub(crate) fn expect(&mut self, line: &str, expected: &str) {
         let reply = readable(&self.line(line));
         assert_eq!(reply, expected, "{line}");
+    }
+
+    /// Sends a command whose reply must be these bytes.
+    pub(crate) fn expect_bytes(&mut self, line: &str, expected: &[u8]) {
+        let reply = self.line(line);
+        assert!(reply == expected, "{line}: {} bytes, not these {}", reply.len(), expected.len());
     }
 
     /// The next reply or push must be this, written as for [`Wire::expect`].
@@ -63,7 +77,16 @@ impl Wire {
 
     /// Sends no more.
     pub(crate) fn finish(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        // A server that has closed already sends no more either.
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+
+    /// Sends these bytes and no more; everything that comes back.
+    pub(crate) fn exchange(mut self, bytes: &[u8]) -> Vec<u8> {
+        // The server may close before it has read everything.
+        self.try_send(bytes).ok();
+        self.finish();
+        self.rest()
     }
 
     /// Waits for one reply or push.

@@ -47,7 +47,7 @@ pub(super) async fn raw_value(
 /// When the next part must be there.
 fn deadline(begun: Instant, now: Instant, bytes: usize) -> Instant {
     let earned = Duration::from_secs(bytes as u64 / BYTES_PER_SECOND_MIN);
-    now + SILENCE_MAX
+    (begun + earned).min(now) + SILENCE_MAX
 }
 
 /// The body is stored as it is, so it must not come wrapped in anything, and all of it must come.

@@ -113,6 +113,16 @@ impl<'a> Kind<'a> {
         )
     }
 
+    /// Of a HELLO that is sent without its user.
+    pub(super) fn without_user(self) -> Self {
+        match self {
+            Self::State(State::Hello { resp3, .. }) => {
+                Self::State(State::Hello { resp3, shares_user: None })
+            }
+            other => other,
+        }
+    }
+
     /// For the counters.
     pub(super) fn relayed(&self) -> Relayed {
         match self {
@@ -237,7 +247,7 @@ fn wants_our_section(command: &Command<'_>) -> bool {
 }
 
 fn reply_mode(command: &Command<'_>) -> Option<State> {
-    let mode = command.arg(2)?;
+    let mode = command.arg(2).filter(|_| command.args().len() == 3)?;
     let states =
         [(&b"ON"[..], State::ReplyOn), (b"OFF", State::ReplyOff), (b"SKIP", State::ReplySkip)];
     states.into_iter().find(|(name, _)| mode.eq_ignore_ascii_case(name)).map(|(_, state)| state)

@@ -8,7 +8,7 @@ use super::{
     classify::{Kind, Local},
     client::{self, Client},
     info,
-    near::{Reads, Requests, Wish, serve_hits},
+    near::{Reads, Requests, Stopped, Wish, serve_hits},
     session::{Before, Session, Stream},
     traffic::Traffic,
 };
@@ -23,15 +23,22 @@ use larder_resp::{
     request::{Command, Decoder, write_command},
 };
 use std::{io, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::sleep};
+use tokio::{sync::watch, task::yield_now, time::sleep};
 
 /// Room for one read.
 const READ_BYTES: usize = 16 << 10;
 /// An empty buffer larger than this is given back.
 const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
-/// While more than this waits for a client to read it, nothing is read for it: neither its
-/// commands nor the replies to them.
+/// While more than this waits for a client to read it, its commands wait too, and the replies to
+/// them in Redis.
 const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
+/// Bytes of commands that may wait, as Redis's `client-query-buffer-limit`: many a client reads
+/// nothing before it has written all.
+const INPUT_BYTES_MAX: usize = 1 << 30;
+/// The same before the client has shown its password.
+const STRANGERS_INPUT_BYTES_MAX: usize = 1 << 20;
+/// Commands or replies at one go, after which other clients have their turn.
+const FAIR_SHARE: usize = 256;
 
 /// See the [module](self).
 pub(super) struct Connection {
@@ -48,11 +55,10 @@ pub(super) struct Connection {
     upstream: Option<Relay>,
     /// The client has shown what `requirepass` wants.
     authenticated: bool,
-    /// The command at the head of the input waits for the replies to those before it.
-    held: bool,
     draining: watch::Receiver<bool>,
-    /// The client said goodbye, or broke the protocol: nothing more is read from it.
-    leaving: bool,
+    /// Nothing more is taken from the client, and this is why: it said goodbye, or one side broke
+    /// off. What it is owed is still sent.
+    leaving: Option<Close>,
     /// The client sends no more, and may still read.
     ended: bool,
     /// Among the replies that are awaited is one that may take for ever.
@@ -64,6 +70,8 @@ pub(super) struct Connection {
 pub(super) enum Close {
     /// The client went, or broke the connection.
     Client,
+    /// It sent more than may wait, and did not read.
+    Flooded,
     /// Redis ended the client's upstream connection.
     Upstream(RelayError),
     /// It sent nothing for as long as `timeout` allows.
@@ -114,9 +122,8 @@ impl Connection {
             scratch: Vec::new(),
             upstream: None,
             authenticated,
-            held: false,
             draining,
-            leaving: false,
+            leaving: None,
             ended: false,
             blocks: false,
         }
@@ -130,8 +137,8 @@ impl Connection {
                 self.client.flush(&mut self.output).ok();
                 return close;
             }
-            if (self.leaving || self.ended) && self.owes_nothing() {
-                return Close::Client;
+            if self.owes_nothing() && (self.ended || self.leaving.is_some()) {
+                return self.leaving.take().unwrap_or(Close::Client);
             }
         }
     }
@@ -143,13 +150,14 @@ impl Connection {
     /// Waits for one of the sockets, and does what has become possible.
     async fn turn(&mut self) -> Result<(), Close> {
         let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
-        let upstream_full = self.upstream.as_ref().is_some_and(|relay| !relay.has_room());
-        let listens = !full && !upstream_full && !self.held && !self.leaving && !self.ended;
+        let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
         let idle = self.larder.plan().resp.timeout;
         let writes = !self.output.is_empty();
-        let may_leave = self.owes_nothing() && self.input.is_empty();
+        let owes_nothing = self.owes_nothing();
+        let may_idle = idle.is_zero() || !owes_nothing || self.session.is_listening();
+        let may_leave = owes_nothing && self.input.is_empty();
         if listens {
-            self.make_room();
+            self.make_room()?;
         }
         let event = tokio::select! {
             ready = self.client.wait(listens.then_some(&mut self.input), writes),
@@ -159,92 +167,123 @@ impl Connection {
             _ = self.draining.wait_for(|&draining| draining), if may_leave => {
                 return Err(Close::Drained);
             }
-            () = pass(idle), if !idle.is_zero() && may_leave => return Err(Close::Idle),
+            () = pass(idle), if !may_idle => return Err(Close::Idle),
         };
         match event {
-            Event::Client(client::Ready::Read) => self.take_input().await?,
             // As in Redis: who waits for a key is gone, all others get what they asked for.
             Event::Client(client::Ready::End) if self.blocks => return Err(Close::Client),
             Event::Client(client::Ready::End) => self.ended = true,
-            Event::Upstream(Ok(Ready::Read)) => self.take_replies().await?,
-            Event::Client(client::Ready::Write) | Event::Upstream(Ok(Ready::Write)) => {}
-            Event::Upstream(Err(error)) => self.upstream_ended(error)?,
+            Event::Client(client::Ready::Read | client::Ready::Write) => {}
+            Event::Upstream(Ok(Ready::Read)) => self.take_replies().await,
+            Event::Upstream(Ok(Ready::Write)) => {}
+            Event::Upstream(Err(error)) => self.upstream_ended(error),
         }
-        if let Some(relay) = &mut self.upstream
-            && let Err(error) = relay.flush()
-        {
-            self.upstream_ended(error)?;
+        // Room that was made, or a reply that came, may be what commands have waited for.
+        self.take_input().await?;
+        if let Some(relay) = &mut self.upstream {
+            relay.flush();
         }
         self.client.flush(&mut self.output)?;
         Ok(())
     }
 
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Result<(), Close> {
+        let limit = if self.authenticated { INPUT_BYTES_MAX } else { STRANGERS_INPUT_BYTES_MAX };
+        if self.input.len() > limit {
+            return Err(Close::Flooded);
+        }
         if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
             self.input = BytesMut::new();
         }
         let wanted = self.decoder.bytes_needed().saturating_sub(self.input.len());
         self.input.reserve(wanted.clamp(READ_BYTES, READ_BYTES * 64));
+        Ok(())
+    }
+
+    fn upstream_has_room(&self) -> bool {
+        self.session.has_room() && self.upstream.as_ref().is_none_or(Relay::has_room)
     }
 
     /// Serves what has arrived: from memory as far as that goes, the rest on other roads.
     async fn take_input(&mut self) -> Result<(), Close> {
-        loop {
-            self.held = self.session.must_wait();
-            if self.held || self.leaving || self.input.is_empty() {
-                return Ok(());
-            }
+        if self.input.len() >= READ_BYTES {
+            yield_now().await;
+        }
+        let (mut refused, mut forwarded) = (None, 0);
+        while self.may_take_input()? {
             if self.session.stream() == Stream::Bytes {
                 if let Some(relay) = &mut self.upstream {
                     relay.output().unsplit(self.input.split());
                 }
                 return Ok(());
             }
-            if self.authenticated && self.session.may_use_near() {
-                self.take_reads().await;
+            if self.authenticated && self.session.may_use_near() && self.take_reads().await {
+                continue;
             }
             match self.judge() {
-                Judged::Empty => return Ok(()),
-                Judged::Hold => {
-                    self.held = true;
-                    return Ok(());
-                }
+                Judged::Empty | Judged::Hold => return Ok(()),
                 Judged::Broken(error) => self.refuse(error),
                 Judged::Local(local, bytes) => {
                     self.input.advance(bytes);
                     self.answer_locally(local)?;
                 }
-                Judged::Upstream => self.forward().await,
+                Judged::Upstream => {
+                    self.forward(&mut refused).await;
+                    forwarded += 1;
+                    if forwarded % FAIR_SHARE == 0 {
+                        yield_now().await;
+                    }
+                }
             }
         }
+        Ok(())
     }
 
-    /// Serves reads as long as there is nothing else.
-    async fn take_reads(&mut self) {
-        let wish = Wish { db: self.session.db, resp3: self.session.resp3 };
-        loop {
-            let Self { larder, table, traffic, decoder, input, scratch, output, .. } = self;
-            let requests = Requests { decoder, input };
-            if !serve_hits(larder, (table, traffic), wish, requests, scratch, output) {
-                return;
-            }
-            if self.input.is_empty() {
-                return;
-            }
-            let Self { larder, table, decoder, input, scratch, .. } = self;
-            let requests = Requests { decoder, input };
-            let Some(reads) = Reads::of(larder, table, wish, requests, scratch) else { return };
-            // What was served from memory need not wait for what is fetched. An error shows again
-            // when the rest is written.
-            self.client.flush(&mut self.output).ok();
-            reads.finish(&self.larder, &self.traffic, &mut self.output).await;
+    /// Whether there is something to take, and room for what comes of it.
+    fn may_take_input(&mut self) -> Result<bool, Close> {
+        if self.input.is_empty() || self.leaving.is_some() || self.session.must_wait() {
+            return Ok(false);
         }
+        if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
+            self.client.flush(&mut self.output)?;
+        }
+        if let Some(relay) = self.upstream.as_mut().filter(|relay| !relay.has_room()) {
+            relay.flush();
+        }
+        Ok(self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room())
+    }
+
+    /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
+    /// when the command at the head of the input is not for here.
+    async fn take_reads(&mut self) -> bool {
+        let wish = Wish { db: self.session.db, resp3: self.session.resp3 };
+        let Self { larder, table, traffic, decoder, input, scratch, output, .. } = self;
+        let requests = Requests { decoder, input };
+        match serve_hits(larder, (table, traffic), wish, requests, scratch, output) {
+            Stopped::Blind => return false,
+            Stopped::Enough => {
+                yield_now().await;
+                return true;
+            }
+            Stopped::AtOther if self.input.is_empty() => return true,
+            Stopped::AtOther => {}
+        }
+        let Self { larder, table, decoder, input, scratch, .. } = self;
+        let requests = Requests { decoder, input };
+        let Some(reads) = Reads::of(larder, table, wish, requests, scratch) else { return false };
+        // What was served from memory need not wait for what is fetched. An error shows again
+        // when the rest is written.
+        self.client.flush(&mut self.output).ok();
+        reads.finish(&self.larder, &self.traffic, &mut self.output).await;
+        true
     }
 
     /// Looks at the command at the head of the input.
     fn judge(&mut self) -> Judged {
         let decoded = match self.decoder.decode(&self.input) {
             Ok(decoded) => decoded,
+            // The replies to what came before it come before the error.
+            Err(_) if self.session.is_awaiting() => return Judged::Hold,
             Err(error) => return Judged::Broken(error),
         };
         let bytes = decoded.consumed;
@@ -263,34 +302,34 @@ impl Connection {
     }
 
     /// Sends the command at the head of the input upstream, over a connection that is opened for
-    /// the first one.
-    async fn forward(&mut self) {
-        let refused = match self.upstream {
-            Some(_) => None,
-            None => self.connect().await.err(),
-        };
+    /// the first one. When that is `refused`, the commands that wait behind it are not tried.
+    async fn forward(&mut self, refused: &mut Option<RelayError>) {
+        if self.upstream.is_none() && refused.is_none() {
+            *refused = self.connect().await.err();
+        }
         // Judged before, so it is whole and sound.
         let Ok(decoded) = self.decoder.decode(&self.input) else { return };
         let bytes = decoded.consumed;
         if let (Some(command), Some(relay)) = (decoded.command, &mut self.upstream) {
             let spec = self.table.spec(&command);
-            let kind = Kind::of(spec, &command, &self.larder);
+            let mut kind = Kind::of(spec, &command, &self.larder);
             self.traffic.relayed(kind.relayed());
             self.blocks |= spec.blocking;
             if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
                 self.authenticated = true;
-                self.decoder.set_auth_required(false);
+                kind = kind.without_user();
                 write_without_auth(&command, relay.output());
             } else {
                 command.write_to(relay.output());
             }
             self.session.sent(kind, &self.larder);
         }
-        if let Some(error) = refused {
+        if let Some(error) = refused.as_ref().filter(|_| self.upstream.is_none()) {
             let text = format!("ERR Larder cannot reach the store: {error}");
             reply::error(&mut self.output, text.as_bytes());
         }
         self.input.advance(bytes);
+        self.decoder.set_auth_required(!self.authenticated);
     }
 
     async fn connect(&mut self) -> Result<(), RelayError> {
@@ -304,11 +343,11 @@ impl Connection {
 
     /// Redis ended the connection. A client that has no state there and awaits nothing goes on, and
     /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
-    fn upstream_ended(&mut self, error: RelayError) -> Result<(), Close> {
+    fn upstream_ended(&mut self, error: RelayError) {
         self.drop_upstream();
-        match self.session.is_pristine() {
-            true => Ok(()),
-            false => Err(Close::Upstream(error)),
+        if !self.session.is_pristine() {
+            self.session.lose_replies();
+            self.leaving = Some(Close::Upstream(error));
         }
     }
 
@@ -341,7 +380,7 @@ impl Connection {
                 if self.session.wants_replies() {
                     reply::simple(&mut self.output, b"OK");
                 }
-                self.leaving = true;
+                self.leaving = Some(Close::Client);
             }
         }
         Ok(())
@@ -350,43 +389,54 @@ impl Connection {
     /// What is no command gets an error in Redis's words, and the connection ends.
     fn refuse(&mut self, error: ProtocolError) {
         reply::error(&mut self.output, format!("ERR {error}").as_bytes());
-        self.leaving = true;
+        self.leaving = Some(Close::Client);
     }
 
     /// Hands on what has come from upstream, each reply when what it demands has been done.
-    async fn take_replies(&mut self) -> Result<(), Close> {
-        let Some(relay) = &mut self.upstream else { return Ok(()) };
-        let ended = relay.receive().err();
-        let mut fence = false;
-        if self.session.stream() == Stream::Bytes {
-            self.output.unsplit(relay.take_bytes());
-        } else {
-            while let Some(frame) = relay.next_frame().map_err(Close::Upstream)? {
-                let view = Frame::parse(&frame)
-                    .map_err(|error| Close::Upstream(RelayError::protocol(error)))?;
-                if view.as_error().is_some_and(is_not_ready) {
-                    self.larder.backend().distrust();
-                }
-                match self.session.received(&view, &self.larder) {
-                    Before::Nothing => self.output.extend_from_slice(&frame),
-                    Before::Fence => {
-                        fence = true;
-                        self.output.extend_from_slice(&frame);
-                    }
-                    Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
-                }
-            }
-        }
+    async fn take_replies(&mut self) {
+        let Some(relay) = &mut self.upstream else { return };
+        let received = relay.receive();
+        let (mut frames, mut fence) = (0, false);
+        let handed_on = self.hand_on(&mut frames, &mut fence);
         self.blocks &= self.session.is_awaiting();
+        if self.session.has_shown_password() {
+            self.authenticated = true;
+            self.decoder.set_auth_required(false);
+        }
         if fence {
             self.traffic.fenced();
             self.larder.backend().fence().await;
         }
-        match ended {
-            Some(error) => self.upstream_ended(error),
-            // Commands may have waited for these replies.
-            None => self.take_input().await,
+        if let Err(error) = received.and(handed_on) {
+            self.upstream_ended(error);
         }
+        if frames >= FAIR_SHARE {
+            yield_now().await;
+        }
+    }
+
+    /// Puts the frames that are there into the output, which must not be written before the
+    /// `fence`.
+    fn hand_on(&mut self, frames: &mut usize, fence: &mut bool) -> Result<(), RelayError> {
+        let Some(relay) = &mut self.upstream else { return Ok(()) };
+        if self.session.stream() == Stream::Bytes {
+            self.output.unsplit(relay.take_bytes());
+            return Ok(());
+        }
+        while let Some(frame) = relay.next_frame()? {
+            *frames += 1;
+            let view = Frame::parse(&frame).map_err(RelayError::protocol)?;
+            if view.as_error().is_some_and(is_not_ready) {
+                self.larder.backend().distrust();
+            }
+            let before = self.session.received(&view, &self.larder);
+            *fence |= before == Before::Fence;
+            match before {
+                Before::Nothing | Before::Fence => self.output.extend_from_slice(&frame),
+                Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -14,8 +14,12 @@ use larder_resp::{
     request::{Command, Decoder},
 };
 
-/// Reads that are fetched at once, at most; those behind them follow.
-const READS_MAX: usize = 1024;
+/// Commands that are served from memory at one go, and bytes of their replies: then others have
+/// their turn.
+const HITS_MAX: u64 = 1024;
+const HIT_BYTES_MAX: usize = 1 << 20;
+/// Keys that are fetched at once, at most; those behind them follow.
+const KEYS_MAX: usize = 1024;
 
 /// A client's requests, and how far they have been read.
 pub(super) struct Requests<'a> {
@@ -30,8 +34,18 @@ pub(super) struct Wish {
     pub(super) resp3: bool,
 }
 
-/// Serves reads from memory up to the first command that is not. False when nothing may be served
-/// from memory at all.
+/// Why [`serve_hits`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// Nothing may be served from memory at all.
+    Blind,
+    /// What comes next is not in memory, or no read, or not there yet.
+    AtOther,
+    /// That was enough for one go.
+    Enough,
+}
+
+/// Serves reads from memory up to the first command that is not.
 pub(super) fn serve_hits(
     larder: &Larder,
     (table, traffic): (&Table, &Traffic),
@@ -39,14 +53,15 @@ pub(super) fn serve_hits(
     requests: Requests<'_>,
     scratch: &mut Vec<u8>,
     output: &mut BytesMut,
-) -> bool {
+) -> Stopped {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
     let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
-        return false;
+        return Stopped::Blind;
     };
     let Requests { decoder, input } = requests;
     let (mut consumed, mut hits) = (0, 0);
+    let mut stopped = Stopped::AtOther;
     while let Some(rest) = input.get(consumed..)
         && let Ok(decoded) = decoder.decode(rest)
     {
@@ -66,10 +81,14 @@ pub(super) fn serve_hits(
         }
         consumed += bytes;
         hits += 1;
+        if hits == HITS_MAX || output.len() > HIT_BYTES_MAX {
+            stopped = Stopped::Enough;
+            break;
+        }
     }
     input.advance(consumed);
     traffic.results().hits(hits);
-    true
+    stopped
 }
 
 fn serve_one(
@@ -160,15 +179,18 @@ impl Reads {
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
         let mut wanted = Vec::new();
-        let mut consumed = 0;
-        while wanted.len() < READS_MAX {
-            let decoded = decoder.decode(input.get(consumed..)?).ok()?;
+        let (mut consumed, mut keys) = (0, 0);
+        while keys < KEYS_MAX {
+            // What is no command shows again when its turn comes.
+            let Ok(decoded) = decoder.decode(input.get(consumed..)?) else { break };
             let bytes = decoded.consumed;
             let Some(command) = decoded.command else {
                 consumed += bytes;
                 break;
             };
-            wanted.push(Wanted::of(larder, table.spec(&command), &command, scratch)?);
+            let next = Wanted::of(larder, table.spec(&command), &command, scratch)?;
+            keys += next.keys.len();
+            wanted.push(next);
             consumed += bytes;
         }
         if wanted.is_empty() {
@@ -182,23 +204,41 @@ impl Reads {
     /// Waits for the replies, and writes them in the order asked.
     pub(super) async fn finish(self, larder: &Larder, traffic: &Traffic, output: &mut BytesMut) {
         for asked in self.asked {
-            if asked.per_key {
-                reply::array(output, asked.keys.len());
-            }
-            for (name, started) in asked.keys {
-                let key = Key { name: &name, db: asked.db, read: &asked.read };
-                let outcome = larder.finish_fetch(key, started).await;
-                count(traffic, outcome.as_ref());
-                match outcome {
-                    Ok(fetched) => put_fetched(&fetched.value, asked.shape, self.resp3, output),
-                    // To MGET what is no string is as good as absent.
-                    Err(error) if asked.per_key && is_wrong_type(&error) => {
-                        put_fetched(&Reply::absent(), asked.shape, self.resp3, output);
-                    }
-                    Err(error) => put_error(&error, output),
-                }
+            let before = output.len();
+            if let Err(error) = asked.finish(larder, traffic, self.resp3, output).await {
+                output.truncate(before);
+                put_error(&error, output);
             }
         }
+    }
+}
+
+impl Asked {
+    /// Writes the reply. An error is all of the reply, also to `MGET`.
+    async fn finish(
+        self,
+        larder: &Larder,
+        traffic: &Traffic,
+        resp3: bool,
+        output: &mut BytesMut,
+    ) -> Result<(), FetchError> {
+        if self.per_key {
+            reply::array(output, self.keys.len());
+        }
+        for (name, started) in self.keys {
+            let key = Key { name: &name, db: self.db, read: &self.read };
+            let outcome = larder.finish_fetch(key, started).await;
+            count(traffic, outcome.as_ref());
+            match outcome {
+                Ok(fetched) => put_fetched(&fetched.value, self.shape, resp3, output),
+                // To MGET what is no string is as good as absent.
+                Err(error) if self.per_key && is_wrong_type(&error) => {
+                    put_fetched(&Reply::absent(), self.shape, resp3, output);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -225,7 +265,8 @@ impl Wanted {
             (vec![spec.encode_read(command, scratch)?.into()], near.shape)
         };
         // What is too large to be kept takes the client's own road.
-        let fits = !keys.is_empty() && !keys.iter().any(|key| larder.engine().is_oversized(key));
+        let fits = (1..=KEYS_MAX).contains(&keys.len())
+            && !keys.iter().any(|key| larder.engine().is_oversized(key));
         fits.then(|| Self { keys, read: scratch.as_slice().into(), shape, per_key: near.per_key })
     }
 

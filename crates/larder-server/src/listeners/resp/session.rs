@@ -8,8 +8,11 @@ use super::classify::{Kind, State};
 use crate::larder::Larder;
 use larder_core::{FlushCause, WriteGuard};
 use larder_redis::Reply;
-use larder_resp::reply::Frame;
-use std::collections::VecDeque;
+use larder_resp::reply::{Frame, Items};
+use std::{collections::VecDeque, sync::Arc};
+
+/// Replies that may be awaited: while there are as many, nothing more is sent.
+const AWAITED_MAX: usize = 64 << 10;
 
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
@@ -19,15 +22,29 @@ pub(super) struct Session {
     home_db: u32,
     /// Whether the client acts as the user of the store's URL (R12).
     shares_user: bool,
-    in_multi: bool,
+    /// The store has taken a password from the client.
+    has_shown_password: bool,
+    /// Commands that change the client's state, counted as they are sent: when their replies come,
+    /// others may have been sent.
+    changes: u64,
+    /// The change that opened a transaction, from when it was sent.
+    in_multi: Option<u64>,
     /// A transaction that holds a command after which everything must be forgotten.
     multi_flushes: bool,
-    watching: bool,
-    /// The client asked for invalidations, subscriptions or a monitor of its own.
-    listens: bool,
+    /// The last change that watched a key, from when it was sent.
+    watching: Option<u64>,
+    /// The client is in a state that only Redis keeps track of: it asked for what comes unasked,
+    /// does without replies, or has changed its state within a transaction.
+    apart: bool,
+    /// It is subscribed to channels or patterns.
+    has_channels: bool,
+    /// It is subscribed to shard channels.
+    has_shard_channels: bool,
     /// The client has set up something on its upstream connection.
     has_state: bool,
     replies: Replies,
+    /// Something was sent after which everything must be forgotten, and its reply left out.
+    unanswered_flush: Option<Flush>,
     stream: Stream,
     awaited: VecDeque<Awaited>,
 }
@@ -62,10 +79,21 @@ enum Awaited {
     /// Names of which a newer value may have been read on this road (R13).
     Read(Vec<Box<[u8]>>),
     Fence,
-    Flush,
-    /// The client's state changes when the reply is no error.
-    State(State),
+    Flush(Flush),
+    /// The client's state changes when the reply is no error. The number is that of the change.
+    State(State, u64),
+    /// Transactions and watches begun before this change end. It may have written anything.
+    Exec(Option<Flush>, u64),
     Info,
+}
+
+/// Forgets everything when it is dropped, whatever becomes of the reply (R3).
+struct Flush(Arc<Larder>);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        self.0.engine().flush(FlushCause::Command);
+    }
 }
 
 /// What the listener must do before a reply is handed on.
@@ -84,12 +112,17 @@ impl Session {
             db: home_db,
             home_db,
             shares_user: true,
-            in_multi: false,
+            has_shown_password: false,
+            changes: 0,
+            in_multi: None,
             multi_flushes: false,
-            watching: false,
-            listens: false,
+            watching: None,
+            apart: false,
+            has_channels: false,
+            has_shard_channels: false,
             has_state: false,
             replies: Replies::On,
+            unanswered_flush: None,
             stream: Stream::Replies,
             awaited: VecDeque::new(),
         }
@@ -100,10 +133,9 @@ impl Session {
     pub(super) fn may_use_near(&self) -> bool {
         self.awaited.is_empty()
             && self.shares_user
-            && !self.in_multi
-            && !self.watching
-            && !self.listens
-            && self.replies == Replies::On
+            && self.in_multi.is_none()
+            && self.watching.is_none()
+            && !self.apart
             && self.stream == Stream::Replies
     }
 
@@ -117,6 +149,26 @@ impl Session {
         !self.awaited.is_empty()
     }
 
+    /// Whether so few replies are awaited that more may be.
+    pub(super) fn has_room(&self) -> bool {
+        self.awaited.len() < AWAITED_MAX
+    }
+
+    /// Whether the client is there for what comes unasked: its silence is no idleness.
+    pub(super) fn is_listening(&self) -> bool {
+        self.has_channels || self.has_shard_channels || self.stream != Stream::Replies
+    }
+
+    /// Whether the store has taken a password from the client.
+    pub(super) fn has_shown_password(&self) -> bool {
+        self.has_shown_password
+    }
+
+    /// Whether a command is answered now (CLIENT REPLY).
+    pub(super) fn wants_replies(&self) -> bool {
+        self.replies == Replies::On
+    }
+
     pub(super) fn stream(&self) -> Stream {
         self.stream
     }
@@ -128,89 +180,92 @@ impl Session {
     }
 
     /// A command goes upstream. Notes what its reply must do.
-    pub(super) fn sent(&mut self, kind: Kind<'_>, larder: &Larder) {
+    pub(super) fn sent(&mut self, kind: Kind<'_>, larder: &Arc<Larder>) {
         if self.replies != Replies::On || self.stream != Stream::Replies {
             self.sent_unanswered(&kind, larder);
             return;
         }
-        if self.in_multi && matches!(kind, Kind::Flush) {
-            self.multi_flushes = true;
-        }
+        self.multi_flushes |= self.in_multi.is_some() && matches!(kind, Kind::Flush);
         let awaited = match kind {
             Kind::Read(Some(keys)) => Awaited::Read(keys.map(Box::from).collect()),
             Kind::Write(Some(keys)) => Awaited::Written(larder.announce_write(keys)),
             Kind::Read(None) | Kind::Write(None) => Awaited::Fence,
-            Kind::Flush => Awaited::Flush,
+            Kind::Flush => Awaited::Flush(Flush(Arc::clone(larder))),
             Kind::Neutral => Awaited::Nothing,
             Kind::Info => Awaited::Info,
-            Kind::State(state) => {
-                self.has_state = true;
-                return self.sent_state(state);
-            }
+            Kind::State(state) => match self.sent_state(state, larder) {
+                Some(awaited) => awaited,
+                None => return,
+            },
         };
         self.awaited.push_back(awaited);
     }
 
-    fn sent_state(&mut self, state: State) {
+    /// Notes at once what must not wait for the reply: what follows may be in the same write.
+    /// `None` where no reply is counted.
+    fn sent_state(&mut self, state: State, larder: &Arc<Larder>) -> Option<Awaited> {
+        self.has_state = true;
+        self.changes += 1;
         match state {
-            // Frames of subscriptions come unasked, so they are not counted: the first of them, or
-            // an error, ends the wait.
-            State::Subscribe if self.in_multi => {
-                self.listens = true;
-                self.awaited.push_back(Awaited::Nothing);
-            }
-            State::Subscribe => {
-                self.listens = true;
-                self.stream = Stream::Subscribing;
-            }
-            // Noted as it is sent: what follows may be in the same write.
-            State::Multi => {
-                self.in_multi = true;
-                self.awaited.push_back(Awaited::Nothing);
-            }
-            State::Watch => {
-                self.watching = true;
-                self.awaited.push_back(Awaited::State(state));
-            }
-            State::Tracking => {
-                self.listens = true;
-                self.awaited.push_back(Awaited::Nothing);
-            }
+            State::Multi => self.in_multi = Some(self.changes),
+            State::Watch => self.watching = Some(self.changes),
+            State::Tracking => self.apart = true,
             State::Monitor => {
-                self.listens = true;
+                self.apart = true;
                 self.stream = Stream::Lines;
             }
-            State::Bytes => {
-                self.listens = true;
-                self.stream = Stream::Bytes;
+            State::Exec => {
+                let flushes = std::mem::take(&mut self.multi_flushes);
+                let flush = flushes.then(|| Flush(Arc::clone(larder)));
+                return Some(Awaited::Exec(flush, self.changes));
             }
-            State::ReplyOff => self.replies = Replies::Off,
-            State::ReplySkip => self.replies = Replies::SkipNext,
-            State::ReplyOn => self.awaited.push_back(Awaited::Nothing),
-            state => self.awaited.push_back(Awaited::State(state)),
+            // Frames of subscriptions come unasked, so they are not counted: the first of them, or
+            // another reply, ends the wait.
+            State::Subscribe => {
+                self.apart = true;
+                self.stream = Stream::Subscribing;
+                return None;
+            }
+            State::Bytes => {
+                self.apart = true;
+                self.stream = Stream::Bytes;
+                return None;
+            }
+            // From now on nobody knows when a command has been carried out.
+            State::ReplyOff | State::ReplySkip => {
+                self.apart = true;
+                self.replies = match state {
+                    State::ReplyOff => Replies::Off,
+                    _ => Replies::SkipNext,
+                };
+                return None;
+            }
+            _ => {}
         }
+        Some(Awaited::State(state, self.changes))
     }
 
-    /// A command whose reply, if there is one, cannot be told from others: what it may change is
-    /// voided as it is sent, and the feed tells the rest.
-    fn sent_unanswered(&mut self, kind: &Kind<'_>, larder: &Larder) {
+    /// A command whose reply, if there is one, cannot be told from others: what it writes is voided
+    /// as it is sent, and the feed tells the rest.
+    fn sent_unanswered(&mut self, kind: &Kind<'_>, larder: &Arc<Larder>) {
         match kind {
             Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
-            Kind::Write(None) | Kind::Flush => larder.engine().flush(FlushCause::Command),
+            Kind::Flush => self.unanswered_flush = Some(Flush(Arc::clone(larder))),
             _ => {}
         }
-        match (self.replies, kind) {
-            (_, Kind::State(State::ReplyOn)) if self.stream == Stream::Replies => {
-                self.replies = Replies::On;
-                self.awaited.push_back(Awaited::Nothing);
+        if self.stream != Stream::Replies {
+            return;
+        }
+        self.replies = match (self.replies, kind) {
+            (_, Kind::State(State::ReplyOn)) => {
+                let flush = self.unanswered_flush.take();
+                self.awaited.push_back(flush.map_or(Awaited::Nothing, Awaited::Flush));
+                Replies::On
             }
-            (Replies::SkipNext, _) => self.replies = Replies::On,
-            _ => {}
-        }
-        // What it did to the state is not known either.
-        if matches!(kind, Kind::State(state) if *state != State::ReplyOn) {
-            self.listens = true;
-        }
+            (Replies::Off, _) | (_, Kind::State(State::ReplyOff)) => Replies::Off,
+            (_, Kind::State(State::ReplySkip)) => Replies::SkipNext,
+            _ => Replies::On,
+        };
     }
 
     /// A frame came from upstream. Does what it must do, and says what is left to the listener.
@@ -219,7 +274,7 @@ impl Session {
             return Before::Nothing;
         }
         if self.stream == Stream::Subscribing {
-            // An error: there is no subscription.
+            // An error, or the subscription is queued.
             self.stream = Stream::Replies;
             return Before::Nothing;
         }
@@ -230,15 +285,25 @@ impl Session {
                 Before::Nothing
             }
             Some(Awaited::Read(names)) => {
-                names.iter().for_each(|name| larder.engine().void(name));
+                names.iter().for_each(|name| larder.engine().overtake(name, None));
                 Before::Nothing
             }
             Some(Awaited::Fence) => Before::Fence,
-            Some(Awaited::Flush) => {
-                larder.engine().flush(FlushCause::Command);
+            Some(Awaited::Flush(flush)) => {
+                drop(flush);
                 Before::Nothing
             }
-            Some(Awaited::State(state)) => self.changed(state, frame, larder),
+            Some(Awaited::State(state, change)) => {
+                self.changed(state, change, frame);
+                Before::Nothing
+            }
+            Some(Awaited::Exec(flush, change)) => {
+                drop(flush);
+                self.leave_multi(change);
+                Before::Fence
+            }
+            // Queued: the text comes with EXEC.
+            Some(Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Info) => Before::Info,
         }
     }
@@ -246,53 +311,79 @@ impl Session {
     /// Whether a frame answers no command: a push, a message, a line of a monitor.
     fn is_unasked(&mut self, frame: &Frame<'_>) -> bool {
         if self.stream == Stream::Lines {
-            return true;
+            return self.awaited.is_empty();
         }
-        let kind = match frame {
-            Frame::Push(_) => frame.push_kind(),
-            Frame::Array(items) if self.listens && !self.resp3 => {
-                items.clone().next().and_then(|kind| kind.as_str_bytes())
-            }
+        let parts = match frame {
+            Frame::Push(parts) => parts.clone(),
+            Frame::Array(parts) if self.apart && !self.resp3 => parts.clone(),
             _ => return false,
         };
-        let is_subscription = kind.is_some_and(|kind| SUBSCRIPTION_KINDS.contains(&kind));
-        if is_subscription && self.stream == Stream::Subscribing {
-            self.stream = Stream::Replies;
-        }
-        is_subscription || matches!(frame, Frame::Push(_))
+        self.is_subscription(parts) || matches!(frame, Frame::Push(_))
     }
 
-    fn changed(&mut self, state: State, frame: &Frame<'_>, larder: &Larder) -> Before {
-        let is_error = frame.is_error();
-        match state {
-            State::Exec => {
-                let flushes = std::mem::take(&mut self.multi_flushes);
-                self.leave_multi();
-                if flushes {
-                    larder.engine().flush(FlushCause::Command);
-                }
-                return Before::Fence;
+    /// Whether these are the parts of a message, or of an answer to a subscription. Any list of
+    /// RESP2 may begin like one; but messages come to subscribers alone, who may ask for no list,
+    /// and the third part of such an answer is a number.
+    fn is_subscription(&mut self, mut parts: Items<'_>) -> bool {
+        let Some(kind) = parts.next().and_then(|kind| kind.as_str_bytes()) else { return false };
+        if MESSAGES.contains(&kind) {
+            return self.has_channels || self.has_shard_channels;
+        }
+        let Some(count) = parts.nth(1).and_then(|count| count.as_integer()) else { return false };
+        match kind {
+            b"subscribe" | b"psubscribe" | b"unsubscribe" | b"punsubscribe" => {
+                self.has_channels = count > 0;
             }
-            State::Discard if !is_error => self.leave_multi(),
-            // In a transaction the reply says QUEUED, and watches end with it anyway.
-            State::Unwatch if !is_error && !self.in_multi => self.watching = false,
-            State::Select(db) if !is_error && !self.in_multi => self.db = db,
-            // Queued: it takes effect with EXEC, whose reply is not looked into.
-            State::Select(_) if !is_error => self.listens = true,
-            State::Auth { shares_user } if !is_error => self.shares_user = shares_user,
-            State::Hello { resp3, shares_user } if !is_error => {
+            b"ssubscribe" | b"sunsubscribe" => self.has_shard_channels = count > 0,
+            _ => return false,
+        }
+        if self.stream == Stream::Subscribing {
+            self.stream = Stream::Replies;
+        }
+        true
+    }
+
+    fn changed(&mut self, state: State, change: u64, frame: &Frame<'_>) {
+        let is_error = frame.is_error();
+        if is_error || is_queued(frame) {
+            // What is queued takes effect with EXEC, whose reply is not looked into.
+            self.apart |= !is_error && state != State::Unwatch;
+            if state == State::Monitor {
+                self.stream = Stream::Replies;
+            }
+            return;
+        }
+        match state {
+            State::Discard => self.leave_multi(change),
+            State::Unwatch => self.stop_watching(change),
+            State::Select(db) => self.db = db,
+            State::Auth { shares_user } => {
+                self.shares_user = shares_user;
+                self.has_shown_password = true;
+            }
+            State::Hello { resp3, shares_user } => {
                 self.resp3 = resp3.unwrap_or(self.resp3);
                 self.shares_user = shares_user.unwrap_or(self.shares_user);
+                self.has_shown_password |= shares_user.is_some();
             }
             _ => {}
         }
-        Before::Nothing
     }
 
-    fn leave_multi(&mut self) {
-        self.in_multi = false;
-        self.multi_flushes = false;
-        self.watching = false;
+    /// Ends what was begun before this change, and not what was sent behind it.
+    fn leave_multi(&mut self, change: u64) {
+        self.in_multi.take_if(|begun| *begun < change);
+        self.stop_watching(change);
+    }
+
+    fn stop_watching(&mut self, change: u64) {
+        self.watching.take_if(|begun| *begun < change);
+    }
+
+    /// There will be no more replies: does what must be done all the same.
+    pub(super) fn lose_replies(&mut self) {
+        self.awaited.clear();
+        self.stream = Stream::Replies;
     }
 
     /// The client starts anew, as after RESET.
@@ -301,14 +392,9 @@ impl Session {
     }
 }
 
-const SUBSCRIPTION_KINDS: [&[u8]; 9] = [
-    b"message",
-    b"pmessage",
-    b"smessage",
-    b"subscribe",
-    b"psubscribe",
-    b"ssubscribe",
-    b"unsubscribe",
-    b"punsubscribe",
-    b"sunsubscribe",
-];
+/// Whether a reply says that a command waits for EXEC.
+fn is_queued(frame: &Frame<'_>) -> bool {
+    matches!(frame, Frame::Simple(b"QUEUED"))
+}
+
+const MESSAGES: [&[u8]; 3] = [b"message", b"pmessage", b"smessage"];

@@ -1,0 +1,213 @@
+//! What is no RESP costs its sender Redis's own words, or its connection, and nobody else anything.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use larder_testkit::{RedisServer, eventually};
+
+use crate::stand::{LIMIT, Stand};
+use crate::wire::{Wire, written};
+
+/// The end of the input follows each. (None has a zero byte in a line: Redis takes that for the end
+/// of what it has read so far, and waits.)
+const SMALL: &[&[u8]] = &[
+    // Cut short.
+    b"*",
+    b"*3\r\n$3\r\nSET\r\n",
+    b"*1\r\n$4\r\nPI",
+    b"PING",
+    b"PING\r\n*1\r\n$4",
+    // Lengths that are none.
+    b"*x\r\n",
+    b"*\r\n",
+    b"*1.5\r\n",
+    b"* 1\r\n",
+    b"*+1\r\n$4\r\nPING\r\n",
+    b"*01\r\n$4\r\nPING\r\n",
+    b"*1\r\n$x\r\n",
+    b"*1\r\n$\r\n",
+    b"*1\r\n$4x\r\nPING\r\n",
+    b"*1\rx$4\r\nPING\r\n",
+    b"*1\n$4\nPING\n",
+    // Negative ones.
+    b"*-5\r\nPING\r\n",
+    b"*1\r\n$-1\r\n",
+    b"*1\r\n$-5\r\nPING\r\n",
+    // Huge ones.
+    b"*2147483648\r\nPING\r\n",
+    b"*99999999999999999999\r\nPING\r\n",
+    b"*1\r\n$536870913\r\nPING\r\n",
+    b"*1\r\n$2147483648\r\nPING\r\n",
+    b"*1\r\n$99999999999999999999\r\nPING\r\n",
+    b"*1048576\r\n$4\r\nPING\r\n",
+    b"*1\r\n$536870912\r\nPING\r\n",
+    // Types that a command does not have.
+    b"*1\r\nPING\r\n",
+    b"*1\r\n:4\r\n",
+    b"*1\r\n+PING\r\n",
+    b"*1\r\n*1\r\n$4\r\nPING\r\n",
+    b"*1\r\n\r\n",
+    b"*2\r\n$4\r\nPING\r\n\x00",
+    // A string longer than it says.
+    b"*1\r\n$4\r\nPINGPING\r\nPING\r\n",
+    b"*1\r\n$4\r\nPING\r\nPING\r\n\xff\xfe\r\n",
+    // Quotes.
+    b"PING \"open\r\n",
+    b"PING 'open\r\nPING\r\n",
+    b"PING \"a\"b\r\n",
+    // Others who talk.
+    b"$4\r\nPING\r\n",
+    b"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\x80\xff\r\n",
+    b"SSH-2.0-OpenSSH_9.2p1\r\n",
+];
+
+#[test]
+fn the_words_are_those_of_redis() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    for sent in SMALL {
+        let through = stand.wire().exchange(sent);
+        let direct = Wire::open(twin.port()).exchange(sent);
+        assert_eq!(
+            through.escape_ascii().to_string(),
+            direct.escape_ascii().to_string(),
+            "{}",
+            sent.escape_ascii()
+        );
+    }
+    proves_unharmed(&stand);
+}
+
+/// What a browser can be made to send, with commands in it.
+const HTTP: &[&[u8]] = &[
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 19\r\n\r\nSET hacked 1\r\nPING\r\n",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET hacked 1\r\nPING\r\n",
+    b"post /\r\nSET hacked 1\r\nPING\r\n",
+    b"*2\r\n$4\r\nPOST\r\n$1\r\n/\r\nSET hacked 1\r\nPING\r\n",
+    b"host: x\r\nSET hacked 1\r\nPING\r\n",
+];
+
+#[test]
+fn http_is_closed_before_it_does_anything() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    for sent in HTTP {
+        let through = stand.wire().exchange(sent);
+        // Redis drops what a line before it said; Larder may have said it already.
+        let refused = through.is_empty() || through.starts_with(b"-ERR wrong number");
+        assert!(refused, "{}: {}", sent.escape_ascii(), through.escape_ascii());
+        assert!(!through.ends_with(b"+PONG\r\n"), "{}", sent.escape_ascii());
+    }
+    proves_unharmed(&stand);
+    stand.direct().expect("EXISTS hacked", ":0");
+}
+
+#[test]
+fn a_command_of_more_than_a_million_words_is_refused() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    // Redis 7 takes two thousand times as many.
+    let refusal = stand.wire().exchange(b"*1048577\r\n$4\r\nPING\r\n");
+    assert_eq!(refusal, b"-ERR Protocol error: invalid multibulk length\r\n");
+}
+
+#[test]
+fn lines_without_end_are_refused() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    for (start, bytes) in [
+        ("", 10 << 20),
+        ("", 70 << 10),
+        ("*", 70 << 10),
+        ("*1\r\n$", 70 << 10),
+        ("PING ", 10 << 20),
+        ("*1\r\n$4\r\nPING\r\n*", 1 << 20),
+    ] {
+        let sent = [start.as_bytes(), &vec![b'1'; bytes]].concat();
+        let through = stand.wire().exchange(&sent);
+        let direct = Wire::open(twin.port()).exchange(&sent);
+        // Who sends on into a closed connection may lose what came before it.
+        let may_be_lost = through.is_empty() || direct.is_empty();
+        assert!(
+            through == direct || may_be_lost && bytes > 1 << 20,
+            "{start:?}: {}, not {}",
+            through.escape_ascii(),
+            direct.escape_ascii()
+        );
+    }
+    proves_unharmed(&stand);
+}
+
+#[test]
+fn garbage_ends_nothing_but_its_own_connection() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut neighbour = stand.wire();
+    neighbour.line("SET k v");
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for length in 1..200_usize {
+        let mut sent = Vec::new();
+        for _ in 0..length * 7 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            sent.push(random.to_be_bytes()[0]);
+        }
+        if length % 2 == 0 {
+            sent.splice(..0, *b"*3\r\n$3\r\nGET\r\n$");
+        }
+        stand.wire().exchange(&sent);
+        neighbour.expect("GET k", "$1 v");
+    }
+    drop(neighbour);
+    proves_unharmed(&stand);
+}
+
+#[test]
+fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
+    const IDLE: u64 = 2000;
+    let Some(stand) = Stand::start(&[]) else { return };
+    let idle = idle_clients(stand.port, IDLE);
+    eventually(LIMIT, "the idle clients to be there", || stand.count("/resp/clients") == IDLE);
+    assert_eq!(stand.count("/resp/upstreams"), 0, "who asks nothing costs Redis nothing");
+
+    let (mut slow, mut neighbour) = (stand.wire(), stand.wire());
+    let began = Instant::now();
+    let command = written("SET slow 1");
+    let (last, others) = command.split_last().unwrap();
+    for byte in others {
+        slow.send(&[*byte]);
+        for _ in 0..20 {
+            neighbour.expect("ECHO hello", "$5 hello");
+            neighbour.expect("EXISTS slow", ":0");
+        }
+    }
+    slow.send(&[*last]);
+    slow.expect_next("+OK");
+    assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
+    drop(idle);
+    eventually(LIMIT, "the idle clients to be gone", || stand.count("/resp/clients") == 2);
+}
+
+/// Clients that ask nothing, until this is dropped.
+struct IdleClients(Child);
+
+fn idle_clients(port: u16, count: u64) -> IdleClients {
+    // The shell's limit of open files may be less.
+    let open = format!(
+        "ulimit -n $(ulimit -H -n); exec redis-benchmark -p {port} -c {count} -I >/dev/null 2>&1"
+    );
+    let child = Command::new("sh").args(["-c", &open]).stdin(Stdio::null()).spawn();
+    IdleClients(child.unwrap())
+}
+
+impl Drop for IdleClients {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Nothing is left of the clients before, and others are served.
+fn proves_unharmed(stand: &Stand) {
+    eventually(LIMIT, "no client to be left", || stand.count("/resp/clients") == 0);
+    assert_eq!(stand.count("/resp/upstreams"), 0);
+    let mut wire = stand.wire();
+    wire.expect("SET after v", "+OK");
+    stand.heat(&mut wire, "GET after", "$1 v");
+}

@@ -1,0 +1,146 @@
+//! The ways in which commands and replies travel: in lines, in pieces, and very large.
+
+use larder_testkit::{Direction, RedisServer, Which, eventually};
+
+use crate::stand::{LIMIT, Stand};
+use crate::wire::{Wire, written};
+
+/// As a person types them.
+const INLINE: &[&str] = &[
+    "PING\r\n",
+    "PING\n",
+    "ping hello\r\n",
+    "  PING  \t hello \r\n",
+    "\r\n\r\n  \r\nPING\r\n",
+    "SET typed 1\r\nGET typed\r\nGET typed\nINCR typed\r\n",
+    "SET 'a key' \"with \\\"quotes\\\", \\x41 and \\n\"\r\nGET 'a key'\r\n",
+    "SET typed ''\r\nGET typed\r\nSTRLEN typed\r\n",
+    "NOSUCH command\r\n",
+    "GET\r\n",
+    "PING\r\n*2\r\n$3\r\nGET\r\n$5\r\ntyped\r\nPING\r\n",
+    "*0\r\nPING\r\n*-1\r\nPING\r\n",
+    "*1\r\n$0\r\n\r\nPING\r\n",
+];
+
+/// Replies of every kind, and a command that waits.
+const MIXED: &[&str] = &[
+    "SET s 'some text'",
+    "GET s",
+    "MGET s missing",
+    "HSET h f v g w",
+    "HGETALL h",
+    "ZADD z 1 a 2.5 b",
+    "ZRANGE z 0 -1 WITHSCORES",
+    "LRANGE missing 0 -1",
+    "BLPOP missing 0.01",
+    "INCR s",
+    "MULTI",
+    "GET s",
+    "EXEC",
+    "DEBUG PROTOCOL attrib",
+    "DEBUG PROTOCOL verbatim",
+    "DEBUG PROTOCOL double",
+    "EVAL 'return {1, {2, {3, false}}}' 0",
+    "EXISTS s",
+];
+
+#[test]
+fn inline_commands_are_read_as_redis_reads_them() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    for line in INLINE {
+        let through = stand.wire().exchange(line.as_bytes());
+        let direct = Wire::open(twin.port()).exchange(line.as_bytes());
+        assert_eq!(through.escape_ascii().to_string(), direct.escape_ascii().to_string(), "{line}");
+    }
+}
+
+#[test]
+fn replies_that_arrive_a_byte_at_a_time_are_whole() {
+    let Some((stand, relay)) = Stand::start_with_relay(&[]) else { return };
+    let twin = RedisServer::start();
+    relay.trickle(Which::All, Direction::ToClient, 1);
+    for version in ["2", "3"] {
+        let mut through = stand.wire().speaking(version);
+        let mut direct = Wire::open(twin.port()).speaking(version);
+        for line in MIXED.iter().chain(MIXED) {
+            through.expect_bytes(line, &direct.line(line));
+        }
+    }
+}
+
+#[test]
+fn commands_that_arrive_a_byte_at_a_time_are_whole() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    let sent: Vec<u8> = MIXED.iter().flat_map(|line| written(line)).collect();
+    let (mut through, mut direct) = (stand.wire(), Wire::open(twin.port()));
+    sent.iter().for_each(|byte| through.send(&[*byte]));
+    direct.send(&sent);
+    for line in MIXED {
+        assert_eq!(through.reply(), direct.reply(), "{line}");
+    }
+}
+
+#[test]
+fn values_of_two_megabytes_pass_and_are_not_kept() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    fill_large(&stand);
+    for version in ["2", "3"] {
+        let mut through = stand.wire().speaking(version);
+        let mut direct = stand.direct().speaking(version);
+        for line in LARGE.iter().chain(LARGE) {
+            through.expect_bytes(line, &direct.line(line));
+        }
+    }
+    assert_eq!(stand.hits(), 0);
+}
+
+#[test]
+fn values_of_two_megabytes_come_from_memory_where_they_may() {
+    let Some(stand) = Stand::start(&["--near-max-value", "4mb"]) else { return };
+    fill_large(&stand);
+    for version in ["2", "3"] {
+        let mut through = stand.wire().speaking(version);
+        let mut direct = stand.direct().speaking(version);
+        for line in LARGE {
+            let expected = direct.line(line);
+            eventually(LIMIT, &format!("{line} to be served from memory"), || {
+                let before = stand.hits();
+                through.expect_bytes(line, &expected);
+                stand.hits() > before
+            });
+        }
+    }
+}
+
+const LARGE: &[&str] =
+    &["GET large", "HGETALL h", "MGET large missing large", "GETRANGE large 9 1999999"];
+
+fn fill_large(stand: &Stand) {
+    let value: Vec<u8> = (0..2 << 20).map(|at: u32| (at % 251) as u8).collect();
+    let mut wire = stand.wire();
+    assert_eq!(wire.call(&[b"SET", b"large", &value]), b"+OK\r\n");
+    assert_eq!(wire.call(&[b"HSET", b"h", b"f", b"v", b"large", &value]), b":2\r\n");
+}
+
+#[test]
+fn a_client_that_does_not_read_delays_nobody() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut wire = stand.wire();
+    let value = vec![b'x'; 1 << 20];
+    wire.call(&[b"SET", b"large", &value]);
+    let mut deaf = stand.wire();
+    // More than all buffers on the way hold, and more than Larder takes before it stops reading.
+    let asked = 200;
+    deaf.send(&written("ECHO first"));
+    (0..asked).for_each(|_| deaf.send(&written("GETRANGE large 0 -1")));
+    for _ in 0..100 {
+        wire.expect("ECHO hello", "$5 hello");
+        wire.expect("STRLEN large", ":1048576");
+    }
+    deaf.expect_next("$5 first");
+    for _ in 0..asked {
+        assert_eq!(deaf.reply().len(), value.len() + "$1048576\r\n\r\n".len());
+    }
+}
