@@ -34,14 +34,14 @@ start-redis: redis ## Runs Redis on 127.0.0.1:6379, in memory alone, until Ctrl-
 	redis-server --bind 127.0.0.1 --port 6379 --save "" --appendonly no
 
 .PHONY: test
-test: redis-if-possible ## Every test: unit, property, end to end, docs, schedules, mutations
+test: tools-if-possible ## Every test: unit, property, end to end, docs, schedules, mutations
 	cargo test --workspace --all-targets
 	cargo test --workspace --doc
 	cargo test --release $(EXPLORER) --test explorer
 	scripts/mutants
 
 .PHONY: mutants
-mutants: redis-if-possible ## Breaks the code on purpose: a test must notice each time
+mutants: tools-if-possible ## Breaks the code on purpose: a test must notice each time
 	scripts/mutants
 
 .PHONY: lint
@@ -71,6 +71,6 @@ clean: ## Removes everything that was built
 redis:
 	@scripts/setup redis
 
-.PHONY: redis-if-possible
-redis-if-possible:
-	@scripts/setup redis || [[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]
+.PHONY: tools-if-possible
+tools-if-possible:
+	@scripts/setup tests || [[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]

@@ -136,7 +136,10 @@ mod tests {
     fn errors_are_shown_without_the_arguments_they_repeat() {
         let error = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'a' 'pw' ";
         assert_eq!(own_words(error), "ERR unknown command 'HELLO'");
-        assert_eq!(own_words(b"NOAUTH Authentication required."), "NOAUTH Authentication required.");
+        assert_eq!(
+            own_words(b"NOAUTH Authentication required."),
+            "NOAUTH Authentication required."
+        );
     }
 
     #[test]

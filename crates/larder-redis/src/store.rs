@@ -49,6 +49,9 @@ impl RedisStore {
     /// Waits until every push that was sent before this call has been applied, or the epoch in
     /// which it was sent is over (R4). Past the staleness bound it ends the epoch itself.
     pub async fn fence(&self) {
+        if !self.engine.feed().is_heard() {
+            return;
+        }
         let (answer, applied) = oneshot::channel();
         if self.tracked.send(Request::Fence(answer)).is_ok()
             && tokio::time::timeout(self.engine.feed().bound(), applied).await.is_ok()
@@ -62,8 +65,11 @@ impl RedisStore {
     /// Ends the epoch: another connection heard that this node does not serve as a primary now, or
     /// the tracked one is too slow to be believed.
     pub fn distrust(&self) {
-        self.engine.distrust();
-        self.tracked.hang_up();
+        // The next epoch is not to blame.
+        if self.engine.feed().is_heard() {
+            self.engine.distrust();
+            self.tracked.hang_up();
+        }
     }
 
     /// The server's reply to `COMMAND`: every command that it knows.

@@ -81,7 +81,7 @@ impl Doors {
             None => None,
         };
         let resp = match plan.store.kind {
-            StoreKind::Redis(_) => Self::open_resp(&plan.resp).await?,
+            StoreKind::Redis(_) => Self::open_resp(&plan.resp)?,
             StoreKind::Memory => {
                 tracing::warn!("the RESP listener needs a Redis behind it: it is off");
                 None
@@ -91,8 +91,8 @@ impl Doors {
     }
 
     /// An address that nobody asked for may be another program's.
-    async fn open_resp(plan: &RespPlan) -> Result<Option<resp::Listeners>, Failure> {
-        match resp::Listeners::bind(plan).await {
+    fn open_resp(plan: &RespPlan) -> Result<Option<resp::Listeners>, Failure> {
+        match resp::Listeners::bind(plan) {
             Ok(listeners) => Ok(Some(listeners)),
             Err(error) if !plan.address_is_wanted && error.kind() == io::ErrorKind::AddrInUse => {
                 tracing::warn!("the default port is taken: the RESP listener is off; see --port");

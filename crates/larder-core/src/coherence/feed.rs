@@ -81,8 +81,13 @@ impl Feed {
 
     /// The epoch that is under way and has been heard of.
     pub(crate) fn current(&self) -> Option<Epoch> {
-        let heard = self.fresh_until.load(Acquire) != 0;
-        heard.then(|| Epoch(self.epoch.load(Acquire)))
+        self.is_heard().then(|| Epoch(self.epoch.load(Acquire)))
+    }
+
+    /// Whether an epoch is under way and has been heard of. While not, nothing is kept and nothing
+    /// that was kept counts.
+    pub fn is_heard(&self) -> bool {
+        self.fresh_until.load(Acquire) != 0
     }
 
     /// Whether `epoch` is the current one.

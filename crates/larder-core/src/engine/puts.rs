@@ -64,6 +64,24 @@ impl<V: Value> Engine<V> {
     }
 }
 
+impl<V: Value> Engine<V> {
+    /// Whether any loaded value is on its way into the store.
+    pub fn has_puts(&self) -> bool {
+        self.puts.names.load(Relaxed) > 0
+    }
+
+    /// As [`Engine::puts_over`], under every name.
+    pub async fn all_puts_over(&self) {
+        let seats: Vec<_> = {
+            let under_way = self.puts.under_way.lock();
+            under_way.values().flatten().map(Seat::on).collect()
+        };
+        for seat in seats {
+            seat.await;
+        }
+    }
+}
+
 impl<V: Value> Drop for PutUnderWay<'_, V> {
     fn drop(&mut self) {
         let name = Name::new(self.name);

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 /// The deadline of a key that does not expire.
-pub(super) const NEVER: i64 = i64::MAX;
+pub(super) const NEVER: i64 = i64::MIN;
 
 /// A row shorter than this keeps its memory.
 const KEPT_LEN_MIN: usize = 1024;
@@ -44,7 +44,7 @@ impl Slot {
     }
 
     pub(super) fn is_live(&self, now: i64) -> bool {
-        self.deadline > now
+        self.deadline > now || self.deadline == NEVER
     }
 
     /// Bytes that it counts for.

@@ -101,7 +101,7 @@ impl<'a> Txn<'a> {
     /// Sets a key.
     pub fn set(&mut self, db: u32, name: &[u8], payload: &[u8], life: Life) -> Result<(), Full> {
         let deadline = self.deadline(db, name, life);
-        if deadline <= self.now {
+        if self.is_over(deadline) {
             self.remove(db, name);
             return Ok(());
         }
@@ -123,17 +123,20 @@ impl<'a> Txn<'a> {
         Ok(())
     }
 
-    /// Whether these could all be set.
-    pub fn has_room<'n>(
+    /// Whether these names can all be set to these payloads.
+    pub fn has_room_for<'n>(
         &self,
         db: u32,
         pairs: impl IntoIterator<Item = (&'n [u8], &'n [u8])>,
-    ) -> bool {
+    ) -> Result<(), Full> {
         let more = |(name, payload): (&[u8], &[u8])| {
             cost(name.len(), payload.len()).saturating_sub(self.cost_of(db, name))
         };
         let more = pairs.into_iter().map(more).fold(0, u64::saturating_add);
-        more == 0 || self.state.bytes.saturating_add(more) <= self.bytes_max
+        match more == 0 || self.state.bytes.saturating_add(more) <= self.bytes_max {
+            true => Ok(()),
+            false => Err(Full),
+        }
     }
 
     /// The payload of a key to be changed, so many bytes long at least: zeros fill it up, and it is
@@ -167,7 +170,7 @@ impl<'a> Txn<'a> {
             return false;
         }
         let deadline = self.deadline(db, name, life);
-        if deadline <= self.now {
+        if self.is_over(deadline) {
             return self.remove(db, name);
         }
         if let Some(keys) = self.state.dbs.get_mut(&db) {
@@ -325,9 +328,13 @@ impl<'a> Txn<'a> {
     fn deadline(&self, db: u32, name: &[u8], life: Life) -> i64 {
         match life {
             Life::Forever => NEVER,
-            Life::Until(time) => time,
+            Life::Until(time) => time.max(NEVER + 1),
             Life::Kept => self.get(db, name).and_then(|entry| entry.expires).unwrap_or(NEVER),
         }
+    }
+
+    fn is_over(&self, deadline: i64) -> bool {
+        deadline <= self.now && deadline != NEVER
     }
 
     fn cost_of(&self, db: u32, name: &[u8]) -> u64 {

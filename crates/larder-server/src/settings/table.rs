@@ -323,8 +323,7 @@ mod tests {
         for about in abouts().filter(|about| about.flag != "config") {
             let expected = match (about.section, about.key) {
                 ("store", "url") => "store".to_owned(),
-                ("resp", key) => key.to_owned(),
-                ("", key) => key.to_owned(),
+                ("" | "resp", key) => key.to_owned(),
                 (section, key) => format!("{section}-{key}"),
             };
             assert_eq!(about.flag, expected);

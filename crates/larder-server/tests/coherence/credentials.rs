@@ -1,4 +1,4 @@
-//! As whom and where Larder speaks to Redis: what REDIS_URL may say, and what Redis may refuse.
+//! As whom and where Larder speaks to Redis: what its URL may say, and what Redis may refuse.
 
 use larder_testkit::{Larder, RedisServer, eventually, http, require_redis};
 

@@ -29,9 +29,9 @@ enum Fault {
 
 impl Fault {
     fn of(write: usize) -> Self {
-        match write % 20 {
-            1 | 7 | 8 | 13 => Self::Cut,
-            3 | 9 | 15 | 16 => Self::ReplyCut,
+        match write % 40 {
+            1 | 7 | 8 | 13 | 21 | 27 | 28 | 33 => Self::Cut,
+            3 | 9 | 15 | 16 | 23 | 29 | 35 | 36 => Self::ReplyCut,
             5 => Self::ReplySwallowed,
             _ => Self::None,
         }
@@ -40,7 +40,7 @@ impl Fault {
 
 #[test]
 fn a_write_is_never_sent_twice_and_a_lost_one_is_said_to_be_lost() {
-    let Some(stand) = Stand::start(&["--store-timeout", "300ms"]) else { return };
+    let Some(stand) = Stand::start(&["--store-timeout", "1s"]) else { return };
     let monitor = Monitor::of(&stand.redis);
     let mut reader = stand.reader();
     let mut statuses = Vec::new();
@@ -74,8 +74,8 @@ fn a_write_is_never_sent_twice_and_a_lost_one_is_said_to_be_lost() {
 
 #[test]
 fn a_time_out_while_there_was_no_connection_ends_none_that_comes_later() {
-    let Some(stand) = Stand::start(&["--store-timeout", "300ms"]) else { return };
-    for write in 0..10 {
+    let Some(stand) = Stand::start(&["--store-timeout", "500ms"]) else { return };
+    for write in 0..6 {
         stand.relay.hold(PLAIN, ToClient);
         stand.relay.cut(PLAIN);
         let held = || stand.relay.waiting_bytes(PLAIN, ToClient) > 0;
@@ -89,14 +89,14 @@ fn a_time_out_while_there_was_no_connection_ends_none_that_comes_later() {
             assert_eq!(put.join().unwrap(), 204, "write {write}");
         });
     }
-    assert_eq!(stand.redis.command_calls("set"), 10, "what timed out in the queue is not sent");
+    assert_eq!(stand.redis.command_calls("set"), 6, "what timed out in the queue is not sent");
 }
 
 /// Writes through Larder, with this write's fault; gives the status.
 fn put(stand: &Stand, monitor: &Monitor, write: usize) -> u16 {
     eventually(LIMIT, "the plain connection to be there", || {
         let past_near = [("cache-control", "no-cache")];
-        http::get(&stand.larder.url(&path("k")), &past_near).status != 503
+        [200, 404].contains(&http::get(&stand.larder.url(&path("k")), &past_near).status)
     });
     let value = write.to_string();
     let carried_out = || eventually(LIMIT, &set(write), || monitor.times(&set(write)) == 1);
@@ -105,6 +105,8 @@ fn put(stand: &Stand, monitor: &Monitor, write: usize) -> u16 {
         Fault::None => stand.put("k", &value),
         Fault::Cut => {
             let put = threads.spawn(|| stand.put("k", &value));
+            // Ever at another point of its way.
+            thread::sleep(Duration::from_micros(write as u64 * 37 % 3000));
             relay.cut(PLAIN);
             put.join().unwrap()
         }

@@ -18,12 +18,12 @@ fn requests_queued_while_larder_was_stopped_get_no_old_value() {
 
     stand.larder.pause();
     let (before, after) = readers.split_at_mut(8);
-    before.iter_mut().for_each(|reader| reader.ask(&path("k")));
+    ask(before);
     stand.foreign(&["SET", "k", "new"]);
-    after.iter_mut().for_each(|reader| reader.ask(&path("k")));
+    ask(after);
     // The kernel accepts for a program that does not.
     let mut newcomers: Vec<Reader> = (0..8).map(|_| stand.reader()).collect();
-    newcomers.iter_mut().for_each(|reader| reader.ask(&path("k")));
+    ask(&mut newcomers);
     sleep(Duration::from_secs(5));
     stand.larder.resume();
 
@@ -33,6 +33,12 @@ fn requests_queued_while_larder_was_stopped_get_no_old_value() {
     }
     stand.heat("k", "new");
     stand.proves_coherent();
+}
+
+fn ask(readers: &mut [Reader]) {
+    for reader in readers {
+        reader.ask(&path("k"));
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn every_test_ends_with_a_rate() {
 
 fn measure(way: &[&str], more: &[&str]) {
     let output = Command::new("timeout")
-        .args(["60", "redis-benchmark", "-n", "1000", "-c", "20", "--csv"])
+        .args(["60", "redis-benchmark", "-n", "2000", "-c", "20", "--csv"])
         .args(way)
         .args(more)
         .output()

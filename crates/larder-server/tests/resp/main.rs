@@ -11,9 +11,16 @@
     reason = "a test that finds something missing has failed; time limits are real time"
 )]
 
+mod access;
 mod bad_input;
 mod benchmark;
+mod cost;
+mod leftovers;
+mod monitor;
+mod other_languages;
 mod redis_cli;
+mod rust_client;
+mod session;
 mod stand;
 mod walk;
 mod ways;

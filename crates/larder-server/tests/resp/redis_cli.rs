@@ -10,7 +10,7 @@ use crate::stand::Stand;
 use crate::wire::written;
 
 /// What is typed into it. Each reply is the same on every server that starts empty.
-const SESSION: &str = r#"
+const SESSION: &str = r##"
 PING
 SET greeting "hello \"world\"\n"
 GET greeting
@@ -97,7 +97,7 @@ OBJECT ENCODING ints
 CONFIG GET maxmemory
 COMMAND COUNT
 PUBLISH channel text
-"#;
+"##;
 
 #[test]
 fn a_session_shows_what_it_shows_on_redis() {

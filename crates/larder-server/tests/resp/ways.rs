@@ -75,7 +75,9 @@ fn commands_that_arrive_a_byte_at_a_time_are_whole() {
     let twin = RedisServer::start();
     let sent: Vec<u8> = MIXED.iter().flat_map(|line| written(line)).collect();
     let (mut through, mut direct) = (stand.wire(), Wire::open(twin.port()));
-    sent.iter().for_each(|byte| through.send(&[*byte]));
+    for byte in &sent {
+        through.send(&[*byte]);
+    }
     direct.send(&sent);
     for line in MIXED {
         assert_eq!(through.reply(), direct.reply(), "{line}");

@@ -134,7 +134,7 @@ impl Wire {
     }
 
     fn receive(&mut self) -> io::Result<usize> {
-        let mut piece = [0; 64 << 10];
+        let mut piece = [0; 16 << 10];
         let count = self.stream.read(&mut piece)?;
         self.unread.extend_from_slice(&piece[..count]);
         Ok(count)

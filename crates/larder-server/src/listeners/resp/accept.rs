@@ -36,11 +36,8 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Opens what the plan asks for.
-    pub(crate) async fn bind(plan: &RespPlan) -> io::Result<Self> {
-        let tcp = match plan.address {
-            Some(address) => Some(TcpListener::bind(address).await?),
-            None => None,
-        };
+    pub(crate) fn bind(plan: &RespPlan) -> io::Result<Self> {
+        let tcp = plan.address.map(crate::listeners::listen).transpose()?;
         let unix = match &plan.unixsocket {
             Some(path) => {
                 remove_stale(path);

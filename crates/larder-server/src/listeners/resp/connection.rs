@@ -173,9 +173,9 @@ impl Connection {
             // As in Redis: who waits for a key is gone, all others get what they asked for.
             Event::Client(client::Ready::End) if self.blocks => return Err(Close::Client),
             Event::Client(client::Ready::End) => self.ended = true,
-            Event::Client(client::Ready::Read | client::Ready::Write) => {}
+            Event::Client(client::Ready::Read | client::Ready::Write)
+            | Event::Upstream(Ok(Ready::Write)) => {}
             Event::Upstream(Ok(Ready::Read)) => self.take_replies().await,
-            Event::Upstream(Ok(Ready::Write)) => {}
             Event::Upstream(Err(error)) => self.upstream_ended(error),
         }
         // Room that was made, or a reply that came, may be what commands have waited for.
@@ -396,8 +396,8 @@ impl Connection {
     async fn take_replies(&mut self) {
         let Some(relay) = &mut self.upstream else { return };
         let received = relay.receive();
-        let (mut frames, mut fence) = (0, false);
-        let handed_on = self.hand_on(&mut frames, &mut fence);
+        let (mut frames, mut fence, mut puts) = (0, false, false);
+        let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
         self.blocks &= self.session.is_awaiting();
         if self.session.has_shown_password() {
             self.authenticated = true;
@@ -406,6 +406,9 @@ impl Connection {
         if fence {
             self.traffic.fenced();
             self.larder.backend().fence().await;
+        }
+        if puts || fence {
+            self.larder.engine().all_puts_over().await;
         }
         if let Err(error) = received.and(handed_on) {
             self.upstream_ended(error);
@@ -416,8 +419,13 @@ impl Connection {
     }
 
     /// Puts the frames that are there into the output, which must not be written before the
-    /// `fence`.
-    fn hand_on(&mut self, frames: &mut usize, fence: &mut bool) -> Result<(), RelayError> {
+    /// `fence` and the end of the `puts`.
+    fn hand_on(
+        &mut self,
+        frames: &mut usize,
+        fence: &mut bool,
+        puts: &mut bool,
+    ) -> Result<(), RelayError> {
         let Some(relay) = &mut self.upstream else { return Ok(()) };
         if self.session.stream() == Stream::Bytes {
             self.output.unsplit(relay.take_bytes());
@@ -431,8 +439,11 @@ impl Connection {
             }
             let before = self.session.received(&view, &self.larder);
             *fence |= before == Before::Fence;
+            *puts |= before == Before::Puts;
             match before {
-                Before::Nothing | Before::Fence => self.output.extend_from_slice(&frame),
+                Before::Nothing | Before::Fence | Before::Puts => {
+                    self.output.extend_from_slice(&frame);
+                }
                 Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
             }
         }

@@ -101,6 +101,8 @@ impl Drop for Flush {
 pub(super) enum Before {
     Nothing,
     Fence,
+    /// Wait for loaded values on their way into the store: this may be a delete that overtook one.
+    Puts,
     /// Add a section of our own to the text.
     Info,
 }
@@ -282,10 +284,17 @@ impl Session {
             None | Some(Awaited::Nothing) => Before::Nothing,
             Some(Awaited::Written(voids)) => {
                 drop(voids);
-                Before::Nothing
+                match larder.engine().has_puts() {
+                    true => Before::Puts,
+                    false => Before::Nothing,
+                }
             }
+            // Nothing was read: who has no right to a key must not make others wait for it.
+            Some(Awaited::Read(_)) if is_refused(frame) => Before::Nothing,
             Some(Awaited::Read(names)) => {
-                names.iter().for_each(|name| larder.engine().overtake(name, None));
+                for name in &names {
+                    larder.engine().overtake(name, None);
+                }
                 Before::Nothing
             }
             Some(Awaited::Fence) => Before::Fence,
@@ -395,6 +404,11 @@ impl Session {
 /// Whether a reply says that a command waits for EXEC.
 fn is_queued(frame: &Frame<'_>) -> bool {
     matches!(frame, Frame::Simple(b"QUEUED"))
+}
+
+/// Whether a reply says that the user may not do this.
+fn is_refused(frame: &Frame<'_>) -> bool {
+    frame.as_error().is_some_and(|error| error.starts_with(b"NOPERM "))
 }
 
 const MESSAGES: [&[u8]; 3] = [b"message", b"pmessage", b"smessage"];

@@ -37,13 +37,13 @@ impl Operation {
         let about = "How long the store keeps the value: seconds, or `1500ms`, `5m`, `24h`, `7d`. \
                      Without it the value does not expire.";
         let ttl = parameter(ParameterIn::Query, "ttl", about);
-        Self(self.0.parameter(ttl.schema(Some(string())).example(Some("60".into()))))
+        let time = string().pattern(Some("^[1-9][0-9]*(ms|s|m|h|d)?$"));
+        Self(self.0.parameter(ttl.schema(Some(time)).example(Some("60".into()))))
     }
 
     pub(super) fn body(self, about: &str, media_type: &str, example: &str) -> Self {
         let body = RequestBodyBuilder::new()
             .description(Some(about))
-            .required(Some(Required::True))
             .content(media_type, content(string(), example));
         Self(self.0.request_body(Some(body.build())))
     }

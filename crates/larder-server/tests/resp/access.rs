@@ -1,0 +1,155 @@
+//! Who may do what, and for how long.
+
+use std::time::Duration;
+
+use larder_testkit::{Direction, Larder, RedisServer, Which, eventually};
+
+use crate::monitor::Monitor;
+use crate::stand::{LIMIT, Stand};
+use crate::wire::{Wire, written};
+
+const PASSWORD: &str = "hunter2";
+
+#[test]
+fn a_user_without_the_right_is_refused_what_lies_in_memory() {
+    let redis = RedisServer::builder().user_acl("limited on >secret ~public:* +@all -@dangerous");
+    let Some(stand) = Stand::start_with(redis, |larder| larder) else { return };
+    let mut owner = stand.wire();
+    owner.expect("MSET private 1 public:k 2", "+OK");
+    stand.heat(&mut owner, "GET private", "$1 1");
+    stand.heat(&mut owner, "GET public:k", "$1 2");
+    let monitor = Monitor::of(&stand.redis);
+    for login in ["AUTH limited secret", "HELLO 3 AUTH limited secret"] {
+        let (mut through, mut direct) = (stand.wire(), stand.direct());
+        for wire in [&mut through, &mut direct] {
+            let reply = wire.line(login);
+            assert!(!reply.starts_with(b"-"), "{}", reply.escape_ascii());
+        }
+        for line in ["GET private", "MGET public:k private", "GET private", "EXISTS private"] {
+            let refusal = direct.line(line);
+            assert!(refusal.starts_with(b"-NOPERM"), "{}", refusal.escape_ascii());
+            through.expect_bytes(line, &refusal);
+        }
+        through.expect("GET public:k", "$1 2");
+        through.expect(
+            "AUTH limited wrong",
+            "-WRONGPASS invalid username-password pair or user is disabled.",
+        );
+        assert!(through.line("GET private").starts_with(b"-NOPERM"));
+        through.expect("AUTH default any", "+OK");
+        through.expect("GET private", "$1 1");
+    }
+    owner.expect("ECHO end", "$3 end");
+    eventually(LIMIT, "the monitor to see the end", || monitor.times("\"ECHO\" \"end\"") == 1);
+    assert_eq!(monitor.times("\"private\""), 0, "nobody needed to ask Redis for it");
+}
+
+#[test]
+fn the_password_is_asked_for_in_the_words_of_redis() {
+    let Some(stand) = Stand::start(&["--requirepass", PASSWORD]) else { return };
+    let twin = RedisServer::builder().password(PASSWORD).start();
+    let right = format!("AUTH {PASSWORD}");
+    let hello = format!("HELLO 2 AUTH default {PASSWORD}");
+    let many = format!("MSET{}", " k v".repeat(20));
+    for lines in [
+        &["PING", "GET k", "MGET a b", "MULTI", "SUBSCRIBE a", "CLIENT ID", "QUIT"][..],
+        &["HELLO", "HELLO 3", "COMMAND", "INFO", "ECHO text"],
+        &["AUTH wrong", "AUTH default wrong", "AUTH nobody wrong", "AUTH", "AUTH a b c", "GET k"],
+        &["HELLO 3 AUTH default wrong", "GET k"],
+        &[&right, "SET k v", "GET k", "RESET", "GET k", &right, "GET k"],
+        &["AUTH wrong", &right, "AUTH wrong", "GET k"],
+        &[&right, &many, "GET k"],
+        &[&hello, &many, "GET k", "AUTH wrong", "GET k"],
+        &[&format!("AUTH default {PASSWORD}"), "GET k"],
+        &[&many],
+        &[&format!("ECHO {}", "x".repeat(20_000))],
+    ] {
+        let sent: Vec<u8> = lines.iter().flat_map(|line| written(line)).collect();
+        let through = stand.wire().exchange(&sent);
+        let direct = Wire::open(twin.port()).exchange(&sent);
+        assert_eq!(without_id(&through), without_id(&direct), "{lines:?}");
+    }
+}
+
+/// HELLO tells the id of the connection, and since Redis 7.2 a word more of how it is called.
+fn without_id(replies: &[u8]) -> String {
+    let text = replies.escape_ascii().to_string().replace("HELLO <proto> AUTH", "HELLO AUTH");
+    match text.split_once(r"$2\r\nid\r\n:") {
+        Some((before, after)) => format!("{before}{}", after.trim_start_matches(char::is_numeric)),
+        None => text,
+    }
+}
+
+#[test]
+fn nothing_listens_to_other_machines_without_a_password() {
+    let (code, text) = Larder::builder(env!("CARGO_BIN_EXE_larder"))
+        .env("REDIS_URL", "redis://127.0.0.1:1")
+        .args(&["--bind", "0.0.0.0", "--port", "1", "--http-port", "0"])
+        .fails_with();
+    assert_eq!(code, 78);
+    assert!(text.contains("requirepass") && text.contains("protected-mode"), "{text}");
+}
+
+#[test]
+fn one_client_too_many_is_told_so() {
+    let Some(stand) = Stand::start(&["--maxclients", "3"]) else { return };
+    let twin = RedisServer::builder().arg("--maxclients", "3").start();
+    for port in [stand.port, twin.port()] {
+        let mut clients: Vec<_> = (0..3).map(|_| Wire::open(port)).collect();
+        for wire in &mut clients {
+            wire.expect("PING", "+PONG");
+        }
+        assert_eq!(Wire::open(port).rest(), b"-ERR max number of clients reached\r\n");
+        for wire in &mut clients {
+            wire.expect("PING", "+PONG");
+        }
+        clients.pop();
+        eventually(LIMIT, "a place to be free", || {
+            let mut wire = Wire::open(port);
+            wire.try_send(&written("PING")).is_ok() && wire.reply() == b"+PONG\r\n"
+        });
+    }
+}
+
+#[test]
+fn who_is_idle_is_closed_and_who_waits_is_not() {
+    let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
+    let [mut idle, mut busy, mut waiting, mut subscriber] = std::array::from_fn(|_| stand.wire());
+    waiting.send(&written("BLPOP jobs 0"));
+    subscriber.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");
+    idle.expect("PING", "+PONG");
+    let mut rounds = 0;
+    while idle.is_silent_for(Duration::from_millis(100)) {
+        busy.expect("GET k", "$-1");
+        rounds += 1;
+        assert!(rounds < 200, "it is still open");
+    }
+    assert!(idle.is_closed() && rounds >= 5, "closed after {rounds} rounds");
+    for _ in 0..15 {
+        assert!(waiting.is_silent_for(Duration::from_millis(100)));
+        busy.expect("GET k", "$-1");
+    }
+    busy.expect("RPUSH jobs work", ":1");
+    waiting.expect_next("*2 $4 jobs $4 work");
+    stand.direct().expect("PUBLISH a text", ":1");
+    subscriber.expect_next("*3 $7 message $1 a $4 text");
+}
+
+#[test]
+fn what_is_under_way_is_answered_before_the_end() {
+    let Some((stand, relay)) = Stand::start_with_relay(&["--drain-timeout", "20s"]) else { return };
+    let [mut idle, mut writer] = std::array::from_fn(|_| stand.wire());
+    let clients = Which::NotSent("TRACKING");
+    idle.expect("PING", "+PONG");
+    writer.expect("PING", "+PONG");
+    relay.hold(clients, Direction::ToClient);
+    writer.send(&written("INCR n"));
+    eventually(LIMIT, "the reply to be on its way", || {
+        relay.waiting_bytes(clients, Direction::ToClient) > 0
+    });
+    stand.larder.signal(larder_testkit::Signal::TERM);
+    assert!(idle.is_closed());
+    relay.release(clients, Direction::ToClient);
+    assert_eq!(writer.rest(), b":1\r\n");
+    assert!(stand.larder.wait().success(), "{}", stand.larder.log());
+}

@@ -1,0 +1,102 @@
+//! Nothing of a client that died is left to those after it.
+
+use larder_testkit::eventually;
+
+use crate::stand::{LIMIT, Stand};
+use crate::wire::{Wire, written};
+
+/// What clients had done when they died.
+const LIVES: &[&[&str]] = &[
+    &["SELECT 5"],
+    &["MULTI", "SET k of-the-dead"],
+    &["WATCH k", "MULTI", "INCR n"],
+    &["SUBSCRIBE channel"],
+    &["PSUBSCRIBE *"],
+    &["MONITOR"],
+    &["HELLO 3", "CLIENT TRACKING ON BCAST"],
+    &["CLIENT REPLY ON", "CLIENT SETNAME dead"],
+    &["HELLO 3", "SELECT 5", "MULTI"],
+];
+
+#[test]
+fn the_next_thousand_clients_begin_anew() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut direct = stand.direct();
+    for line in ["SET k v", "SELECT 5", "SET k of-db-5"] {
+        direct.expect(line, "+OK");
+    }
+    for life in LIVES.iter().cycle().take(90) {
+        let mut wire = stand.wire();
+        life.iter().for_each(|line| drop(wire.line(line)));
+        // Cut off within a command.
+        wire.send(b"*2\r\n$3\r\nGET\r\n$1");
+    }
+    for n in 0..1000 {
+        let mut wire = stand.wire();
+        wire.expect("GET k", "$1 v");
+        if n % 10 == 0 {
+            wire.expect("CLIENT GETNAME", "$-1");
+            wire.expect("EXEC", "-ERR EXEC without MULTI");
+            wire.expect("GETRANGE k 0 -1", "$1 v");
+            wire.expect("PING", "+PONG");
+        }
+    }
+    eventually(LIMIT, "all clients to be gone", || stand.count("/resp/upstreams") == 0);
+    assert_eq!(stand.redis.info("clients", "tracking_clients").as_deref(), Some("1"));
+    stand.direct().expect("PUBSUB NUMPAT", ":0");
+    stand.direct().expect("PUBSUB CHANNELS", "*0");
+    stand.direct().expect("EXISTS n", ":0");
+}
+
+#[test]
+fn who_waited_for_a_key_takes_nothing_from_it_when_gone() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    for _ in 0..20 {
+        let mut wire = stand.wire();
+        wire.send(&written("BLPOP jobs 0"));
+        blocked_clients(&stand, 1);
+    }
+    blocked_clients(&stand, 0);
+    stand.direct().expect("RPUSH jobs work", ":1");
+    stand.wire().expect("BLPOP jobs 0", "*2 $4 jobs $4 work");
+}
+
+#[test]
+fn who_sends_no_more_still_gets_all_replies() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let sent: Vec<u8> = (0..500).flat_map(|_| b"INCR n\r\nGET n\r\n".to_vec()).collect();
+    let expected = (1..=500).map(|n| format!(":{n}\r\n${}\r\n{n}", n.to_string().len()));
+    let expected = expected.collect::<Vec<_>>().join("\r\n") + "\r\n";
+    assert_eq!(String::from_utf8(stand.wire().exchange(&sent)).unwrap(), expected);
+    assert_eq!(stand.wire().exchange(b"GET n\r\nPING\r\n"), b"$3\r\n500\r\n+PONG\r\n");
+    assert_eq!(
+        stand.wire().exchange(b"MULTI\r\nDECR n\r\nEXEC\r\n"),
+        b"+OK\r\n+QUEUED\r\n*1\r\n:499\r\n"
+    );
+}
+
+#[test]
+fn a_client_as_new_after_reset() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.direct().expect("HSET h f v", ":1");
+    for life in LIVES {
+        let mut wire = stand.wire();
+        life.iter().for_each(|line| drop(wire.line(line)));
+        wire.send(&written("RESET"));
+        until(&mut wire, b"+RESET\r\n");
+        wire.expect("CLIENT GETNAME", "$-1");
+        wire.expect("EXEC", "-ERR EXEC without MULTI");
+        stand.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
+    }
+}
+
+fn blocked_clients(stand: &Stand, count: u64) {
+    eventually(LIMIT, &format!("{count} clients to wait"), || {
+        stand.redis.info("clients", "blocked_clients") == Some(count.to_string())
+    });
+}
+
+/// Reads up to this reply: lines of a monitor may come before it.
+fn until(wire: &mut Wire, reply: &[u8]) {
+    while wire.reply() != reply {}
+}

@@ -1,0 +1,61 @@
+//! Clients of other languages, as `scripts/setup clients` installed them. Their scripts are in
+//! `tests/clients`.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::stand::Stand;
+
+#[test]
+fn redis_py_does_its_work() {
+    for protocol in ["2", "3"] {
+        run("python/bin/python", "redis_py.py", &[protocol]);
+    }
+}
+
+#[test]
+fn node_redis_does_its_work() {
+    for protocol in ["2", "3"] {
+        run("node", "node_redis.js", &[protocol]);
+    }
+}
+
+#[test]
+fn ioredis_does_its_work() {
+    run("node", "ioredis.js", &[]);
+}
+
+/// Runs a script against a Larder that starts empty.
+fn run(program: &str, script: &str, args: &[&str]) {
+    let Some(mut command) = client(program) else { return };
+    let Some(stand) = Stand::start(&[]) else { return };
+    let script = format!("{}/../../tests/clients/{script}", env!("CARGO_MANIFEST_DIR"));
+    let output = command.arg(&script).arg(stand.port.to_string()).args(args).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && printed.ends_with("all done\n"),
+        "{script} {args:?}: {printed}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(stand.hits() > 0, "nothing was served from memory");
+}
+
+/// The program with its clients, ended after a minute. `None` where they are not installed.
+fn client(program: &str) -> Option<Command> {
+    let installed = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("clients");
+    let language = program.split('/').next().unwrap();
+    if !installed.join(language).join("installed").exists() {
+        let all = env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+        assert!(!all, "no clients for {language}, and LARDER_REQUIRE_ALL=1: scripts/setup clients");
+        eprintln!("skipped: no clients for {language}; see scripts/setup clients");
+        return None;
+    }
+    let program = match language {
+        "python" => installed.join(program),
+        _ => program.into(),
+    };
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(program).env("NODE_PATH", installed.join("node/node_modules"));
+    Some(command)
+}

@@ -1,0 +1,209 @@
+//! Commands that are about the connection itself.
+
+use larder_testkit::eventually;
+
+use crate::stand::{LIMIT, Stand};
+use crate::wire::{readable, written};
+
+#[test]
+fn names_and_ids_tell_clients_apart() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut clients = ["ann", "bob"].map(|name| (name, stand.wire()));
+    let ids = clients.each_mut().map(|(name, wire)| {
+        wire.expect(&format!("CLIENT SETNAME {name}"), "+OK");
+        let id = wire.line("CLIENT ID");
+        assert_eq!(wire.line("CLIENT ID"), id);
+        readable(&id).strip_prefix(':').unwrap().to_owned()
+    });
+    assert_ne!(ids[0], ids[1]);
+    for ((name, wire), id) in clients.iter_mut().zip(&ids) {
+        wire.expect("CLIENT GETNAME", &format!("$3 {name}"));
+        let info = readable(&wire.line("CLIENT INFO"));
+        assert!(
+            info.contains(&format!("id={id} ")) && info.contains(&format!("name={name} ")),
+            "{info}"
+        );
+    }
+    let list = readable(&clients[0].1.line("CLIENT LIST"));
+    for id in &ids {
+        assert!(list.contains(&format!("id={id} ")), "{list}");
+    }
+}
+
+#[test]
+fn a_client_is_killed_or_unblocked_by_another() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut operator, mut other) = (stand.wire(), stand.wire());
+    for (command, end) in [("CLIENT KILL ID", ""), ("CLIENT UNBLOCK", "*-1\r\n")] {
+        let mut victim = stand.wire();
+        let id = readable(&victim.line("CLIENT ID")).replace(':', "");
+        victim.send(&written("BLPOP nothing 0"));
+        eventually(LIMIT, "the victim to wait", || {
+            stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+        });
+        operator.expect(&format!("{command} {id}"), ":1");
+        victim.finish();
+        assert_eq!(String::from_utf8(victim.rest()).unwrap(), end, "{command}");
+        other.expect("PING", "+PONG");
+    }
+}
+
+#[test]
+fn a_client_without_replies_writes_all_the_same() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut silent, mut other) = (stand.wire(), stand.wire());
+    for n in 0..100 {
+        other.line("GET k");
+        silent.send(&written("CLIENT REPLY OFF"));
+        silent.send(&written(&format!("SET k {n}")));
+        silent.expect("CLIENT REPLY ON", "+OK");
+        let value = format!("${} {n}", n.to_string().len());
+        silent.expect("GET k", &value);
+        eventually(LIMIT, "the other client to see it", || readable(&other.line("GET k")) == value);
+        silent.send(&written("CLIENT REPLY SKIP"));
+        silent.send(&written(&format!("SET k {n}")));
+        silent.expect("GET k", &value);
+    }
+}
+
+#[test]
+fn a_monitor_sees_what_reaches_redis() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut monitor, mut other) = (stand.wire(), stand.wire());
+    monitor.expect("MONITOR", "+OK");
+    let mut seen = Vec::new();
+    for n in 0..20 {
+        other.expect(&format!("SET k {n}"), "+OK");
+        let expected = format!("\"SET\" \"k\" \"{n}\"\r\n");
+        loop {
+            let line = String::from_utf8(monitor.reply()).unwrap();
+            let found = line.ends_with(&expected);
+            seen.push(line);
+            if found {
+                break;
+            }
+        }
+    }
+    assert!(seen.iter().all(|line| line.starts_with('+')), "{seen:?}");
+    monitor.send(&written("QUIT"));
+    assert!(monitor.rest().ends_with(b"+OK\r\n"));
+}
+
+#[test]
+fn a_client_with_a_cache_of_its_own_is_told_what_changed() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut warm = stand.wire();
+    warm.expect("SET k 0", "+OK");
+    stand.heat(&mut warm, "GET k", "$1 0");
+    let mut wire = stand.wire().speaking("3");
+    wire.expect("CLIENT TRACKING ON", "+OK");
+    for n in 1..20 {
+        wire.line("GET k");
+        match n % 2 {
+            0 => stand.direct().expect(&format!("SET k {n}"), "+OK"),
+            _ => warm.expect(&format!("SET k {n}"), "+OK"),
+        }
+        wire.expect_next(">2 $10 invalidate *1 $1 k");
+        wire.expect("GET k", &format!("${} {n}", n.to_string().len()));
+    }
+    wire.expect("CLIENT TRACKING OFF", "+OK");
+    warm.expect("SET k end", "+OK");
+    wire.expect("GET k", "$3 end");
+}
+
+#[test]
+fn a_client_of_resp2_has_its_messages_redirected() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut heard, mut wire) = (stand.wire(), stand.wire());
+    let id = readable(&heard.line("CLIENT ID")).replace(':', "");
+    heard.expect("SUBSCRIBE __redis__:invalidate", "*3 $9 subscribe $20 __redis__:invalidate :1");
+    wire.expect(&format!("CLIENT TRACKING ON REDIRECT {id}"), "+OK");
+    wire.expect("GET k", "$-1");
+    stand.wire().expect("SET k v", "+OK");
+    heard.expect_next("*3 $7 message $20 __redis__:invalidate *1 $1 k");
+    wire.expect("GET k", "$1 v");
+}
+
+#[test]
+fn the_protocol_version_changes_between_two_reads() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut wire = stand.wire();
+    wire.expect("HSET h f v", ":1");
+    stand.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
+    let sent: Vec<u8> = ["HGETALL h", "HELLO 3", "HGETALL h", "HELLO 2", "HGETALL h"]
+        .iter()
+        .flat_map(|line| written(line))
+        .collect();
+    for _ in 0..200 {
+        wire.send(&sent);
+        wire.expect_next("*2 $1 f $1 v");
+        assert!(wire.reply().starts_with(b"%7\r\n"), "HELLO 3");
+        wire.expect_next("%1 $1 f $1 v");
+        assert!(wire.reply().starts_with(b"*14\r\n"), "HELLO 2");
+        wire.expect_next("*2 $1 f $1 v");
+    }
+    wire.line("HELLO 3");
+    stand.heat(&mut wire, "HGETALL h", "%1 $1 f $1 v");
+}
+
+#[test]
+fn the_db_changes_between_two_reads() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut wire = stand.wire();
+    for db in 0..3 {
+        wire.expect(&format!("SELECT {db}"), "+OK");
+        wire.expect(&format!("SET k {db}"), "+OK");
+    }
+    let lines =
+        ["SELECT 0", "GET k", "SELECT 1", "GET k", "SELECT 99", "GET k", "SELECT 2", "GET k"];
+    let sent: Vec<u8> = lines.iter().flat_map(|line| written(line)).collect();
+    for _ in 0..200 {
+        wire.send(&sent);
+        for expected in
+            ["+OK", "$1 0", "+OK", "$1 1", "-ERR DB index is out of range", "$1 1", "+OK", "$1 2"]
+        {
+            wire.expect_next(expected);
+        }
+        wire.expect("GET k", "$1 2");
+    }
+}
+
+#[test]
+fn a_subscription_may_be_part_of_a_transaction() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    // In RESP3 the reply to EXEC would hold a push, which is no RESP3: Larder closes then.
+    let mut wire = stand.wire();
+    for (line, expected) in [
+        ("MULTI", "+OK"),
+        ("SUBSCRIBE a", "+QUEUED"),
+        ("SET k v", "+QUEUED"),
+        ("EXEC", "*2 *3 $9 subscribe $1 a :1 +OK"),
+        ("PING", "*2 $4 pong $0"),
+    ] {
+        assert_eq!(readable(&wire.line(line)).trim_end(), expected, "{line}");
+    }
+    stand.direct().expect("PUBLISH a text", ":1");
+    wire.expect_next("*3 $7 message $1 a $4 text");
+    wire.expect("UNSUBSCRIBE", "*3 $11 unsubscribe $1 a :0");
+    wire.expect("GET k", "$1 v");
+}
+
+#[test]
+fn a_list_that_begins_like_a_message_is_a_reply() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut wire = stand.wire();
+    wire.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");
+    wire.expect("UNSUBSCRIBE a", "*3 $11 unsubscribe $1 a :0");
+    for kind in ["message", "pmessage", "subscribe", "unsubscribe"] {
+        wire.expect("DEL list", readable(&stand.direct().line("EXISTS list")).as_str());
+        wire.expect(&format!("RPUSH list {kind} a b"), ":3");
+        let expected = format!("*3 ${} {kind} $1 a $1 b", kind.len());
+        wire.expect("LRANGE list 0 -1", &expected);
+        wire.expect("LRANGE list 0 -1", &expected);
+    }
+    wire.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");
+    stand.direct().expect("PUBLISH a text", ":1");
+    wire.expect_next("*3 $7 message $1 a $4 text");
+    wire.send(&written("QUIT"));
+    assert_eq!(wire.rest(), b"+OK\r\n");
+}

@@ -1,0 +1,226 @@
+//! A client that decides what goes into one write, and sees each reply.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use larder_resp::Limits;
+use larder_resp::reply::{Frame, Scanner};
+use larder_resp::request::write_command;
+
+/// Longer than any reply here takes.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// Replies may be longer than commands.
+fn limits() -> Limits {
+    Limits { elements_max: 4 << 20, line_bytes_max: 1 << 20, ..Limits::default() }
+}
+
+pub(crate) struct Client {
+    stream: TcpStream,
+    unread: BytesMut,
+    scanner: Scanner,
+}
+
+/// A reply or a push, whatever the protocol version.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Nil,
+    Text(String),
+    Number(i64),
+    Error(String),
+    List(Vec<Answer>),
+    Push(Vec<Answer>),
+}
+
+impl Client {
+    /// A connection to this port of 127.0.0.1, in RESP2.
+    pub(crate) fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        Self { stream, unread: BytesMut::new(), scanner: Scanner::new(limits()) }
+    }
+
+    /// Speaks RESP3 from here on.
+    pub(crate) fn resp3(mut self) -> Self {
+        assert!(!self.call("HELLO 3").is_error());
+        self
+    }
+
+    /// Sends a command, see [`words`], and waits for its reply.
+    pub(crate) fn call(&mut self, line: &str) -> Answer {
+        self.ask(&[line]);
+        self.answer()
+    }
+
+    /// As [`Client::call`], of a reply that must be this.
+    pub(crate) fn expect(&mut self, line: &str, answer: impl Into<Answer>) {
+        assert_eq!(self.call(line), answer.into(), "{line}");
+    }
+
+    /// Sends commands in one write, and waits for as many replies.
+    pub(crate) fn pipeline(&mut self, lines: &[&str]) -> Vec<Answer> {
+        self.ask(lines);
+        lines.iter().map(|_| self.answer()).collect()
+    }
+
+    /// Sends commands in one write, and does not wait.
+    pub(crate) fn ask(&mut self, lines: &[&str]) {
+        self.send(&written(lines)).unwrap();
+    }
+
+    /// A command of any bytes.
+    pub(crate) fn call_bytes(&mut self, words: &[&[u8]]) -> Answer {
+        let mut sent = BytesMut::new();
+        write_command(&mut sent, words);
+        self.send(&sent).unwrap();
+        self.answer()
+    }
+
+    /// Sends bytes, however many times one must write for that.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Waits for the next reply or push.
+    pub(crate) fn answer(&mut self) -> Answer {
+        self.next().unwrap_or_else(|error| panic!("no reply: {error}"))
+    }
+
+    /// The next reply or push, or why there is none; the end of the connection is an error too.
+    pub(crate) fn next(&mut self) -> io::Result<Answer> {
+        loop {
+            if let Some(length) = self.scanner.scan(&self.unread).map_err(io::Error::other)? {
+                let frame = self.unread.split_to(length);
+                return Ok(Answer::of(&Frame::parse(&frame).map_err(io::Error::other)?));
+            }
+            if self.receive()? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// How many bytes of replies came up to the end of the connection, or until there were as many.
+    pub(crate) fn count_bytes(&mut self, up_to: usize) -> usize {
+        let mut count = self.unread.len();
+        self.unread.clear();
+        while count < up_to {
+            match self.receive() {
+                Ok(0) | Err(_) => break,
+                Ok(received) => count += received,
+            }
+            self.unread.clear();
+        }
+        count
+    }
+
+    /// Whether nothing comes for this long.
+    pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
+        self.stream.set_read_timeout(Some(span)).unwrap();
+        let received = self.receive();
+        self.stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        self.unread.is_empty() && received.is_err_and(|error| is_timeout(&error))
+    }
+
+    /// Whether the other end has closed; waits for that.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.next().is_err_and(|error| !is_timeout(&error))
+    }
+
+    /// Sends no more.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut piece = [0; 64 << 10];
+        let count = self.stream.read(&mut piece)?;
+        if self.unread.is_empty() {
+            self.unread.clear();
+        }
+        self.unread.extend_from_slice(&piece[..count]);
+        Ok(count)
+    }
+}
+
+impl Answer {
+    fn of(frame: &Frame<'_>) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let list = || frame.items().unwrap().map(|item| Self::of(&item)).collect();
+        match frame {
+            Frame::Null => Self::Nil,
+            Frame::Integer(number) => Self::Number(*number),
+            Frame::Boolean(is) => Self::Number((*is).into()),
+            Frame::Error(error) | Frame::BlobError(error) => Self::Error(text(error)),
+            Frame::Simple(bytes) | Frame::Bulk(bytes) => Self::Text(text(bytes)),
+            Frame::Double(bytes) | Frame::BigNumber(bytes) => Self::Text(text(bytes)),
+            Frame::Verbatim { text: bytes, .. } => Self::Text(text(bytes)),
+            Frame::Array(_) | Frame::Map(_) | Frame::Set(_) => Self::List(list()),
+            Frame::Push(_) => Self::Push(list()),
+        }
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(self, Self::Error(_))
+    }
+
+    /// The text of an error.
+    pub(crate) fn error(&self) -> &str {
+        match self {
+            Self::Error(text) => text,
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    /// The number, in digits or as such; nil counts as none.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::Nil => 0,
+            Self::Text(digits) => digits.parse().unwrap(),
+            Self::Number(number) => u64::try_from(*number).unwrap(),
+            other => panic!("no number: {other:?}"),
+        }
+    }
+
+    pub(crate) fn texts<const N: usize>(texts: [&str; N]) -> Self {
+        Self::List(texts.map(Self::from).to_vec())
+    }
+}
+
+impl From<&str> for Answer {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<i64> for Answer {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+/// Commands as they are sent.
+pub(crate) fn written(lines: &[&str]) -> Vec<u8> {
+    let mut sent = BytesMut::new();
+    for line in lines {
+        write_command(&mut sent, &words(line));
+    }
+    sent.to_vec()
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Words between blanks; what stands between single quotes is one.
+fn words(line: &str) -> Vec<&[u8]> {
+    let parts = line.split('\'').enumerate();
+    let words = parts.flat_map(|(at, part)| -> Vec<&str> {
+        match at % 2 {
+            0 => part.split_ascii_whitespace().collect(),
+            _ => vec![part],
+        }
+    });
+    words.map(str::as_bytes).collect()
+}

@@ -1,0 +1,144 @@
+//! After commands that may write to any key the reply waits until all that Redis has told by then
+//! is known here (R4), and no longer than it must.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use larder_testkit::Direction::{Both, ToClient};
+
+use crate::client::{Answer, Client};
+use crate::stand::{Stand, TRACKED};
+
+const DELAY: Duration = Duration::from_millis(300);
+const BOUND: Duration = Duration::from_secs(1);
+const CLIENTS: usize = 25;
+
+#[test]
+fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.relay.delay(TRACKED, ToClient, DELAY);
+    let rounds = if std::env::var("LARDER_TEST_LONG").is_ok() { 40 } else { 4 };
+    let hits = stand.door.hits();
+    thread::scope(|threads| {
+        for number in 0..CLIENTS {
+            let (mut client, mut reader) = (stand.client(), stand.client());
+            threads.spawn(move || {
+                let key = format!("k:{number}");
+                let get = format!("GET {key}");
+                (0..rounds).for_each(|round| {
+                    // Filled, then from memory.
+                    let old = reader.call(&get);
+                    reader.expect(&get, old);
+                    let new = format!("new {round}");
+                    let write = write(&key, &new, number + round);
+                    let write: Vec<_> = write.iter().map(String::as_str).collect();
+                    let asked = Instant::now();
+                    client.ask(&write);
+                    let answers: Vec<_> = write.iter().map(|_| client.answer()).collect();
+                    assert!(asked.elapsed() >= DELAY, "{write:?}: {:?}", asked.elapsed());
+                    assert!(!answers.last().unwrap().is_error(), "{answers:?}");
+                    reader.expect(&get, &*new);
+                    client.expect(&get, &*new);
+                });
+            });
+        }
+    });
+    let hits = stand.door.hits() - hits;
+    assert!(hits >= (CLIENTS * rounds) as u64, "{hits} hits: the reads before were not kept");
+}
+
+/// Ways to write to a key that the command does not name.
+fn write(key: &str, value: &str, way: usize) -> Vec<String> {
+    let eval = format!("EVAL 'redis.call(\"SET\", \"{key}\", \"{value}\") return 1' 0");
+    match way % 4 {
+        0 => vec!["MULTI".into(), format!("SET {key} '{value}'"), "EXEC".into()],
+        // What is answered behind it waits too.
+        1 => vec![eval, "PING".into()],
+        2 => vec!["PING".into(), eval],
+        _ => vec![eval],
+    }
+}
+
+#[test]
+fn replies_behind_a_fenced_one_wait_too_and_other_clients_do_not() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.relay.delay(TRACKED, ToClient, DELAY);
+    let mut client = stand.client();
+    let mut other = stand.client();
+    other.call("PING");
+    client.call("PING");
+    for _ in 0..3 {
+        let asked = Instant::now();
+        client.ask(&["EVAL 'return 1' 0"]);
+        client.ask(&["ECHO behind"]);
+        other.expect("PING", "PONG");
+        assert!(asked.elapsed() < DELAY / 2, "another client waited {:?}", asked.elapsed());
+        assert_eq!(client.answer(), 1.into());
+        assert!(asked.elapsed() >= DELAY);
+        assert_eq!(client.answer(), "behind".into());
+        // Commands that neither write nor read keys need no fence.
+        let asked = Instant::now();
+        client.pipeline(&["PUBLISH a b", "CONFIG GET maxmemory", "SCRIPT EXISTS x", "PING"]);
+        assert!(asked.elapsed() < DELAY / 2, "{:?}", asked.elapsed());
+    }
+}
+
+/// What happens to the tracked connection.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Slow,
+    BlackHole,
+    Refused,
+    Ignored,
+}
+
+#[test]
+fn a_fence_ends_at_the_bound_at_the_latest_and_the_next_read_is_new() {
+    thread::scope(|threads| {
+        for fault in [Fault::Slow, Fault::BlackHole, Fault::Refused, Fault::Ignored] {
+            threads.spawn(move || fence_under(fault));
+        }
+    });
+}
+
+fn fence_under(fault: Fault) {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut writer, mut reader) = (stand.client(), stand.client());
+    writer.expect("SET k old", "OK");
+    reader.call("PING");
+    stand.heat(&mut reader, "GET k", "old");
+    match fault {
+        Fault::Slow => stand.relay.delay(TRACKED, ToClient, BOUND * 2),
+        Fault::BlackHole => stand.relay.blackhole(TRACKED, Both),
+        Fault::Refused => {
+            stand.relay.refuse(true);
+            stand.relay.cut(TRACKED);
+        }
+        Fault::Ignored => {
+            stand.relay.ignore(true);
+            stand.relay.cut(TRACKED);
+        }
+    }
+    for round in 0..5 {
+        let asked = Instant::now();
+        set_by_script(&mut writer, &format!("new {round}"));
+        let waited = asked.elapsed();
+        // Not to the last millisecond on a busy machine, but not for two bounds either.
+        assert!(waited < BOUND + BOUND / 2, "{fault:?}: {waited:?}");
+        // Once the epoch is over there is nothing to wait for.
+        let over = matches!(fault, Fault::Refused | Fault::Ignored) || round > 0;
+        assert!(!over || waited < BOUND / 2, "{fault:?}, round {round}: {waited:?}");
+        reader.expect("GET k", &*format!("new {round}"));
+    }
+    stand.relay.heal();
+    stand.relay.refuse(false);
+    stand.relay.ignore(false);
+    stand.relay.delay(TRACKED, ToClient, Duration::ZERO);
+    stand.relay.cut(TRACKED);
+    stand.proves_coherent();
+}
+
+fn set_by_script(client: &mut Client, value: &str) {
+    let script = format!("EVAL 'redis.call(\"SET\", \"k\", \"{value}\")' 0");
+    client.expect(&script, Answer::Nil);
+}

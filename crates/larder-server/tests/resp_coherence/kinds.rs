@@ -1,0 +1,181 @@
+//! Reads of every type: kept, and forgotten when somebody else writes to their key in any way.
+
+use std::time::Duration;
+
+use larder_testkit::eventually;
+
+use crate::client::Client;
+use crate::stand::Stand;
+
+/// A key `k` of some type.
+struct Kind {
+    setup: &'static [&'static str],
+    reads: &'static [&'static str],
+    /// Beside those of [`ANY`].
+    writes: &'static [&'static str],
+}
+
+/// Writes to a key of any type.
+const ANY: &[&str] = &[
+    "DEL k",
+    "UNLINK k",
+    "RENAME k2 k",
+    "RENAME k gone",
+    "COPY k2 k REPLACE",
+    "EXPIRE k 0",
+    "PEXPIRE k 5",
+    "MOVE k 1",
+    "SET k string",
+    "SORT k2 ALPHA STORE k",
+    "EVAL 'redis.call(\"DEL\", \"k\")' 0",
+    "FLUSHDB",
+    "FLUSHALL",
+];
+
+const KINDS: &[Kind] = &[
+    Kind {
+        setup: &["SET k value"],
+        reads: &[
+            "GET k",
+            "STRLEN k",
+            "GETRANGE k 1 2",
+            "GETBIT k 3",
+            "BITCOUNT k",
+            "BITPOS k 1",
+            "EXISTS k",
+            "TYPE k",
+            "MGET k",
+        ],
+        writes: &["SET k 5", "APPEND k x", "SETRANGE k 0 X", "SETBIT k 3 0", "GETDEL k", "INCR k"],
+    },
+    Kind {
+        setup: &["HSET k f 1 g 2"],
+        reads: &[
+            "HGET k f",
+            "HGET k absent",
+            "HMGET k f g absent",
+            "HGETALL k",
+            "HLEN k",
+            "HKEYS k",
+            "HVALS k",
+            "HEXISTS k f",
+            "HSTRLEN k f",
+            "EXISTS k",
+            "TYPE k",
+        ],
+        writes: &[
+            "HSET k f 9",
+            "HSET k h new",
+            "HDEL k f",
+            "HDEL k f g",
+            "HINCRBY k f 1",
+            "HINCRBYFLOAT k f 0.5",
+            "HSETNX k absent 1",
+            "HMSET k f 7",
+        ],
+    },
+    Kind {
+        setup: &["RPUSH k a b c"],
+        reads: &["LRANGE k 0 -1", "LINDEX k 0", "LINDEX k 9", "LLEN k", "EXISTS k", "TYPE k"],
+        writes: &[
+            "LPUSH k z",
+            "RPUSHX k z",
+            "LPOP k",
+            "RPOP k 3",
+            "LSET k 0 x",
+            "LTRIM k 1 1",
+            "LREM k 0 a",
+            "LINSERT k BEFORE b x",
+            "LMOVE k k LEFT RIGHT",
+            "BLPOP k 0",
+            "LMPOP 1 k LEFT COUNT 2",
+            "RPOPLPUSH k k3",
+        ],
+    },
+    Kind {
+        setup: &["SADD k a b c"],
+        reads: &["SMEMBERS k", "SCARD k", "SISMEMBER k a", "SMISMEMBER k a z", "EXISTS k"],
+        writes: &[
+            "SADD k z",
+            "SREM k a",
+            "SPOP k",
+            "SMOVE k k3 a",
+            "SINTERSTORE k k2 k2",
+            "SREM k a b c",
+        ],
+    },
+    Kind {
+        setup: &["ZADD k 1 a 2 b 3.5 c"],
+        reads: &[
+            "ZRANGE k 0 -1",
+            "ZRANGE k 0 -1 WITHSCORES",
+            "ZREVRANGE k 0 0",
+            "ZRANGEBYSCORE k 1 2",
+            "ZRANGEBYLEX k - +",
+            "ZSCORE k a",
+            "ZMSCORE k a z",
+            "ZRANK k b",
+            "ZREVRANK k b",
+            "ZCOUNT k 0 9",
+            "ZCARD k",
+            "EXISTS k",
+        ],
+        writes: &[
+            "ZADD k 9 a",
+            "ZINCRBY k 5 b",
+            "ZREM k a",
+            "ZPOPMIN k",
+            "ZPOPMAX k 3",
+            "ZREMRANGEBYRANK k 0 0",
+            "ZRANGESTORE k k 0 0",
+            "ZUNIONSTORE k 1 k",
+            "BZPOPMIN k 0",
+        ],
+    },
+    Kind {
+        setup: &["GEOADD k 13.361389 38.115556 a 15.087269 37.502669 b"],
+        reads: &["GEOPOS k a absent", "GEODIST k a b", "GEOHASH k a b"],
+        writes: &["GEOADD k 1 1 a", "ZREM k b", "GEOSEARCHSTORE k k FROMMEMBER a BYRADIUS 1 km"],
+    },
+];
+
+#[test]
+fn every_read_is_kept_and_follows_every_foreign_write() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = [stand.foreign(), stand.foreign().resp3()];
+    let mut through = [stand.client(), stand.client().resp3()];
+    let mut round = 0;
+    for kind in KINDS {
+        for write in kind.writes.iter().chain(ANY) {
+            round += 1;
+            let (foreign, through) = (&mut foreign[round % 2], &mut through[round % 2]);
+            set_up(foreign, kind);
+            settle(&stand, through, foreign, kind.reads);
+            foreign.call(write);
+            if write.starts_with("PEXPIRE") {
+                eventually(Duration::from_secs(1), "the key to be gone", || {
+                    foreign.call("EXISTS k") == 0.into()
+                });
+            }
+            let truth = foreign.pipeline(kind.reads);
+            eventually(Duration::from_secs(1), &format!("{write} to be seen"), || {
+                through.pipeline(kind.reads) == truth
+            });
+        }
+    }
+    assert!(round > 100, "{round} writes");
+}
+
+fn set_up(foreign: &mut Client, kind: &Kind) {
+    foreign.pipeline(&["MULTI", "FLUSHALL", "RPUSH k2 y x", "EXEC"]);
+    foreign.pipeline(kind.setup);
+}
+
+/// Waits until all reads are served from memory, and are true.
+fn settle(stand: &Stand, through: &mut Client, foreign: &mut Client, reads: &[&str]) {
+    let truth = foreign.pipeline(reads);
+    eventually(Duration::from_secs(5), &format!("{reads:?} to be served from memory"), || {
+        let hits = stand.door.hits();
+        through.pipeline(reads) == truth && stand.door.hits() >= hits + reads.len() as u64
+    });
+}

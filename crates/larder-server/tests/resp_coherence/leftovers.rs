@@ -1,0 +1,76 @@
+//! What a client leaves behind when it dies is gone: whoever comes next starts anew.
+
+use larder_testkit::eventually;
+
+use crate::stand::{LIMIT, Stand};
+
+const NEXT: usize = 200;
+
+/// In what clients die.
+const DEATHS: [&[&str]; 9] = [
+    &["MULTI", "SET k queued"],
+    &["WATCH k"],
+    &["SUBSCRIBE channel"],
+    &["PSUBSCRIBE *"],
+    &["SELECT 5"],
+    &["HELLO 3", "CLIENT TRACKING ON BCAST"],
+    &["CLIENT REPLY OFF"],
+    &["MONITOR"],
+    &["CLIENT SETNAME dead", "BLPOP never 0"],
+];
+
+#[test]
+fn who_comes_after_the_dead_starts_anew() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five", "SELECT 0"]);
+    for round in 0..NEXT {
+        let mut dying = stand.client();
+        dying.ask(DEATHS[round % DEATHS.len()]);
+        if round % 2 == 0 && !DEATHS[round % DEATHS.len()].contains(&"CLIENT REPLY OFF") {
+            dying.answer();
+        }
+        drop(dying);
+
+        let mut next = stand.client();
+        next.expect("GET k", "zero");
+        next.expect("EXISTS only-here", 0);
+        let of_itself = next.call("CLIENT INFO");
+        let crate::client::Answer::Text(of_itself) = of_itself else { panic!("{of_itself:?}") };
+        for fact in ["db=0 ", "multi=-1 ", " sub=0 ", " psub=0 ", "resp=2", "name= ", "flags=N "] {
+            assert!(of_itself.contains(fact), "no {fact} in {of_itself}");
+        }
+        assert!(next.call("EXEC").error().contains("without MULTI"));
+        foreign.pipeline(&["PUBLISH channel x", "SET unrelated 1"]);
+        next.expect("PING", "PONG");
+    }
+    // And their connections are gone.
+    eventually(LIMIT, "all upstream connections to be closed", || {
+        stand.door.count("/resp/upstreams") == 0
+    });
+    eventually(LIMIT, "redis to see them closed", || {
+        let clients = foreign.call("CLIENT LIST");
+        matches!(clients, crate::client::Answer::Text(list) if list.lines().count() <= 4)
+    });
+}
+
+#[test]
+fn reset_leaves_nothing() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.foreign().call("SET k zero");
+    for begun in DEATHS {
+        if begun.iter().any(|line| line.starts_with("BLPOP")) {
+            continue;
+        }
+        let mut client = stand.client();
+        client.ask(begun);
+        client.ask(&["RESET"]);
+        let reset = std::iter::from_fn(|| Some(client.answer()))
+            .take(20)
+            .any(|answer| answer == "RESET".into());
+        assert!(reset, "{begun:?}");
+        client.expect("GET k", "zero");
+        assert!(client.call("EXEC").error().contains("without MULTI"));
+        stand.heat(&mut client, "GET k", "zero");
+    }
+}

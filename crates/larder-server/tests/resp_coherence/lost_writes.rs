@@ -1,0 +1,166 @@
+//! A client's road to Redis is lost: nothing is sent twice, what came before is handed on, and the
+//! client learns of it as from a Redis that dies (R14).
+
+use std::thread;
+
+use larder_testkit::Direction::ToClient;
+use larder_testkit::{Which, eventually};
+
+use crate::client::{Answer, Client, written};
+use crate::stand::{LIMIT, Stand};
+
+const INCRS: u64 = 1_000;
+/// The clients of this test say this first.
+const COUNTS: Which = Which::Sent("counts");
+
+#[test]
+fn every_acknowledged_incr_counts_and_none_counts_twice() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut sent, mut acknowledged, mut newest, mut lost) = (0, 0, 0, 0);
+    let mut client = counting(&stand);
+    for round in 0.. {
+        if sent >= INCRS {
+            break;
+        }
+        let batch = 1 + round % 5;
+        let incrs = vec!["INCR n"; usize::try_from(batch).unwrap()];
+        let carried_out = stand.redis.command_calls("incr");
+        let fault = round % 3;
+        if fault == 1 {
+            stand.relay.hold(COUNTS, ToClient);
+        }
+        client.send(&written(&incrs)).unwrap();
+        sent += batch;
+        match fault {
+            // Carried out, and the replies are lost.
+            1 => {
+                let all = carried_out + batch;
+                eventually(LIMIT, "redis to count", || stand.redis.command_calls("incr") == all);
+                stand.relay.cut(COUNTS);
+                stand.relay.release(COUNTS, ToClient);
+            }
+            // Carried out or not.
+            2 => stand.relay.cut(COUNTS),
+            _ => {}
+        }
+        for _ in 0..batch {
+            let Ok(answer) = client.next() else {
+                lost += 1;
+                client = counting(&stand);
+                break;
+            };
+            acknowledged += 1;
+            assert!(answer.number() > newest, "{answer:?} after {newest}");
+            newest = answer.number();
+        }
+    }
+    let counted = stand.foreign().call("GET n").number();
+    println!("{sent} sent, {acknowledged} acknowledged, {counted} counted, {lost} times lost");
+    assert!(newest <= counted && counted <= sent, "{newest} <= {counted} <= {sent}");
+    assert!(acknowledged <= counted);
+    assert!(acknowledged > INCRS / 4 && lost > 50, "{acknowledged} acknowledged, {lost} lost");
+    // And it is read as it is.
+    assert_eq!(stand.client().call("GET n").number(), counted);
+}
+
+fn counting(stand: &Stand) -> Client {
+    let mut client = stand.client();
+    // What it has set up there makes it notice when this very connection ends.
+    assert_eq!(client.pipeline(&["ECHO counts", "SELECT 0"])[1], "OK".into());
+    client
+}
+
+#[test]
+fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let large = "x".repeat(200_000);
+    stand.foreign().call(&format!("SET large {large}"));
+    let mut client = counting(&stand);
+    // Far more than the sockets between them hold: the client reads when all is over.
+    let mut lines = vec!["INCR n"];
+    lines.extend(vec!["GET large"; 80]);
+    lines.extend(["INCR n", "BLPOP never 0", "INCR n"]);
+    client.ask(&lines);
+    eventually(LIMIT, "redis to block", || {
+        stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+    });
+    let reader = thread::spawn(move || {
+        let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
+        answers
+    });
+    // Only when the last reply before it was passed on can the loss be seen.
+    eventually(LIMIT, "all replies to pass", || {
+        stand.relay.waiting_bytes(COUNTS, ToClient) == 0
+            && stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+    });
+    thread::sleep(std::time::Duration::from_millis(200));
+    stand.relay.cut(COUNTS);
+    let answers = reader.join().unwrap();
+    assert_eq!(answers.len(), 82);
+    assert_eq!(answers[0], 1.into());
+    assert!(answers[1..81].iter().all(|answer| *answer == (&*large).into()));
+    assert_eq!(answers[81], 2.into());
+}
+
+#[test]
+fn a_slow_reader_gets_all_that_came_before_the_loss() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let large = "x".repeat(900_000);
+    stand.foreign().call(&format!("SET large {large}"));
+    let mut client = counting(&stand);
+    // Passed on to Larder as a whole, and more than the client's socket takes at once.
+    let mut lines = vec!["GET large"; 5];
+    lines.extend(["INCR n", "BLPOP never 0"]);
+    client.ask(&lines);
+    eventually(LIMIT, "redis to block", || {
+        stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+    });
+    thread::sleep(std::time::Duration::from_millis(300));
+    stand.relay.cut(COUNTS);
+    thread::sleep(std::time::Duration::from_millis(300));
+    let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
+    // What Redis had sent and Larder had not read yet is lost with the connection.
+    assert!(!answers.is_empty());
+    let whole = answers.iter().take(5).all(|answer| *answer == (&*large).into());
+    assert!(whole, "{} replies", answers.len());
+}
+
+#[test]
+fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let kept: [&[&str]; 4] = [&[], &["SET k 1", "GET k"], &["EVAL 'return 1' 0"], &["CLIENT ID"]];
+    let lost: [&[&str]; 8] = [
+        &["SELECT 5"],
+        &["MULTI"],
+        &["WATCH k"],
+        &["HELLO 3"],
+        &["SUBSCRIBE a"],
+        &["CLIENT TRACKING ON BCAST"],
+        &["MONITOR"],
+        &["CLIENT REPLY ON", "MULTI", "SET k 1"],
+    ];
+    let open = |lines: &&[&str]| {
+        let mut client = stand.client();
+        client.pipeline(&["PING"]);
+        client.pipeline(lines);
+        client
+    };
+    let mut kept: Vec<Client> = kept.iter().map(open).collect();
+    let mut lost: Vec<Client> = lost.iter().map(open).collect();
+    stand.redis.kill_clients();
+    // Subscribers are of another type.
+    stand.foreign().pipeline(&["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE replica"]);
+    for client in &mut kept {
+        client.expect("PING", "PONG");
+        client.expect("SET k 2", "OK");
+        client.expect("GET k", "2");
+    }
+    stand.relay.cut(Which::NotSent("TRACKING"));
+    for client in &mut lost {
+        let end = std::iter::from_fn(|| client.next().ok()).take(100).count();
+        assert!(end < 100, "not closed");
+    }
+    for client in &mut kept {
+        eventually(LIMIT, "a new road", || client.call("PING") == Answer::from("PONG"));
+    }
+}

@@ -1,0 +1,34 @@
+//! What the RESP listener promises, end to end: the real program before a real Redis, with a relay
+//! in between that breaks what it is told to. Each file is one kind of trouble; each test is named
+//! for what it proves.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::items_after_statements,
+    clippy::large_stack_arrays,
+    clippy::match_same_arms,
+    clippy::single_match_else,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "counts in tests are small; a test that finds something missing has failed; staleness is measured in real time"
+)]
+
+mod client;
+mod faults;
+mod fences;
+mod kinds;
+mod leftovers;
+mod lost_writes;
+mod one_entry;
+mod own_tracking;
+mod pipelines;
+mod pressure;
+mod sizes;
+mod stand;
+mod stress;
+mod transactions;
+mod users;
+mod writes;

@@ -1,0 +1,48 @@
+//! RESP and HTTP are two doors to one memory.
+
+use larder_testkit::http;
+
+use crate::client::Answer;
+use crate::stand::Stand;
+
+#[test]
+fn a_set_over_resp_turns_the_etag_and_a_put_is_read_over_resp() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    let url = stand.door.larder.url("/v1/keys/k");
+    let mut etag = String::new();
+    for round in 0..50 {
+        let value = format!("over resp {round}");
+        client.expect(&format!("SET k '{value}'"), "OK");
+        let changed = http::get(&url, &[("if-none-match", &etag)]);
+        assert_eq!((changed.status, changed.text()), (200, value.clone()), "round {round}");
+        etag = changed.header("etag").unwrap().to_owned();
+        let same = http::get(&url, &[("if-none-match", &etag)]);
+        assert_eq!(same.status, 304);
+
+        let value = format!("over http {round}");
+        assert_eq!(http::put(&url, &[], value.clone()).status, 204);
+        client.expect("GET k", &*value);
+        client.expect("STRLEN k", i64::try_from(value.len()).unwrap());
+        client.expect("EVAL 'return redis.call(\"DEL\", \"k\")' 0", 1);
+        assert_eq!(http::get(&url, &[]).status, 404);
+        client.expect("GET k", Answer::Nil);
+    }
+}
+
+#[test]
+fn what_one_door_has_read_the_other_has_in_memory() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    stand.foreign().pipeline(&["SET a 1", "SET b 2"]);
+    stand.heat(&mut client, "GET a", "1");
+    let over_http = http::get(&stand.door.larder.url("/v1/keys/a"), &[]);
+    let found = over_http.header("cache-status").unwrap();
+    assert!(found.starts_with("larder; hit"), "{found}");
+
+    let url = stand.door.larder.url("/v1/keys/b");
+    while !http::get(&url, &[]).header("cache-status").unwrap().starts_with("larder; hit") {}
+    let (hits, gets) = (stand.door.hits(), stand.redis.command_calls("get"));
+    client.expect("GET b", "2");
+    assert_eq!((stand.door.hits(), stand.redis.command_calls("get")), (hits + 1, gets));
+}

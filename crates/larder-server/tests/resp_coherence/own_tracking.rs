@@ -1,0 +1,68 @@
+//! A client with a cache of its own: Redis tells it what changes, through Larder, and it is served
+//! nothing that Redis does not know of.
+
+use crate::client::{Answer, Client};
+use crate::stand::Stand;
+
+fn invalidation(key: &str) -> Answer {
+    Answer::Push(vec!["invalidate".into(), Answer::texts([key])])
+}
+
+#[test]
+fn a_tracking_client_hears_of_every_change_to_what_it_read() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.call("SET k 0");
+    let mut client = stand.client().resp3();
+    stand.heat(&mut client, "GET k", "0");
+    client.expect("CLIENT TRACKING ON", "OK");
+    for round in 1..100 {
+        // Kept by Larder for others, yet read in Redis for this one: else Redis would not tell.
+        client.expect("GET k", &*(round - 1).to_string());
+        let value = round.to_string();
+        match round % 3 {
+            0 => stand.client().expect(&format!("SET k {value}"), "OK"),
+            1 => foreign.expect(&format!("SET k {value}"), "OK"),
+            _ => client.ask(&[&format!("SET k {value}")]),
+        }
+        let mut heard = client.answer();
+        if round % 3 == 2 {
+            // Redis tells the writer itself before or after it answers.
+            let (first, second) = (heard, client.answer());
+            let told = first == invalidation("k");
+            assert_eq!(if told { second } else { first.clone() }, "OK".into());
+            heard = if told { first } else { invalidation("k") };
+        }
+        assert_eq!(heard, invalidation("k"), "round {round}");
+    }
+    foreign.call("FLUSHALL");
+    assert_eq!(client.answer(), Answer::Push(vec!["invalidate".into(), Answer::Nil]));
+}
+
+#[test]
+fn other_modes_of_tracking_work() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    let mut by_prefix = stand.client().resp3();
+    by_prefix.expect("CLIENT TRACKING ON BCAST PREFIX user:", "OK");
+    foreign.pipeline(&["SET other:1 a", "SET user:1 a"]);
+    assert_eq!(by_prefix.answer(), invalidation("user:1"));
+
+    let mut opting = stand.client().resp3();
+    opting.expect("CLIENT TRACKING ON OPTIN", "OK");
+    opting.pipeline(&["GET not-asked", "CLIENT CACHING YES", "GET asked"]);
+    foreign.pipeline(&["SET not-asked 1", "SET asked 1"]);
+    assert_eq!(opting.answer(), invalidation("asked"));
+
+    // RESP2: told on another connection, which is found by its id.
+    let mut listener = stand.client();
+    let id = listener.call("CLIENT ID").number();
+    listener.ask(&["SUBSCRIBE __redis__:invalidate"]);
+    listener.answer();
+    let mut redirected: Client = stand.client();
+    redirected.expect(&format!("CLIENT TRACKING ON REDIRECT {id}"), "OK");
+    redirected.expect("GET user:1", "a");
+    foreign.call("SET user:1 b");
+    let message = ["message".into(), "__redis__:invalidate".into(), Answer::texts(["user:1"])];
+    assert_eq!(listener.answer(), Answer::List(message.to_vec()));
+}

@@ -1,0 +1,218 @@
+//! Order within a client's pipeline: a read sees what was written before it, and nothing of what
+//! comes behind it (R5).
+
+use std::thread;
+use std::time::Duration;
+
+use larder_testkit::Direction::{ToClient, ToServer};
+use larder_testkit::Which;
+
+use crate::client::{Answer, written};
+use crate::stand::{Stand, TRACKED};
+
+/// How often a race is run that needs many chances.
+fn rounds(usual: usize, long: usize) -> usize {
+    if std::env::var("LARDER_TEST_LONG").is_ok() { long } else { usual }
+}
+
+#[test]
+fn set_then_get_in_one_write_gives_what_was_set() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    let mut reader = stand.client();
+    for round in 0..500 {
+        let value = round.to_string();
+        if round % 3 > 0 {
+            // Hot for one road or the other.
+            reader.call("GET k");
+        }
+        let answers = client.pipeline(&[&format!("SET k {value}"), "GET k", "STRLEN k"]);
+        assert_eq!(answers[1], (&*value).into());
+        assert_eq!(answers[2], (value.len() as i64).into());
+        client.expect("GET k", &*value);
+    }
+}
+
+#[test]
+fn a_cold_get_before_an_incr_in_one_write_shows_the_earlier_value() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let rounds = rounds(2_000, 10_000);
+    thread::scope(|threads| {
+        for worker in 0..4 {
+            let mut client = stand.client();
+            threads.spawn(move || {
+                for round in 0..rounds / 4 {
+                    let counter = format!("counter:{worker}:{round}");
+                    let (get, incr) = (format!("GET {counter}"), format!("INCR {counter}"));
+                    let answers = client.pipeline(&[&get, &incr, &get, &incr]);
+                    let expected = [Answer::Nil, 1.into(), "1".into(), 2.into()];
+                    assert_eq!(answers, expected, "{counter}");
+                    client.expect(&get, "2");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    stand.foreign().call("SET hot old");
+    stand.heat(&mut client, "GET hot", "old");
+    client.call("PING slow");
+    stand.relay.hold(Which::Sent("slow"), ToServer);
+    client.ask(&["SET hot new"]);
+    // In a write of its own, long before the first is answered.
+    client.ask(&["GET hot"]);
+    assert!(client.is_silent_for(Duration::from_millis(100)));
+    // Another client is not held up, and sees what is true.
+    stand.client().expect("GET hot", "old");
+    stand.relay.release(Which::Sent("slow"), ToServer);
+    assert_eq!(client.answer(), "OK".into());
+    assert_eq!(client.answer(), "new".into());
+}
+
+#[test]
+fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    // Redis tells it much later than the reads below take.
+    stand.relay.delay(TRACKED, ToClient, Duration::from_millis(60));
+    let mut other = stand.client();
+    for (round, road) in [
+        &["SET unrelated 1", "GET k"][..],
+        &["INCR n", "MGET k other"],
+        &["PING", "STRLEN k"],
+        &["PING", "DUMP k"],
+        &["WATCH other", "GET k", "UNWATCH"],
+        &["MULTI", "GET k", "EXEC"],
+        &["EVAL_RO 'return redis.call(\"GET\", \"k\")' 0"],
+        &["CLIENT REPLY ON", "GETRANGE k 0 -1"],
+        &["SORT_RO k BY nosort", "SUBSTR k 0 -1"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (old, new) = (format!("old {round}"), format!("new {round}"));
+        foreign.call(&format!("SET k '{old}'"));
+        let mut client = stand.client();
+        stand.door.heat_soon(&mut client, "GET k", &*old);
+        foreign.call(&format!("SET k '{new}'"));
+        client.pipeline(road);
+        other.expect("GET k", &*new);
+        client.expect("GET k", &*new);
+    }
+}
+
+#[test]
+fn errors_come_in_their_turn() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    for before in ["SET k 1", "GET cold", "EVAL 'return 1' 0", "NOSUCH"] {
+        let mut direct = stand.foreign();
+        let mut through = stand.client();
+        let mut answers = Vec::new();
+        for client in [&mut direct, &mut through] {
+            client.ask(&[before]);
+            // In the same write, as far as the network goes.
+            client.send(b"*1\r\n:x\r\n").unwrap();
+            answers.push([client.answer(), client.answer()]);
+            assert!(client.is_closed());
+        }
+        assert_eq!(answers[0], answers[1], "{before}");
+
+        let mut in_one = stand.client();
+        let mut bytes = written(&[before]);
+        bytes.extend_from_slice(b"*1\r\n:x\r\n");
+        in_one.send(&bytes).unwrap();
+        assert_eq!([in_one.answer(), in_one.answer()], answers[0], "{before}");
+        assert!(in_one.is_closed());
+    }
+}
+
+#[test]
+fn errors_and_switches_in_a_pipeline_keep_replies_in_step() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut direct = stand.foreign();
+    let mut through = stand.client();
+    direct.pipeline(&["SET s v", "HSET h f v", "CONFIG SET stop-writes-on-bgsave-error yes"]);
+    let lines = [
+        "GET h",
+        "HGETALL h",
+        "NOSUCH a b",
+        "SELECT 99",
+        "SET s",
+        "MULTI",
+        "INFO server",
+        "INFO",
+        "DISCARD",
+        "HELLO 3 SETNAME me",
+        "HGETALL h",
+        "HELLO 9",
+        "SELECT 1",
+        "GET s",
+        "SELECT 0",
+        "GET s",
+        "HELLO 2",
+        "HGETALL h",
+        "MGET s h",
+        "EXEC",
+        "CLIENT GETNAME",
+    ];
+    for _ in 0..3 {
+        let (theirs, ours) = (direct.pipeline(&lines), through.pipeline(&lines));
+        for ((line, theirs), ours) in lines.iter().zip(theirs).zip(ours) {
+            if !line.starts_with("HELLO") {
+                assert_eq!(ours, theirs, "{line}");
+            }
+        }
+        for line in ["HGETALL h", "GET s"] {
+            let expected = direct.call(line);
+            stand.heat(&mut through, line, expected);
+        }
+    }
+}
+
+#[test]
+fn refused_writes_in_a_pipeline_keep_replies_in_step() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.call("SET k old");
+    let mut client = stand.client();
+    stand.heat(&mut client, "GET k", "old");
+    // Every write is refused, as by MISCONF after a snapshot that failed.
+    foreign.pipeline(&["CONFIG SET min-replicas-to-write 1"]);
+    let answers =
+        client.pipeline(&["SET k new", "GET k", "INCR n", "PING", "MULTI", "SET k 1", "EXEC"]);
+    assert!(answers[0].error().starts_with("NOREPLICAS"), "{answers:?}");
+    assert_eq!(answers[1], "old".into());
+    assert!(answers[2].is_error());
+    assert_eq!(answers[3], "PONG".into());
+    assert!(answers[6].error().starts_with("EXECABORT"), "{answers:?}");
+    stand.heat(&mut client, "GET k", "old");
+    foreign.call("CONFIG SET min-replicas-to-write 0");
+    client.expect("SET k new", "OK");
+    client.expect("GET k", "new");
+}
+
+#[test]
+fn select_within_a_pipeline_counts_from_there() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five"]);
+    let mut client = stand.client();
+    for round in 0..50 {
+        stand.heat(&mut client, "GET k", "zero");
+        client.expect("SELECT 5", "OK");
+        stand.heat(&mut client, "GET k", "five");
+        let answers =
+            client.pipeline(&["GET k", "SELECT 0", "GET k", "SELECT 5", "GET k", "SELECT 0"]);
+        let expected = Answer::texts(["five", "OK", "zero", "OK", "five", "OK"]);
+        assert_eq!(Answer::List(answers), expected, "round {round}");
+    }
+    // Queued, and then not carried out.
+    client.pipeline(&["MULTI", "SELECT 5", "DISCARD"]);
+    client.expect("GET k", "zero");
+    client.pipeline(&["MULTI", "SELECT 5", "EXEC"]);
+    client.expect("GET k", "five");
+}

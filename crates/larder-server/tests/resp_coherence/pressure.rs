@@ -1,0 +1,227 @@
+//! Clients that do not read, do not stop, wait or leave: nobody else is held up, nothing waits for
+//! ever, and what was asked for is answered.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use larder_testkit::Direction::{ToClient, ToServer};
+use larder_testkit::{Signal, Which, eventually};
+
+use crate::client::{Answer, Client, written};
+use crate::stand::{LIMIT, Stand};
+
+/// All clients share one thread of Larder's.
+const ONE_WORKER: &[&str] = &["--io-threads", "1"];
+/// What a client that shares it may have to wait, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// More than all buffers between client and Redis take.
+const REPLIES: usize = 30_000;
+
+#[test]
+fn a_client_that_writes_all_before_it_reads_gets_all() {
+    let Some(stand) = Stand::start(ONE_WORKER) else { return };
+    let value = "v".repeat(1_000);
+    stand.foreign().call(&format!("SET k {value}"));
+    stand.heat(&mut stand.client(), "GET k", &*value);
+    let reply = format!("$1000\r\n{value}\r\n").len();
+    for (line, replies) in [
+        ("GET k", 1),
+        // On the client's own road.
+        ("GETRANGE k 0 -1", 1),
+    ] {
+        let mut client = stand.client();
+        if line.starts_with("GETRANGE") {
+            client.pipeline(&["WATCH k"]);
+        }
+        let bytes = written(&[line]).repeat(REPLIES);
+        client.send(&bytes).unwrap();
+        // Another is served meanwhile.
+        others_are_served(&stand);
+        let all = REPLIES * replies * reply;
+        assert_eq!(client.count_bytes(all), all, "{line}");
+        client.expect("PING", "PONG");
+    }
+    // Large both ways.
+    let mut client = stand.client();
+    let set = format!("SET large {}", "l".repeat(100_000));
+    client.send(&written(&[&set, "GET large"]).repeat(300)).unwrap();
+    for _ in 0..300 {
+        assert_eq!(client.answer(), "OK".into());
+        assert!(matches!(client.answer(), Answer::Text(text) if text.len() == 100_000));
+    }
+}
+
+#[test]
+fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
+    let Some(stand) = Stand::start(ONE_WORKER) else { return };
+    stand.foreign().call(&format!("SET k {}", "v".repeat(100_000)));
+    let clients = stand.door.count("/resp/clients");
+    let mut deaf: Vec<Client> = (0..4).map(|_| stand.client()).collect();
+    for (at, client) in deaf.iter_mut().enumerate() {
+        if at % 2 == 0 {
+            client.pipeline(&["MULTI", "DISCARD", "CLIENT TRACKING ON"]);
+        }
+        client.send(&written(&["GET k"]).repeat(5_000)).unwrap();
+    }
+    others_are_served(&stand);
+    drop(deaf);
+    eventually(LIMIT, "them to be gone", || stand.door.count("/resp/clients") == clients);
+    eventually(LIMIT, "their roads to be gone", || stand.door.count("/resp/upstreams") == 0);
+}
+
+#[test]
+fn a_flood_does_not_starve_others() {
+    let Some(stand) = Stand::start(ONE_WORKER) else { return };
+    stand.heat(&mut stand.client(), "GET absent", Answer::Nil);
+    for line in ["GET absent", "SET flood 1", "PING"] {
+        let mut flood = stand.client();
+        let bytes = written(&[line]).repeat(200_000);
+        thread::scope(|threads| {
+            let sent = threads.spawn(|| {
+                flood.send(&bytes).unwrap();
+                // `$-1`, `+OK` and `+PONG` with their line ends.
+                let reply = if line == "PING" { 7 } else { 5 };
+                flood.count_bytes(200_000 * reply)
+            });
+            for _ in 0..5 {
+                others_are_served(&stand);
+            }
+            assert!(sent.join().unwrap() >= 1_000_000, "{line}");
+        });
+    }
+}
+
+fn others_are_served(stand: &Stand) {
+    let mut other = stand.client();
+    let start = Instant::now();
+    other.expect("GET absent", Answer::Nil);
+    other.expect("SET other 1", "OK");
+    other.expect("EVAL 'return 1' 0", 1);
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+}
+
+#[test]
+fn blocked_clients_block_nobody_and_take_nothing_with_them() {
+    let Some(stand) = Stand::start(ONE_WORKER) else { return };
+    let mut blocked: Vec<Client> = (0..20).map(|_| stand.client()).collect();
+    for (at, client) in blocked.iter_mut().enumerate() {
+        match at % 4 {
+            0 => client.ask(&["BLPOP queue 0"]),
+            // Behind it waits what must not be sent before the reply.
+            1 => client.ask(&["BLPOP queue 0", "QUIT"]),
+            2 => client.ask(&["PING", "BLMOVE queue taken LEFT RIGHT 0", "SUBSCRIBE x"]),
+            _ => client.ask(&["BLPOP queue 0", "GET k", "SET k 1"]),
+        }
+    }
+    let blocks = |count: u64| {
+        let of_redis = || stand.redis.info("clients", "blocked_clients").unwrap();
+        eventually(LIMIT, &format!("{count} to be blocked"), || of_redis() == count.to_string());
+    };
+    blocks(20);
+    others_are_served(&stand);
+    // Those that leave are not there to take what comes.
+    drop(blocked);
+    blocks(0);
+    stand.client().expect("RPUSH queue a b c", 3);
+    stand.client().expect("LLEN queue", 3);
+    let mut waiting = stand.client();
+    waiting.ask(&["BLPOP later 0", "GET k"]);
+    blocks(1);
+    stand.client().expect("RPUSH later x", 1);
+    assert_eq!(waiting.answer(), Answer::texts(["later", "x"]));
+    assert_eq!(waiting.answer(), Answer::Nil);
+}
+
+#[test]
+fn who_sends_no_more_still_gets_the_replies() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    for round in 0..20 {
+        let mut client = stand.client();
+        let set = format!("SET k {round}");
+        client.ask(&[&set, "GET k", "EVAL 'return 7' 0", "INCR n"]);
+        client.finish();
+        let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
+        let value = round.to_string();
+        let expected = ["OK".into(), (&*value).into(), 7.into(), (round + 1).into()];
+        assert_eq!(answers, expected);
+    }
+}
+
+#[test]
+fn a_redis_that_does_not_read_holds_back_only_who_writes() {
+    let Some(stand) = Stand::start(ONE_WORKER) else { return };
+    stand.heat(&mut stand.client(), "GET absent", Answer::Nil);
+    let mut writer = stand.client();
+    writer.call("ECHO writer");
+    let road = Which::Sent("writer");
+    stand.relay.hold(road, ToServer);
+    let value = "v".repeat(10_000);
+    let bytes = written(&[&format!("SET k {value}")]).repeat(10_000);
+    thread::scope(|threads| {
+        // 100 MB: more than the relay and all sockets take.
+        let sent = threads.spawn(|| {
+            writer.send(&bytes).unwrap();
+            (0..10_000).all(|_| writer.answer() == "OK".into())
+        });
+        eventually(LIMIT, "the relay to fill", || {
+            stand.relay.waiting_bytes(road, ToServer) > 32 << 20
+        });
+        others_are_served(&stand);
+        stand.relay.release(road, ToServer);
+        assert!(sent.join().unwrap());
+    });
+    writer.expect("GET k", &*value);
+}
+
+#[test]
+fn what_is_under_way_is_answered_before_larder_stops() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    let mut idle = stand.client();
+    let mut subscriber = stand.client();
+    client.call("ECHO working");
+    idle.call("PING");
+    subscriber.ask(&["SUBSCRIBE x"]);
+    subscriber.answer();
+    stand.relay.hold(Which::All, ToClient);
+    // One waits for its own road, one for the feed's.
+    let mut reader = stand.client();
+    client.ask(&["SET k v", "GET k"]);
+    reader.ask(&["GET cold"]);
+    eventually(LIMIT, "redis to have answered", || stand.redis.command_calls("set") == 1);
+    eventually(LIMIT, "the read to be under way", || {
+        stand.redis.command_calls("get") >= 2 && stand.redis.command_calls("pttl") >= 1
+    });
+    stand.door.larder.signal(Signal::TERM);
+    assert!(idle.is_closed());
+    assert!(subscriber.is_closed());
+    stand.relay.release(Which::All, ToClient);
+    assert_eq!(client.answer(), "OK".into());
+    assert_eq!(client.answer(), "v".into());
+    assert_eq!(reader.answer(), Answer::Nil);
+    assert!(client.is_closed() && reader.is_closed());
+    assert!(stand.door.larder.wait().success());
+}
+
+#[test]
+fn idle_clients_are_closed_and_those_who_listen_or_block_are_not() {
+    let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
+    let open = |lines: &[&str]| {
+        let mut client = stand.client();
+        client.ask(lines);
+        client
+    };
+    let mut subscriber = open(&["SUBSCRIBE x"]);
+    let mut blocked = open(&["BLPOP queue 0"]);
+    let mut idle = open(&["PING"]);
+    let mut halfway = open(&[]);
+    halfway.send(b"*2\r\n$3\r\nGET\r\n").unwrap();
+    subscriber.answer();
+    idle.answer();
+    assert!(idle.is_closed());
+    assert!(halfway.is_closed());
+    stand.foreign().pipeline(&["PUBLISH x hello", "RPUSH queue a"]);
+    assert!(matches!(subscriber.answer(), Answer::List(items) if items[2] == "hello".into()));
+    assert_eq!(blocked.answer(), Answer::texts(["queue", "a"]));
+}

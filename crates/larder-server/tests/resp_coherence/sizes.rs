@@ -1,0 +1,109 @@
+//! Replies of every size: what is too large to be kept stays off the feed's road, lists have no
+//! limit, and no client's size is another's trouble.
+
+use crate::client::{Answer, written};
+use crate::stand::Stand;
+
+#[test]
+fn a_value_too_large_to_keep_is_read_on_the_feeds_road_once() {
+    let Some(stand) = Stand::start(&["--near-max-value", "10kb"]) else { return };
+    let large = "x".repeat(20_000);
+    let mut foreign = stand.foreign();
+    foreign.call(&format!("SET large {large}"));
+    let mut client = stand.client();
+    for _ in 0..10 {
+        client.expect("GET large", &*large);
+        stand.client().expect("GET large", &*large);
+        client.expect("STRLEN large", 20_000);
+    }
+    // Each read on that road asks for the time to live as well.
+    let fills = stand.redis.command_calls("pttl");
+    assert!(fills <= 3, "{fills} times on the feed's road");
+    // Small again, it is kept.
+    foreign.call("SET large small");
+    stand.door.heat_soon(&mut client, "GET large", "small");
+}
+
+#[test]
+fn lists_longer_than_a_command_may_be_are_passed_on() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    const LENGTH: i64 = 1_100_000;
+    let fill = format!("EVAL 'for i = 1, {LENGTH} do redis.call(\"RPUSH\", \"l\", i) end' 0");
+    stand.foreign().call(&fill);
+    let epochs = stand.door.count("/feed/epochs");
+    let mut client = stand.client();
+    for line in ["LRANGE l 0 -1", "LRANGE l 0 -1", "SORT l BY nosort"] {
+        let Answer::List(items) = client.call(line) else { panic!("{line}") };
+        assert_eq!(items.len(), usize::try_from(LENGTH).unwrap(), "{line}");
+    }
+    client.expect("LLEN l", LENGTH);
+    assert_eq!(stand.door.count("/feed/epochs"), epochs, "the feed was not cut for it");
+}
+
+#[test]
+fn a_monitor_shows_commands_of_any_length() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut monitor = stand.client();
+    monitor.expect("MONITOR", "OK");
+    let large = "x".repeat(300_000);
+    stand.foreign().call(&format!("SET k {large}"));
+    let shown = std::iter::from_fn(|| monitor.next().ok()).take(100).any(|line| {
+        matches!(line, Answer::Text(text) if text.contains("\"SET\"") && text.len() > 300_000)
+    });
+    assert!(shown);
+}
+
+#[test]
+fn mget_answers_as_a_whole() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let names: Vec<String> = (0..3_000).map(|key| format!("k:{key}")).collect();
+    let pairs: Vec<String> = names.iter().map(|name| format!("{name} v{name}")).collect();
+    stand.foreign().call(&format!("MSET {}", pairs.join(" ")));
+    stand.foreign().pipeline(&["HSET k:7 f v", "DEL k:8"].map(|line| line));
+    let mut client = stand.client();
+    for count in [1, 2, 10, 1_000, 1_024, 1_025, 3_000] {
+        let mget = format!("MGET {}", names[..count].join(" "));
+        let expected = stand.foreign().call(&mget);
+        for _ in 0..3 {
+            assert_eq!(client.call(&mget), expected, "{count} keys");
+        }
+    }
+    // Some in memory, some not, some of them in another db.
+    stand.foreign().call("SET k:3 new");
+    let expected = stand.foreign().call("MGET k:1 k:2 k:3 k:7 none");
+    stand.door.heat_soon(&mut client, "MGET k:1 k:2 k:3", Answer::texts(["vk:1", "vk:2", "new"]));
+    client.expect("MGET k:1 k:2 k:3 k:7 none", expected);
+}
+
+#[test]
+fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    let mut bytes = Vec::new();
+    let mut expected = Vec::new();
+    for at in 0..20_000 {
+        let key = at % 50;
+        match at % 1_000 {
+            // Now and then a write, between them more reads than are taken at once.
+            0 => {
+                bytes.extend(written(&[&format!("SET k:{key} {at}")]));
+                expected.push("OK".into());
+            }
+            _ => {
+                bytes.extend(written(&[&format!("ECHO {at}"), &format!("GET absent:{at}")]));
+                expected.extend([(&*at.to_string()).into(), Answer::Nil]);
+            }
+        }
+    }
+    client.send(&bytes).unwrap();
+    for (at, expected) in expected.iter().enumerate() {
+        assert_eq!(client.answer(), *expected, "reply {at}");
+    }
+    // Reads alone, cold and hot.
+    let gets: Vec<String> = (0..5_000).map(|at| format!("GET k:{}", at % 60)).collect();
+    let gets: Vec<&str> = gets.iter().map(String::as_str).collect();
+    let truth = stand.foreign().pipeline(&gets);
+    for _ in 0..3 {
+        assert_eq!(client.pipeline(&gets), truth);
+    }
+}

@@ -1,0 +1,218 @@
+//! Writers on three roads, readers and a bad network at once: who wrote reads what they wrote, no
+//! key goes back in time through one Larder, and nothing older than the bound is served.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use larder_testkit::Direction::{ToClient, ToServer};
+use larder_testkit::Which;
+
+use crate::client::Client;
+use crate::stand::{Stand, TRACKED};
+
+const SPAN: Duration = Duration::from_secs(10);
+const BOUND: Duration = Duration::from_secs(1);
+/// The roads of clients, which say this first.
+const CLIENTS: Which = Which::Sent("a-client");
+const KEYS: usize = 8;
+/// Of each two keys all writes take one road.
+const ROADS: usize = 3;
+const READERS: usize = 2;
+
+/// What is known of one key.
+#[derive(Default)]
+struct Key {
+    /// The newest number whose write was acknowledged, and when.
+    acknowledged: Mutex<Vec<(u64, Instant)>>,
+    /// The newest number seen through each Larder.
+    seen: [AtomicU64; 2],
+}
+
+struct World<'a> {
+    stand: &'a Stand,
+    another: &'a crate::stand::Door,
+    keys: [Key; KEYS],
+    done: AtomicBool,
+}
+
+#[test]
+fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let another = stand.another();
+    let world = World {
+        stand: &stand,
+        another: &another,
+        keys: Default::default(),
+        done: AtomicBool::new(false),
+    };
+    let (epochs, hits) = (stand.door.count("/feed/epochs"), stand.door.hits());
+    let (writes, reads) = thread::scope(|threads| {
+        let writers: Vec<_> = (0..KEYS / 2)
+            .map(|writer| {
+                let world = &world;
+                threads.spawn(move || world.write(writer))
+            })
+            .collect();
+        let readers: Vec<_> = (0..READERS * 2)
+            .map(|reader| {
+                let world = &world;
+                threads.spawn(move || world.read(reader))
+            })
+            .collect();
+        world.disturb();
+        world.done.store(true, SeqCst);
+        let sum = |threads: Vec<thread::ScopedJoinHandle<'_, u64>>| -> u64 {
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        };
+        (sum(writers), sum(readers))
+    });
+    let (epochs, hits) = (stand.door.count("/feed/epochs") - epochs, stand.door.hits() - hits);
+    println!("{writes} writes, {reads} reads, {hits} hits, {epochs} epochs");
+    assert!(writes > 300, "{writes} writes");
+    assert!(hits > 1000, "{hits} hits");
+    assert!(epochs >= 10, "{epochs} epochs");
+    stand.proves_coherent();
+}
+
+impl World<'_> {
+    /// Writes ever larger numbers to two keys that nobody else writes. Gives how many.
+    fn write(&self, writer: usize) -> u64 {
+        let mut client = self.client(writer % ROADS);
+        let mut number = 0;
+        while !self.done.load(SeqCst) {
+            number += 1;
+            let key = 2 * writer + number as usize % 2;
+            let lines = write(&name(key), number);
+            let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+            if !try_pipeline(&mut client, &lines) {
+                // Nobody knows whether it was carried out; but it will not be from here on.
+                let mut foreign = self.stand.foreign();
+                (0..3).for_each(|_| foreign.expect("PING", "PONG"));
+                client = self.client(writer % ROADS);
+                continue;
+            }
+            self.keys[key].acknowledged.lock().unwrap().push((number, Instant::now()));
+            if let Ok(found) = try_get(&mut client, key) {
+                assert_eq!(found, number, "own write of {} by {lines:?}", name(key));
+            }
+            // Time for the others to hit.
+            sleep(Duration::from_millis(15 + number * 7 % 30));
+        }
+        number
+    }
+
+    /// Reads all keys in turn through one of the Larders. Gives how often.
+    fn read(&self, reader: usize) -> u64 {
+        let larder = reader % 2;
+        let mut client = self.client(larder);
+        let mut reads = 0;
+        for key in (0..KEYS).cycle() {
+            if self.done.load(SeqCst) {
+                break;
+            }
+            let known = &self.keys[key];
+            let seen = known.seen[larder].load(SeqCst);
+            let asked = Instant::now();
+            let must_see = self.oldest_allowed(key, larder, asked);
+            let Ok(number) = try_get(&mut client, key) else {
+                client = self.client(larder);
+                continue;
+            };
+            assert!(number >= seen, "{} went back from {seen} to {number}", name(key));
+            assert!(number >= must_see, "{} is {number}, older than {must_see}", name(key));
+            known.seen[larder].fetch_max(number, SeqCst);
+            reads += 1;
+            thread::yield_now();
+        }
+        reads
+    }
+
+    /// The newest number that a read asked now must see: what was written through the same Larder
+    /// at once, all else when the bound is over.
+    fn oldest_allowed(&self, key: usize, larder: usize, asked: Instant) -> u64 {
+        let own_road = (key / 2) % ROADS == larder;
+        let acknowledged = self.keys[key].acknowledged.lock().unwrap();
+        let counts = |at: Instant| own_road || at + BOUND <= asked;
+        let newest = acknowledged.iter().rev().find(|(_, at)| counts(*at));
+        newest.map_or(0, |(number, _)| *number)
+    }
+
+    /// Through the first Larder, through the second, or past both.
+    fn client(&self, road: usize) -> Client {
+        let mut client = match road {
+            0 => self.stand.client(),
+            1 => self.another.client(),
+            _ => self.stand.foreign(),
+        };
+        try_pipeline(&mut client, &["ECHO a-client"]);
+        client
+    }
+
+    /// Delays what passes, ever differently, and cuts the feed or a client's road now and then.
+    fn disturb(&self) {
+        let start = Instant::now();
+        let mut turn = 0;
+        while start.elapsed() < SPAN {
+            turn += 1;
+            let slowest = if turn % 4 == 0 { 25_000 } else { 3_000 };
+            for (which, most) in [(CLIENTS, 3_000), (TRACKED, slowest)] {
+                for direction in [ToClient, ToServer] {
+                    let delay = Duration::from_micros(random() % most);
+                    self.stand.relay.delay(which, direction, delay);
+                }
+            }
+            sleep(Duration::from_millis(random() % 40));
+            match turn % 10 {
+                0 => self.stand.relay.cut(TRACKED),
+                5 => self.stand.relay.cut(CLIENTS),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// One of many ways to set a key to a number.
+fn write(key: &str, number: u64) -> Vec<String> {
+    let set = format!("SET {key} {number}");
+    match number / 2 % 8 {
+        0 | 1 => vec![set],
+        2 => vec![format!("EVAL 'redis.call(\"SET\", \"{key}\", {number})' 0")],
+        3 => vec!["MULTI".into(), set, "EXEC".into()],
+        4 => vec![format!("SET tmp:{key} {number}"), format!("RENAME tmp:{key} {key}")],
+        5 => vec![format!("MSET {key} {number} other:{key} x")],
+        6 => vec![format!("SET tmp:{key} {number}"), format!("COPY tmp:{key} {key} REPLACE")],
+        _ => vec![format!("SETEX {key} 100 {number}"), format!("PERSIST {key}")],
+    }
+}
+
+/// False when the connection ended before the last reply.
+fn try_pipeline(client: &mut Client, lines: &[&str]) -> bool {
+    client.send(&crate::client::written(lines)).is_ok()
+        && lines.iter().all(|line| match client.next() {
+            Ok(answer) if answer.is_error() => {
+                assert!(answer.error().contains("Larder"), "{line}: {answer:?}");
+                false
+            }
+            answer => answer.is_ok(),
+        })
+}
+
+fn try_get(client: &mut Client, key: usize) -> Result<u64, ()> {
+    client.send(&crate::client::written(&[&format!("GET {}", name(key))])).map_err(drop)?;
+    match client.next().map_err(drop)? {
+        error if error.is_error() => Err(()),
+        answer => Ok(answer.number()),
+    }
+}
+
+fn name(key: usize) -> String {
+    format!("key:{key}")
+}
+
+/// The standard library seeds its hashers from the system.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,238 @@
+//! Transactions, watches and what else only Redis keeps track of: what a client has begun holds for
+//! the next command, however many of them stand in one write (R5).
+
+use larder_testkit::Direction::ToClient;
+use larder_testkit::{Which, eventually};
+
+use crate::client::{Answer, Client};
+use crate::stand::{LIMIT, Stand};
+
+const QUEUED: &str = "QUEUED";
+
+/// Clients that have begun something, each in another way; the last write is followed by `GET hot`.
+const BEGUN: [&[&[&str]]; 7] = [
+    &[&["MULTI"]],
+    &[&["MULTI", "SET x 1", "EXEC", "MULTI"]],
+    &[&["MULTI", "SET x 1", "DISCARD", "MULTI"]],
+    &[&["EXEC", "MULTI"]],
+    &[&["MULTI", "NOSUCH", "EXEC", "MULTI"]],
+    &[&["MULTI"], &["MULTI", "DISCARD", "MULTI"]],
+    &[&["WATCH hot", "MULTI", "UNWATCH", "EXEC", "MULTI"]],
+];
+
+#[test]
+fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.foreign().call("SET hot value");
+    stand.heat(&mut stand.client(), "GET hot", "value");
+    for writes in BEGUN {
+        let mut apart = stand.client();
+        let mut in_one = stand.client();
+        let (last, before) = writes.split_last().unwrap();
+        for write in before {
+            apart.pipeline(write);
+            in_one.pipeline(write);
+        }
+        apart.pipeline(last);
+        apart.expect("GET hot", QUEUED);
+        let mut last = last.to_vec();
+        last.push("GET hot");
+        assert_eq!(in_one.pipeline(&last).pop(), Some(QUEUED.into()), "{last:?}");
+        for client in [&mut apart, &mut in_one] {
+            client.expect("EXEC", Answer::texts(["value"]));
+            // And not longer than it should.
+            stand.heat(client, "GET hot", "value");
+        }
+    }
+}
+
+/// What a client does after `GET k` said `old`, for each way to watch.
+const WATCHES: [&[&str]; 6] = [
+    &["WATCH k"],
+    &["WATCH other", "UNWATCH", "WATCH k"],
+    &["MULTI", "EXEC", "WATCH k"],
+    &["MULTI", "DISCARD", "WATCH k"],
+    &["WATCH other", "MULTI", "EXEC", "WATCH k"],
+    &["EXEC", "WATCH k other"],
+];
+
+#[test]
+fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    for round in 0..60 {
+        let (old, new) = (format!("old {round}"), format!("new {round}"));
+        foreign.call(&format!("SET k '{old}'"));
+        let mut client = stand.client();
+        stand.door.heat_soon(&mut client, "GET k", &*old);
+        let watch = WATCHES[round % WATCHES.len()];
+        // The value that the watch guards must not come from memory, where it may be older.
+        let gets = stand.redis.command_calls("get");
+        let read = if round % 2 == 0 {
+            client.pipeline(watch);
+            client.call("GET k")
+        } else {
+            let mut lines = watch.to_vec();
+            lines.push("GET k");
+            client.pipeline(&lines).pop().unwrap()
+        };
+        assert_eq!(read, (&*old).into(), "{watch:?}");
+        assert_eq!(stand.redis.command_calls("get"), gets + 1, "{watch:?}");
+
+        foreign.call(&format!("SET k '{new}'"));
+        let answers = client.pipeline(&["MULTI", "SET k mine", "EXEC"]);
+        assert_eq!(answers.last(), Some(&Answer::Nil), "{watch:?}");
+        client.expect("GET k", &*new);
+    }
+}
+
+#[test]
+fn a_watch_ends_with_unwatch_and_hits_come_back() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.foreign().call("SET hot value");
+    let mut client = stand.client();
+    stand.heat(&mut client, "GET hot", "value");
+    for lines in [&["WATCH hot", "UNWATCH"][..], &["WATCH hot", "MULTI", "UNWATCH", "EXEC"]] {
+        client.pipeline(lines);
+        stand.heat(&mut client, "GET hot", "value");
+    }
+}
+
+#[test]
+fn a_transaction_is_seen_as_soon_as_it_is_answered() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut client = stand.client();
+    for round in 0..100 {
+        let before = if round == 0 { Answer::Nil } else { (&*(round - 1).to_string()).into() };
+        stand.heat(&mut client, "GET k", before);
+        let set = format!("SET k {round}");
+        client.pipeline(&["MULTI", &set, "INCR count", "EXEC"]);
+        client.expect("GET k", &*round.to_string());
+    }
+}
+
+#[test]
+fn swapdb_within_a_transaction_empties_the_memory_each_time() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.pipeline(&["SET k zero", "SELECT 1", "SET k one", "SELECT 0"]);
+    let mut client = stand.client();
+    let mut reader = stand.client();
+    for round in 0..20 {
+        stand.heat(&mut reader, "GET k", "zero");
+        // The second transaction is under way when the first is answered.
+        let swap = ["MULTI", "SWAPDB 0 1", "EXEC"];
+        if round % 2 == 0 {
+            client.pipeline(&swap);
+            reader.expect("GET k", "one");
+            client.pipeline(&swap);
+        } else {
+            client.pipeline(&[&swap[..], &swap[..], &swap[..]].concat());
+            reader.expect("GET k", "one");
+            client.pipeline(&swap);
+        }
+        reader.expect("GET k", "zero");
+    }
+}
+
+#[test]
+fn a_swapdb_whose_reply_is_lost_empties_the_memory() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.foreign().pipeline(&["SET k zero", "SELECT 1", "SET k one"]);
+    let mut reader = stand.client();
+    for (lines, expected) in [
+        (&["PING swapper", "SWAPDB 0 1"][..], "one"),
+        (&["PING swapper", "MULTI", "SWAPDB 0 1", "EXEC"], "zero"),
+    ] {
+        let before = if expected == "one" { "zero" } else { "one" };
+        stand.heat(&mut reader, "GET k", before);
+        let swaps = stand.redis.command_calls("swapdb");
+        let mut client = stand.client();
+        client.call("PING swapper");
+        let swapper = Which::Sent("swapper");
+        stand.relay.hold(swapper, ToClient);
+        client.ask(lines);
+        eventually(LIMIT, "redis to swap", || stand.redis.command_calls("swapdb") > swaps);
+        stand.relay.cut(swapper);
+        assert!(client.is_closed());
+        reader.expect("GET k", expected);
+        stand.relay.release(swapper, ToClient);
+    }
+}
+
+#[test]
+fn without_replies_nothing_comes_from_memory() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    for round in 0..100 {
+        let mut client = stand.client();
+        let key = format!("k{round}");
+        let (get, set) = (format!("GET {key}"), format!("SET {key} new"));
+        if round % 2 == 0 {
+            stand.heat(&mut client, &get, Answer::Nil);
+        }
+        let lines: &[&str] = match round % 4 {
+            0 | 1 => &["CLIENT REPLY SKIP", &set, &get],
+            2 => &["CLIENT REPLY SKIP", "CLIENT REPLY SKIP", &set, &get],
+            _ => &["CLIENT REPLY OFF", &set, "CLIENT REPLY ON", &get],
+        };
+        client.ask(lines);
+        if lines.contains(&"CLIENT REPLY ON") {
+            assert_eq!(client.answer(), "OK".into());
+        }
+        assert_eq!(client.answer(), "new".into(), "{lines:?}");
+        client.expect("PING", "PONG");
+        client.expect("QUIT", "OK");
+    }
+}
+
+#[test]
+fn replies_stay_in_step_with_what_comes_unasked() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.pipeline(&["DEL looks-alike", "RPUSH looks-alike message a b"]);
+    for mut client in [stand.client(), stand.client().resp3()] {
+        listens_and_goes_on(&mut client, &mut foreign);
+        // Whatever Larder counted wrong would make it wait here for ever.
+        client.expect("QUIT", "OK");
+        assert!(client.is_closed());
+    }
+}
+
+fn listens_and_goes_on(client: &mut Client, foreign: &mut Client) {
+    client.ask(&["SET before 1", "SUBSCRIBE a b", "PING"]);
+    assert_eq!(client.answer(), "OK".into());
+    for (at, channel) in ["a", "b"].into_iter().enumerate() {
+        expect_items(
+            client.answer(),
+            &["subscribe".into(), channel.into(), (at as i64 + 1).into()],
+        );
+    }
+    let pong = client.answer();
+    assert!(pong == "PONG".into() || pong == Answer::texts(["pong", ""]), "{pong:?}");
+    foreign.expect("PUBLISH a hello", 1);
+    expect_items(client.answer(), &["message".into(), "a".into(), "hello".into()]);
+    // More channels than there are, so that the last answers come when there is none left.
+    client.ask(&["UNSUBSCRIBE a b c d", "LRANGE looks-alike 0 -1", "EVAL 'return 1' 0"]);
+    for (channel, left) in [("a", 1), ("b", 0), ("c", 0), ("d", 0)] {
+        expect_items(client.answer(), &["unsubscribe".into(), channel.into(), left.into()]);
+    }
+    assert_eq!(client.answer(), Answer::texts(["message", "a", "b"]));
+    assert_eq!(client.answer(), 1.into());
+    // An error in place of the first frame.
+    client.ask(&["SUBSCRIBE", "PSUBSCRIBE x*", "PUNSUBSCRIBE", "PING"]);
+    assert!(client.answer().is_error());
+    expect_items(client.answer(), &["psubscribe".into(), "x*".into(), 1.into()]);
+    expect_items(client.answer(), &["punsubscribe".into(), "x*".into(), 0.into()]);
+    assert_eq!(client.answer(), "PONG".into());
+    // Queued, not begun.
+    client.ask(&["MULTI", "SUBSCRIBE a", "DISCARD", "PING"]);
+    let answers: Vec<_> = (0..4).map(|_| client.answer()).collect();
+    assert_eq!(Answer::List(answers), Answer::texts(["OK", QUEUED, "OK", "PONG"]));
+}
+
+fn expect_items(answer: Answer, expected: &[Answer]) {
+    match answer {
+        Answer::List(items) | Answer::Push(items) => assert_eq!(items, expected),
+        other => panic!("{other:?}, not {expected:?}"),
+    }
+}

@@ -1,0 +1,273 @@
+//! Writes of every kind through Larder are seen by the next read through it, and by others as soon
+//! as Redis has told them.
+//!
+//! What Redis tells is delayed here: what is seen at once is seen because Larder knew (R3, R4).
+
+use std::time::{Duration, Instant};
+
+use larder_testkit::{Direction::ToClient, eventually};
+
+use crate::client::{Answer, Client};
+use crate::stand::{LIMIT, Stand, TRACKED};
+
+const DELAY: Duration = Duration::from_millis(15);
+
+/// What is there before each write.
+const SETUP: &[&str] = &[
+    "FLUSHALL",
+    "SET k old",
+    "SET other else",
+    "SET n 7",
+    "RPUSH list c a b",
+    "SADD set a b",
+    "SADD set2 b",
+    "ZADD zset 1 a 2 b",
+    "HSET hash f v g w",
+    "SELECT 1",
+    "SET k in-db-1",
+    "SELECT 0",
+];
+
+/// What is read from memory before each write, and must be as in Redis after it.
+const READS: &[&str] = &[
+    "GET k",
+    "GET other",
+    "GET n",
+    "STRLEN k",
+    "EXISTS k",
+    "TYPE k",
+    "EXISTS absent",
+    "LRANGE list 0 -1",
+    "LLEN list",
+    "SMEMBERS set",
+    "SISMEMBER set a",
+    "ZRANGE zset 0 -1",
+    "ZSCORE zset a",
+    "HGETALL hash",
+    "HGET hash f",
+    "HMGET hash f g x",
+];
+
+/// Writes, one command or several in one write.
+const WRITES: &[&[&str]] = &[
+    &["SET k new"],
+    &["SET absent there"],
+    &["SET k new NX"],
+    &["DEL k other absent"],
+    &["UNLINK k"],
+    &["EXPIRE k 0"],
+    &["PEXPIREAT k 1"],
+    &["GETDEL k"],
+    &["GETSET k new"],
+    &["GETEX k PXAT 1"],
+    &["APPEND k more"],
+    &["SETRANGE k 1 xxx"],
+    &["INCRBY n 5"],
+    &["SETBIT k 1 1"],
+    &["MSET k 1 other 2"],
+    &["MSETNX absent 1 absent2 2"],
+    &["RENAME other k"],
+    &["RENAME k absent"],
+    &["RENAMENX k absent"],
+    &["COPY other k REPLACE"],
+    &["COPY k absent"],
+    &["MOVE n 1"],
+    &["SORT list ALPHA STORE list"],
+    &["SORT list ALPHA STORE absent"],
+    &["LPUSH list z"],
+    &["LMOVE list absent LEFT RIGHT"],
+    &["LPOP list"],
+    &["BLPOP empty list 0"],
+    &["SMOVE set set2 a"],
+    &["SINTERSTORE set set set2"],
+    &["SPOP set 2"],
+    &["ZADD zset 9 a"],
+    &["ZRANGESTORE zset zset 0 0"],
+    &["ZUNIONSTORE absent 2 zset set"],
+    &["ZMPOP 2 nothing zset MIN"],
+    &["HSET hash f new"],
+    &["HDEL hash f g"],
+    &["HINCRBY hash n 1"],
+    &["BITOP NOT k other"],
+    &["PFADD absent a"],
+    &["XADD absent * f v"],
+    &["GEOADD absent 1 1 a"],
+    &["GEORADIUS absent 1 1 9 km STORE k"],
+    &["FLUSHDB"],
+    &["FLUSHALL ASYNC"],
+    &["SWAPDB 0 1"],
+    &["SET list string"],
+    &["DEL hash", "RPUSH hash a list now"],
+    &["MULTI", "SET k new", "DEL other", "EXEC"],
+    &["MULTI", "SET k new", "NOSUCH", "EXEC", "SET other new"],
+    &["EVAL 'redis.call(\"SET\", \"k\", \"new\") redis.call(\"DEL\", \"hash\")' 0"],
+    &["EVAL 'redis.call(\"SET\", \"k\", \"new\") error(\"and failed\")' 0"],
+    &["EVALSHA 0000000000000000000000000000000000000000 0", "SET k new"],
+    &[
+        "FUNCTION LOAD REPLACE '#!lua name=lib\nredis.register_function(\"fn\", function() \
+       redis.call(\"SET\", \"k\", \"new\") end)'",
+        "FCALL fn 0",
+    ],
+    &["CLIENT REPLY ON", "SET k new"],
+    &["SELECT 1", "MOVE k 0", "SELECT 0", "DEL k", "SELECT 1", "MOVE k 0", "SELECT 0"],
+    &["DEBUG FLUSHALL"],
+];
+
+#[test]
+fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.relay.delay(TRACKED, ToClient, DELAY);
+    let mut truth = stand.foreign();
+    for (at, write) in WRITES.iter().enumerate() {
+        truth.pipeline(SETUP);
+        let mut writer = client(&stand, at);
+        let mut reader = client(&stand, at / 2);
+        settle(&stand, &mut reader, &mut truth);
+        let answers = writer.pipeline(write);
+        assert!(!answers.is_empty());
+        // Before anything else can have been told.
+        let (own, others) = (writer.pipeline(READS), reader.pipeline(READS));
+        let expected = truth.pipeline(READS);
+        assert_eq!(plain(own), plain(expected.clone()), "{write:?}");
+        assert_eq!(plain(others), plain(expected), "{write:?}, seen by another client");
+    }
+}
+
+#[test]
+fn restore_is_seen_at_once() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.relay.delay(TRACKED, ToClient, DELAY);
+    let dump: Vec<u8> = {
+        let mut redis = stand.redis.client();
+        redis::cmd("SET").arg(&["from", "restored"]).exec(&mut redis).unwrap();
+        redis::cmd("DUMP").arg("from").query(&mut redis).unwrap()
+    };
+    let mut client = stand.client();
+    for round in 0..10 {
+        let old = format!("old {round}");
+        client.expect(&format!("SET k '{old}'"), "OK");
+        stand.heat(&mut client, "GET k", &*old);
+        let restored = client.call_bytes(&[b"RESTORE", b"k", b"0", &dump, b"REPLACE"]);
+        assert_eq!(restored, "OK".into());
+        client.expect("GET k", "restored");
+    }
+}
+
+#[test]
+fn a_second_larder_and_redis_itself_are_followed() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let another = stand.another();
+    let mut truth = stand.foreign();
+    for (at, write) in WRITES.iter().enumerate() {
+        // What nobody tells (R9).
+        if write[0].starts_with("SWAPDB") {
+            continue;
+        }
+        truth.pipeline(SETUP);
+        let mut reader = client(&stand, at);
+        settle(&stand, &mut reader, &mut truth);
+        match at % 2 {
+            0 => another.client().pipeline(write),
+            _ => stand.foreign().pipeline(write),
+        };
+        let expected = plain(truth.pipeline(READS));
+        eventually(Duration::from_secs(1), &format!("{write:?} to be seen"), || {
+            plain(reader.pipeline(READS)) == expected
+        });
+    }
+}
+
+#[test]
+fn an_entry_does_not_outlive_its_key() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    let mut reader = stand.client();
+    for (round, set) in [
+        // The time to live is there before the read, or comes later, from here or from elsewhere.
+        "SET k v PX 120",
+        "PEXPIRE k 120",
+        "PEXPIRE k 120 LT",
+        "GETEX k PX 120",
+    ]
+    .into_iter()
+    .cycle()
+    .take(8)
+    .enumerate()
+    {
+        foreign.call("SET k v");
+        if round % 4 > 0 {
+            stand.door.heat_soon(&mut reader, "GET k", "v");
+        }
+        match round < 4 {
+            true => foreign.call(set),
+            false => stand.client().call(set),
+        };
+        let gone = Instant::now() + Duration::from_millis(120);
+        let mut seen = 0;
+        loop {
+            let asked = Instant::now();
+            let found = reader.call("GET k");
+            if found == Answer::Nil {
+                break;
+            }
+            assert_eq!(found, "v".into());
+            let late = asked.saturating_duration_since(gone);
+            assert!(late < Duration::from_millis(3), "{set}: {late:?} too long");
+            seen += 1;
+        }
+        assert!(seen > 0, "{set}");
+        reader.expect("EXISTS k", 0);
+    }
+}
+
+#[test]
+fn a_key_that_changes_its_type_is_followed() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    let mut reader = stand.client();
+    const TYPES: [(&str, &str); 5] = [
+        ("SET k text", "GET k"),
+        ("HSET k f v", "HGETALL k"),
+        ("RPUSH k a b", "LRANGE k 0 -1"),
+        ("SADD k a", "SMEMBERS k"),
+        ("ZADD k 1 a", "ZRANGE k 0 -1 WITHSCORES"),
+    ];
+    for round in 0..15 {
+        let (write, read) = TYPES[round % TYPES.len()];
+        foreign.pipeline(&["MULTI", "DEL k", write, "EXEC"]);
+        let expected: Vec<_> = TYPES.iter().map(|(_, read)| foreign.call(read)).collect();
+        for ((_, other), expected) in TYPES.iter().zip(&expected) {
+            eventually(LIMIT, &format!("{other} to see {write}"), || {
+                reader.call(other) == *expected
+            });
+        }
+        let expected = foreign.call(read);
+        stand.heat(&mut reader, read, expected);
+    }
+}
+
+/// In turn in RESP2 and RESP3.
+fn client(stand: &Stand, number: usize) -> Client {
+    match number % 2 {
+        0 => stand.client(),
+        _ => stand.client().resp3(),
+    }
+}
+
+/// Waits until all that is read comes from memory, and is true.
+fn settle(stand: &Stand, reader: &mut Client, truth: &mut Client) {
+    let expected = plain(truth.pipeline(READS));
+    eventually(LIMIT, "all to be served from memory", || {
+        let hits = stand.door.hits();
+        plain(reader.pipeline(READS)) == expected && stand.door.hits() == hits + READS.len() as u64
+    });
+}
+
+/// Without what the protocol version alone makes different.
+fn plain(answers: Vec<Answer>) -> Vec<Answer> {
+    let flat = |answer| match answer {
+        Answer::Text(text) => Answer::Text(text.trim_end_matches(".0").to_owned()),
+        other => other,
+    };
+    answers.into_iter().map(flat).collect()
+}
