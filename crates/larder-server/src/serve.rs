@@ -43,7 +43,7 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(Failure::Signals)?;
     let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
     open_files::allow(plan.maxclients);
-    let doors = Doors::open(plan).await?;
+    let doors = Doors::open(plan)?;
     let larder = Arc::new(Larder::start(plan, origins));
     for notice in &plan.notices {
         tracing::warn!("{notice}");
@@ -72,7 +72,7 @@ struct Doors {
 }
 
 impl Doors {
-    async fn open(plan: &Plan) -> Result<Self, Failure> {
+    fn open(plan: &Plan) -> Result<Self, Failure> {
         let http = match plan.http.address {
             Some(address) => {
                 let listener = listen(address);
