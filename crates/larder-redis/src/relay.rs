@@ -14,7 +14,7 @@ use tokio::time::timeout;
 /// How long connecting and shaking hands may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// See the [module](self).
+/// A connection to Redis for one client alone.
 pub struct Relay {
     wire: Wire,
 }
