@@ -6,12 +6,13 @@ use crate::{
     comparison::{agrees, lines},
     document, recipe, root,
 };
-use larder_testkit::{Larder, RedisServer, eventually, http, require_redis};
+use larder_testkit::{Larder, RedisServer, eventually, free_port, http, require_redis};
 use std::process::{Command, Stdio};
 
 /// The addresses of the tour, in whose place the test has free ports.
 const LARDER_ADDRESS: &str = "127.0.0.1:8000";
 const REDIS_ADDRESS: &str = "127.0.0.1:6379";
+const RESP_PORT: &str = "-p 6380 ";
 
 #[test]
 fn the_tour_runs_as_written() {
@@ -66,6 +67,8 @@ fn steps(markdown: &str) -> Vec<Step> {
 #[derive(Default)]
 struct Tour {
     larder: Option<Larder>,
+    /// Where that Larder listens for Redis clients.
+    resp_port: u16,
     redis: Option<RedisServer>,
 }
 
@@ -86,7 +89,10 @@ impl Tour {
         };
         let variables = step.command.split_whitespace().filter_map(|word| word.split_once('='));
         let arguments: Vec<String> = arguments.split_whitespace().map(in_root).collect();
-        let builder = Larder::builder(PROGRAM).args(&arguments);
+        self.resp_port = free_port();
+        let builder = Larder::builder(PROGRAM)
+            .args(&arguments)
+            .args(&["--port", &self.resp_port.to_string()]);
         let builder = variables
             .fold(builder, |builder, (name, value)| builder.env(name, self.to_ours(value)));
         // The one before was stopped with Ctrl-C.
@@ -134,6 +140,7 @@ impl Tour {
         if let Some(larder) = &self.larder {
             command = command.replace(LARDER_ADDRESS, &format!("127.0.0.1:{}", larder.port()));
         }
+        command = command.replace(RESP_PORT, &format!("-p {} ", self.resp_port));
         if let Some(redis) = &self.redis {
             // As on a terminal.
             let cli = format!("redis-cli --no-raw -p {} ", redis.port());
