@@ -18,7 +18,10 @@ mod redis;
 mod server;
 mod world;
 
-use larder_core::{Clock, MapStore, Tiers};
+use larder_core::{
+    Clock, MapStore, Tiers,
+    map_store::{Life, Txn},
+};
 use origin::Rows;
 use server::{Command, Payload};
 use shuttle::{
@@ -151,54 +154,88 @@ fn r16_a_load_that_a_delete_overtook_leaves_nothing_behind() {
 
 #[test]
 fn r16_over_a_map_no_one_sees_the_old_row_once_a_delete_is_done() {
+    explore(|| over_a_map_a_row_changes(|tiers| drop(block_on(tiers.delete(b"a", 0)))));
+}
+
+#[test]
+fn r16_over_a_map_no_one_sees_the_old_row_once_a_transaction_has_deleted_it() {
     explore(|| {
-        let (engine, rows) = (engine(), Arc::new(Rows::default()));
-        let epoch = engine.begin_epoch();
-        engine.feed().beat_for_ever(epoch);
-        let map = MapStore::new(Clock::manual(), 1 << 20);
-        let tiers = Arc::new(Tiers::new(engine, map));
-        rows.change("a", true);
-        let loader = || {
-            let (tiers, rows) = (Arc::clone(&tiers), Arc::clone(&rows));
-            thread::spawn(move || drop(load(&tiers, &rows)))
-        };
-        let loaders = [loader(), loader()];
-        rows.change("a", true);
-        block_on(tiers.delete(b"a", 0)).unwrap();
-        assert_ne!(block_on(tiers.fetch(key())).unwrap().value, text("row 1"));
-        assert_eq!(load(&tiers, &rows), text("row 2"));
-        join(loaders);
-        assert_eq!(load(&tiers, &rows), text("row 2"));
+        over_a_map_a_row_changes(|tiers| {
+            transaction(tiers).remove(0, b"a");
+        });
     });
+}
+
+fn over_a_map_a_row_changes(delete: fn(&MapTiers)) {
+    let (tiers, rows) = (Arc::new(map_tiers()), Arc::new(Rows::default()));
+    rows.change("a", true);
+    let loader = || {
+        let (tiers, rows) = (Arc::clone(&tiers), Arc::clone(&rows));
+        thread::spawn(move || drop(load(&tiers, &rows)))
+    };
+    let loaders = [loader(), loader()];
+    rows.change("a", true);
+    delete(&tiers);
+    assert_ne!(block_on(tiers.fetch(key())).unwrap().value, text("row 1"));
+    assert_eq!(load(&tiers, &rows), text("row 2"));
+    join(loaders);
+    assert_eq!(load(&tiers, &rows), text("row 2"));
 }
 
 #[test]
 fn over_a_map_no_reader_goes_back_in_time() {
     explore(|| {
-        let engine = engine();
-        let epoch = engine.begin_epoch();
-        engine.feed().beat_for_ever(epoch);
-        let map = MapStore::new(Clock::manual(), 1 << 20);
-        let tiers = Arc::new(Tiers::new(engine, map));
-        let written = Arc::new(Mutex::new(0_u8));
-        let read = |tiers: &Tiers<Payload, MapStore>, written: &Mutex<u8>| {
-            let since = *written.lock().unwrap();
-            let value = block_on(tiers.fetch(key())).unwrap().value;
-            let shown = value.map_or(0, |value| value[0]);
-            assert!(shown >= since, "{shown} after {since}");
-            let mut seen = written.lock().unwrap();
-            *seen = shown.max(*seen);
-        };
-        let reader = || {
-            let (tiers, written) = (Arc::clone(&tiers), Arc::clone(&written));
-            thread::spawn(move || (0..2).for_each(|_| read(&tiers, &written)))
-        };
-        let readers = [reader(), reader()];
-        for version in 1..=2 {
+        over_a_map_a_value_grows(|tiers, version| {
             block_on(tiers.put(b"a", 0, &[version], None)).unwrap();
-            *written.lock().unwrap() = version;
-            read(&tiers, &written);
-        }
-        join(readers);
+        });
     });
+}
+
+#[test]
+fn over_a_map_no_reader_goes_back_in_time_when_transactions_write() {
+    explore(|| {
+        over_a_map_a_value_grows(|tiers, version| {
+            transaction(tiers).set(0, b"a", &[version], Life::Forever).unwrap();
+        });
+    });
+}
+
+fn over_a_map_a_value_grows(write: fn(&MapTiers, u8)) {
+    let tiers = Arc::new(map_tiers());
+    let written = Arc::new(Mutex::new(0_u8));
+    let read = |tiers: &MapTiers, written: &Mutex<u8>| {
+        let since = *written.lock().unwrap();
+        let value = block_on(tiers.fetch(key())).unwrap().value;
+        let shown = value.and_then(|value| value.first().copied()).unwrap_or(0);
+        assert!(shown >= since, "{shown} after {since}");
+        let mut seen = written.lock().unwrap();
+        *seen = shown.max(*seen);
+    };
+    let reader = || {
+        let (tiers, written) = (Arc::clone(&tiers), Arc::clone(&written));
+        thread::spawn(move || (0..2).for_each(|_| read(&tiers, &written)))
+    };
+    let readers = [reader(), reader()];
+    for version in 1..=2 {
+        write(&tiers, version);
+        *written.lock().unwrap() = version;
+        read(&tiers, &written);
+    }
+    join(readers);
+}
+
+type MapTiers = Tiers<Payload, MapStore>;
+
+fn map_tiers() -> MapTiers {
+    let engine = engine();
+    let epoch = engine.begin_epoch();
+    engine.feed().beat_for_ever(epoch);
+    Tiers::new(engine, MapStore::new(Clock::manual(), 1 << 20))
+}
+
+/// One that is about to write, and has told the engine while it holds the lock: that is enough.
+fn transaction(tiers: &MapTiers) -> Txn<'_> {
+    let txn = tiers.store().begin();
+    tiers.engine().void(b"a");
+    txn
 }

@@ -109,3 +109,11 @@ impl Stand {
         });
     }
 }
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("larder's log:\n{}", self.larder.log());
+        }
+    }
+}

@@ -101,6 +101,14 @@ impl Client {
         }
     }
 
+    /// The replies and pushes that have arrived by now.
+    pub(crate) fn answers_that_are_here(&mut self) -> Vec<Answer> {
+        self.stream.set_nonblocking(true).unwrap();
+        let answers = std::iter::from_fn(|| self.next().ok()).collect();
+        self.stream.set_nonblocking(false).unwrap();
+        answers
+    }
+
     /// How many bytes of replies came up to the end of the connection, or until there were as many.
     pub(crate) fn count_bytes(&mut self, up_to: usize) -> usize {
         let mut count = self.unread.len();

@@ -129,7 +129,7 @@ fn after_all_of_larders_connections_are_killed() {
         let mut reader = stand.client();
         follows(&stand, &mut reader, &format!("killed {round}"));
         stand.door.heat_soon(&mut reader, "GET k", &*format!("killed {round}"));
-        // It had nothing to lose.
+        // It had nothing to lose, and that is long ago.
         idle.expect("SET idle 1", "OK");
     }
     stand.proves_coherent();

@@ -150,6 +150,7 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
     stand.redis.kill_clients();
     // Subscribers are of another type.
     stand.foreign().pipeline(&["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE replica"]);
+    eventually(LIMIT, "larder to notice", || stand.door.count("/resp/upstreams") == 0);
     for client in &mut kept {
         client.expect("PING", "PONG");
         client.expect("SET k 2", "OK");

@@ -30,5 +30,6 @@ mod sizes;
 mod stand;
 mod stress;
 mod transactions;
+mod twins;
 mod users;
 mod writes;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder_testkit::Direction::{ToClient, ToServer};
 use larder_testkit::Which;
 
-use crate::client::{Answer, written};
+use crate::client::{Answer, Client, written};
 use crate::stand::{Stand, TRACKED};
 
 /// How often a race is run that needs many chances.
@@ -108,25 +108,26 @@ fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
 #[test]
 fn errors_come_in_their_turn() {
     let Some(stand) = Stand::start(&[]) else { return };
-    for before in ["SET k 1", "GET cold", "EVAL 'return 1' 0", "NOSUCH"] {
-        let mut direct = stand.foreign();
-        let mut through = stand.client();
-        let mut answers = Vec::new();
-        for client in [&mut direct, &mut through] {
+    const BROKEN: &[u8] = b"*1\r\n:x\r\n";
+    for before in ["SET k 1", "GET cold", "EVAL 'return 1' 0", "NOSUCH", "GET cold"] {
+        // The first time both in one write: then it is cold.
+        let in_one = |mut client: Client| {
+            client.send(&[&written(&[before]), BROKEN].concat()).unwrap();
+            client
+        };
+        let apart = |mut client: Client| {
             client.ask(&[before]);
-            // In the same write, as far as the network goes.
-            client.send(b"*1\r\n:x\r\n").unwrap();
-            answers.push([client.answer(), client.answer()]);
+            client.send(BROKEN).unwrap();
+            client
+        };
+        let clients = [in_one(stand.client()), apart(stand.client()), apart(stand.foreign())];
+        let [one, two, direct] = clients.map(|mut client| {
+            let answers = [client.answer(), client.answer()];
             assert!(client.is_closed());
-        }
-        assert_eq!(answers[0], answers[1], "{before}");
-
-        let mut in_one = stand.client();
-        let mut bytes = written(&[before]);
-        bytes.extend_from_slice(b"*1\r\n:x\r\n");
-        in_one.send(&bytes).unwrap();
-        assert_eq!([in_one.answer(), in_one.answer()], answers[0], "{before}");
-        assert!(in_one.is_closed());
+            answers
+        });
+        assert_eq!(one, direct, "{before}");
+        assert_eq!(two, direct, "{before}");
     }
 }
 

@@ -149,6 +149,27 @@ fn who_sends_no_more_still_gets_the_replies() {
 }
 
 #[test]
+fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let value = "v".repeat(1_000);
+    for (round, goodbye) in [&["QUIT"][..], &["RESET"], &[]].into_iter().enumerate() {
+        let mut client = stand.client();
+        let mut bytes = written(&["CLIENT REPLY OFF"]);
+        // More than the sockets between Larder and Redis take at once.
+        for at in 0..5_000 {
+            bytes.extend(written(&[&format!("RPUSH list:{round} {at}{value}")]));
+        }
+        bytes.extend(written(goodbye));
+        client.send(&bytes).unwrap();
+        drop(client);
+        let mut foreign = stand.foreign();
+        eventually(LIMIT, &format!("all to be done before {goodbye:?}"), || {
+            foreign.call(&format!("LLEN list:{round}")) == 5_000.into()
+        });
+    }
+}
+
+#[test]
 fn a_redis_that_does_not_read_holds_back_only_who_writes() {
     let Some(stand) = Stand::start(ONE_WORKER) else { return };
     stand.heat(&mut stand.client(), "GET absent", Answer::Nil);

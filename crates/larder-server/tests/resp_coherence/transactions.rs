@@ -1,11 +1,13 @@
 //! Transactions, watches and what else only Redis keeps track of: what a client has begun holds for
 //! the next command, however many of them stand in one write (R5).
 
+use std::time::Duration;
+
 use larder_testkit::Direction::ToClient;
 use larder_testkit::{Which, eventually};
 
 use crate::client::{Answer, Client};
-use crate::stand::{LIMIT, Stand};
+use crate::stand::{LIMIT, Stand, TRACKED};
 
 const QUEUED: &str = "QUEUED";
 
@@ -101,13 +103,19 @@ fn a_watch_ends_with_unwatch_and_hits_come_back() {
 #[test]
 fn a_transaction_is_seen_as_soon_as_it_is_answered() {
     let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
-    for round in 0..100 {
-        let before = if round == 0 { Answer::Nil } else { (&*(round - 1).to_string()).into() };
-        stand.heat(&mut client, "GET k", before);
-        let set = format!("SET k {round}");
-        client.pipeline(&["MULTI", &set, "INCR count", "EXEC"]);
-        client.expect("GET k", &*round.to_string());
+    // Redis tells it too late for those who read at once.
+    stand.relay.delay(TRACKED, ToClient, Duration::from_millis(20));
+    let (mut client, mut reader) = (stand.client(), stand.client());
+    client.expect("SET k 0", "OK");
+    for round in 1..20 {
+        let (old, new) = ((round - 1).to_string(), round.to_string());
+        let set = format!("SET k {new}");
+        client.pipeline(&["MULTI", &set, "INCR count"]);
+        // Until EXEC the old value is the true one, and is kept.
+        stand.heat(&mut reader, "GET k", &*old);
+        assert!(!client.call("EXEC").is_error());
+        reader.expect("GET k", &*new);
+        client.expect("GET k", &*new);
     }
 }
 

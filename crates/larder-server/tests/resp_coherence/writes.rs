@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use larder_testkit::{Direction::ToClient, eventually};
+use larder_testkit::Direction::{ToClient, ToServer};
+use larder_testkit::{Which, eventually};
 
 use crate::client::{Answer, Client};
 use crate::stand::{LIMIT, Stand, TRACKED};
@@ -130,6 +131,40 @@ fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
         let expected = truth.pipeline(READS);
         assert_eq!(plain(own), plain(expected.clone()), "{write:?}");
         assert_eq!(plain(others), plain(expected), "{write:?}, seen by another client");
+    }
+}
+
+#[test]
+fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut writer, mut reader) = (stand.client(), stand.client());
+    writer.call("ECHO writer");
+    let road = Which::Sent("writer");
+    stand.relay.delay(TRACKED, ToClient, DELAY);
+    writer.expect("SET k 0", "OK");
+    for round in 1..20 {
+        let hits = stand.door.hits();
+        let (old, new) = ((round - 1).to_string(), round.to_string());
+        let forms: &[&str] = match round % 4 {
+            0 => &["SET k {}", "PING"],
+            1 => &["EVAL 'redis.call(\"SET\", \"k\", \"{}\")' 0"],
+            2 => &["MULTI", "SET k {}", "EXEC"],
+            _ => &["INCR k", "NOSUCH"],
+        };
+        let lines: Vec<_> = forms.iter().map(|line| line.replace("{}", &new)).collect();
+        stand.relay.hold(road, ToServer);
+        writer.ask(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        eventually(LIMIT, "the write to be sent", || stand.relay.waiting_bytes(road, ToServer) > 0);
+        // From Redis, where it was forgotten when the write was sent; then from memory.
+        reader.expect("GET k", &*old);
+        reader.expect("GET k", &*old);
+        assert!(stand.door.hits() > hits, "{lines:?}: not kept");
+        stand.relay.release(road, ToServer);
+        for _ in &lines {
+            writer.answer();
+        }
+        reader.expect("GET k", &*new);
+        writer.expect("GET k", &*new);
     }
 }
 

@@ -143,8 +143,12 @@ impl Connection {
         }
     }
 
+    /// Whether the client has all that it was promised, and Redis all that the client sent.
     fn owes_nothing(&self) -> bool {
-        self.output.is_empty() && !self.session.is_awaiting() && !self.session.must_wait()
+        self.output.is_empty()
+            && !self.session.is_awaiting()
+            && !self.session.must_wait()
+            && self.upstream.as_ref().is_none_or(|relay| !relay.has_output())
     }
 
     /// Waits for one of the sockets, and does what has become possible.
@@ -296,6 +300,8 @@ impl Connection {
         let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.larder).wants_quiet();
         match local {
             _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
+            // Its connection goes, and must not take with it what has no reply to wait for.
+            Some(Local::Reset) if !is_sent(self.upstream.as_mut()) => Judged::Hold,
             Some(local) => Judged::Local(local, bytes),
             None => Judged::Upstream,
         }
@@ -484,6 +490,14 @@ async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
         Some(relay) => relay.ready(read).await,
         None => std::future::pending().await,
     }
+}
+
+/// Whether all that was to go upstream has gone, after another attempt.
+fn is_sent(relay: Option<&mut Relay>) -> bool {
+    relay.is_none_or(|relay| {
+        relay.flush();
+        !relay.has_output()
+    })
 }
 
 /// Begins to wait when it is polled, not before.

@@ -234,7 +234,7 @@ impl Session {
                 return None;
             }
             // From now on nobody knows when a command has been carried out.
-            State::ReplyOff | State::ReplySkip => {
+            State::ReplyOff | State::ReplySkip if self.in_multi.is_none() => {
                 self.apart = true;
                 self.replies = match state {
                     State::ReplyOff => Replies::Off,
@@ -253,13 +253,15 @@ impl Session {
         match kind {
             Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
             Kind::Flush => self.unanswered_flush = Some(Flush(Arc::clone(larder))),
+            Kind::State(State::Multi) => self.in_multi = Some(self.changes),
+            Kind::State(State::Exec | State::Discard) => self.in_multi = None,
             _ => {}
         }
         if self.stream != Stream::Replies {
             return;
         }
         self.replies = match (self.replies, kind) {
-            (_, Kind::State(State::ReplyOn)) => {
+            (_, Kind::State(State::ReplyOn)) if self.in_multi.is_none() => {
                 let flush = self.unanswered_flush.take();
                 self.awaited.push_back(flush.map_or(Awaited::Nothing, Awaited::Flush));
                 Replies::On

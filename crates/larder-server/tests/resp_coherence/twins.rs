@@ -1,0 +1,194 @@
+//! Random sessions, in writes of random length, through Larder and on a Redis of the same content:
+//! every reply and every push is the same, and in the same place.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use larder_testkit::RedisServer;
+
+use crate::client::{Answer, Client};
+use crate::stand::Stand;
+
+const SPAN: Duration = Duration::from_secs(6);
+const SESSION_COMMANDS: usize = 40;
+
+/// What is said, each as likely as the others.
+const COMMANDS: &[&str] = &[
+    "GET k0",
+    "GET k0",
+    "GET k0",
+    "GET k1",
+    "GET k1",
+    "GET absent",
+    "MGET k0 k1 l",
+    "STRLEN k0",
+    "EXISTS k1",
+    "HGET h f",
+    "HGETALL h",
+    "LRANGE l 0 -1",
+    "SET k0 a",
+    "SET k0 b",
+    "SET k1 c",
+    "APPEND k1 x",
+    "DEL k0",
+    "INCR n",
+    "HSET h f 1 g 2",
+    "HDEL h f",
+    "RPUSH l message subscribe 1",
+    "DEL l",
+    "RENAME k0 k1",
+    "EVAL 'return redis.call(\"SET\", \"k0\", \"by script\")' 0",
+    "EVAL 'return redis.call(\"GET\", \"k0\")' 0",
+    "EVAL 'redis.call(\"SET\", \"k1\", \"and failed\") error(\"no\")' 0",
+    "MULTI",
+    "MULTI",
+    "MULTI",
+    "EXEC",
+    "EXEC",
+    "EXEC",
+    "DISCARD",
+    "WATCH k0",
+    "WATCH k1 absent",
+    "UNWATCH",
+    "SELECT 0",
+    "SELECT 0",
+    "SELECT 1",
+    "SELECT 999",
+    "HELLO 2",
+    "HELLO 3",
+    "HELLO 4",
+    "AUTH default any",
+    "AUTH nobody any",
+    "SUBSCRIBE a",
+    "UNSUBSCRIBE",
+    "UNSUBSCRIBE",
+    "UNSUBSCRIBE a x",
+    "PSUBSCRIBE a*",
+    "PUNSUBSCRIBE",
+    "PUNSUBSCRIBE",
+    // Who was subscribed a moment ago may still be counted: so the count is left out.
+    "EVAL 'redis.call(\"PUBLISH\", \"a\", \"hello\") return 1' 0",
+    "CLIENT REPLY SKIP",
+    "CLIENT REPLY OFF",
+    "CLIENT REPLY ON",
+    "CLIENT REPLY ON",
+    "CLIENT REPLY NEITHER",
+    "CLIENT TRACKING ON",
+    "CLIENT TRACKING OFF",
+    "CLIENT GETNAME",
+    "CLIENT SETNAME me",
+    "RESET",
+    "PING",
+    "ECHO text",
+    "NOSUCH",
+    "GET",
+    "SET k0",
+    "FLUSHALL",
+    "FLUSHDB",
+    "SWAPDB 0 1",
+    "MOVE k0 1",
+    "COPY k1 k0 REPLACE",
+    "COPY k1 k0 DB 1 REPLACE",
+    "EXPIRE k0 100",
+    "PEXPIRE k1 0",
+    "KEYS k0",
+    "DBSIZE",
+];
+
+#[test]
+fn random_sessions_are_answered_as_by_redis() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    let start = Instant::now();
+    let (mut sessions, mut replies) = (0, 0);
+    while start.elapsed() < SPAN {
+        let mut dice = Dice::new();
+        replies += Session::begin(&stand, &twin).play(&mut dice);
+        sessions += 1;
+    }
+    println!("{sessions} sessions, {replies} replies, {} hits", stand.door.hits());
+    assert!(sessions > 20 && replies > 500, "{sessions} sessions, {replies} replies");
+    assert!(stand.door.hits() > 50, "{} hits", stand.door.hits());
+}
+
+struct Session {
+    ours: Client,
+    theirs: Client,
+    /// Knows when the twin has done what it was told.
+    witness: Client,
+    said: Vec<Vec<&'static str>>,
+    in_multi: bool,
+}
+
+impl Session {
+    fn begin(stand: &Stand, twin: &RedisServer) -> Self {
+        let direct = || Client::connect(twin.port());
+        let (ours, theirs, witness) = (stand.client(), direct(), direct());
+        Self { ours, theirs, witness, said: Vec::new(), in_multi: false }
+    }
+
+    /// Gives the number of replies.
+    fn play(mut self, dice: &mut Dice) -> usize {
+        let mut replies = 0;
+        while self.said.iter().map(Vec::len).sum::<usize>() < SESSION_COMMANDS {
+            let length = 1 + dice.roll(8);
+            let write = (0..length).map(|_| self.choose(dice)).collect();
+            replies += self.say(write);
+        }
+        // Were one of them counted wrong, this would wait for it, or come too soon.
+        replies + self.say(vec!["RESET"]) + self.say(vec!["GET k0", "QUIT"])
+    }
+
+    fn choose(&mut self, dice: &mut Dice) -> &'static str {
+        loop {
+            let command = COMMANDS[dice.roll(COMMANDS.len())];
+            match command {
+                "MULTI" => self.in_multi = true,
+                "EXEC" | "DISCARD" | "RESET" => self.in_multi = false,
+                // Redis itself would then send the half of a list.
+                "CLIENT REPLY SKIP" | "CLIENT REPLY OFF" if self.in_multi => continue,
+                _ => {}
+            }
+            return command;
+        }
+    }
+
+    fn say(&mut self, write: Vec<&'static str>) -> usize {
+        self.ours.ask(&write);
+        self.theirs.ask(&write);
+        self.said.push(write);
+        // When it answers this it has answered what it was told before.
+        (0..2).for_each(|_| self.witness.expect("PING", "PONG"));
+        let expected = self.theirs.answers_that_are_here();
+        for expected in &expected {
+            let answer = self.ours.next().unwrap_or_else(|error| {
+                panic!("{error} instead of {expected:?}\nafter {:#?}", self.said)
+            });
+            assert_eq!(plain(&answer), plain(expected), "after {:#?}", self.said);
+        }
+        expected.len()
+    }
+}
+
+/// HELLO tells the number of the connection.
+fn plain(answer: &Answer) -> Answer {
+    match answer {
+        Answer::List(items) if items.first() == Some(&"server".into()) => "hello".into(),
+        Answer::List(items) => Answer::List(items.iter().map(plain).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The standard library seeds its hashers from the system.
+struct Dice(RandomState, u64);
+
+impl Dice {
+    fn new() -> Self {
+        Self(RandomState::new(), 0)
+    }
+
+    fn roll(&mut self, sides: usize) -> usize {
+        self.1 += 1;
+        usize::try_from(self.0.hash_one(self.1) % sides as u64).unwrap()
+    }
+}
