@@ -6,7 +6,7 @@ use std::thread;
 use larder_testkit::Direction::ToClient;
 use larder_testkit::{Which, eventually};
 
-use crate::client::{Answer, Client, written};
+use crate::client::{Client, written};
 use crate::stand::{LIMIT, Stand};
 
 const INCRS: u64 = 1_000;
@@ -161,7 +161,8 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
         let end = std::iter::from_fn(|| client.next().ok()).take(100).count();
         assert!(end < 100, "not closed");
     }
+    eventually(LIMIT, "larder to notice", || stand.door.count("/resp/upstreams") == 0);
     for client in &mut kept {
-        eventually(LIMIT, "a new road", || client.call("PING") == Answer::from("PONG"));
+        client.expect("PING", "PONG");
     }
 }

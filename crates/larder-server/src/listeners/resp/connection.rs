@@ -300,8 +300,6 @@ impl Connection {
         let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.larder).wants_quiet();
         match local {
             _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
-            // Its connection goes, and must not take with it what has no reply to wait for.
-            Some(Local::Reset) if !is_sent(self.upstream.as_mut()) => Judged::Hold,
             Some(local) => Judged::Local(local, bytes),
             None => Judged::Upstream,
         }
@@ -375,13 +373,7 @@ impl Connection {
                 self.decoder.set_auth_required(false);
                 reply::simple(&mut self.output, b"OK");
             }
-            Local::Reset => {
-                self.drop_upstream();
-                self.session.reset();
-                self.authenticated = self.larder.plan().resp.requirepass.is_none();
-                self.decoder.set_auth_required(!self.authenticated);
-                reply::simple(&mut self.output, b"RESET");
-            }
+            Local::Reset => self.begin_reset(),
             Local::Quit => {
                 if self.session.wants_replies() {
                     reply::simple(&mut self.output, b"OK");
@@ -390,6 +382,29 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// A client starts anew with another upstream connection. What the old one has yet to do must
+    /// come first, so where that cannot be told from replies Redis is asked to reset it too.
+    fn begin_reset(&mut self) {
+        let Some(relay) = self.upstream.as_mut().filter(|_| self.session.is_apart()) else {
+            return self.reset();
+        };
+        if self.session.skips_reply() {
+            write_command(relay.output(), &[b"PING"]);
+        }
+        write_command(relay.output(), &[b"RESET"]);
+        self.session.reset_sent();
+    }
+
+    fn reset(&mut self) {
+        self.drop_upstream();
+        if !self.session.skips_reply() {
+            reply::simple(&mut self.output, b"RESET");
+        }
+        self.session.reset();
+        self.authenticated = self.larder.plan().resp.requirepass.is_none();
+        self.decoder.set_auth_required(!self.authenticated);
     }
 
     /// What is no command gets an error in Redis's words, and the connection ends.
@@ -451,6 +466,10 @@ impl Connection {
                     self.output.extend_from_slice(&frame);
                 }
                 Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
+                Before::Reset => {
+                    self.reset();
+                    break;
+                }
             }
         }
         Ok(())
@@ -490,14 +509,6 @@ async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
         Some(relay) => relay.ready(read).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether all that was to go upstream has gone, after another attempt.
-fn is_sent(relay: Option<&mut Relay>) -> bool {
-    relay.is_none_or(|relay| {
-        relay.flush();
-        !relay.has_output()
-    })
 }
 
 /// Begins to wait when it is polled, not before.

@@ -85,6 +85,8 @@ enum Awaited {
     /// Transactions and watches begun before this change end. It may have written anything.
     Exec(Option<Flush>, u64),
     Info,
+    /// Everything before it has been done, replies or none, and this connection is of no more use.
+    Reset,
 }
 
 /// Forgets everything when it is dropped, whatever becomes of the reply (R3).
@@ -105,6 +107,8 @@ pub(super) enum Before {
     Puts,
     /// Add a section of our own to the text.
     Info,
+    /// Give the client a session as new instead.
+    Reset,
 }
 
 impl Session {
@@ -143,7 +147,17 @@ impl Session {
 
     /// Whether nothing more may be sent until the replies under way are here.
     pub(super) fn must_wait(&self) -> bool {
-        self.stream == Stream::Subscribing
+        self.stream == Stream::Subscribing || matches!(self.awaited.back(), Some(Awaited::Reset))
+    }
+
+    /// Whether Redis may still be at something that it will not answer, or send what was not asked.
+    pub(super) fn is_apart(&self) -> bool {
+        self.apart
+    }
+
+    /// A RESET goes upstream, which is answered in every state but one.
+    pub(super) fn reset_sent(&mut self) {
+        self.awaited.push_back(Awaited::Reset);
     }
 
     /// Whether a reply is awaited.
@@ -161,6 +175,11 @@ impl Session {
         self.has_channels || self.has_shard_channels || self.stream != Stream::Replies
     }
 
+    /// Whether Redis refuses nearly everything: RESP2 has no room for replies beside messages.
+    fn is_confined(&self) -> bool {
+        (self.has_channels || self.has_shard_channels) && !self.resp3
+    }
+
     /// Whether the store has taken a password from the client.
     pub(super) fn has_shown_password(&self) -> bool {
         self.has_shown_password
@@ -169,6 +188,11 @@ impl Session {
     /// Whether a command is answered now (CLIENT REPLY).
     pub(super) fn wants_replies(&self) -> bool {
         self.replies == Replies::On
+    }
+
+    /// Whether this one command is not answered (CLIENT REPLY SKIP).
+    pub(super) fn skips_reply(&self) -> bool {
+        self.replies == Replies::SkipNext
     }
 
     pub(super) fn stream(&self) -> Stream {
@@ -234,7 +258,9 @@ impl Session {
                 return None;
             }
             // From now on nobody knows when a command has been carried out.
-            State::ReplyOff | State::ReplySkip if self.in_multi.is_none() => {
+            State::ReplyOff | State::ReplySkip
+                if self.in_multi.is_none() && !self.is_confined() =>
+            {
                 self.apart = true;
                 self.replies = match state {
                     State::ReplyOff => Replies::Off,
@@ -253,6 +279,10 @@ impl Session {
         match kind {
             Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
             Kind::Flush => self.unanswered_flush = Some(Flush(Arc::clone(larder))),
+            // Without a user there is nothing that Redis could refuse.
+            Kind::State(State::Hello { resp3: Some(resp3), shares_user: None }) => {
+                self.resp3 = *resp3;
+            }
             Kind::State(State::Multi) => self.in_multi = Some(self.changes),
             Kind::State(State::Exec | State::Discard) => self.in_multi = None,
             _ => {}
@@ -274,6 +304,10 @@ impl Session {
 
     /// A frame came from upstream. Does what it must do, and says what is left to the listener.
     pub(super) fn received(&mut self, frame: &Frame<'_>, larder: &Larder) -> Before {
+        if matches!(self.awaited.front(), Some(Awaited::Reset)) {
+            let is_reset = matches!(frame, Frame::Simple(b"RESET"));
+            return if is_reset { Before::Reset } else { Before::Nothing };
+        }
         if self.is_unasked(frame) {
             return Before::Nothing;
         }
@@ -316,6 +350,7 @@ impl Session {
             // Queued: the text comes with EXEC.
             Some(Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Info) => Before::Info,
+            Some(Awaited::Reset) => Before::Reset,
         }
     }
 
@@ -359,8 +394,12 @@ impl Session {
         if is_error || is_queued(frame) {
             // What is queued takes effect with EXEC, whose reply is not looked into.
             self.apart |= !is_error && state != State::Unwatch;
-            if state == State::Monitor {
-                self.stream = Stream::Replies;
+            match state {
+                State::Monitor => self.stream = Stream::Replies,
+                State::Multi if !is_nested(frame) => {
+                    self.in_multi.take_if(|begun| *begun == change);
+                }
+                _ => {}
             }
             return;
         }
@@ -406,6 +445,11 @@ impl Session {
 /// Whether a reply says that a command waits for EXEC.
 fn is_queued(frame: &Frame<'_>) -> bool {
     matches!(frame, Frame::Simple(b"QUEUED"))
+}
+
+/// Whether a MULTI was refused because a transaction is open already.
+fn is_nested(frame: &Frame<'_>) -> bool {
+    frame.as_error().is_some_and(|error| error.starts_with(b"ERR MULTI calls can not be nested"))
 }
 
 /// Whether a reply says that the user may not do this.
