@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Found, Key, MapStore, Tiers,
+    Clock, Engine, EnginePlan, Found, Key, MapStore, Prefixes, Tiers,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -102,7 +102,8 @@ fn allocations() -> u64 {
 fn tiers(policy: Policy) -> Tiers<Payload, MapStore> {
     let near = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
     let hour = Duration::from_hours(1);
-    let plan = EnginePlan { near, near_ttl: hour, staleness_bound: hour };
+    let plan =
+        EnginePlan { near, near_ttl: hour, staleness_bound: hour, keys: Prefixes::default() };
     let engine = Engine::new(&plan, Clock::System);
     let epoch = engine.begin_epoch();
     engine.feed().beat_for_ever(epoch);

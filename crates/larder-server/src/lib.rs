@@ -14,5 +14,6 @@ mod origins;
 mod serve;
 pub mod settings;
 mod upkeep;
+mod verify;
 
 pub use serve::serve;

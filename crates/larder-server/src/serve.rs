@@ -44,7 +44,11 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
     let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
     open_files::allow(plan.maxclients);
     let doors = Doors::open(plan)?;
-    let larder = Arc::new(Larder::start(plan, origins));
+    let (larder, samples) = Larder::start(plan, origins);
+    let larder = Arc::new(larder);
+    if let Some(samples) = samples {
+        tokio::spawn(samples.verify(Arc::downgrade(&larder)));
+    }
     for notice in &plan.notices {
         tracing::warn!("{notice}");
     }

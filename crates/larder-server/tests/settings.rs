@@ -92,6 +92,9 @@ fn every_setting_comes_from_every_layer() {
         ("near-max-value", "3kb", "near.max-value"),
         ("near-ttl", "7m", "near.ttl"),
         ("near-policy", "lru", "near.policy"),
+        ("near-allow", "a:,b:", "near.allow"),
+        ("near-deny", "a:x:", "near.deny"),
+        ("near-verify", "0.1%", "near.verify"),
         ("bind", "127.0.0.2", "resp.bind"),
         ("port", "7", "resp.port"),
         ("unixsocket", "/tmp/l.sock", "resp.unixsocket"),
@@ -123,8 +126,8 @@ fn every_setting_comes_from_every_layer() {
             assert!(shown.contains(&expected), "{expected} not in {shown:#?}");
         }
     }
-    // `config` and the rows above are all there are.
-    assert_eq!(larder().args("check-config --store memory").shown().len(), table.len() + 1);
+    // `config`, `url` and the rows above are all there are.
+    assert_eq!(larder().args("check-config --store memory").shown().len(), table.len() + 2);
 }
 
 #[test]
@@ -392,7 +395,7 @@ proptest! {
     #[test]
     fn any_value_of_a_setting_is_taken_or_refused(
         flag in prop::sample::select(vec![
-            "config", "store", "near-ttl", "maxmemory", "near-policy", "http-bind", "http-port",
+            "config", "store", "near-ttl", "near-deny", "near-verify", "url", "maxmemory", "near-policy", "http-bind", "http-port",
             "http-token", "http-allowed-hosts", "maxclients", "protected-mode",
         ]),
         text in any::<String>(),

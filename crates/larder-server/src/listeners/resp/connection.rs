@@ -14,7 +14,7 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
-use larder_core::is_not_ready;
+use larder_core::{Bypass, Moment, is_not_ready};
 use larder_redis::{Ready, Relay, RelayError};
 use larder_resp::{
     Limits, ProtocolError,
@@ -63,6 +63,8 @@ pub(super) struct Connection {
     ended: bool,
     /// Among the replies that are awaited is one that may take for ever.
     blocks: bool,
+    /// When the oldest of them was asked for, if none was awaited then.
+    asked: Option<Moment>,
 }
 
 /// Why a connection ends.
@@ -126,6 +128,7 @@ impl Connection {
             leaving: None,
             ended: false,
             blocks: false,
+            asked: None,
         }
     }
 
@@ -318,7 +321,13 @@ impl Connection {
             let spec = self.table.spec(&command);
             let mut kind = Kind::of(spec, &command, &self.larder);
             self.traffic.relayed(kind.relayed());
+            if spec.near.is_some() {
+                self.traffic.results().bypassed(why_relayed(&self.larder, &self.session, &kind));
+            }
             self.blocks |= spec.blocking;
+            if !self.session.is_awaiting() && !spec.blocking {
+                self.asked = Some(self.larder.engine().clock().now());
+            }
             if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
                 self.authenticated = true;
                 kind = kind.without_user();
@@ -420,6 +429,11 @@ impl Connection {
         let (mut frames, mut fence, mut puts) = (0, false, false);
         let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
         self.blocks &= self.session.is_awaiting();
+        if let Some(asked) = self.asked.take_if(|_| frames > 0) {
+            self.larder
+                .metrics()
+                .upstream_answered(self.larder.engine().clock().now().since(asked));
+        }
         if self.session.has_shown_password() {
             self.authenticated = true;
             self.decoder.set_auth_required(false);
@@ -480,6 +494,21 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.drop_upstream();
     }
+}
+
+/// Why a read that might be served from memory goes upstream.
+fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
+    let engine = larder.engine();
+    if engine.feed().sight(engine.clock().now()).is_none() {
+        return engine.feed().why_blind();
+    }
+    let barred = match read {
+        Kind::Read(Some(keys)) if session.may_use_near() => {
+            keys.clone().find_map(|name| engine.bars(name))
+        }
+        _ => None,
+    };
+    barred.unwrap_or(Bypass::Order)
 }
 
 const NO_AUTH: &[u8] = b"NOAUTH Authentication required.";

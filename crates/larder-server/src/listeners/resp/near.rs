@@ -4,7 +4,7 @@
 //! read at all, it leaves for others: [`Reads::of`] takes over when all that waits is reads.
 
 use super::traffic::Traffic;
-use crate::larder::Larder;
+use crate::{larder::Larder, verify::Verifier};
 use bytes::{Buf, BytesMut};
 use larder_core::{FetchError, Fetched, Key, Moment, Started, StoreError, Value, near::Sight};
 use larder_redis::Reply;
@@ -60,7 +60,7 @@ pub(super) fn serve_hits(
         return Stopped::Blind;
     };
     let Requests { decoder, input } = requests;
-    let (mut consumed, mut hits) = (0, 0);
+    let (mut consumed, mut last, mut hits) = (0, 0, 0);
     let mut stopped = Stopped::AtOther;
     while let Some(rest) = input.get(consumed..)
         && let Ok(decoded) = decoder.decode(rest)
@@ -79,6 +79,7 @@ pub(super) fn serve_hits(
         if !served {
             break;
         }
+        last = consumed;
         consumed += bytes;
         hits += 1;
         if hits == HITS_MAX || output.len() > HIT_BYTES_MAX {
@@ -86,9 +87,30 @@ pub(super) fn serve_hits(
             break;
         }
     }
+    if let Some(verifier) = larder.verifier().filter(|verifier| verifier.is_due(hits)) {
+        let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());
+        if let Some(command) = last.and_then(|decoded| decoded.command) {
+            compare(verifier, table.spec(&command), &command, wish.db, scratch);
+        }
+    }
     input.advance(consumed);
     traffic.results().hits(hits);
     stopped
+}
+
+/// Has a read that was served from memory compared with the store; of an `MGET` its first key.
+fn compare(
+    verifier: &Verifier,
+    spec: &Spec,
+    command: &Command<'_>,
+    db: u32,
+    scratch: &mut Vec<u8>,
+) {
+    if spec.near.is_some_and(|near| near.per_key) {
+        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::get(name, db)));
+    } else if let Some(name) = spec.encode_read(command, scratch) {
+        verifier.compare(Key { name, db, read: scratch });
+    }
 }
 
 fn serve_one(
@@ -264,9 +286,9 @@ impl Wanted {
         } else {
             (vec![spec.encode_read(command, scratch)?.into()], near.shape)
         };
-        // What is too large to be kept takes the client's own road.
+        // What cannot be kept takes the client's own road.
         let fits = (1..=KEYS_MAX).contains(&keys.len())
-            && !keys.iter().any(|key| larder.engine().is_oversized(key));
+            && !keys.iter().any(|key| larder.engine().bars(key).is_some());
         fits.then(|| Self { keys, read: scratch.as_slice().into(), shape, per_key: near.per_key })
     }
 
