@@ -70,6 +70,14 @@ impl Backend {
         }
     }
 
+    /// What the store says of one of its users.
+    pub(crate) async fn describe_user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.user(name).await,
+            Self::Memory(_) => Err(StoreError::Away("it has no users".into())),
+        }
+    }
+
     /// Where values live, for people; without secrets.
     pub(crate) fn describe(&self) -> String {
         match self {

@@ -7,6 +7,7 @@ use crate::{
     metrics::Metrics,
     origins::DeclaredOrigin,
     settings::Plan,
+    users::Users,
     verify::{Samples, Verifier},
 };
 use larder_core::{
@@ -32,6 +33,7 @@ pub(crate) struct Larder {
     keeps_hashes: AtomicBool,
     health: Health,
     verifier: Option<Verifier>,
+    users: Arc<Users>,
     plan: Plan,
     started: Moment,
 }
@@ -55,6 +57,7 @@ impl Larder {
             keeps_hashes: AtomicBool::new(false),
             health: Health::default(),
             verifier,
+            users: Arc::default(),
             plan: plan.clone(),
             started,
         };
@@ -102,6 +105,11 @@ impl Larder {
     /// Compares a sample of what is served from memory, where that is asked for.
     pub(crate) fn verifier(&self) -> Option<&Verifier> {
         self.verifier.as_ref()
+    }
+
+    /// Users of the store besides that of its URL.
+    pub(crate) fn users(&self) -> &Arc<Users> {
+        &self.users
     }
 
     pub(crate) fn health(&self) -> &Health {

@@ -224,7 +224,10 @@ impl Connection {
                 }
                 return Ok(());
             }
-            if self.authenticated && self.session.may_use_near() && self.take_reads().await {
+            if self.authenticated
+                && self.session.may_use_near(&self.larder)
+                && self.take_reads().await
+            {
                 continue;
             }
             match self.judge() {
@@ -358,7 +361,7 @@ impl Connection {
     /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
     fn upstream_ended(&mut self, error: RelayError) {
         self.drop_upstream();
-        if !self.session.is_pristine() {
+        if !self.session.is_pristine(&self.larder) {
             self.session.lose_replies();
             self.leaving = Some(Close::Upstream(error));
         }
@@ -503,7 +506,7 @@ fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
         return engine.feed().why_blind();
     }
     let barred = match read {
-        Kind::Read(Some(keys)) if session.may_use_near() => {
+        Kind::Read(Some(keys)) if session.may_use_near(larder) => {
             keys.clone().find_map(|name| engine.bars(name))
         }
         _ => None,
