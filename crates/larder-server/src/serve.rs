@@ -5,7 +5,7 @@ use crate::{
     listeners::{http, listen, resp},
     logging, open_files,
     origins::{self, BadOrigin},
-    settings::{Plan, RespPlan, StoreKind},
+    settings::{Plan, RespPlan},
     upkeep,
 };
 use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
@@ -80,14 +80,7 @@ impl Doors {
             }
             None => None,
         };
-        let resp = match plan.store.kind {
-            StoreKind::Redis(_) => Self::open_resp(&plan.resp)?,
-            StoreKind::Memory => {
-                tracing::warn!("the RESP listener needs a Redis behind it: it is off");
-                None
-            }
-        };
-        Ok(Self { http, resp })
+        Ok(Self { http, resp: Self::open_resp(&plan.resp)? })
     }
 
     /// An address that nobody asked for may be another program's.

@@ -7,6 +7,7 @@
 use super::{
     classify::{Kind, Local},
     client::{self, Client},
+    embedded::{self, Embedded},
     info,
     near::{Reads, Requests, Stopped, Wish, serve_hits},
     session::{Before, Session, Stream},
@@ -53,6 +54,8 @@ pub(super) struct Connection {
     scratch: Vec<u8>,
     session: Session,
     upstream: Option<Relay>,
+    /// In place of an upstream where there is no Redis.
+    embedded: Option<Embedded>,
     /// The client has shown what `requirepass` wants.
     authenticated: bool,
     draining: watch::Receiver<bool>,
@@ -110,6 +113,7 @@ impl Connection {
         let authenticated = larder.plan().resp.requirepass.is_none();
         let mut decoder = Decoder::new(Limits::default());
         decoder.set_auth_required(!authenticated);
+        let embedded = Embedded::of(&larder, &traffic, &client);
         Self {
             table: larder.commands(),
             session: Session::new(larder.backend().db()),
@@ -121,6 +125,7 @@ impl Connection {
             decoder,
             scratch: Vec::new(),
             upstream: None,
+            embedded,
             authenticated,
             draining,
             leaving: None,
@@ -143,8 +148,12 @@ impl Connection {
         }
     }
 
+    /// Whether the client has all that it was promised, and Redis all that the client sent.
     fn owes_nothing(&self) -> bool {
-        self.output.is_empty() && !self.session.is_awaiting() && !self.session.must_wait()
+        self.output.is_empty()
+            && !self.session.is_awaiting()
+            && !self.session.must_wait()
+            && self.upstream.as_ref().is_none_or(|relay| !relay.has_output())
     }
 
     /// Waits for one of the sockets, and does what has become possible.
@@ -217,7 +226,13 @@ impl Connection {
                 }
                 return Ok(());
             }
-            if self.authenticated && self.session.may_use_near() && self.take_reads().await {
+            let taken = match self.embedded {
+                Some(_) => self.take_embedded().await?,
+                None => {
+                    self.authenticated && self.session.may_use_near() && self.take_reads().await
+                }
+            };
+            if taken {
                 continue;
             }
             match self.judge() {
@@ -251,6 +266,20 @@ impl Connection {
             relay.flush();
         }
         Ok(self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room())
+    }
+
+    /// Serves what needs no Redis. False when the command at the head of the input is not for here.
+    async fn take_embedded(&mut self) -> Result<bool, Close> {
+        let Self { embedded, table, decoder, input, output, authenticated, .. } = self;
+        let Some(embedded) = embedded else { return Ok(false) };
+        match embedded.take(table, Requests { decoder, input }, output, authenticated) {
+            embedded::Stopped::AtOther => Ok(false),
+            embedded::Stopped::Enough => {
+                yield_now().await;
+                Ok(true)
+            }
+            embedded::Stopped::TooLarge => Err(Close::Flooded),
+        }
     }
 
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
@@ -296,6 +325,8 @@ impl Connection {
         let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.larder).wants_quiet();
         match local {
             _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
+            // Its connection goes, and must not take with it what has no reply to wait for.
+            Some(Local::Reset) if !is_sent(self.upstream.as_mut()) => Judged::Hold,
             Some(local) => Judged::Local(local, bytes),
             None => Judged::Upstream,
         }
@@ -372,6 +403,7 @@ impl Connection {
             Local::Reset => {
                 self.drop_upstream();
                 self.session.reset();
+                self.embedded.iter_mut().for_each(Embedded::reset);
                 self.authenticated = self.larder.plan().resp.requirepass.is_none();
                 self.decoder.set_auth_required(!self.authenticated);
                 reply::simple(&mut self.output, b"RESET");
@@ -484,6 +516,14 @@ async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
         Some(relay) => relay.ready(read).await,
         None => std::future::pending().await,
     }
+}
+
+/// Whether all that was to go upstream has gone, after another attempt.
+fn is_sent(relay: Option<&mut Relay>) -> bool {
+    relay.is_none_or(|relay| {
+        relay.flush();
+        !relay.has_output()
+    })
 }
 
 /// Begins to wait when it is polled, not before.
