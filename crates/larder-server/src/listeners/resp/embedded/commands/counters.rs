@@ -3,7 +3,7 @@
 use super::{Entry, Run::Fallible, entry};
 use crate::listeners::resp::embedded::{
     call::{Args, Call, Keyed},
-    float::{Float, NotFinite},
+    float::Float,
     number,
     refusal::{Outcome, Refusal},
 };
@@ -51,19 +51,10 @@ fn add(call: &mut Call<'_>, name: &[u8], more: i64) -> Outcome {
 fn incrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let Keyed { txn, db, reply, .. } = call.keyed();
     let value = txn.get(db, args.get(1)).map_or(b"0".as_slice(), |entry| entry.payload);
-    let (value, more) = (float(value)?, float(args.get(2))?);
-    let sum = value.zip(more).and_then(|(value, more)| value.add(more));
+    let number = |text| Float::parse(text).ok_or(Refusal::NOT_A_FLOAT);
+    let sum = number(value)?.add(number(args.get(2))?);
     let sum = sum.ok_or(Refusal::new("ERR increment would produce NaN or Infinity"))?.to_string();
     txn.set(db, args.get(1), sum.as_bytes(), Life::Kept)?;
     reply.bulk(sum.as_bytes());
     Ok(())
-}
-
-/// A number; `None` if it is infinite.
-fn float(text: &[u8]) -> Result<Option<Float>, Refusal> {
-    match Float::parse(text) {
-        Ok(number) => Ok(Some(number)),
-        Err(NotFinite::Infinite) => Ok(None),
-        Err(NotFinite::NoNumber) => Err(Refusal::NOT_A_FLOAT),
-    }
 }
