@@ -125,6 +125,18 @@ fn replies_can_be_turned_off() {
     wire.send(b"CLIENT REPLY SKIP\r\nINCR a\r\nINCR a\r\n");
     assert_eq!(wire.reply(), b":3\r\n");
     wire.expect("GET a", "$1 3");
+    wire.send(b"CLIENT REPLY SKIP\r\nRESET\r\nPING 2\r\nCLIENT REPLY OFF\r\nRESET\r\n");
+    assert_eq!((wire.reply(), wire.reply()), (b"$1\r\n2\r\n".into(), b"+RESET\r\n".into()));
+}
+
+#[test]
+fn who_wants_no_replies_gets_none_at_the_end_either() {
+    let alone = Alone::start(&[]);
+    for end in ["QUIT\r\n", "*1\r\n:5\r\n"] {
+        let mut wire = alone.wire();
+        wire.send(format!("CLIENT REPLY OFF\r\n{end}").as_bytes());
+        assert!(wire.is_closed(), "{end:?}");
+    }
 }
 
 #[test]

@@ -403,13 +403,15 @@ impl Connection {
             Local::Reset => {
                 self.drop_upstream();
                 self.session.reset();
-                self.embedded.iter_mut().for_each(Embedded::reset);
+                let is_told = self.embedded.as_mut().is_none_or(Embedded::reset);
                 self.authenticated = self.larder.plan().resp.requirepass.is_none();
                 self.decoder.set_auth_required(!self.authenticated);
-                reply::simple(&mut self.output, b"RESET");
+                if is_told {
+                    reply::simple(&mut self.output, b"RESET");
+                }
             }
             Local::Quit => {
-                if self.session.wants_replies() {
+                if self.wants_reply() {
                     reply::simple(&mut self.output, b"OK");
                 }
                 self.leaving = Some(Close::Client);
@@ -420,8 +422,18 @@ impl Connection {
 
     /// What is no command gets an error in Redis's words, and the connection ends.
     fn refuse(&mut self, error: ProtocolError) {
-        reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        if self.wants_reply() {
+            reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        }
         self.leaving = Some(Close::Client);
+    }
+
+    /// Whether the client wants an answer to what it sent last.
+    fn wants_reply(&self) -> bool {
+        match &self.embedded {
+            Some(embedded) => embedded.wants_reply(),
+            None => self.session.wants_replies(),
+        }
     }
 
     /// Hands on what has come from upstream, each reply when what it demands has been done.

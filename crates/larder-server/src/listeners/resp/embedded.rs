@@ -25,7 +25,7 @@ use call::{Args, Call};
 pub(super) use guests::{Ends, Guests};
 use larder_core::map_store::MapStore;
 use larder_resp::command::{Spec, Table};
-use session::Session;
+use session::{Replies, Session};
 use std::sync::Arc;
 
 /// Commands that are answered at one go, and bytes of replies that may then wait for the client:
@@ -108,10 +108,18 @@ impl Embedded {
         stopped
     }
 
-    /// The client starts anew.
-    pub(super) fn reset(&mut self) {
+    /// Whether the client wants an answer to what comes next.
+    pub(super) fn wants_reply(&self) -> bool {
+        !self.session.replies.hides()
+    }
+
+    /// The client starts anew. Says whether it wants to be told: replies are on again, but one that
+    /// was to be skipped is.
+    pub(super) fn reset(&mut self) -> bool {
+        let is_told = self.session.replies != Replies::Skip;
         self.give_up_watches();
         self.session.reset();
+        is_told
     }
 
     fn give_up_watches(&mut self) {

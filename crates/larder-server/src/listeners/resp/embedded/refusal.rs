@@ -25,6 +25,10 @@ impl Refusal {
         Self::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
     pub(super) const WRONG_PASSWORD: Self =
         Self::new("WRONGPASS invalid username-password pair or user is disabled.");
+    pub(super) const INVALID_COMMAND: Self = Self::new("ERR Invalid command specified");
+    pub(super) const INVALID_ARITY: Self =
+        Self::new("ERR Invalid number of arguments specified for command");
+    pub(super) const NO_KEYS: Self = Self::new("ERR The command has no key arguments");
     pub(super) const TOO_MANY_WATCHES: Self =
         Self::new("ERR Larder: a client watches at most 65536 keys");
     pub(super) const TOO_LONG_A_TRANSACTION: Self =

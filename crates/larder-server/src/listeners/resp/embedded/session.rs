@@ -139,9 +139,14 @@ impl Session {
 }
 
 impl Replies {
+    /// Whether the reply to this command is left out.
+    pub(super) fn hides(self) -> bool {
+        matches!(self, Self::Off | Self::Skip)
+    }
+
     /// A command is done. Whether its reply is left out.
     pub(super) fn next(&mut self) -> bool {
-        let hides = matches!(self, Self::Off | Self::Skip);
+        let hides = self.hides();
         *self = match *self {
             Self::SkipNext => Self::Skip,
             Self::Skip | Self::On => Self::On,

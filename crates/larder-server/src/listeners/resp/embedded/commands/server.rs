@@ -3,14 +3,19 @@
 use super::{
     Entry,
     Run::{Fallible, Plain},
-    all, config, entry, info, lower,
+    all, config, entry, find, info, lower,
 };
 use crate::listeners::resp::embedded::{
     call::{Args, Call},
     refusal::{Outcome, Refusal},
     reply::Reply,
 };
-use larder_resp::command::{Keys, Table};
+use bytes::BytesMut;
+use larder_resp::{
+    Limits,
+    command::{Keys, KeysOf, Table},
+    request::{Decoder, write_command},
+};
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry("TIME", 1, "loading stale fast", Plain(time)),
@@ -18,6 +23,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("CONFIG|GET", -3, "admin noscript loading stale", Plain(config::get)),
     entry("COMMAND", -1, "loading stale", Plain(command)),
     entry("COMMAND|COUNT", 2, "loading stale", Plain(count)),
+    entry("COMMAND|GETKEYS", -4, "loading stale", Fallible(getkeys)),
     entry("COMMAND|DOCS", -2, "loading stale", Plain(docs)),
     entry("COMMAND|INFO", -2, "loading stale", Plain(command_info)),
     entry("COMMAND|LIST", -2, "loading stale", Fallible(list)),
@@ -39,6 +45,23 @@ fn command(call: &mut Call<'_>, _: Args<'_>) {
 
 fn count(call: &mut Call<'_>, _: Args<'_>) {
     call.reply.count(commands().count());
+}
+
+/// The names that a command, which follows as it would be sent, would use.
+fn getkeys(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let mut bytes = BytesMut::new();
+    write_command(&mut bytes, &args.from(2).collect::<Vec<_>>());
+    let mut decoder = Decoder::new(Limits::default());
+    let command = decoder.decode(&bytes).ok().and_then(|decoded| decoded.command);
+    let command = command.ok_or(Refusal::INVALID_COMMAND)?;
+    let (spec, asked) = (call.table.spec(&command), Args::of(command));
+    let entry = find(spec, asked).map_err(|_| Refusal::INVALID_COMMAND)?;
+    entry.check(asked).map_err(|_| Refusal::INVALID_ARITY)?;
+    match spec.keys_of(&command) {
+        KeysOf::Known(names) if names.clone().next().is_some() => call.reply.bulks(names),
+        _ => return Err(Refusal::NO_KEYS),
+    }
+    Ok(())
 }
 
 /// There are none.

@@ -3,7 +3,7 @@
 use super::{
     Entry, REDIS_VERSION,
     Run::{Fallible, Plain},
-    entry,
+    at_once, entry,
     keys::db_number,
 };
 use crate::listeners::resp::embedded::{
@@ -19,6 +19,9 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("SELECT", 2, "loading stale fast", Fallible(select)),
     entry("HELLO", -1, "noscript loading stale fast no_auth allow_busy", Fallible(hello)),
     entry("AUTH", -2, "noscript loading stale fast no_auth allow_busy", Fallible(auth)),
+    // The listener does what these two say; here they are told from what does not exist.
+    at_once("RESET", 1, "noscript loading stale fast no_auth allow_busy", Plain(|_, _| {})),
+    at_once("QUIT", -1, "noscript loading stale fast no_auth allow_busy", Plain(|_, _| {})),
 ];
 
 fn ping(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
