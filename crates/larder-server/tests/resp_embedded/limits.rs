@@ -126,3 +126,18 @@ fn a_transaction_is_as_long_as_its_limit() {
     wire.expect("EXEC", "-EXECABORT Transaction discarded because of previous errors.");
     wire.expect("EXISTS k", ":0");
 }
+
+#[test]
+fn the_names_that_a_client_watches_take_no_more_than_their_limit() {
+    let alone = Alone::start(&[]);
+    let mut wire = alone.wire();
+    let long = "x".repeat(5 << 20);
+    (1..=3).for_each(|n| wire.expect(&format!("WATCH {n}{long}"), "+OK"));
+    wire.expect(&format!("WATCH 1{long} 2{long}"), "+OK");
+    let refused = "-ERR Larder: the names that a client watches take at most 16 MiB";
+    wire.expect(&format!("WATCH 4{long}"), refused);
+    wire.expect("UNWATCH", "+OK");
+    wire.expect(&format!("WATCH 4{long}"), "+OK");
+    let short: String = (0..300_000).map(|n| format!(" {n}")).collect();
+    wire.expect(&format!("WATCH{short}"), refused);
+}

@@ -30,7 +30,7 @@ impl Refusal {
         Self::new("ERR Invalid number of arguments specified for command");
     pub(super) const NO_KEYS: Self = Self::new("ERR The command has no key arguments");
     pub(super) const TOO_MANY_WATCHES: Self =
-        Self::new("ERR Larder: a client watches at most 65536 keys");
+        Self::new("ERR Larder: the names that a client watches take at most 16 MiB");
     pub(super) const TOO_LONG_A_TRANSACTION: Self =
         Self::new("ERR Larder: a transaction holds at most 64 MiB");
 

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Bytes that a transaction may hold until EXEC.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
-/// Keys that a client may watch at the same time.
-const WATCHES_MAX: usize = 65_536;
+/// Bytes that the names of the keys may take that a client watches, and what each takes beside.
+const WATCHES_BYTES_MAX: usize = 16 << 20;
+const WATCH_BYTES: usize = 64;
 
 /// See the [module](self).
 pub(super) struct Session {
@@ -30,6 +31,7 @@ pub(super) struct Session {
     /// What it ran last.
     pub(super) command: &'static str,
     watches: BTreeMap<(u32, Box<[u8]>), Watch>,
+    watches_bytes: usize,
 }
 
 /// Which replies the client wants.
@@ -73,6 +75,7 @@ impl Session {
             tally: Tally::default(),
             command: "NULL",
             watches: BTreeMap::new(),
+            watches_bytes: 0,
         }
     }
 
@@ -103,12 +106,13 @@ impl Session {
     }
 
     pub(super) fn watch(&mut self, txn: &mut Txn<'_>, name: &[u8]) -> Outcome {
-        let full = self.watches.len() >= WATCHES_MAX;
+        let bytes = self.watches_bytes + name.len() + WATCH_BYTES;
         match self.watches.entry((self.db, name.into())) {
             Entry::Occupied(_) => {}
-            Entry::Vacant(_) if full => return Err(Refusal::TOO_MANY_WATCHES),
+            Entry::Vacant(_) if bytes > WATCHES_BYTES_MAX => return Err(Refusal::TOO_MANY_WATCHES),
             Entry::Vacant(place) => {
                 place.insert(txn.watch(self.db, name));
+                self.watches_bytes = bytes;
             }
         }
         Ok(())
@@ -117,6 +121,7 @@ impl Session {
     /// Ends all watches. Says whether a watched key has changed.
     pub(super) fn unwatch(&mut self, txn: &mut Txn<'_>) -> bool {
         let watches = std::mem::take(&mut self.watches);
+        self.watches_bytes = 0;
         let changed = watches.values().any(|watch| txn.is_changed(watch));
         for watch in watches.values() {
             txn.unwatch(watch);
