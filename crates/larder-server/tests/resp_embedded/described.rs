@@ -2,7 +2,7 @@
 
 use larder_resp::reply::Frame;
 
-use crate::pair::Pair;
+use crate::pair::{Alone, Pair};
 use crate::wire::Wire;
 
 /// Commands of later versions, which today's clients send.
@@ -43,6 +43,29 @@ fn commands_are_described_as_in_redis() {
     let mut both = pair.both("2");
     both.larder.expect("COMMAND DOCS", "*0");
     both.larder.expect("COMMAND DOCS get", "*0");
+}
+
+#[test]
+fn the_documents_name_the_commands_that_are_served() {
+    let text = include_str!("../../../../docs/differences-from-redis.md");
+    let (_, table) = text.split_once("| what | commands |").unwrap();
+    let mut named = Vec::new();
+    for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let mut container = None;
+        for word in row.split('|').nth(2).unwrap().split_whitespace() {
+            if word.starts_with('(') {
+                container = named.last().cloned();
+            }
+            let name = word.trim_matches(['`', '(', ')']).to_lowercase();
+            named.push(container.iter().map(|it| format!("{it}|")).collect::<String>() + &name);
+            if word.ends_with(')') {
+                container = None;
+            }
+        }
+    }
+    named.sort_unstable();
+    let rows = rows(&mut Alone::start(&[]).wire(), "COMMAND");
+    assert_eq!(named, rows.into_iter().map(|row| row.name).collect::<Vec<_>>());
 }
 
 fn rows(wire: &mut Wire, line: &str) -> Vec<Row> {
