@@ -51,15 +51,15 @@ fn the_documents_name_the_commands_that_are_served() {
     let (_, table) = text.split_once("| what | commands |").unwrap();
     let mut named = Vec::new();
     for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
-        let mut container = None;
+        let mut container = String::new();
         for word in row.split('|').nth(2).unwrap().split_whitespace() {
             if word.starts_with('(') {
-                container = named.last().cloned();
+                container = format!("{}|", named.last().unwrap());
             }
             let name = word.trim_matches(['`', '(', ')']).to_lowercase();
-            named.push(container.iter().map(|it| format!("{it}|")).collect::<String>() + &name);
+            named.push(format!("{container}{name}"));
             if word.ends_with(')') {
-                container = None;
+                container.clear();
             }
         }
     }
