@@ -1,6 +1,6 @@
 //! Real clients, unmodified.
 
-use std::process::Command;
+use std::{env, path::Path, process::Command};
 
 use redis::{Commands, Connection, pipe};
 
@@ -16,11 +16,7 @@ fn redis_benchmark_runs() {
         benchmark.args(args).args(["1000", "-q", "-P", pipeline]);
         let output = match benchmark.output() {
             Ok(output) => output,
-            Err(error) => {
-                let all = std::env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-                assert!(!all, "redis-benchmark: {error}");
-                return;
-            }
+            Err(error) => return missing(&format!("redis-benchmark: {error}")),
         };
         let said = String::from_utf8_lossy(&output.stdout).replace('\r', "\n");
         assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -53,6 +49,31 @@ fn redis_cli_talks() {
     ] {
         assert_eq!(ask(args).as_deref(), Some(said), "{args:?}");
     }
+}
+
+#[test]
+fn redis_py_does_its_usual_work() {
+    let installed = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients/python");
+    if !installed.join("installed").exists() {
+        return missing("redis-py: see scripts/setup clients");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/clients/redis_py_alone.py");
+    let alone = Alone::start(&[]);
+    for protocol in ["2", "3"] {
+        let mut python = Command::new("timeout");
+        python.arg("60").arg(installed.join("bin/python")).arg(script);
+        let output = python.args([&alone.port.to_string(), protocol]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let failed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.ends_with("all done\n"), "{said}{failed}");
+    }
+}
+
+/// Skips a test that cannot be run here, unless all must be.
+fn missing(what: &str) {
+    let all = env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(!all, "{what}");
+    eprintln!("skipped: {what}");
 }
 
 fn connect(alone: &Alone, protocol: &str) -> Connection {
