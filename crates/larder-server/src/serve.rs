@@ -106,7 +106,8 @@ impl Doors {
         if let Some(listeners) = self.resp {
             let traffic = Arc::clone(larder.traffic());
             let (larder, draining) = (Arc::clone(larder), draining.clone());
-            tracing::info!(address = ?larder.plan().resp.address, "serving Redis clients");
+            let address = larder.plan().resp.address.map(tracing::field::display);
+            tracing::info!(address, "serving Redis clients");
             served.spawn(resp::serve(listeners, larder, traffic, draining));
         }
         served
