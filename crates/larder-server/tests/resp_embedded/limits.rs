@@ -88,8 +88,12 @@ fn what_has_expired_is_never_seen_and_gives_its_room_back() {
 fn a_watched_key_that_expires_ends_the_transaction() {
     let alone = Alone::start(&[]);
     let mut wire = alone.wire();
-    wire.expect("SET k v PX 50", "+OK");
-    wire.expect("WATCH k", "+OK");
+    eventually(LIMIT, "a watch to begin while the key is there", || {
+        wire.expect("UNWATCH", "+OK");
+        wire.expect("SET k v PX 50", "+OK");
+        wire.expect("WATCH k", "+OK");
+        wire.line("EXISTS k") == b":1\r\n"
+    });
     eventually(LIMIT, "the key to expire", || wire.line("EXISTS k") == b":0\r\n");
     wire.expect("MULTI", "+OK");
     wire.expect("PING", "+QUEUED");
