@@ -48,6 +48,14 @@ impl Backend {
         }
     }
 
+    /// The map, if that is the store.
+    pub(crate) fn map(&self) -> Option<&MapStore> {
+        match self {
+            Self::Redis { .. } => None,
+            Self::Memory(map) => Some(map),
+        }
+    }
+
     /// Waits until every change that the store has told of by now has been applied (R4).
     pub(crate) async fn fence(&self) {
         if let Self::Redis { store, .. } = self {

@@ -5,7 +5,7 @@ use crate::{
     listeners::{http, listen, resp},
     logging, open_files,
     origins::{self, BadOrigin},
-    settings::{Plan, RespPlan, StoreKind},
+    settings::{Plan, RespPlan},
     upkeep,
 };
 use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
@@ -84,14 +84,7 @@ impl Doors {
             }
             None => None,
         };
-        let resp = match plan.store.kind {
-            StoreKind::Redis(_) => Self::open_resp(&plan.resp)?,
-            StoreKind::Memory => {
-                tracing::warn!("the RESP listener needs a Redis behind it: it is off");
-                None
-            }
-        };
-        Ok(Self { http, resp })
+        Ok(Self { http, resp: Self::open_resp(&plan.resp)? })
     }
 
     /// An address that nobody asked for may be another program's.
@@ -117,7 +110,8 @@ impl Doors {
         if let Some(listeners) = self.resp {
             let traffic = Arc::clone(larder.traffic());
             let (larder, draining) = (Arc::clone(larder), draining.clone());
-            tracing::info!(address = ?larder.plan().resp.address, "serving Redis clients");
+            let address = larder.plan().resp.address.map(tracing::field::display);
+            tracing::info!(address, "serving Redis clients");
             served.spawn(resp::serve(listeners, larder, traffic, draining));
         }
         served

@@ -10,7 +10,7 @@ use larder_core::{EnginePlan, Prefixes, near::NearPlan};
 use super::environment::Environment;
 use super::given::Settings;
 use super::mistake::Source;
-use super::plan::{HttpPlan, Plan, RespPlan, StoreKind, StorePlan};
+use super::plan::{HttpPlan, Plan, RespPlan, StorePlan};
 use super::table::{
     self, AnySetting, BIND, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
     HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS, MAXCLIENTS, MAXMEMORY,
@@ -151,7 +151,7 @@ pub(crate) fn refuse_contradictions(settings: &mut Settings) {
     if settings.is_sound(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
         refuse_large_values(settings);
     }
-    if settings.is_sound(&[&HTTP_PORT, &PORT, &UNIXSOCKET, &STORE]) && is_idle(settings) {
+    if settings.is_sound(&[&HTTP_PORT, &PORT, &UNIXSOCKET]) && is_idle(settings) {
         let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is \
                     left to serve";
         settings.mistake(settings.source(&HTTP_PORT), text);
@@ -188,11 +188,9 @@ fn shown(settings: &Settings, setting: &dyn AnySetting) -> String {
     format!("{}, {}", settings.show(setting), settings.source(setting))
 }
 
-/// Whether nothing listens. The RESP listener needs a Redis behind it.
+/// Whether nothing listens.
 fn is_idle(settings: &Settings) -> bool {
-    let has_resp = settings.get(&PORT) != 0 || settings.get(&UNIXSOCKET).is_some();
-    settings.get(&HTTP_PORT) == 0
-        && !(has_resp && matches!(settings.get(&STORE), StoreKind::Redis(_)))
+    settings.get(&HTTP_PORT) == 0 && settings.get(&PORT) == 0 && settings.get(&UNIXSOCKET).is_none()
 }
 
 /// A listener, and the secret that lets it be open to other machines.

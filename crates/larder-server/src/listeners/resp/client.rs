@@ -1,7 +1,8 @@
 //! The client's end: a TCP or a unix socket.
 
+use super::embedded::Ends;
 use bytes::{Buf, BytesMut};
-use std::io;
+use std::{io, net::SocketAddr};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     net::{TcpStream, UnixStream},
@@ -55,6 +56,26 @@ impl Client {
             Self::Unix(stream) => {
                 let (reader, writer) = stream.split();
                 wait(reader, writer.writable(), input, write).await
+            }
+        }
+    }
+
+    /// The addresses of both ends, as `CLIENT LIST` shows them.
+    pub(super) fn ends(&self) -> Ends {
+        let text = |address: io::Result<SocketAddr>| {
+            address.map_or_else(|_| "?:0".into(), |it| it.to_string())
+        };
+        match self {
+            Self::Tcp(stream) => {
+                Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+            }
+            Self::Unix(stream) => {
+                let path = stream
+                    .local_addr()
+                    .ok()
+                    .and_then(|at| Some(at.as_pathname()?.display().to_string()));
+                let ours = format!("{}:0", path.unwrap_or_default());
+                Ends { theirs: ours.clone(), ours }
             }
         }
     }

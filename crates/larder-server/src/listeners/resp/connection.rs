@@ -7,6 +7,7 @@
 use super::{
     classify::{Kind, Local},
     client::{self, Client},
+    embedded::{self, Embedded},
     info,
     near::{Reads, Requests, Stopped, Wish, serve_hits},
     session::{Before, Session, Stream},
@@ -53,6 +54,8 @@ pub(super) struct Connection {
     scratch: Vec<u8>,
     session: Session,
     upstream: Option<Relay>,
+    /// In place of an upstream where there is no Redis.
+    embedded: Option<Embedded>,
     /// The client has shown what `requirepass` wants.
     authenticated: bool,
     draining: watch::Receiver<bool>,
@@ -112,6 +115,7 @@ impl Connection {
         let authenticated = larder.plan().resp.requirepass.is_none();
         let mut decoder = Decoder::new(Limits::default());
         decoder.set_auth_required(!authenticated);
+        let embedded = Embedded::of(&larder, &traffic, &client);
         Self {
             table: larder.commands(),
             session: Session::new(larder.backend().db()),
@@ -123,6 +127,7 @@ impl Connection {
             decoder,
             scratch: Vec::new(),
             upstream: None,
+            embedded,
             authenticated,
             draining,
             leaving: None,
@@ -224,10 +229,15 @@ impl Connection {
                 }
                 return Ok(());
             }
-            if self.authenticated
-                && self.session.may_use_near(&self.larder)
-                && self.take_reads().await
-            {
+            let taken = match self.embedded {
+                Some(_) => self.take_embedded().await?,
+                None => {
+                    self.authenticated
+                        && self.session.may_use_near(&self.larder)
+                        && self.take_reads().await
+                }
+            };
+            if taken {
                 continue;
             }
             match self.judge() {
@@ -261,6 +271,20 @@ impl Connection {
             relay.flush();
         }
         Ok(self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room())
+    }
+
+    /// Serves what needs no Redis. False when the command at the head of the input is not for here.
+    async fn take_embedded(&mut self) -> Result<bool, Close> {
+        let Self { embedded, table, decoder, input, output, authenticated, .. } = self;
+        let Some(embedded) = embedded else { return Ok(false) };
+        match embedded.take(table, Requests { decoder, input }, output, authenticated) {
+            embedded::Stopped::AtOther => Ok(false),
+            embedded::Stopped::Enough => {
+                yield_now().await;
+                Ok(true)
+            }
+            embedded::Stopped::TooLarge => Err(Close::Flooded),
+        }
     }
 
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
@@ -387,7 +411,7 @@ impl Connection {
             }
             Local::Reset => self.begin_reset(),
             Local::Quit => {
-                if self.session.wants_replies() {
+                if self.wants_reply() {
                     reply::simple(&mut self.output, b"OK");
                 }
                 self.leaving = Some(Close::Client);
@@ -411,7 +435,11 @@ impl Connection {
 
     fn reset(&mut self) {
         self.drop_upstream();
-        if !self.session.skips_reply() {
+        let is_told = match &mut self.embedded {
+            Some(embedded) => embedded.reset(),
+            None => !self.session.skips_reply(),
+        };
+        if is_told {
             reply::simple(&mut self.output, b"RESET");
         }
         self.session.reset();
@@ -421,8 +449,18 @@ impl Connection {
 
     /// What is no command gets an error in Redis's words, and the connection ends.
     fn refuse(&mut self, error: ProtocolError) {
-        reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        if self.wants_reply() {
+            reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        }
         self.leaving = Some(Close::Client);
+    }
+
+    /// Whether the client wants an answer to what it sent last.
+    fn wants_reply(&self) -> bool {
+        match &self.embedded {
+            Some(embedded) => embedded.wants_reply(),
+            None => self.session.wants_replies(),
+        }
     }
 
     /// Hands on what has come from upstream, each reply when what it demands has been done.
