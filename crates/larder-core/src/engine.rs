@@ -17,6 +17,7 @@ use crate::{
     },
     fetch::{FetchError, Fetched},
     near::{Near, NearPlan, Sight},
+    value::Seen,
 };
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
@@ -87,7 +88,7 @@ impl<V: Value> Engine<V> {
 
     /// Looks into the near tier. A hit gives the reply and its deadline.
     pub fn look(&self, key: Key<'_>, sight: Sight) -> Option<(V, Moment)> {
-        self.near.look(key, sight, |value, deadline| (value.clone(), deadline))
+        self.near.look(key, sight, |seen, deadline| (seen.to_value(), deadline))
     }
 
     /// As [`Engine::look`], but lets `found` see the reply where it is, under the lock of its shard:
@@ -96,7 +97,7 @@ impl<V: Value> Engine<V> {
         &self,
         key: Key<'_>,
         sight: Sight,
-        found: impl FnOnce(&V, Moment) -> R,
+        found: impl FnOnce(Seen<'_, V>, Moment) -> R,
     ) -> Option<R> {
         self.near.look(key, sight, found)
     }

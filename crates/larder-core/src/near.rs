@@ -7,6 +7,7 @@
 //!
 //! Nothing here decides what may enter: that is [`crate::coherence`].
 
+mod inline;
 mod lru;
 mod name;
 mod scan_resistant;
@@ -15,11 +16,10 @@ mod table;
 mod weigh;
 
 use crate::{
-    Key, Moment, Value,
+    Key, Moment, Seen, Value,
     sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
-use name::Hashed;
-pub(crate) use name::{Name, NameHash};
+pub(crate) use name::NameHash;
 use slot::{Life, Slot};
 use std::str::FromStr;
 use table::Table;
@@ -131,17 +131,17 @@ impl<V: Value> Near<V> {
             0 => plan.bytes_max / shards,
             entries => floor.saturating_mul(entries / shards).min(plan.bytes_max / shards),
         };
-        let (weigh, hash) = (Weigh::with_floor(floor), NameHash::default());
+        let weigh = Weigh::with_floor(floor);
         let shards = (0..shards)
             .map(|_| Shard {
-                table: Table::new(plan.policy, bytes_max, weigh, hash.clone()),
+                table: Table::new(plan.policy, bytes_max, weigh),
                 hits: AtomicU64::new(0),
                 misses: AtomicU64::new(0),
             })
             .collect();
         Self {
             shards,
-            hash,
+            hash: NameHash::default(),
             weigh,
             // The policy keeps a few percent for newcomers; what is larger would be thrown out.
             entry_bytes_max: (bytes_max / 10 * 9).max(floor),
@@ -160,19 +160,18 @@ impl<V: Value> Near<V> {
         &self,
         key: Key<'_>,
         sight: Sight,
-        found: impl FnOnce(&V, Moment) -> R,
+        found: impl FnOnce(Seen<'_, V>, Moment) -> R,
     ) -> Option<R> {
-        let Key { name, db, read } = key;
-        let name = self.hash.of(name);
         let generation = self.generation.load(Relaxed);
         let judge = |slot: &Slot<V>| {
-            let counts = sight.now < slot.deadline
-                && slot.epoch == sight.epoch
-                && slot.generation == generation;
-            counts.then(|| slot.get(db, read)).flatten().map(|value| found(value, slot.deadline))
+            let Life { deadline, epoch, .. } = slot.life;
+            let counts =
+                sight.now < deadline && epoch == sight.epoch && slot.life.generation == generation;
+            counts.then(|| slot.get(key)).flatten().map(|seen| found(seen, deadline))
         };
-        let shard = self.shard(&name)?;
-        let found = shard.table.get(&name, judge).flatten();
+        let hash = self.hash.of(key.name);
+        let shard = self.shard(hash)?;
+        let found = shard.table.get(hash, judge).flatten();
         let counter = if found.is_some() { &shard.hits } else { &shard.misses };
         counter.fetch_add(1, Relaxed);
         found
@@ -181,33 +180,37 @@ impl<V: Value> Near<V> {
     /// Puts a reply under a name, beside the replies to other reads that still count. False when it
     /// is too large to be held, or one too many.
     pub(crate) fn put(&self, key: Key<'_>, value: V, deadline: Moment, sight: Sight) -> bool {
-        let Key { name, db, read } = key;
         let life = Life { deadline, epoch: sight.epoch, generation: self.generation.load(Relaxed) };
-        let alone = Slot::new(life, db, read, value);
-        if self.weigh.bytes(name.len(), &alone) > self.entry_bytes_max {
+        let alone = Slot::new(life, key, value);
+        if self.weigh.bytes(&alone) > self.entry_bytes_max {
             return false;
         }
         let make = |present: Option<&Slot<V>>| match present {
+            // Another name with the same hash has to go.
+            Some(other) if !other.is_of(key.name) => {
+                self.evicted_full.fetch_add(1, Relaxed);
+                Some(alone)
+            }
             Some(slot) if self.verdict(slot, sight).is_none() => {
                 let joined = slot.joined_by(&alone)?;
-                let fits = self.weigh.bytes(name.len(), &joined) <= self.entry_bytes_max;
+                let fits = self.weigh.bytes(&joined) <= self.entry_bytes_max;
                 Some(if fits { joined } else { alone })
             }
             _ => Some(alone),
         };
-        let name = self.hash.of(name);
-        let left = self.shard(&name).and_then(|shard| shard.table.put(&name, make));
+        let hash = self.hash.of(key.name);
+        let left = self.shard(hash).and_then(|shard| shard.table.put(hash, make));
         let evicted = left.as_ref().map_or(0, |left| left.count);
         self.evicted_full.fetch_add(evicted as u64, Relaxed);
         left.is_some()
     }
 
-    /// Forgets all that is known under a name. What it held is given back, so that the caller can
-    /// drop it where no lock is held.
+    /// Forgets all that is known under a name, or under another one with the same hash. What it
+    /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
-    pub(crate) fn forget(&self, name: &[u8]) -> Option<(Name, Slot<V>)> {
-        let name = self.hash.of(name);
-        let gone = self.shard(&name)?.table.remove(&name);
+    pub(crate) fn forget(&self, name: &[u8]) -> Option<Slot<V>> {
+        let hash = self.hash.of(name);
+        let gone = self.shard(hash)?.table.remove(hash);
         if gone.is_some() {
             self.evicted_invalidation.fetch_add(1, Relaxed);
         }
@@ -261,9 +264,9 @@ impl<V: Value> Near<V> {
 
     /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
     fn verdict(&self, slot: &Slot<V>, sight: Sight) -> Option<&AtomicU64> {
-        if slot.epoch != sight.epoch || slot.generation != self.generation.load(Relaxed) {
+        if slot.life.epoch != sight.epoch || slot.life.generation != self.generation.load(Relaxed) {
             Some(&self.evicted_ended)
-        } else if slot.deadline <= sight.now {
+        } else if slot.life.deadline <= sight.now {
             Some(&self.evicted_expired)
         } else {
             None
@@ -272,8 +275,8 @@ impl<V: Value> Near<V> {
 
     /// The table inside a shard takes the hash's low bits; the choice of shard takes higher ones.
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
-    fn shard(&self, name: &Hashed<'_>) -> Option<&Shard<V>> {
-        self.shards.get((name.hash >> 40) as usize & (self.shards.len() - 1))
+    fn shard(&self, hash: u64) -> Option<&Shard<V>> {
+        self.shards.get((hash >> 40) as usize & (self.shards.len() - 1))
     }
 }
 

@@ -48,7 +48,7 @@ impl Room {
     }
 
     fn look_read(&self, key: Key<'_>) -> Option<String> {
-        let payload = self.near.look(key, self.sight(), |value, _| value.clone())?;
+        let payload = self.near.look(key, self.sight(), |seen, _| seen.to_value())?;
         Some(String::from_utf8(payload.expect("a payload").to_vec()).expect("text"))
     }
 
@@ -216,6 +216,39 @@ fn what_is_larger_than_a_shard_is_refused() {
         assert_eq!(room.look("large"), None);
         assert_eq!(room.look("a"), found("1"), "nobody left for it");
     }
+}
+
+#[test]
+fn names_with_one_hash_never_answer_for_each_other() {
+    for policy in POLICIES {
+        let mut room = Room::ample(policy);
+        room.near.hash = NameHash::colliding(1);
+        assert!(room.put("a", "of a"));
+        assert_eq!(room.look("b"), None);
+        assert!(room.put("b", "of b"));
+        assert_eq!((room.look("a"), room.look("b")), (None, found("of b")));
+        let counts = room.near.counts();
+        assert_eq!((counts.items, counts.evicted_full), (1, 1), "a had to go, and was counted");
+        let read = Key { read: b"HGET f", ..get("a") };
+        assert!(room.put_read(read, b"of f", MINUTE), "nor do they stand side by side");
+        assert_eq!((room.look("b"), room.look_read(read)), (None, found("of f")));
+        assert!(room.forget("a"));
+        assert_eq!(room.look_read(read), None);
+    }
+}
+
+#[test]
+fn a_large_reply_is_shared_and_a_small_one_lies_with_its_name() {
+    let room = Room::ample(Policy::ScanResistant);
+    let large: Arc<[u8]> = vec![b'x'; 5000].into();
+    let until = room.clock.now().plus(MINUTE);
+    assert!(room.near.put(get("large"), Some(Arc::clone(&large)), until, room.sight()));
+    room.put("small", "value");
+    let is_plain =
+        |name| room.near.look(get(name), room.sight(), |seen, _| matches!(seen, Seen::Plain(_)));
+    assert_eq!((is_plain("large"), is_plain("small")), (Some(false), Some(true)));
+    let taken = room.near.look(get("large"), room.sight(), |seen, _| seen.to_value()).unwrap();
+    assert!(Arc::ptr_eq(&taken.unwrap(), &large));
 }
 
 #[test]

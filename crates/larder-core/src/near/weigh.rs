@@ -1,6 +1,6 @@
 //! What an entry counts for.
 
-use super::{name::Name, slot::Slot};
+use super::slot::Slot;
 use crate::Value;
 use quick_cache::Weighter;
 
@@ -20,13 +20,13 @@ impl Weigh {
         self.floor
     }
 
-    pub(super) fn bytes<V: Value>(self, name_bytes: usize, slot: &Slot<V>) -> u64 {
-        slot.bytes(name_bytes).max(self.floor)
+    pub(super) fn bytes<V: Value>(self, slot: &Slot<V>) -> u64 {
+        slot.bytes().max(self.floor)
     }
 }
 
-impl<V: Value> Weighter<Name, Slot<V>> for Weigh {
-    fn weight(&self, name: &Name, slot: &Slot<V>) -> u64 {
-        self.bytes(name.len(), slot)
+impl<V: Value> Weighter<u64, Slot<V>> for Weigh {
+    fn weight(&self, _: &u64, slot: &Slot<V>) -> u64 {
+        self.bytes(slot)
     }
 }

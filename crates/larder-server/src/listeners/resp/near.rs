@@ -6,7 +6,9 @@
 use super::traffic::Traffic;
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
-use larder_core::{FetchError, Fetched, Key, Moment, Started, StoreError, Value, near::Sight};
+use larder_core::{
+    FetchError, Fetched, Key, Moment, Seen, Started, StoreError, Value, near::Sight,
+};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Near, Spec, Table},
@@ -137,17 +139,17 @@ fn copy_hit(
     (shape, resp3): (Shape, bool),
     output: &mut BytesMut,
 ) -> bool {
-    let copy = |reply: &Reply, _: Moment| put(reply, shape, resp3, output);
+    let copy = |seen: Seen<'_, Reply>, _: Moment| put(Reply::bytes_of(&seen), shape, resp3, output);
     larder.engine().look_with(key, sight, copy).unwrap_or(false)
 }
 
 /// False when there is no such reply in the client's protocol version.
-fn put(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
+fn put(reply: &[u8], shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
     if resp3 {
-        output.extend_from_slice(reply.bytes());
+        output.extend_from_slice(reply);
         return true;
     }
-    write_as_resp2(output, shape, reply.bytes()).is_ok()
+    write_as_resp2(output, shape, reply).is_ok()
 }
 
 /// Reads that are on their way, in the order asked.
@@ -282,7 +284,7 @@ impl Wanted {
 }
 
 fn put_fetched(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) {
-    if !put(reply, shape, resp3, output) {
+    if !put(reply.bytes(), shape, resp3, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
     }
 }
