@@ -7,9 +7,12 @@
 //!
 //! Nothing here decides what may enter: that is [`crate::coherence`].
 
+mod ghosts;
+mod index;
 mod inline;
 mod lru;
 mod name;
+mod places;
 mod scan_resistant;
 mod slot;
 mod table;
@@ -29,7 +32,7 @@ use weigh::Weigh;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// One pass over many names does not push out those that are read again and again
-    /// (CLOCK-PRO with S3-FIFO's admission, as in `quick_cache`).
+    /// (CLOCK-Pro with the counters of S3-FIFO).
     #[default]
     ScanResistant,
     /// The entry not asked for longest leaves first.
@@ -171,7 +174,7 @@ impl<V: Value> Near<V> {
         };
         let hash = self.hash.of(key.name);
         let shard = self.shard(hash)?;
-        let found = shard.table.get(hash, judge).flatten();
+        let found = shard.table.get(tag(hash), judge).flatten();
         let counter = if found.is_some() { &shard.hits } else { &shard.misses };
         counter.fetch_add(1, Relaxed);
         found
@@ -186,7 +189,7 @@ impl<V: Value> Near<V> {
             return false;
         }
         let make = |present: Option<&Slot<V>>| match present {
-            // Another name with the same hash has to go.
+            // Another name with the same tag has to go.
             Some(other) if !other.is_of(key.name) => {
                 self.evicted_full.fetch_add(1, Relaxed);
                 Some(alone)
@@ -199,18 +202,18 @@ impl<V: Value> Near<V> {
             _ => Some(alone),
         };
         let hash = self.hash.of(key.name);
-        let left = self.shard(hash).and_then(|shard| shard.table.put(hash, make));
-        let evicted = left.as_ref().map_or(0, |left| left.count);
+        let left = self.shard(hash).and_then(|shard| shard.table.put(tag(hash), make));
+        let evicted = left.as_ref().map_or(0, |left| left.evicted.len());
         self.evicted_full.fetch_add(evicted as u64, Relaxed);
         left.is_some()
     }
 
-    /// Forgets all that is known under a name, or under another one with the same hash. What it
+    /// Forgets all that is known under a name, or under another one with the same tag. What it
     /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
     pub(crate) fn forget(&self, name: &[u8]) -> Option<Slot<V>> {
         let hash = self.hash.of(name);
-        let gone = self.shard(hash)?.table.remove(hash);
+        let gone = self.shard(hash)?.table.remove(tag(hash));
         if gone.is_some() {
             self.evicted_invalidation.fetch_add(1, Relaxed);
         }
@@ -278,6 +281,12 @@ impl<V: Value> Near<V> {
     fn shard(&self, hash: u64) -> Option<&Shard<V>> {
         self.shards.get((hash >> 40) as usize & (self.shards.len() - 1))
     }
+}
+
+/// What a shard knows of a name.
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+fn tag(hash: u64) -> u32 {
+    hash as u32
 }
 
 /// A power of two: as many as give each shard room for several of the largest values.

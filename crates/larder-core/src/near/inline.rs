@@ -7,6 +7,8 @@
 //!
 //! The first three are numbers of seven bits a byte, lowest first; the last byte has no high bit.
 
+use crate::Key;
+
 /// See the [module](self).
 #[derive(Clone, Debug)]
 pub(super) struct Inline(Box<[u8]>);
@@ -41,6 +43,25 @@ impl Inline {
         Self(bytes.into_boxed_slice())
     }
 
+    /// Nothing, without an allocation.
+    pub(super) fn empty() -> Self {
+        Self(Box::default())
+    }
+
+    /// The reply, if it is to this read of this name.
+    #[inline]
+    pub(super) fn reply_to(&self, key: Key<'_>) -> Option<&[u8]> {
+        let Key { name, db, read } = key;
+        if let (Some(a), Some(b), Some(c)) = (short(name.len()), short(db), short(read.len())) {
+            // Three numbers of one byte each, the usual case, are compared as they stand.
+            let rest = self.0.strip_prefix(&[a, b, c])?.strip_prefix(name)?;
+            return if read.is_empty() { Some(rest) } else { rest.strip_prefix(read) };
+        }
+        let parts = self.parts()?;
+        let is_asked_for = *parts.name == *name && parts.db == db && *parts.read == *read;
+        is_asked_for.then_some(parts.reply)
+    }
+
     /// `None` never comes of what [`Inline::new`] wrote.
     #[inline]
     pub(super) fn parts(&self) -> Option<Parts<'_>> {
@@ -55,6 +76,11 @@ impl Inline {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
+}
+
+/// A number that takes one byte, as that byte.
+fn short(number: impl TryInto<u8>) -> Option<u8> {
+    number.try_into().ok().filter(|&byte| byte < 0x80)
 }
 
 fn number_bytes(number: u64) -> usize {
@@ -100,13 +126,23 @@ mod tests {
         #[test]
         fn what_went_in_comes_out(
             name in prop::collection::vec(any::<u8>(), 0..300),
-            db: u32,
+            db in prop_oneof![0..200_u32, any::<u32>()],
             read in prop::collection::vec(any::<u8>(), 0..300),
             reply in prop::collection::vec(any::<u8>(), 0..300),
         ) {
             let parts = Parts { name: &name, db, read: &read, reply: &reply };
             let inline = Inline::new(parts);
             prop_assert_eq!(inline.parts(), Some(parts));
+            let key = Key { name: &name, db, read: &read };
+            prop_assert_eq!(inline.reply_to(key), Some(&*reply));
+            let others = [
+                Key { name: b"another name", ..key },
+                Key { db: db ^ 1, ..key },
+                Key { read: b"another read", ..key },
+            ];
+            for other in others {
+                prop_assert_eq!(inline.reply_to(other), None);
+            }
         }
 
         #[test]

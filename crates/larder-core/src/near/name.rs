@@ -31,30 +31,3 @@ impl NameHash {
         Self { hashes: Some(hashes), ..Self::default() }
     }
 }
-
-/// Hashes what is a finished hash already.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Finished;
-
-impl BuildHasher for Finished {
-    type Hasher = FinishedHash;
-
-    fn build_hasher(&self) -> FinishedHash {
-        FinishedHash(0)
-    }
-}
-
-pub(super) struct FinishedHash(u64);
-
-impl Hasher for FinishedHash {
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    // Tables that go by `u64` alone call the method above.
-    fn write(&mut self, _: &[u8]) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}

@@ -8,10 +8,16 @@ pub(super) enum Table<V: Value> {
     Lru(Lru<V>),
 }
 
-/// What an insertion pushed out: how many entries beside a replaced one.
+/// What an insertion pushed out.
 pub(super) struct Left<V> {
-    pub(super) count: usize,
-    pub(super) _garbage: Vec<Slot<V>>,
+    pub(super) evicted: Vec<Slot<V>>,
+    pub(super) replaced: Option<Slot<V>>,
+}
+
+impl<V> Default for Left<V> {
+    fn default() -> Self {
+        Self { evicted: Vec::new(), replaced: None }
+    }
 }
 
 impl<V: Value> Table<V> {
@@ -23,10 +29,10 @@ impl<V: Value> Table<V> {
     }
 
     /// Finds a slot and counts the visit. `found` runs under the lock.
-    pub(super) fn get<R>(&self, hash: u64, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
+    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
         match self {
-            Self::ScanResistant(table) => table.get(hash, found),
-            Self::Lru(table) => table.get(hash, found),
+            Self::ScanResistant(table) => table.get(tag, found),
+            Self::Lru(table) => table.get(tag, found),
         }
     }
 
@@ -34,19 +40,19 @@ impl<V: Value> Table<V> {
     /// back, to be dropped outside the lock.
     pub(super) fn put(
         &self,
-        hash: u64,
+        tag: u32,
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
     ) -> Option<Left<V>> {
         match self {
-            Self::ScanResistant(table) => table.put(hash, make),
-            Self::Lru(table) => table.put(hash, make),
+            Self::ScanResistant(table) => table.put(tag, make),
+            Self::Lru(table) => table.put(tag, make),
         }
     }
 
-    pub(super) fn remove(&self, hash: u64) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
         match self {
-            Self::ScanResistant(table) => table.remove(hash),
-            Self::Lru(table) => table.remove(hash),
+            Self::ScanResistant(table) => table.remove(tag),
+            Self::Lru(table) => table.remove(tag),
         }
     }
 

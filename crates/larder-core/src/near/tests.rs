@@ -290,6 +290,40 @@ fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
 }
 
 #[test]
+fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
+    const NAMES: usize = 500;
+    let mut seed = 1_u64;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % below
+    };
+    // A few names again and again, a loop too large to be held, and names that never come back.
+    let ids: Vec<u64> = (0..200_000)
+        .map(|n| match n % 8 {
+            0..4 => random(2000) * random(2000) * random(2000) / 4_000_000,
+            4..7 => 10_000 + n % 700,
+            _ => 100_000 + n,
+        })
+        .collect();
+    let room = Room::new(Policy::ScanResistant, 64 * MIB, NAMES as u64);
+    let mut other = quick_cache::unsync::Cache::new(NAMES);
+    let (mut hits, mut other_hits) = (0_i32, 0_i32);
+    for id in ids {
+        let name = id.to_string();
+        match room.look(&name) {
+            Some(_) => hits += 1,
+            None => assert!(room.put(&name, "value")),
+        }
+        match other.get(&id) {
+            Some(()) => other_hits += 1,
+            None => other.insert(id, ()),
+        }
+    }
+    assert!(other_hits > 20_000, "{other_hits}");
+    assert!((hits - other_hits).abs() < other_hits / 50, "{hits} and {other_hits}");
+}
+
+#[test]
 fn the_smallest_bounds_still_hold_something() {
     for policy in POLICIES {
         for (bytes_max, entries_max) in [(MIB, 1), (MIB, 2), (MIB, 10 * MIB), (4096, 0)] {

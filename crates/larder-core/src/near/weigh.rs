@@ -2,7 +2,6 @@
 
 use super::slot::Slot;
 use crate::Value;
-use quick_cache::Weighter;
 
 /// The weight of an entry: its bytes, but no less than its share of the bound on entries. One bound
 /// on weight then bounds both.
@@ -22,11 +21,5 @@ impl Weigh {
 
     pub(super) fn bytes<V: Value>(self, slot: &Slot<V>) -> u64 {
         slot.bytes().max(self.floor)
-    }
-}
-
-impl<V: Value> Weighter<u64, Slot<V>> for Weigh {
-    fn weight(&self, _: &u64, slot: &Slot<V>) -> u64 {
-        self.bytes(slot)
     }
 }
