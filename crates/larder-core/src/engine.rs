@@ -16,8 +16,7 @@ use crate::{
         lease::{Boarding, Leases},
     },
     fetch::{FetchError, Fetched},
-    near::{Near, NearPlan, Sight},
-    value::Seen,
+    near::{Looks, Near, NearPlan, Sight},
 };
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
@@ -91,15 +90,9 @@ impl<V: Value> Engine<V> {
         self.near.look(key, sight, |seen, deadline| (seen.to_value(), deadline))
     }
 
-    /// As [`Engine::look`], but lets `found` see the reply where it is, under the lock of its shard:
-    /// nothing is counted up or freed. It should copy and return.
-    pub fn look_with<R>(
-        &self,
-        key: Key<'_>,
-        sight: Sight,
-        found: impl FnOnce(Seen<'_, V>, Moment) -> R,
-    ) -> Option<R> {
-        self.near.look(key, sight, found)
+    /// Looks into the near tier at replies where they are: nothing is copied, counted up or freed.
+    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
+        self.near.looks(sight)
     }
 
     /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.

@@ -10,6 +10,7 @@
 mod ghosts;
 mod index;
 mod inline;
+mod looks;
 mod lru;
 mod name;
 mod places;
@@ -22,6 +23,7 @@ use crate::{
     Key, Moment, Seen, Value,
     sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
+pub use looks::Looks;
 pub(crate) use name::NameHash;
 use slot::{Life, Slot};
 use std::str::FromStr;
@@ -106,10 +108,18 @@ pub struct Near<V: Value> {
     entry_bytes_max: u64,
     generation: AtomicU32,
     sweep_cursor: AtomicUsize,
-    evicted_full: AtomicU64,
-    evicted_expired: AtomicU64,
-    evicted_invalidation: AtomicU64,
-    evicted_ended: AtomicU64,
+    evicted: Evicted,
+}
+
+/// How many entries left, and why. Looks need what stands beside it, so it has cache lines of its
+/// own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Evicted {
+    full: AtomicU64,
+    expired: AtomicU64,
+    invalidation: AtomicU64,
+    ended: AtomicU64,
 }
 
 /// A table with its own counters, on cache lines of its own.
@@ -150,34 +160,23 @@ impl<V: Value> Near<V> {
             entry_bytes_max: (bytes_max / 10 * 9).max(floor),
             generation: AtomicU32::new(0),
             sweep_cursor: AtomicUsize::new(0),
-            evicted_full: AtomicU64::new(0),
-            evicted_expired: AtomicU64::new(0),
-            evicted_invalidation: AtomicU64::new(0),
-            evicted_ended: AtomicU64::new(0),
+            evicted: Evicted::default(),
         }
     }
 
-    /// Looks for the reply to a read. `found` sees the reply and its deadline
-    /// under the shard's lock, so it should copy and return.
+    /// Looks for replies from one point of view.
+    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
+        Looks::new(self, sight)
+    }
+
+    /// One look. See [`Looks::look`].
     pub fn look<R>(
         &self,
         key: Key<'_>,
         sight: Sight,
         found: impl FnOnce(Seen<'_, V>, Moment) -> R,
     ) -> Option<R> {
-        let generation = self.generation.load(Relaxed);
-        let judge = |slot: &Slot<V>| {
-            let Life { deadline, epoch, .. } = slot.life;
-            let counts =
-                sight.now < deadline && epoch == sight.epoch && slot.life.generation == generation;
-            counts.then(|| slot.get(key)).flatten().map(|seen| found(seen, deadline))
-        };
-        let hash = self.hash.of(key.name);
-        let shard = self.shard(hash)?;
-        let found = shard.table.get(tag(hash), judge).flatten();
-        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
-        counter.fetch_add(1, Relaxed);
-        found
+        self.looks(sight).look(key, found)
     }
 
     /// Puts a reply under a name, beside the replies to other reads that still count. False when it
@@ -191,7 +190,7 @@ impl<V: Value> Near<V> {
         let make = |present: Option<&Slot<V>>| match present {
             // Another name with the same tag has to go.
             Some(other) if !other.is_of(key.name) => {
-                self.evicted_full.fetch_add(1, Relaxed);
+                self.evicted.full.fetch_add(1, Relaxed);
                 Some(alone)
             }
             Some(slot) if self.verdict(slot, sight).is_none() => {
@@ -204,7 +203,7 @@ impl<V: Value> Near<V> {
         let hash = self.hash.of(key.name);
         let left = self.shard(hash).and_then(|shard| shard.table.put(tag(hash), make));
         let evicted = left.as_ref().map_or(0, |left| left.evicted.len());
-        self.evicted_full.fetch_add(evicted as u64, Relaxed);
+        self.evicted.full.fetch_add(evicted as u64, Relaxed);
         left.is_some()
     }
 
@@ -215,7 +214,7 @@ impl<V: Value> Near<V> {
         let hash = self.hash.of(name);
         let gone = self.shard(hash)?.table.remove(tag(hash));
         if gone.is_some() {
-            self.evicted_invalidation.fetch_add(1, Relaxed);
+            self.evicted.invalidation.fetch_add(1, Relaxed);
         }
         gone
     }
@@ -249,10 +248,10 @@ impl<V: Value> Near<V> {
     /// Reads all counters.
     pub fn counts(&self) -> NearCounts {
         let mut counts = NearCounts {
-            evicted_full: self.evicted_full.load(Relaxed),
-            evicted_expired: self.evicted_expired.load(Relaxed),
-            evicted_invalidation: self.evicted_invalidation.load(Relaxed),
-            evicted_ended: self.evicted_ended.load(Relaxed),
+            evicted_full: self.evicted.full.load(Relaxed),
+            evicted_expired: self.evicted.expired.load(Relaxed),
+            evicted_invalidation: self.evicted.invalidation.load(Relaxed),
+            evicted_ended: self.evicted.ended.load(Relaxed),
             ..NearCounts::default()
         };
         for shard in &self.shards {
@@ -268,9 +267,9 @@ impl<V: Value> Near<V> {
     /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
     fn verdict(&self, slot: &Slot<V>, sight: Sight) -> Option<&AtomicU64> {
         if slot.life.epoch != sight.epoch || slot.life.generation != self.generation.load(Relaxed) {
-            Some(&self.evicted_ended)
+            Some(&self.evicted.ended)
         } else if slot.life.deadline <= sight.now {
-            Some(&self.evicted_expired)
+            Some(&self.evicted.expired)
         } else {
             None
         }

@@ -82,7 +82,7 @@ fn a_hit_allocates_nothing() {
             let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
             let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
             let seen = |seen: Seen<'_, Payload>, _| matches!(seen, Seen::Plain(VALUE));
-            assert_eq!(tiers.engine().look_with(key, sight, seen), Some(true));
+            assert_eq!(tiers.engine().looks(sight).look(key, seen), Some(true));
         }
         assert_eq!(allocations() - before, 0, "{policy:?}");
         for n in 0..HITS {

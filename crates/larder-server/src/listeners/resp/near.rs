@@ -7,7 +7,7 @@ use super::traffic::Traffic;
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
 use larder_core::{
-    FetchError, Fetched, Key, Moment, Seen, Started, StoreError, Value, near::Sight,
+    FetchError, Fetched, Key, Moment, Seen, Started, StoreError, Value, near::Looks,
 };
 use larder_redis::Reply;
 use larder_resp::{
@@ -61,6 +61,7 @@ pub(super) fn serve_hits(
     let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
         return Stopped::Blind;
     };
+    let mut looks = larder.engine().looks(sight);
     let Requests { decoder, input } = requests;
     let (mut consumed, mut hits) = (0, 0);
     let mut stopped = Stopped::AtOther;
@@ -75,8 +76,8 @@ pub(super) fn serve_hits(
         let spec = table.spec(&command);
         let Some(near) = spec.near else { break };
         let served = match near.per_key {
-            true => serve_each(larder, &command, wish, sight, output),
-            false => serve_one(larder, (spec, near), &command, wish, sight, scratch, output),
+            true => serve_each(&mut looks, &command, wish, output),
+            false => serve_one(&mut looks, (spec, near), &command, wish, scratch, output),
         };
         if !served {
             break;
@@ -94,25 +95,23 @@ pub(super) fn serve_hits(
 }
 
 fn serve_one(
-    larder: &Larder,
+    looks: &mut Looks<'_, Reply>,
     (spec, near): (&Spec, Near),
     command: &Command<'_>,
     wish: Wish,
-    sight: Sight,
     scratch: &mut Vec<u8>,
     output: &mut BytesMut,
 ) -> bool {
     let Some(name) = spec.encode_read(command, scratch) else { return false };
     let key = Key { name, db: wish.db, read: scratch };
-    copy_hit(larder, key, sight, (near.shape, wish.resp3), output)
+    copy_hit(looks, key, (near.shape, wish.resp3), output)
 }
 
 /// `MGET`: all keys, or the reply is put together elsewhere.
 fn serve_each(
-    larder: &Larder,
+    looks: &mut Looks<'_, Reply>,
     command: &Command<'_>,
     wish: Wish,
-    sight: Sight,
     output: &mut BytesMut,
 ) -> bool {
     let keys = command.args().skip(1);
@@ -123,7 +122,7 @@ fn serve_each(
     reply::array(output, keys.len());
     for name in keys {
         let key = Key::get(name, wish.db);
-        if !copy_hit(larder, key, sight, (Shape::Plain, wish.resp3), output) {
+        if !copy_hit(looks, key, (Shape::Plain, wish.resp3), output) {
             output.truncate(before);
             return false;
         }
@@ -133,14 +132,13 @@ fn serve_each(
 
 /// Copies a kept reply out under the lock of its shard: nothing is allocated or counted up.
 fn copy_hit(
-    larder: &Larder,
+    looks: &mut Looks<'_, Reply>,
     key: Key<'_>,
-    sight: Sight,
     (shape, resp3): (Shape, bool),
     output: &mut BytesMut,
 ) -> bool {
     let copy = |seen: Seen<'_, Reply>, _: Moment| put(Reply::bytes_of(&seen), shape, resp3, output);
-    larder.engine().look_with(key, sight, copy).unwrap_or(false)
+    looks.look(key, copy).unwrap_or(false)
 }
 
 /// False when there is no such reply in the client's protocol version.
