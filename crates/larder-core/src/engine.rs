@@ -17,7 +17,7 @@ use crate::{
         lease::{Boarding, Leases},
     },
     fetch::{Bypass, FetchError, Fetched},
-    near::{Near, NearPlan, Sight},
+    near::{Looks, Near, NearPlan, Sight},
 };
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
@@ -93,18 +93,12 @@ impl<V: Value> Engine<V> {
 
     /// Looks into the near tier. A hit gives the reply and its deadline.
     pub fn look(&self, key: Key<'_>, sight: Sight) -> Option<(V, Moment)> {
-        self.near.look(key, sight, |value, deadline| (value.clone(), deadline))
+        self.near.look(key, sight, |seen, deadline| (seen.to_value(), deadline))
     }
 
-    /// As [`Engine::look`], but lets `found` see the reply where it is, under the lock of its shard:
-    /// nothing is counted up or freed. It should copy and return.
-    pub fn look_with<R>(
-        &self,
-        key: Key<'_>,
-        sight: Sight,
-        found: impl FnOnce(&V, Moment) -> R,
-    ) -> Option<R> {
-        self.near.look(key, sight, found)
+    /// Looks into the near tier at replies where they are: nothing is copied, counted up or freed.
+    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
+        self.near.looks(sight)
     }
 
     /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.

@@ -27,4 +27,4 @@ pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Started, Tiers};
 pub use map_store::MapStore;
 pub use origin::{BoxFuture, Origin, OriginError};
 pub use store::{Key, Put, Store, StoreError, is_not_ready};
-pub use value::Value;
+pub use value::{Seen, Value};

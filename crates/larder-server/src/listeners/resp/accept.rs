@@ -192,12 +192,11 @@ async fn work(
     let mut clients = JoinSet::new();
     while let Some((accepted, place)) = handed.recv().await {
         let Ok(client) = accepted.settle() else { continue };
-        let connection =
-            Connection::new(Arc::clone(&larder), Arc::clone(&traffic), client, draining.clone());
-        let traffic = Arc::clone(&traffic);
+        let connection = Connection::new(Arc::clone(&larder), Arc::clone(&traffic), client);
+        let (traffic, draining) = (Arc::clone(&traffic), draining.clone());
         clients.spawn_local(async move {
             traffic.client_came();
-            let close = connection.run().await;
+            let close = connection.run(draining).await;
             traffic.client_went();
             drop(place);
             if let Close::Upstream(error) = close {

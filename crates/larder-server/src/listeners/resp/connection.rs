@@ -23,7 +23,12 @@ use larder_resp::{
     reply::{self, Frame},
     request::{Command, Decoder, write_command},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, task::yield_now, time::sleep};
 
 /// Room for one read.
@@ -58,7 +63,6 @@ pub(super) struct Connection {
     embedded: Option<Embedded>,
     /// The client has shown what `requirepass` wants.
     authenticated: bool,
-    draining: watch::Receiver<bool>,
     /// Nothing more is taken from the client, and this is why: it said goodbye, or one side broke
     /// off. What it is owed is still sent.
     leaving: Option<Close>,
@@ -106,12 +110,7 @@ enum Judged {
 }
 
 impl Connection {
-    pub(super) fn new(
-        larder: Arc<Larder>,
-        traffic: Arc<Traffic>,
-        client: Client,
-        draining: watch::Receiver<bool>,
-    ) -> Self {
+    pub(super) fn new(larder: Arc<Larder>, traffic: Arc<Traffic>, client: Client) -> Self {
         let authenticated = larder.plan().resp.requirepass.is_none();
         let mut decoder = Decoder::new(Limits::default());
         decoder.set_auth_required(!authenticated);
@@ -129,7 +128,6 @@ impl Connection {
             upstream: None,
             embedded,
             authenticated,
-            draining,
             leaving: None,
             ended: false,
             blocks: false,
@@ -138,9 +136,14 @@ impl Connection {
     }
 
     /// Serves the client until one side ends it. What it is still owed is sent first.
-    pub(super) async fn run(mut self) -> Close {
+    pub(super) async fn run(mut self, mut draining: watch::Receiver<bool>) -> Close {
+        // One wait for all turns: to join the queue of those who wait, and to leave it again, is
+        // not for each of them. It is also over when the one who tells is gone.
+        let mut drained = pin!(async move {
+            draining.wait_for(|&draining| draining).await.ok();
+        });
         loop {
-            if let Err(close) = self.turn().await {
+            if let Err(close) = self.turn(drained.as_mut()).await {
                 // What it does not take now is lost with its connection.
                 self.client.flush(&mut self.output).ok();
                 return close;
@@ -160,7 +163,7 @@ impl Connection {
     }
 
     /// Waits for one of the sockets, and does what has become possible.
-    async fn turn(&mut self) -> Result<(), Close> {
+    async fn turn(&mut self, drained: Pin<&mut impl Future<Output = ()>>) -> Result<(), Close> {
         let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
         let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
         let idle = self.larder.plan().resp.timeout;
@@ -175,10 +178,7 @@ impl Connection {
             ready = self.client.wait(listens.then_some(&mut self.input), writes),
                 if listens || writes => Event::Client(ready?),
             ready = ready(self.upstream.as_ref(), !full) => Event::Upstream(ready),
-            // Told, or the one who tells is gone.
-            _ = self.draining.wait_for(|&draining| draining), if may_leave => {
-                return Err(Close::Drained);
-            }
+            () = drained, if may_leave => return Err(Close::Drained),
             () = pass(idle), if !may_idle => return Err(Close::Idle),
         };
         match event {
