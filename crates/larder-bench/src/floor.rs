@@ -4,10 +4,9 @@
 //! costs is what the kernel costs, so no server that answers one read with one write can be
 //! cheaper. It is written for that: one thread, level-triggered epoll, one buffer in, one out.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -50,35 +49,22 @@ impl Floor {
 
     /// Serves until something breaks.
     pub fn serve(&self) -> io::Result<()> {
-        let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        listen_to(&queue, &self.tcp, TCP)?;
+        let mut service = Service::new(self.value_bytes)?;
+        listen_to(&service.queue, &self.tcp, TCP)?;
         if let Some(unix) = &self.unix {
-            listen_to(&queue, unix, UNIX)?;
+            listen_to(&service.queue, unix, UNIX)?;
         }
-        let reply = reply(self.value_bytes);
-        let mut answers = Answers {
-            input: vec![0; READ_BYTES_MAX],
-            one: reply.len(),
-            all: reply.repeat(REPLIES_MAX),
-        };
-        let mut clients: BTreeMap<u64, Client> = BTreeMap::new();
-        let mut next = UNIX + 1;
         let mut events = Vec::with_capacity(EVENTS_MAX);
         loop {
-            match epoll::wait(&queue, spare_capacity(&mut events), None) {
+            match epoll::wait(&service.queue, spare_capacity(&mut events), None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
             for event in events.drain(..) {
                 let who = event.data.u64();
-                if let Some(client) = self.accept(who)? {
-                    listen_to(&queue, client.as_fd(), next)?;
-                    clients.insert(next, client);
-                    next += 1;
-                } else if let Some(client) = clients.get_mut(&who)
-                    && !answers.give(client)
-                {
-                    clients.remove(&who);
+                match self.accept(who)? {
+                    Some(client) => service.welcome(client)?,
+                    None => service.answer(who),
                 }
             }
         }
@@ -120,6 +106,39 @@ impl AsFd for Client {
         match self {
             Self::Tcp(socket) => socket.as_fd(),
             Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+struct Service {
+    queue: OwnedFd,
+    /// By number: the first two are the listeners'. Numbers of those who left are not given again.
+    clients: Vec<Option<Client>>,
+    answers: Answers,
+}
+
+impl Service {
+    fn new(value_bytes: usize) -> io::Result<Self> {
+        let reply = reply(value_bytes);
+        let (one, all) = (reply.len(), reply.repeat(REPLIES_MAX));
+        let answers = Answers { input: vec![0; READ_BYTES_MAX], one, all };
+        let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Self { queue, clients: vec![None, None], answers })
+    }
+
+    fn welcome(&mut self, client: Client) -> io::Result<()> {
+        listen_to(&self.queue, client.as_fd(), self.clients.len() as u64)?;
+        self.clients.push(Some(client));
+        Ok(())
+    }
+
+    fn answer(&mut self, who: u64) {
+        let place = usize::try_from(who).ok().and_then(|who| self.clients.get_mut(who));
+        let Some(place) = place else { return };
+        if let Some(client) = place
+            && !self.answers.give(client)
+        {
+            *place = None;
         }
     }
 }

@@ -90,6 +90,19 @@ pub struct Seen {
     pub latency: Histogram<u64>,
 }
 
+impl Seen {
+    /// An error if any reply held another value.
+    pub fn all_right(self) -> io::Result<Self> {
+        match self.wrong {
+            0 => Ok(self),
+            wrong => {
+                let text = format!("{wrong} of {} replies held another value", self.requests);
+                Err(io::Error::other(text))
+            }
+        }
+    }
+}
+
 /// Open connections to one server.
 pub struct Generator {
     queue: OwnedFd,

@@ -1,7 +1,5 @@
 //! How much is measured.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 /// The size of a run.
@@ -9,8 +7,8 @@ use serde::Serialize;
 pub struct Plan {
     /// Rounds that count. One more comes first and is dropped: it is slower.
     pub rounds: usize,
-    /// How long each server is asked in each round.
-    pub round: Duration,
+    /// How long each server is asked in each round, in milliseconds.
+    pub round_millis: u64,
     /// Keys that are read over and over.
     pub hot_keys: u64,
     /// Keys that are read once: by the rounds of misses, and for the bytes per entry.
@@ -28,7 +26,7 @@ impl Plan {
     pub fn full() -> Self {
         Self {
             rounds: 7,
-            round: Duration::from_secs(1),
+            round_millis: 1000,
             hot_keys: 10_000,
             cold_keys: 1_000_000,
             pipelines: vec![1, 16, 64],
@@ -39,7 +37,6 @@ impl Plan {
 
     /// Less than one minute: rougher figures.
     pub fn quick() -> Self {
-        let round = Duration::from_millis(250);
-        Self { rounds: 3, round, cold_keys: 250_000, ..Self::full() }
+        Self { rounds: 3, round_millis: 250, cold_keys: 250_000, ..Self::full() }
     }
 }

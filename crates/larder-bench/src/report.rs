@@ -7,8 +7,8 @@ use std::fs::{create_dir_all, write};
 use std::io;
 use std::path::Path;
 
-use crate::goals;
-use crate::measure::{Entries, Reads, Results, Row, Sample, Transport};
+use crate::goals::{self, Goal};
+use crate::measure::{Case, Entries, Reads, Results, Row, Sample, Transport};
 use crate::numbers::{median, per};
 use crate::report::table::Table;
 use crate::servers::Kind;
@@ -27,12 +27,13 @@ pub fn text(results: &Results) -> String {
         section(
             &mut text,
             &format!("GET hits over {name}, {connections} connections"),
-            &hits(&rows),
+            &hits(&rows, |case| goals::hits(case.transport, case.pipeline)),
         );
     }
+    // No goal here: what is looked at is the latency beside the others'.
     let many = results.plan.many_connections;
     let rows = select(results, |row| row.case.connections == many);
-    section(&mut text, &format!("GET hits over TCP, {many} connections"), &hits(&rows));
+    section(&mut text, &format!("GET hits over TCP, {many} connections"), &hits(&rows, |_| None));
     let rows = select(results, |row| row.case.reads == Reads::Misses);
     section(&mut text, &format!("GET misses over TCP, {connections} connections"), &misses(&rows));
     if let Some(entries) = &results.entries {
@@ -106,7 +107,7 @@ fn noise(results: &Results) -> String {
     )
 }
 
-fn hits(rows: &[&Row]) -> String {
+fn hits(rows: &[&Row], goal: impl Fn(Case) -> Option<Goal>) -> String {
     let mut table = Table::new(&[
         "P",
         "server",
@@ -126,10 +127,7 @@ fn hits(rows: &[&Row]) -> String {
         let same_load = |kind| peer(rows, row, kind);
         let ratio = |kind| same_load(kind).map(|other| row.against(other, Sample::cpu_micros));
         let to_redis = ratio(Kind::Redis);
-        // Goals are for few connections; with many the latency is looked at, beside the others'.
-        let goal = (row.server == Kind::Larder && row.case.connections < 100)
-            .then(|| goals::hits(row.case.transport, row.case.pipeline))
-            .flatten();
+        let goal = goal(row.case).filter(|_| row.server == Kind::Larder);
         let verdict = goal.zip(to_redis).map(|(goal, figure)| goal.verdict(figure, 2));
         table.row([
             row.case.pipeline.to_string(),
@@ -221,7 +219,6 @@ fn reading(results: &Results) -> String {
          within a round.\nCPU is the server's own, user and kernel, per request; `behind` is that \
          of the Redis it asks.\nLatency is that of a whole write, with the generator as busy as \
          the server: compare it, do not quote it.\n",
-        results.plan.rounds,
-        results.plan.round.as_millis()
+        results.plan.rounds, results.plan.round_millis
     )
 }

@@ -116,7 +116,7 @@ fn warm(larder: &Server, plan: &Plan, stop: &Stop) -> io::Result<()> {
         if now() > end {
             return Err(io::Error::other("larder does not keep what it reads"));
         }
-        generator.run(&mut Order::Once(0..plan.hot_keys), WARM_LIMIT)?;
+        generator.run(&mut Order::Once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The figures of a run, as they were measured.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -84,8 +83,8 @@ pub struct Row {
 pub struct Sample {
     /// Requests that were answered, each with the right value.
     pub requests: u64,
-    /// How long that took.
-    pub elapsed: Duration,
+    /// How long that took, in nanoseconds.
+    pub elapsed_ns: u64,
     /// CPU time of the server, in nanoseconds.
     pub cpu_ns: u64,
     /// CPU time of the Redis behind it, in nanoseconds.
@@ -105,7 +104,7 @@ impl Sample {
         let latency = |part| seen.latency.value_at_quantile(part);
         Self {
             requests: seen.requests,
-            elapsed: seen.elapsed,
+            elapsed_ns: u64::try_from(seen.elapsed.as_nanos()).unwrap_or(u64::MAX),
             cpu_ns,
             behind_ns,
             generator_ns,
@@ -132,8 +131,7 @@ impl Sample {
 
     /// Requests per second.
     pub fn rate(&self) -> f64 {
-        let nanos = u64::try_from(self.elapsed.as_nanos()).unwrap_or(u64::MAX);
-        per(self.requests, nanos) * 1e9
+        per(self.requests, self.elapsed_ns) * 1e9
     }
 }
 
@@ -186,7 +184,7 @@ mod tests {
     fn sample(cpu_ns: u64) -> Sample {
         Sample {
             requests: 1000,
-            elapsed: Duration::from_millis(10),
+            elapsed_ns: 10_000_000,
             cpu_ns,
             behind_ns: None,
             generator_ns: 0,
