@@ -122,7 +122,8 @@ impl Bench<'_> {
     ) -> io::Result<Sample> {
         let what = format!("{}, {case}", server.kind.name());
         self.progress.step(format!("round {round}: {what}"));
-        self.ask(server, target, case, round).map_err(|error| named(&what, &error))
+        let sample = self.ask(server, target, case, round);
+        sample.map_err(|error| named(&what, &error))
     }
 
     fn ask(

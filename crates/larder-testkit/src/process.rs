@@ -19,7 +19,8 @@ use crate::wait::{eventually, poll};
 /// How long a signalled process may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running child, its guard, and the files that hold what it wrote.
+/// A running child that ends with this program, however that ends, and the files that hold what it
+/// wrote. Everything panics that the kernel refuses to do to a child.
 pub struct Process {
     child: Child,
     guard: Guard,
@@ -43,7 +44,7 @@ impl Process {
         Ok(Self { child, guard, folder: folder.to_owned() })
     }
 
-    /// Its process id, which stays its own until this is dropped or [`Self::exited`] says how it ended.
+    /// Its process id. It is nobody else's until this is dropped or is known to have ended.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -31,8 +31,8 @@ impl Replies {
         self.received = 0;
     }
 
-    /// Where the next bytes go. One more than there may be would be an error, and is found as the
-    /// start of the next batch's replies.
+    /// Where the next bytes go. A byte too many does not fit: it is found as the wrong start of the
+    /// next batch's replies.
     pub(super) fn space(&mut self) -> &mut [u8] {
         self.buffer.get_mut(self.received..).unwrap_or_default()
     }
