@@ -70,7 +70,7 @@ fn facts(results: &Results) -> String {
         writeln!(text, "- {name}: {value}").ok();
     };
     line("kernel", &facts.kernel);
-    line("processor", &format!("{}, {} cores for this run", facts.cpu, facts.cores));
+    line("processor", &format!("{}; cores for this run: {}", facts.cpu, facts.cores));
     line(
         "pinned",
         &format!(
