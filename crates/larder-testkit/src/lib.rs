@@ -25,6 +25,7 @@ mod relay;
 mod wait;
 
 pub use larder::{Finished, Larder, LarderBuilder};
+pub use process::Process;
 pub use redis_server::{RedisBuilder, RedisServer, require_redis};
 pub use relay::{Direction, Relay, Which};
 pub use rustix::process::Signal;
