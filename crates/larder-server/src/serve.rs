@@ -25,11 +25,13 @@ pub fn serve(plan: &Plan) -> ExitCode {
         // Whoever embeds this has set up logging of their own, which will do.
         tracing::debug!(%error, "logging was set up before");
     }
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)
-        .and_then(|runtime| runtime.block_on(run(plan)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = runtime.map_err(Failure::Runtime).and_then(|runtime| {
+        let outcome = runtime.block_on(run(plan));
+        // Whoever has not ended by now, as a client that waits for a key, does not keep us.
+        runtime.shutdown_background();
+        outcome
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -24,9 +24,11 @@ use larder_resp::{
     request::{Command, Decoder, write_command},
 };
 use std::{
+    future::poll_fn,
     io,
     pin::{Pin, pin},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 use tokio::{sync::watch, task::yield_now, time::sleep};
@@ -192,6 +194,7 @@ impl Connection {
         }
         // Room that was made, or a reply that came, may be what commands have waited for.
         self.take_input().await?;
+        after_others().await;
         if let Some(relay) = &mut self.upstream {
             relay.flush();
         }
@@ -365,8 +368,10 @@ impl Connection {
             self.session.sent(kind, &self.larder);
         }
         if let Some(error) = refused.as_ref().filter(|_| self.upstream.is_none()) {
-            let text = format!("ERR Larder cannot reach the store: {error}");
+            // Clients know this word: they try again, as with a Redis that starts.
+            let text = format!("LOADING Larder cannot reach the store: {error}");
             reply::error(&mut self.output, text.as_bytes());
+            self.traffic.results().failed();
         }
         self.input.advance(bytes);
         self.decoder.set_auth_required(!self.authenticated);
@@ -579,6 +584,22 @@ async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
         Some(relay) => relay.ready(read).await,
         None => std::future::pending().await,
     }
+}
+
+/// Lets every other client of this worker that is ready have its turn first. Whoever waits for
+/// bytes sleeps, and waking them up is the dearest part of a small reply; where all replies of a
+/// round go out together, who was woken by the first finds the others without having slept.
+async fn after_others() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if !std::mem::take(&mut is_first) {
+            return Poll::Ready(());
+        }
+        // To the end of the queue, and no further: not behind what is yet to become ready.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Begins to wait when it is polled, not before.
