@@ -59,11 +59,15 @@ pub enum Bypass {
     NotAllowed,
     /// It has its place among commands that only the store can answer.
     Order,
+    /// Whoever asked is in a state that only the store knows, as a transaction.
+    State,
+    /// Whoever asked may not have what was read by another user.
+    User,
 }
 
 impl Bypass {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NotCoherent,
         Self::FeedLost,
         Self::TooLarge,
@@ -72,6 +76,8 @@ impl Bypass {
         Self::Passthrough,
         Self::NotAllowed,
         Self::Order,
+        Self::State,
+        Self::User,
     ];
 
     /// The reason's name in metrics and headers.
@@ -85,12 +91,27 @@ impl Bypass {
             Self::Passthrough => "passthrough",
             Self::NotAllowed => "not-allowed",
             Self::Order => "order",
+            Self::State => "state",
+            Self::User => "user",
         }
     }
 }
 
 /// A fetch under way. See [`Tiers::start`].
 pub struct Started<V: Value>(Step<V>);
+
+impl<V: Value> Started<V> {
+    /// Whether a read was sent for it alone, behind those that were started before it. What was
+    /// found in memory, or is fetched by somebody else, may be older than what those bring.
+    pub fn is_sent(&self) -> bool {
+        matches!(self.0, Step::Wait { collapsed: false, .. })
+    }
+
+    /// Whether it was found in memory, and there is nothing to wait for.
+    pub fn is_found(&self) -> bool {
+        matches!(self.0, Step::Found(_))
+    }
+}
 
 enum Step<V: Value> {
     Found(Fetched<V>),

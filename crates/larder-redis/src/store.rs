@@ -53,13 +53,13 @@ impl RedisStore {
             return;
         }
         let (answer, applied) = oneshot::channel();
-        if self.tracked.send(Request::Fence(answer)).is_ok()
-            && tokio::time::timeout(self.engine.feed().bound(), applied).await.is_ok()
-        {
+        let passed = async {
             // Answered, or dropped with its epoch, after which nothing of it is served.
-            return;
+            self.tracked.send_in_turn(Request::Fence(answer)).await && applied.await.is_ok()
+        };
+        if tokio::time::timeout(self.engine.feed().bound(), passed).await.is_err() {
+            self.distrust();
         }
-        self.distrust();
     }
 
     /// Ends the epoch: another connection heard that this node does not serve as a primary now, or

@@ -77,6 +77,11 @@ impl Tracked {
         self.requests.try_send(request).map_err(mpsc::error::TrySendError::into_inner)
     }
 
+    /// Hands over a request when there is room for it. Says whether the task still takes any.
+    pub(crate) async fn send_in_turn(&self, request: Request) -> bool {
+        self.requests.send(request).await.is_ok()
+    }
+
     /// Another connection heard that this node does not serve as a primary now.
     pub(crate) fn hang_up(&self) {
         self.hang_up.notify_one();

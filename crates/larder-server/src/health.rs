@@ -27,7 +27,7 @@ impl Health {
 pub(crate) struct Condition {
     /// `ok`, `degraded` (works, but not as it should) or `draining`.
     pub(crate) status: &'static str,
-    /// Whether values may be served from memory.
+    /// Whether the feed is fresh: while it is not, nothing is served from memory.
     pub(crate) coherent: bool,
     /// What is not as it should be, for people.
     pub(crate) problems: Vec<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Condition {
 impl Condition {
     pub(crate) fn of(larder: &Larder) -> Self {
         let feed = larder.engine().feed();
-        let coherent = feed.sight(larder.engine().clock().now()).is_some();
+        let coherent = feed.is_fresh(larder.engine().clock().now());
         let mut problems: Vec<_> = store_problem(larder, coherent).into_iter().collect();
         if feed.is_passthrough() {
             problems.push("pass-through is on: every read goes to the store".into());
@@ -60,7 +60,7 @@ fn store_problem(larder: &Larder, coherent: bool) -> Option<String> {
     match larder.backend().link()? {
         Link::Down(why) => Some(format!("the store is away: {why}")),
         Link::PassThrough(why) => Some(format!("everything passes through to the store: {why}")),
-        Link::Tracked(_) if !coherent && !larder.engine().feed().is_passthrough() => {
+        Link::Tracked(_) if !coherent => {
             Some("the feed is older than the staleness bound: reads go to the store".into())
         }
         Link::Tracked(_) => None,

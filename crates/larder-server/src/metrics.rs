@@ -277,7 +277,10 @@ fn register_engine(registry: &mut Registry, larder: &Larder) {
     by_label(registry, "flushes", "Times everything was forgotten, by cause", "cause", flushes);
 
     let coherent = u64::from(Condition::of(larder).coherent);
-    gauge(registry, "coherent", "1 while values may be served from memory", coherent);
+    gauge(registry, "coherent", "1 while the feed is younger than the staleness bound", coherent);
+    let passthrough = u64::from(engine.feed().is_passthrough());
+    gauge(registry, "passthrough", "1 while every read goes to the store", passthrough);
+    gauge(registry, "uptime_seconds", "Time since the start", larder.uptime().as_secs());
     if let Some(age) = engine.feed().age(engine.clock().now()) {
         registry.register_with_unit(
             "feed_age",

@@ -109,6 +109,11 @@ impl Feed {
         (now < fresh_until && !self.is_passthrough()).then_some(Sight { now, epoch })
     }
 
+    /// Whether the feed is younger than the bound.
+    pub fn is_fresh(&self, now: Moment) -> bool {
+        now < Moment::from_nanos(self.fresh_until.load(Acquire))
+    }
+
     /// Why there is no [`Feed::sight`].
     pub fn why_blind(&self) -> Bypass {
         if self.is_passthrough() { Bypass::Passthrough } else { Bypass::NotCoherent }

@@ -9,6 +9,7 @@ mod classify;
 mod client;
 mod connection;
 mod embedded;
+mod hello;
 mod info;
 mod near;
 mod session;

@@ -228,7 +228,11 @@ impl Value for Share {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
     fn read(text: &str) -> Result<Self, String> {
-        let percent = text.trim_end_matches('%').trim_end().parse::<f64>().ok();
+        let percent = match text {
+            "0" => Some(0.0),
+            // A bare number might mean either.
+            text => text.strip_suffix('%').and_then(|text| text.trim_end().parse::<f64>().ok()),
+        };
         match percent.filter(|percent| (0.0..=100.0).contains(percent)) {
             Some(0.0) => Ok(Self(0)),
             Some(percent) => Ok(Self(((percent * PERCENT).round() as u32).max(1))),

@@ -1,8 +1,11 @@
 //! What operators do with a running server: look at its counts, turn pass-through on and off.
 
+use std::time::Duration;
+
 use larder_testkit::{Finished, Larder, LarderBuilder, eventually, http};
 
 use crate::stand::{LIMIT, Stand};
+use crate::wire::written;
 
 fn program() -> LarderBuilder {
     Larder::builder(env!("CARGO_BIN_EXE_larder"))
@@ -102,4 +105,17 @@ fn without_a_server_the_commands_say_where_they_looked() {
     assert_eq!(code, 2);
     let (code, text) = program().args(&["stats", "--url", "nowhere"]).fails_with();
     assert_eq!(code, 78, "{text}");
+}
+
+#[test]
+fn a_client_that_waits_for_a_key_does_not_keep_the_server_from_ending() {
+    let Some(stand) = Stand::start(&["--drain-timeout", "500ms"]) else { return };
+    let mut waiting = stand.wire();
+    waiting.send(&written("BLPOP nothing 0"));
+    eventually(LIMIT, "redis to block", || {
+        stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+    });
+    let (status, after) = stand.larder.terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(after < Duration::from_secs(5), "{after:?}");
 }

@@ -12,7 +12,7 @@ use larder_testkit::Direction::ToClient;
 use larder_testkit::{RedisServer, Which, eventually, require_redis};
 
 use crate::stand::{LIMIT, Stand};
-use crate::wire::readable;
+use crate::wire::{readable, written};
 
 #[test]
 fn what_changes_all_the_time_is_never_taken_for_a_difference() {
@@ -39,6 +39,22 @@ fn what_changes_all_the_time_is_never_taken_for_a_difference() {
     assert_eq!(stand.count("/verified/different"), 0);
     let info = readable(&wire.line("INFO larder"));
     assert!(info.contains("larder_verified_different:0"), "{info}");
+}
+
+#[test]
+fn a_command_that_arrives_in_two_pieces_behind_a_hit_is_read_rightly() {
+    let Some(stand) = Stand::start(&["--near-verify", "100%"]) else { return };
+    let mut wire = stand.wire();
+    wire.expect("SET longer-key value", "+OK");
+    stand.heat(&mut wire, "GET longer-key", "$5 value");
+    let (get, set) = (written("GET longer-key"), written("SET j hello"));
+    for cut in 1..set.len() {
+        stand.heat(&mut wire, "GET longer-key", "$5 value");
+        wire.send(&[&get, &set[..cut]].concat());
+        wire.expect_next("$5 value");
+        wire.send(&set[cut..]);
+        wire.expect_next("+OK");
+    }
 }
 
 #[test]

@@ -142,3 +142,29 @@ fn set_by_script(client: &mut Client, value: &str) {
     let script = format!("EVAL 'redis.call(\"SET\", \"k\", \"{value}\")' 0");
     client.expect(&script, Answer::Nil);
 }
+
+/// Redis sends messages and what was waited for on one connection, and what has changed on another.
+#[test]
+fn who_is_woken_by_another_sees_what_that_one_did_before() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.relay.delay(TRACKED, ToClient, DELAY / 5);
+    let mut foreign = stand.foreign();
+    let (mut worker, mut listener, mut reader) = (stand.client(), stand.client(), stand.client());
+    listener.call("SUBSCRIBE news");
+    foreign.call("SET job 0");
+    for round in 1..10 {
+        let (old, new) = ((round - 1).to_string(), round.to_string());
+        stand.heat(&mut reader, "GET job", &*old);
+        let set = format!("SET job {new}");
+        if round % 2 == 0 {
+            worker.ask(&["BLPOP queue 0"]);
+            foreign.pipeline(&[&set, "LPUSH queue 1"]);
+            assert!(!worker.answer().is_error());
+            worker.expect("GET job", &*new);
+        } else {
+            foreign.pipeline(&[&set, "PUBLISH news 1"]);
+            listener.answer();
+            reader.expect("GET job", &*new);
+        }
+    }
+}

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::Which;
+use larder_testkit::{Which, eventually};
 
 use crate::client::{Answer, Client, written};
-use crate::stand::{Stand, TRACKED};
+use crate::stand::{LIMIT, Stand, TRACKED};
 
 /// How often a race is run that needs many chances.
 fn rounds(usual: usize, long: usize) -> usize {
@@ -216,4 +216,31 @@ fn select_within_a_pipeline_counts_from_there() {
     client.expect("GET k", "zero");
     client.pipeline(&["MULTI", "SELECT 5", "EXEC"]);
     client.expect("GET k", "five");
+}
+
+#[test]
+fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_it() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.call("MSET y old z old");
+    for reads in [["GET x", "GET y"], ["MGET x", "STRLEN y"], ["MGET x y", "GET y"]] {
+        let mut client = stand.client();
+        foreign.call("MSET x old y old");
+        stand.heat(&mut client, "GET y", "old");
+        stand.heat(&mut client, "STRLEN y", 3);
+        stand.relay.hold(TRACKED, ToServer);
+        foreign.call("DEL x");
+        std::thread::sleep(Duration::from_millis(50));
+        client.ask(&reads);
+        eventually(LIMIT, "the read of x to be sent", || {
+            stand.relay.waiting_bytes(TRACKED, ToServer) > 60
+        });
+        foreign.call("SET y newer");
+        foreign.call("SET x newer");
+        stand.relay.release(TRACKED, ToServer);
+        let answers = [client.answer(), client.answer()];
+        let text = format!("{answers:?}");
+        assert!(text.contains("newer") && !text.contains("old"), "{reads:?}: {text}");
+        assert!(answers[1] == "newer".into() || answers[1] == 5.into(), "{reads:?}: {text}");
+    }
 }

@@ -221,3 +221,59 @@ fn nobody_shares_what_larders_own_user_may_not_read() {
         trusted.expect("MGET public:a secret", Answer::texts(["p", "s"]));
     }
 }
+
+#[test]
+fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know() {
+    let Some(stand) = stand(&[]) else { return };
+    stand.heat(&mut stand.client(), "GET secret", "s");
+    for odd in [
+        "HELLO 2 AUTH limited word BADOPT",
+        "HELLO 2 AUTH default x AUTH limited word",
+        "HELLO 2 AUTH limited word AUTH default x",
+        "HELLO 3 SETNAME me AUTH limited",
+    ] {
+        let mut client = stand.client();
+        assert!(client.call(odd).error().starts_with("ERR Syntax error in HELLO option"), "{odd}");
+        client.expect("ACL WHOAMI", "default");
+    }
+    // Carried out, and then refused.
+    let mut client = stand.client();
+    assert!(client.call("HELLO 3 AUTH limited word SETNAME 'bad name'").is_error());
+    client.expect("ACL WHOAMI", "limited");
+    (0..3).for_each(|_| assert!(is_refused(&client.call("GET secret"))));
+}
+
+#[test]
+fn the_listeners_password_cannot_be_passed_by_or_make_another_user_ours() {
+    let Some(stand) = stand(&["--requirepass", "larders"]) else { return };
+    let mut stranger = stand.client();
+    let both = "HELLO 2 AUTH limited word AUTH default whatever";
+    assert!(stranger.call(both).error().starts_with("ERR Syntax error in HELLO option"));
+    assert!(stranger.call("GET public:a").error().starts_with("NOAUTH"));
+    stranger.expect("AUTH limited word", "OK");
+    for back in ["AUTH larders", "HELLO 3 AUTH default larders"] {
+        assert!(stranger.call(back).error().contains("send RESET first"), "{back}");
+        stranger.expect("ACL WHOAMI", "limited");
+    }
+    stranger.expect("RESET", "RESET");
+    stranger.expect("AUTH larders", "OK");
+    stranger.expect("GET secret", "s");
+    let mut named = stand.client();
+    named.call("HELLO 2 SETNAME AUTH AUTH default larders");
+    named.expect("CLIENT GETNAME", "AUTH");
+}
+
+#[test]
+fn who_may_not_flush_takes_nothing_from_others() {
+    let Some(stand) = stand(&[]) else { return };
+    stand.redis.cmd(&["ACL", "SETUSER", "weak", "on", ">word", "~*", "+get"]);
+    let (mut weak, mut own) = (stand.client(), stand.client());
+    weak.expect("AUTH weak word", "OK");
+    stand.heat(&mut own, "GET secret", "s");
+    for line in ["FLUSHALL", "SWAPDB 0 1", "ACL SETUSER x"] {
+        assert!(is_refused(&weak.call(line)), "{line}");
+        let hits = stand.door.hits();
+        own.expect("GET secret", "s");
+        assert_eq!(stand.door.hits(), hits + 1, "{line}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What a command is to this listener: the table's answer, with the arguments read where they
 //! change the client's state.
 
-use super::traffic::Relayed;
+use super::{hello::Hello, traffic::Relayed};
 use crate::{larder::Larder, settings::RespPlan, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
@@ -175,6 +175,8 @@ pub(super) enum Local {
     WrongPassword,
     /// It shows the password.
     RightPassword,
+    /// A HELLO that shows a user, and something that is not understood.
+    OddHello,
 }
 
 impl Local {
@@ -192,6 +194,12 @@ impl Local {
         let Class::Session(session) = spec.class else {
             return (!authenticated).then_some(Self::NoAuth);
         };
+        // Of another version nothing else is looked at.
+        let is_hello =
+            session == SessionCommand::Hello && matches!(command.arg(1), Some(b"2" | b"3"));
+        if is_hello && Hello::of(command).is_err() {
+            return Some(Self::OddHello);
+        }
         let proof = proof(session, command, plan);
         match session {
             SessionCommand::Reset if command.args().len() == 1 => Some(Self::Reset),
@@ -210,8 +218,15 @@ impl Local {
 
     /// Whether this is a HELLO with the right password.
     pub(super) fn is_own_hello(spec: &Spec, command: &Command<'_>, plan: &RespPlan) -> bool {
-        spec.class == Class::Session(SessionCommand::Hello)
-            && proof(SessionCommand::Hello, command, plan) == Some(true)
+        spec.class == Class::Session(SessionCommand::Hello) && shows_password(spec, command, plan)
+    }
+}
+
+/// Whether a command shows the password of `requirepass`.
+pub(super) fn shows_password(spec: &Spec, command: &Command<'_>, plan: &RespPlan) -> bool {
+    match spec.class {
+        Class::Session(session) => proof(session, command, plan) == Some(true),
+        _ => false,
     }
 }
 
@@ -232,15 +247,7 @@ fn proof(session: SessionCommand, command: &Command<'_>, plan: &RespPlan) -> Opt
 
 /// The user and the password in a HELLO.
 fn hello_auth<'a>(command: &Command<'a>) -> Option<(&'a [u8], &'a [u8])> {
-    let mut args = command.args().skip(2);
-    while let Some(word) = args.next() {
-        if word.eq_ignore_ascii_case(b"AUTH") {
-            return args.next().zip(args.next());
-        }
-        // SETNAME and its name.
-        args.next();
-    }
-    None
+    Hello::of(command).ok()?.auth
 }
 
 fn hello(command: &Command<'_>, larder: &Larder) -> State {

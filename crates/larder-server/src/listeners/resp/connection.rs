@@ -5,9 +5,10 @@
 //! [`Connection::take_replies`] does what each reply demands before it is handed on.
 
 use super::{
-    classify::{Kind, Local},
+    classify::{Kind, Local, shows_password},
     client::{self, Client},
     embedded::{self, Embedded},
+    hello::Hello,
     info,
     near::{Reads, Requests, Stopped, Wish, serve_hits},
     session::{Before, Session, Stream},
@@ -19,7 +20,7 @@ use larder_core::{Bypass, Moment, is_not_ready};
 use larder_redis::{Ready, Relay, RelayError};
 use larder_resp::{
     Limits, ProtocolError,
-    command::Table,
+    command::{Spec, Table},
     reply::{self, Frame},
     request::{Command, Decoder, write_command},
 };
@@ -246,6 +247,10 @@ impl Connection {
             match self.judge() {
                 Judged::Empty | Judged::Hold => return Ok(()),
                 Judged::Broken(error) => self.refuse(error),
+                Judged::Local(Local::OddHello, bytes) => {
+                    self.refuse_hello();
+                    self.input.advance(bytes);
+                }
                 Judged::Local(local, bytes) => {
                     self.input.advance(bytes);
                     self.answer_locally(local)?;
@@ -329,7 +334,12 @@ impl Connection {
             return Judged::Empty;
         };
         let spec = self.table.spec(&command);
-        let local = Local::of(spec, &command, &self.larder.plan().resp, self.authenticated);
+        let mut local = Local::of(spec, &command, &self.larder.plan().resp, self.authenticated);
+        // Its password is ours, so the store cannot make the client our user again.
+        if self.session.acts_as_other() && shows_password(spec, &command, &self.larder.plan().resp)
+        {
+            local = Some(Local::RightPassword);
+        }
         let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.larder).wants_quiet();
         match local {
             _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
@@ -354,8 +364,9 @@ impl Connection {
             if spec.near.is_some() {
                 self.traffic.results().bypassed(why_relayed(&self.larder, &self.session, &kind));
             }
-            self.blocks |= spec.blocking;
-            if !self.session.is_awaiting() && !spec.blocking {
+            let blocks = blocks(spec, &command);
+            self.blocks |= blocks;
+            if !self.session.is_awaiting() && !blocks {
                 self.asked = Some(self.larder.engine().clock().now());
             }
             if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
@@ -365,7 +376,7 @@ impl Connection {
             } else {
                 command.write_to(relay.output());
             }
-            self.session.sent(kind, &self.larder);
+            self.session.sent(kind, blocks, &self.larder);
         }
         if let Some(error) = refused.as_ref().filter(|_| self.upstream.is_none()) {
             // Clients know this word: they try again, as with a Redis that starts.
@@ -409,6 +420,11 @@ impl Connection {
             Local::NoAuth => reply::error(&mut self.output, NO_AUTH),
             Local::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
             Local::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
+            // Answered where its words are at hand.
+            Local::OddHello => {}
+            Local::RightPassword if self.session.acts_as_other() => {
+                reply::error(&mut self.output, OTHER_USER);
+            }
             Local::RightPassword => {
                 self.authenticated = true;
                 self.decoder.set_auth_required(false);
@@ -423,6 +439,15 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Names the option of the HELLO at the head of the input that is not understood.
+    fn refuse_hello(&mut self) {
+        let Ok(decoded) = self.decoder.decode(&self.input) else { return };
+        if let Some(Err(odd)) = decoded.command.as_ref().map(Hello::of) {
+            let text = [b"ERR Syntax error in HELLO option '", odd, b"'"].concat();
+            reply::error(&mut self.output, &text);
+        }
     }
 
     /// A client starts anew with another upstream connection. What the old one has yet to do must
@@ -542,6 +567,12 @@ impl Drop for Connection {
     }
 }
 
+/// Whether the reply to a command may take for ever.
+fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
+    let is_stream = [&b"XREAD"[..], b"XREADGROUP"].contains(&spec.name.as_bytes());
+    spec.blocking && (!is_stream || command.args().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")))
+}
+
 /// Why a read that might be served from memory goes upstream.
 fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
     let engine = larder.engine();
@@ -554,28 +585,22 @@ fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
         }
         _ => None,
     };
-    barred.unwrap_or(Bypass::Order)
+    barred.unwrap_or_else(|| session.why_not_near(larder))
 }
 
 const NO_AUTH: &[u8] = b"NOAUTH Authentication required.";
 const NO_AUTH_HELLO: &[u8] = b"NOAUTH HELLO must be called with the client already authenticated, \
     otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
     and select the RESP protocol version at the same time";
+const OTHER_USER: &[u8] = b"ERR this connection acts as another user: send RESET first";
 const WRONG_PASSWORD: &[u8] = b"WRONGPASS invalid username-password pair or user is disabled.";
 
 /// A HELLO whose password was ours to check: the store need not see it.
 fn write_without_auth(command: &Command<'_>, out: &mut BytesMut) {
-    let mut args = Vec::new();
-    let mut rest = command.args();
-    while let Some(arg) = rest.next() {
-        if args.len() >= 2 && arg.eq_ignore_ascii_case(b"AUTH") {
-            rest.next();
-            rest.next();
-        } else {
-            args.push(arg);
-        }
-    }
-    write_command(out, &args);
+    let name = Hello::of(command).ok().and_then(|hello| hello.name);
+    let set_name = name.map(|name| [&b"SETNAME"[..], name]);
+    let words = command.args().take(2).chain(set_name.into_iter().flatten());
+    write_command(out, &words.collect::<Vec<_>>());
 }
 
 /// As [`Relay::ready`]; never, while there is no upstream connection.

@@ -11,6 +11,7 @@ use larder_core::{
 };
 use larder_redis::Reply;
 use larder_resp::{
+    Limits,
     command::{Near, Spec, Table},
     reply::{self, Shape, write_as_resp2},
     request::{Command, Decoder},
@@ -91,6 +92,8 @@ pub(super) fn serve_hits(
         }
     }
     if let Some(verifier) = larder.verifier().filter(|verifier| verifier.is_due(hits)) {
+        // A decoder of its own: the client's may be in the middle of the next command.
+        let mut decoder = Decoder::new(Limits::default());
         let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());
         if let Some(command) = last.and_then(|decoded| decoded.command) {
             compare(verifier, table.spec(&command), &command, wish.db, scratch);
@@ -225,9 +228,11 @@ impl Reads {
 
     /// Waits for the replies, and writes them in the order asked.
     pub(super) async fn finish(self, larder: &Larder, traffic: &Traffic, output: &mut BytesMut) {
+        let mut waited = false;
         for asked in self.asked {
             let before = output.len();
-            if let Err(error) = asked.finish(larder, traffic, self.resp3, output).await {
+            let finished = asked.finish(larder, traffic, self.resp3, &mut waited, output).await;
+            if let Err(error) = finished {
                 output.truncate(before);
                 put_error(&error, output);
             }
@@ -236,12 +241,14 @@ impl Reads {
 }
 
 impl Asked {
-    /// Writes the reply. An error is all of the reply, also to `MGET`.
+    /// Writes the reply. An error is all of the reply, also to `MGET`. Notes whether any reply has
+    /// been `waited` for.
     async fn finish(
         self,
         larder: &Larder,
         traffic: &Traffic,
         resp3: bool,
+        waited: &mut bool,
         output: &mut BytesMut,
     ) -> Result<(), FetchError> {
         if self.per_key {
@@ -249,6 +256,12 @@ impl Asked {
         }
         for (name, started) in self.keys {
             let key = Key { name: &name, db: self.db, read: &self.read };
+            // What was there when the batch was asked may be older than what came meanwhile (R5).
+            let started = match *waited && !started.is_sent() {
+                true => larder.start_fetch(key),
+                false => started,
+            };
+            *waited |= !started.is_found();
             let outcome = larder.finish_fetch(key, started).await;
             count(traffic, outcome.as_ref());
             match outcome {

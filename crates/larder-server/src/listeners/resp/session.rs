@@ -6,7 +6,7 @@
 
 use super::classify::{Kind, State, Who};
 use crate::larder::Larder;
-use larder_core::{FlushCause, WriteGuard};
+use larder_core::{Bypass, FlushCause, WriteGuard};
 use larder_redis::Reply;
 use larder_resp::reply::{Frame, Items};
 use std::{collections::VecDeque, sync::Arc};
@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// The client is in a state that only Redis keeps track of: it asked for what comes unasked,
     /// does without replies, or has changed its state within a transaction.
     apart: bool,
+    /// It has subscribed to something, or the opposite.
+    has_subscribed: bool,
     /// It is subscribed to channels or patterns.
     has_channels: bool,
     /// It is subscribed to shard channels.
@@ -76,6 +78,8 @@ enum Awaited {
     Nothing,
     /// Names that the write voids when this is dropped, whatever becomes of the reply (R3).
     Written(WriteGuard<Reply>),
+    /// The same, of what somebody else has made ready.
+    Popped(WriteGuard<Reply>),
     /// Names of which a newer value may have been read on this road (R13).
     Read(Vec<Box<[u8]>>),
     Fence,
@@ -90,12 +94,25 @@ enum Awaited {
 }
 
 /// Forgets everything when it is dropped, whatever becomes of the reply (R3).
-struct Flush(Arc<Larder>);
+struct Flush(Option<Arc<Larder>>);
+
+impl Flush {
+    fn of(larder: &Arc<Larder>) -> Self {
+        Self(Some(Arc::clone(larder)))
+    }
+
+    /// Nothing has happened.
+    fn cancel(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        self.0.engine().flush(FlushCause::Command);
-        self.0.users().distrust();
+        if let Some(larder) = &self.0 {
+            larder.engine().flush(FlushCause::Command);
+            larder.users().distrust();
+        }
     }
 }
 
@@ -125,6 +142,7 @@ impl Session {
             multi_flushes: false,
             watching: None,
             apart: false,
+            has_subscribed: false,
             has_channels: false,
             has_shard_channels: false,
             has_state: false,
@@ -144,6 +162,20 @@ impl Session {
             && self.watching.is_none()
             && !self.apart
             && self.stream == Stream::Replies
+    }
+
+    /// Whether the client acts as another user than that of the store's URL.
+    pub(super) fn acts_as_other(&self) -> bool {
+        self.who != Who::Own
+    }
+
+    /// Why a read is not served from memory though it might be kept.
+    pub(super) fn why_not_near(&self, larder: &Larder) -> Bypass {
+        match () {
+            () if !self.who.shares(larder) => Bypass::User,
+            () if self.in_multi.is_some() || self.watching.is_some() || self.apart => Bypass::State,
+            () => Bypass::Order,
+        }
     }
 
     /// Whether nothing more may be sent until the replies under way are here.
@@ -207,17 +239,20 @@ impl Session {
     }
 
     /// A command goes upstream. Notes what its reply must do.
-    pub(super) fn sent(&mut self, kind: Kind<'_>, larder: &Arc<Larder>) {
+    /// What `blocks` comes when somebody else has done something, who may have done more before.
+    pub(super) fn sent(&mut self, kind: Kind<'_>, blocks: bool, larder: &Arc<Larder>) {
         if self.replies != Replies::On || self.stream != Stream::Replies {
             self.sent_unanswered(&kind, larder);
             return;
         }
         self.multi_flushes |= self.in_multi.is_some() && matches!(kind, Kind::Flush);
         let awaited = match kind {
+            Kind::Write(Some(keys)) if blocks => Awaited::Popped(larder.announce_write(keys)),
+            Kind::Read(_) if blocks => Awaited::Fence,
             Kind::Read(Some(keys)) => Awaited::Read(keys.map(Box::from).collect()),
             Kind::Write(Some(keys)) => Awaited::Written(larder.announce_write(keys)),
             Kind::Read(None) | Kind::Write(None) => Awaited::Fence,
-            Kind::Flush => Awaited::Flush(Flush(Arc::clone(larder))),
+            Kind::Flush => Awaited::Flush(Flush::of(larder)),
             Kind::Neutral => Awaited::Nothing,
             Kind::Info => Awaited::Info,
             Kind::State(state) => match self.sent_state(state, larder) {
@@ -243,13 +278,13 @@ impl Session {
             }
             State::Exec => {
                 let flushes = std::mem::take(&mut self.multi_flushes);
-                let flush = flushes.then(|| Flush(Arc::clone(larder)));
+                let flush = flushes.then(|| Flush::of(larder));
                 return Some(Awaited::Exec(flush, self.changes));
             }
             // Frames of subscriptions come unasked, so they are not counted: the first of them, or
             // another reply, ends the wait.
             State::Subscribe => {
-                self.apart = true;
+                (self.apart, self.has_subscribed) = (true, true);
                 self.stream = Stream::Subscribing;
                 return None;
             }
@@ -279,7 +314,7 @@ impl Session {
     fn sent_unanswered(&mut self, kind: &Kind<'_>, larder: &Arc<Larder>) {
         match kind {
             Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
-            Kind::Flush => self.unanswered_flush = Some(Flush(Arc::clone(larder))),
+            Kind::Flush => self.unanswered_flush = Some(Flush::of(larder)),
             // Without a user there is nothing that Redis could refuse.
             Kind::State(State::Hello { resp3: Some(resp3), who: None }) => {
                 self.resp3 = *resp3;
@@ -310,7 +345,7 @@ impl Session {
             return if is_reset { Before::Reset } else { Before::Nothing };
         }
         if self.is_unasked(frame) {
-            return Before::Nothing;
+            return if is_message(frame) { Before::Fence } else { Before::Nothing };
         }
         if self.stream == Stream::Subscribing {
             // An error, or the subscription is queued.
@@ -326,6 +361,10 @@ impl Session {
                     false => Before::Nothing,
                 }
             }
+            Some(Awaited::Popped(voids)) => {
+                drop(voids);
+                Before::Fence
+            }
             // Nothing was read: who has no right to a key must not make others wait for it.
             Some(Awaited::Read(_)) if is_refused(frame) => Before::Nothing,
             Some(Awaited::Read(names)) => {
@@ -336,7 +375,12 @@ impl Session {
             }
             Some(Awaited::Fence) => Before::Fence,
             Some(Awaited::Flush(flush)) => {
-                drop(flush);
+                // Who may not do this must not take the memory from others.
+                if is_refused(frame) {
+                    flush.cancel();
+                } else {
+                    drop(flush);
+                }
                 Before::Nothing
             }
             Some(Awaited::State(state, change)) => {
@@ -362,7 +406,7 @@ impl Session {
         }
         let parts = match frame {
             Frame::Push(parts) => parts.clone(),
-            Frame::Array(parts) if self.apart && !self.resp3 => parts.clone(),
+            Frame::Array(parts) if self.has_subscribed && !self.resp3 => parts.clone(),
             _ => return false,
         };
         self.is_subscription(parts) || matches!(frame, Frame::Push(_))
@@ -392,6 +436,10 @@ impl Session {
 
     fn changed(&mut self, state: State, change: u64, frame: &Frame<'_>) {
         let is_error = frame.is_error();
+        if is_error && matches!(state, State::Hello { who: Some(_), .. }) && !is_harmless(frame) {
+            // It failed after the user had changed.
+            self.apart = true;
+        }
         if is_error || is_queued(frame) {
             // What is queued takes effect with EXEC, whose reply is not looked into.
             self.apart |= !is_error && state != State::Unwatch;
@@ -445,9 +493,22 @@ impl Session {
     }
 }
 
+/// Whether this tells what somebody else has done, who may have changed something before.
+fn is_message(frame: &Frame<'_>) -> bool {
+    let mut parts = frame.items().into_iter().flatten();
+    let kind = parts.next().and_then(|kind| kind.as_str_bytes());
+    kind.is_some_and(|kind| MESSAGES.contains(&kind))
+}
+
 /// Whether a reply says that a command waits for EXEC.
 fn is_queued(frame: &Frame<'_>) -> bool {
     matches!(frame, Frame::Simple(b"QUEUED"))
+}
+
+/// Whether a HELLO with a user failed before it changed anything.
+fn is_harmless(frame: &Frame<'_>) -> bool {
+    let error = frame.as_error().unwrap_or_default();
+    [&b"WRONGPASS "[..], b"NOPROTO "].iter().any(|start| error.starts_with(start))
 }
 
 /// Whether a MULTI was refused because a transaction is open already.

@@ -50,7 +50,7 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
 fn requests(hit: u64, miss: u64) -> Value {
     let bypass = json!({
         "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-away": 0, "request": 0,
-        "passthrough": 0, "not-allowed": 0, "order": 0,
+        "passthrough": 0, "not-allowed": 0, "order": 0, "state": 0, "user": 0,
     });
     json!({ "hit": hit, "miss": miss, "collapsed": 0, "bypass": bypass, "error": 0 })
 }

@@ -1,0 +1,88 @@
+//! The options of a HELLO. Redis carries them out one after the other, so that one that fails may
+//! have made the client another user before; and of two AUTH the last one counts. Whatever is not
+//! plain is therefore refused here, where it shows a user at all.
+
+use larder_resp::request::Command;
+
+/// What a HELLO asks for beside a protocol version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hello<'a> {
+    /// A user and the password.
+    pub(super) auth: Option<(&'a [u8], &'a [u8])>,
+    pub(super) name: Option<&'a [u8]>,
+}
+
+impl<'a> Hello<'a> {
+    /// The options, or the one that is not understood where one of them shows a user.
+    pub(super) fn of(command: &Command<'a>) -> Result<Self, &'a [u8]> {
+        let mut hello = Self::default();
+        let mut odd = None;
+        let mut args = command.args().skip(2);
+        while let Some(word) = args.next() {
+            let known = if word.eq_ignore_ascii_case(b"AUTH") && hello.auth.is_none() {
+                hello.auth = args.next().zip(args.next());
+                hello.auth.is_some()
+            } else if word.eq_ignore_ascii_case(b"SETNAME") {
+                hello.name = args.next();
+                hello.name.is_some()
+            } else {
+                false
+            };
+            if !known {
+                odd.get_or_insert(word);
+            }
+        }
+        let shows_user = command.args().skip(2).any(|word| word.eq_ignore_ascii_case(b"AUTH"));
+        match odd {
+            Some(word) if shows_user => Err(word),
+            _ => Ok(hello),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use larder_resp::{
+        Limits,
+        request::{Decoder, write_command},
+    };
+
+    fn options(line: &str) -> Result<(Option<String>, Option<String>), String> {
+        let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
+        let mut bytes = bytes::BytesMut::new();
+        write_command(&mut bytes, &words);
+        let mut decoder = Decoder::new(Limits::default());
+        let command = decoder.decode(&bytes).unwrap().command.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let hello = Hello::of(&command).map_err(text)?;
+        Ok((
+            hello.auth.map(|(user, word)| text(&[user, b" ", word].concat())),
+            hello.name.map(text),
+        ))
+    }
+
+    #[test]
+    fn what_shows_a_user_in_no_plain_way_is_refused() {
+        assert_eq!(options("HELLO"), Ok((None, None)));
+        assert_eq!(options("HELLO 3 SETNAME me"), Ok((None, Some("me".into()))));
+        assert_eq!(
+            options("HELLO 3 auth a b setname AUTH"),
+            Ok((Some("a b".into()), Some("AUTH".into())))
+        );
+        assert_eq!(
+            options("HELLO 2 SETNAME AUTH AUTH default x"),
+            Ok((Some("default x".into()), Some("AUTH".into())))
+        );
+        for (line, odd) in [
+            ("HELLO 2 AUTH a b AUTH c d", "AUTH"),
+            ("HELLO 2 AUTH a b BADOPT", "BADOPT"),
+            ("HELLO 2 BADOPT AUTH a b", "BADOPT"),
+            ("HELLO 2 AUTH a", "AUTH"),
+            ("HELLO 2 AUTH a b SETNAME", "SETNAME"),
+        ] {
+            assert_eq!(options(line), Err(odd.into()), "{line}");
+        }
+        assert_eq!(options("HELLO 2 BADOPT"), Ok((None, None)), "the store says so");
+    }
+}
