@@ -1,6 +1,7 @@
 # The commands of this repository, for people and for .ci/run alike.
 #
-#   ARGS                    more arguments for `make run`
+#   ARGS                    more arguments for `make run` and `make bench-resp`
+#   LARDER_BIN              the larder that `make bench-resp` measures, instead of a new one
 #   FUZZ_SECONDS            how long each fuzz target runs
 #   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
 
@@ -12,6 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 FUZZ_SECONDS ?= 30
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # The schedule explorer replaces the locks of the engine, so no other test may be
 # built with its feature.
@@ -57,6 +59,16 @@ lint: ## Format, clippy, scripts, documentation, dependencies
 .PHONY: fuzz
 fuzz: ## Runs each fuzz target for FUZZ_SECONDS
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
+
+.PHONY: bench-resp
+bench-resp: redis ## Measures Larder beside Redis and others (less than a minute: ARGS=--quick)
+	@scripts/setup bench
+ifndef LARDER_BIN
+	cargo build --release --locked --bin larder
+endif
+	cargo build --release --locked --bin larder-bench
+	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/release/larder) \
+		$(TARGET)/release/larder-bench resp --json $(TARGET)/bench/resp.json $(ARGS)
 
 .PHONY: dist
 dist: ## Builds the program that is shipped: target/dist/larder

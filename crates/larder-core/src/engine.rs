@@ -6,6 +6,7 @@
 mod counts;
 mod fill;
 mod oversized;
+mod prefixes;
 mod puts;
 
 use crate::{
@@ -15,18 +16,19 @@ use crate::{
         flight::Seat,
         lease::{Boarding, Leases},
     },
-    fetch::{FetchError, Fetched},
-    near::{Near, NearPlan, Sight},
+    fetch::{Bypass, FetchError, Fetched},
+    near::{Looks, Near, NearPlan, Sight},
 };
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
 pub use fill::{Fill, LeaseView, NotKept};
 use oversized::Oversized;
+pub use prefixes::Prefixes;
 use puts::Puts;
 use std::{sync::Arc, time::Duration};
 
 /// What an engine is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EnginePlan {
     /// The near tier's bounds and policy.
     pub near: NearPlan,
@@ -34,6 +36,8 @@ pub struct EnginePlan {
     pub near_ttl: Duration,
     /// The feed age past which nothing is served from memory.
     pub staleness_bound: Duration,
+    /// Which keys may be kept.
+    pub keys: Prefixes,
 }
 
 /// The near tier together with the coherence that guards it.
@@ -42,6 +46,7 @@ pub struct Engine<V: Value> {
     near: Near<V>,
     near_ttl: Duration,
     value_bytes_max: usize,
+    keys: Prefixes,
     feed: Feed,
     leases: Leases<Outcome<V>>,
     oversized: Oversized,
@@ -67,6 +72,7 @@ impl<V: Value> Engine<V> {
             near: Near::new(&plan.near),
             near_ttl: plan.near_ttl,
             value_bytes_max: plan.near.value_bytes_max,
+            keys: plan.keys.clone(),
             feed: Feed::new(plan.staleness_bound),
             leases: Leases::new(),
             oversized: Oversized::default(),
@@ -87,18 +93,12 @@ impl<V: Value> Engine<V> {
 
     /// Looks into the near tier. A hit gives the reply and its deadline.
     pub fn look(&self, key: Key<'_>, sight: Sight) -> Option<(V, Moment)> {
-        self.near.look(key, sight, |value, deadline| (value.clone(), deadline))
+        self.near.look(key, sight, |seen, deadline| (seen.to_value(), deadline))
     }
 
-    /// As [`Engine::look`], but lets `found` see the reply where it is, under the lock of its shard:
-    /// nothing is counted up or freed. It should copy and return.
-    pub fn look_with<R>(
-        &self,
-        key: Key<'_>,
-        sight: Sight,
-        found: impl FnOnce(&V, Moment) -> R,
-    ) -> Option<R> {
-        self.near.look(key, sight, found)
+    /// Looks into the near tier at replies where they are: nothing is copied, counted up or freed.
+    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
+        self.near.looks(sight)
     }
 
     /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.
@@ -200,9 +200,20 @@ impl<V: Value> Engine<V> {
         self.tally.read(self.near.counts(), self.leases.len(), self.feed.epochs_begun())
     }
 
-    /// Whether a value under this name was found too large to be kept.
-    pub fn is_oversized(&self, name: &[u8]) -> bool {
-        self.oversized.contains(name)
+    /// Turns pass-through on or off: while on, nothing is served from memory or kept. Either way
+    /// everything is forgotten, so that what is kept later is known to be younger than this.
+    pub fn set_passthrough(&self, on: bool) {
+        self.feed.set_passthrough(on);
+        self.flush(FlushCause::Command);
+    }
+
+    /// Why nothing can be in memory under this name, now or after a read; `None` if it can.
+    pub fn bars(&self, name: &[u8]) -> Option<Bypass> {
+        match () {
+            () if !self.keys.admit(name) => Some(Bypass::NotAllowed),
+            () if self.oversized.contains(name) => Some(Bypass::TooLarge),
+            () => None,
+        }
     }
 }
 

@@ -53,12 +53,26 @@ pub enum Bypass {
     StoreAway,
     /// Whoever asked wanted it so.
     Request,
+    /// An operator turned pass-through on.
+    Passthrough,
+    /// The key is not among those that may be kept.
+    NotAllowed,
+    /// It has its place among commands that only the store can answer.
+    Order,
 }
 
 impl Bypass {
     /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::NotCoherent, Self::FeedLost, Self::TooLarge, Self::StoreAway, Self::Request];
+    pub const ALL: [Self; 8] = [
+        Self::NotCoherent,
+        Self::FeedLost,
+        Self::TooLarge,
+        Self::StoreAway,
+        Self::Request,
+        Self::Passthrough,
+        Self::NotAllowed,
+        Self::Order,
+    ];
 
     /// The reason's name in metrics and headers.
     pub fn name(self) -> &'static str {
@@ -68,6 +82,9 @@ impl Bypass {
             Self::TooLarge => "too-large",
             Self::StoreAway => "store-away",
             Self::Request => "request",
+            Self::Passthrough => "passthrough",
+            Self::NotAllowed => "not-allowed",
+            Self::Order => "order",
         }
     }
 }
@@ -129,13 +146,13 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     pub fn start(&self, key: Key<'_>) -> Started<V> {
         let now = self.engine.clock().now();
         let Some(sight) = self.engine.feed().sight(now) else {
-            return Started(Step::Bypass(Bypass::NotCoherent));
+            return Started(Step::Bypass(self.engine.feed().why_blind()));
         };
         if let Some(hit) = self.remembered(key, sight) {
             return Started(Step::Found(hit));
         }
-        if self.engine.is_oversized(key.name) {
-            return Started(Step::Bypass(Bypass::TooLarge));
+        if let Some(why) = self.engine.bars(key.name) {
+            return Started(Step::Bypass(why));
         }
         let since = now.minus(self.engine.feed().bound());
         Started(match self.engine.board(key, now, since, Some(sight)) {

@@ -21,10 +21,10 @@ mod value;
 
 pub use clock::{Clock, Moment};
 pub use engine::{
-    Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, WriteGuard,
+    Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, Prefixes, WriteGuard,
 };
 pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Started, Tiers};
 pub use map_store::MapStore;
 pub use origin::{BoxFuture, Origin, OriginError};
 pub use store::{Key, Put, Store, StoreError, is_not_ready};
-pub use value::Value;
+pub use value::{Seen, Value};

@@ -7,19 +7,24 @@
 //!
 //! Nothing here decides what may enter: that is [`crate::coherence`].
 
+mod ghosts;
+mod index;
+mod inline;
+mod looks;
 mod lru;
 mod name;
+mod places;
 mod scan_resistant;
 mod slot;
 mod table;
 mod weigh;
 
 use crate::{
-    Key, Moment, Value,
+    Key, Moment, Seen, Value,
     sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
-use name::Hashed;
-pub(crate) use name::{Name, NameHash};
+pub use looks::Looks;
+pub(crate) use name::NameHash;
 use slot::{Life, Slot};
 use std::str::FromStr;
 use table::Table;
@@ -29,7 +34,7 @@ use weigh::Weigh;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
     /// One pass over many names does not push out those that are read again and again
-    /// (CLOCK-PRO with S3-FIFO's admission, as in `quick_cache`).
+    /// (CLOCK-Pro with the counters of S3-FIFO).
     #[default]
     ScanResistant,
     /// The entry not asked for longest leaves first.
@@ -103,10 +108,18 @@ pub struct Near<V: Value> {
     entry_bytes_max: u64,
     generation: AtomicU32,
     sweep_cursor: AtomicUsize,
-    evicted_full: AtomicU64,
-    evicted_expired: AtomicU64,
-    evicted_invalidation: AtomicU64,
-    evicted_ended: AtomicU64,
+    evicted: Evicted,
+}
+
+/// How many entries left, and why. Looks need what stands beside it, so it has cache lines of its
+/// own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Evicted {
+    full: AtomicU64,
+    expired: AtomicU64,
+    invalidation: AtomicU64,
+    ended: AtomicU64,
 }
 
 /// A table with its own counters, on cache lines of its own.
@@ -131,85 +144,77 @@ impl<V: Value> Near<V> {
             0 => plan.bytes_max / shards,
             entries => floor.saturating_mul(entries / shards).min(plan.bytes_max / shards),
         };
-        let (weigh, hash) = (Weigh::with_floor(floor), NameHash::default());
+        let weigh = Weigh::with_floor(floor);
         let shards = (0..shards)
             .map(|_| Shard {
-                table: Table::new(plan.policy, bytes_max, weigh, hash.clone()),
+                table: Table::new(plan.policy, bytes_max, weigh),
                 hits: AtomicU64::new(0),
                 misses: AtomicU64::new(0),
             })
             .collect();
         Self {
             shards,
-            hash,
+            hash: NameHash::default(),
             weigh,
             // The policy keeps a few percent for newcomers; what is larger would be thrown out.
             entry_bytes_max: (bytes_max / 10 * 9).max(floor),
             generation: AtomicU32::new(0),
             sweep_cursor: AtomicUsize::new(0),
-            evicted_full: AtomicU64::new(0),
-            evicted_expired: AtomicU64::new(0),
-            evicted_invalidation: AtomicU64::new(0),
-            evicted_ended: AtomicU64::new(0),
+            evicted: Evicted::default(),
         }
     }
 
-    /// Looks for the reply to a read. `found` sees the reply and its deadline
-    /// under the shard's lock, so it should copy and return.
+    /// Looks for replies from one point of view.
+    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
+        Looks::new(self, sight)
+    }
+
+    /// One look. See [`Looks::look`].
     pub fn look<R>(
         &self,
         key: Key<'_>,
         sight: Sight,
-        found: impl FnOnce(&V, Moment) -> R,
+        found: impl FnOnce(Seen<'_, V>, Moment) -> R,
     ) -> Option<R> {
-        let Key { name, db, read } = key;
-        let name = self.hash.of(name);
-        let generation = self.generation.load(Relaxed);
-        let judge = |slot: &Slot<V>| {
-            let counts = sight.now < slot.deadline
-                && slot.epoch == sight.epoch
-                && slot.generation == generation;
-            counts.then(|| slot.get(db, read)).flatten().map(|value| found(value, slot.deadline))
-        };
-        let shard = self.shard(&name)?;
-        let found = shard.table.get(&name, judge).flatten();
-        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
-        counter.fetch_add(1, Relaxed);
-        found
+        self.looks(sight).look(key, found)
     }
 
     /// Puts a reply under a name, beside the replies to other reads that still count. False when it
     /// is too large to be held, or one too many.
     pub(crate) fn put(&self, key: Key<'_>, value: V, deadline: Moment, sight: Sight) -> bool {
-        let Key { name, db, read } = key;
         let life = Life { deadline, epoch: sight.epoch, generation: self.generation.load(Relaxed) };
-        let alone = Slot::new(life, db, read, value);
-        if self.weigh.bytes(name.len(), &alone) > self.entry_bytes_max {
+        let alone = Slot::new(life, key, value);
+        if self.weigh.bytes(&alone) > self.entry_bytes_max {
             return false;
         }
         let make = |present: Option<&Slot<V>>| match present {
+            // Another name with the same tag has to go.
+            Some(other) if !other.is_of(key.name) => {
+                self.evicted.full.fetch_add(1, Relaxed);
+                Some(alone)
+            }
             Some(slot) if self.verdict(slot, sight).is_none() => {
                 let joined = slot.joined_by(&alone)?;
-                let fits = self.weigh.bytes(name.len(), &joined) <= self.entry_bytes_max;
+                let fits = self.weigh.bytes(&joined) <= self.entry_bytes_max;
                 Some(if fits { joined } else { alone })
             }
             _ => Some(alone),
         };
-        let name = self.hash.of(name);
-        let left = self.shard(&name).and_then(|shard| shard.table.put(&name, make));
-        let evicted = left.as_ref().map_or(0, |left| left.count);
-        self.evicted_full.fetch_add(evicted as u64, Relaxed);
+        let hash = self.hash.of(key.name);
+        let left = self.shard(hash).and_then(|shard| shard.table.put(tag(hash), make));
+        let evicted = left.as_ref().map_or(0, |left| left.evicted.len());
+        self.evicted.full.fetch_add(evicted as u64, Relaxed);
         left.is_some()
     }
 
-    /// Forgets all that is known under a name. What it held is given back, so that the caller can
-    /// drop it where no lock is held.
+    /// Forgets all that is known under a name, or under another one with the same tag. What it
+    /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
-    pub(crate) fn forget(&self, name: &[u8]) -> Option<(Name, Slot<V>)> {
-        let name = self.hash.of(name);
-        let gone = self.shard(&name)?.table.remove(&name);
+    pub(crate) fn forget(&self, name: &[u8]) -> Option<Slot<V>> {
+        let hash = self.hash.of(name);
+        let gone = self.shard(hash)?.table.remove(tag(hash));
         if gone.is_some() {
-            self.evicted_invalidation.fetch_add(1, Relaxed);
+            self.evicted.invalidation.fetch_add(1, Relaxed);
         }
         gone
     }
@@ -243,10 +248,10 @@ impl<V: Value> Near<V> {
     /// Reads all counters.
     pub fn counts(&self) -> NearCounts {
         let mut counts = NearCounts {
-            evicted_full: self.evicted_full.load(Relaxed),
-            evicted_expired: self.evicted_expired.load(Relaxed),
-            evicted_invalidation: self.evicted_invalidation.load(Relaxed),
-            evicted_ended: self.evicted_ended.load(Relaxed),
+            evicted_full: self.evicted.full.load(Relaxed),
+            evicted_expired: self.evicted.expired.load(Relaxed),
+            evicted_invalidation: self.evicted.invalidation.load(Relaxed),
+            evicted_ended: self.evicted.ended.load(Relaxed),
             ..NearCounts::default()
         };
         for shard in &self.shards {
@@ -261,10 +266,10 @@ impl<V: Value> Near<V> {
 
     /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
     fn verdict(&self, slot: &Slot<V>, sight: Sight) -> Option<&AtomicU64> {
-        if slot.epoch != sight.epoch || slot.generation != self.generation.load(Relaxed) {
-            Some(&self.evicted_ended)
-        } else if slot.deadline <= sight.now {
-            Some(&self.evicted_expired)
+        if slot.life.epoch != sight.epoch || slot.life.generation != self.generation.load(Relaxed) {
+            Some(&self.evicted.ended)
+        } else if slot.life.deadline <= sight.now {
+            Some(&self.evicted.expired)
         } else {
             None
         }
@@ -272,9 +277,15 @@ impl<V: Value> Near<V> {
 
     /// The table inside a shard takes the hash's low bits; the choice of shard takes higher ones.
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
-    fn shard(&self, name: &Hashed<'_>) -> Option<&Shard<V>> {
-        self.shards.get((name.hash >> 40) as usize & (self.shards.len() - 1))
+    fn shard(&self, hash: u64) -> Option<&Shard<V>> {
+        self.shards.get((hash >> 40) as usize & (self.shards.len() - 1))
     }
+}
+
+/// What a shard knows of a name.
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
+fn tag(hash: u64) -> u32 {
+    hash as u32
 }
 
 /// A power of two: as many as give each shard room for several of the largest values.

@@ -18,6 +18,32 @@ pub trait Value: Clone + Send + Sync + 'static {
 
     /// Bytes on the heap that this value keeps alive, as the allocator was asked for them.
     fn heap_bytes(&self) -> usize;
+
+    /// The bytes that are all of this value, if there are such: the near tier then keeps them
+    /// instead, where they are small, in one piece with the name.
+    fn plain(&self) -> Option<&[u8]>;
+
+    /// The value of which these are the [`Value::plain`] bytes.
+    fn from_plain(bytes: &[u8]) -> Self;
+}
+
+/// A value where the near tier keeps it.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a, V> {
+    /// As its [`Value::plain`] bytes.
+    Plain(&'a [u8]),
+    /// As itself.
+    Whole(&'a V),
+}
+
+impl<V: Value> Seen<'_, V> {
+    /// The value, to take away: a copy if it is small.
+    pub fn to_value(self) -> V {
+        match self {
+            Self::Plain(bytes) => V::from_plain(bytes),
+            Self::Whole(value) => value.clone(),
+        }
+    }
 }
 
 /// The plainest value: a payload or nothing.
@@ -36,6 +62,14 @@ impl Value for Option<std::sync::Arc<[u8]>> {
 
     fn heap_bytes(&self) -> usize {
         self.as_ref().map_or(0, |payload| payload.len() + ARC_HEADER_BYTES)
+    }
+
+    fn plain(&self) -> Option<&[u8]> {
+        self.as_deref()
+    }
+
+    fn from_plain(bytes: &[u8]) -> Self {
+        Self::string(bytes)
     }
 }
 

@@ -12,7 +12,7 @@ mod origin;
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
     Bypass, Clock, Engine, EnginePlan, FetchError, Fetched, FlushCause, Found, Key, Load, MapStore,
-    NotKept, Store, StoreError, Tiers, Value,
+    NotKept, Prefixes, Store, StoreError, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use origin::Rows;
@@ -52,7 +52,12 @@ impl Larder {
             value_bytes_max: VALUE_BYTES_MAX,
             policy: Policy::default(),
         };
-        let plan = EnginePlan { near, near_ttl: MINUTE, staleness_bound: Duration::from_secs(1) };
+        let plan = EnginePlan {
+            near,
+            near_ttl: MINUTE,
+            staleness_bound: Duration::from_secs(1),
+            keys: Prefixes::default(),
+        };
         let store = FaultStore::over(MapStore::new(clock.clone(), 1 << 20));
         let tiers = Arc::new(Tiers::new(Engine::new(&plan, clock.clone()), store));
         Self { clock, tiers, rows: Arc::new(Rows::slow()) }

@@ -8,7 +8,7 @@ mod fault_store;
 
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, Key, MapStore, Put, Store, StoreError, Tiers, Value,
+    Clock, Engine, EnginePlan, Fill, Key, MapStore, Prefixes, Put, Store, StoreError, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -64,7 +64,7 @@ fn filling() -> (Tiers<Payload, FaultStore>, Fill<Payload>) {
         value_bytes_max: 1 << 10,
         policy: Policy::default(),
     };
-    let plan = EnginePlan { near, near_ttl: MS, staleness_bound: MS };
+    let plan = EnginePlan { near, near_ttl: MS, staleness_bound: MS, keys: Prefixes::default() };
     let engine = Engine::new(&plan, clock.clone());
     let epoch = engine.begin_epoch();
     engine.feed().beat_for_ever(epoch);

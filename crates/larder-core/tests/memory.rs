@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, Key, Put, Store, StoreError, Tiers,
+    Clock, Engine, EnginePlan, Fill, Key, Prefixes, Put, Store, StoreError, Tiers,
     expiry::Ttl,
     near::{NearPlan, Policy},
 };
@@ -52,7 +52,8 @@ fn tiers() -> Tiers<Payload, Generated> {
         value_bytes_max: 1 << 20,
         policy: Policy::default(),
     };
-    let plan = EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR };
+    let plan =
+        EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
     let engine = Engine::new(&plan, Clock::System);
     let epoch = engine.begin_epoch();
     engine.feed().beat_for_ever(epoch);

@@ -1,10 +1,10 @@
-//! A hit allocates nothing.
+//! A hit allocates nothing; to take a small value away is to copy it, once.
 
 #![allow(unsafe_code, reason = "counting allocations takes an allocator")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Found, Key, MapStore, Tiers,
+    Clock, Engine, EnginePlan, Found, Key, MapStore, Prefixes, Seen, Tiers,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -65,6 +65,7 @@ static COUNTING: Counting = Counting;
 
 const NAMES: u32 = 1000;
 const HITS: u32 = 10_000;
+const VALUE: &[u8] = b"a value that is kept on the heap";
 
 #[test]
 fn a_hit_allocates_nothing() {
@@ -73,18 +74,36 @@ fn a_hit_allocates_nothing() {
         let names: Vec<_> = (0..NAMES).map(|n| format!("name {n}")).collect();
         for name in &names {
             let name = name.as_bytes();
-            now(tiers.put(name, 0, b"a value that is kept on the heap", None)).unwrap();
+            now(tiers.put(name, 0, VALUE, None)).unwrap();
             now(tiers.fetch(Key::get(name, 0))).unwrap();
         }
         let before = allocations();
         for n in 0..HITS {
-            let name = names[(n % NAMES) as usize].as_bytes();
-            assert!(tiers.look(Key::get(name, 0)).is_some());
-            let fetched = now(tiers.fetch(Key::get(name, 0))).unwrap();
-            assert!(matches!(fetched.found, Found::Near(_)));
+            let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
+            let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
+            let seen = |seen: Seen<'_, Payload>, _| matches!(seen, Seen::Plain(VALUE));
+            assert_eq!(tiers.engine().looks(sight).look(key, seen), Some(true));
         }
         assert_eq!(allocations() - before, 0, "{policy:?}");
+        for n in 0..HITS {
+            let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
+            let fetched = now(tiers.fetch(key)).unwrap();
+            assert!(matches!(fetched.found, Found::Near(_)));
+        }
+        assert_eq!(allocations() - before, u64::from(HITS), "{policy:?}");
         assert_eq!(tiers.engine().counts().near.hits, u64::from(2 * HITS));
+    }
+}
+
+#[test]
+fn to_take_a_large_value_away_allocates_nothing() {
+    for policy in [Policy::ScanResistant, Policy::Lru] {
+        let tiers = tiers(policy);
+        now(tiers.put(b"name", 0, &[b'x'; 10_000], None)).unwrap();
+        now(tiers.fetch(Key::get(b"name", 0))).unwrap();
+        let before = allocations();
+        assert!(tiers.look(Key::get(b"name", 0)).is_some());
+        assert_eq!(allocations() - before, 0, "{policy:?}");
     }
 }
 
@@ -102,7 +121,8 @@ fn allocations() -> u64 {
 fn tiers(policy: Policy) -> Tiers<Payload, MapStore> {
     let near = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
     let hour = Duration::from_hours(1);
-    let plan = EnginePlan { near, near_ttl: hour, staleness_bound: hour };
+    let plan =
+        EnginePlan { near, near_ttl: hour, staleness_bound: hour, keys: Prefixes::default() };
     let engine = Engine::new(&plan, Clock::System);
     let epoch = engine.begin_epoch();
     engine.feed().beat_for_ever(epoch);

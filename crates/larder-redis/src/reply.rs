@@ -1,7 +1,7 @@
 //! What the near tier keeps of Redis: a reply as its RESP3 bytes.
 
 use bytes::BytesMut;
-use larder_core::Value;
+use larder_core::{Seen, Value};
 use larder_resp::reply::{self, Frame};
 use std::{
     fmt,
@@ -32,6 +32,14 @@ impl Reply {
     /// The reply as Redis sent it.
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same of a reply that the near tier keeps.
+    pub fn bytes_of<'a>(seen: &Seen<'a, Self>) -> &'a [u8] {
+        match seen {
+            Seen::Plain(bytes) => bytes,
+            Seen::Whole(reply) => reply.bytes(),
+        }
     }
 
     /// The value inside.
@@ -95,6 +103,14 @@ impl Value for Reply {
     fn heap_bytes(&self) -> usize {
         // The two reference counts of the `Arc` stand in front of the bytes.
         self.0.len() + 2 * size_of::<usize>()
+    }
+
+    fn plain(&self) -> Option<&[u8]> {
+        Some(&self.0)
+    }
+
+    fn from_plain(bytes: &[u8]) -> Self {
+        Self::copy_of(bytes)
     }
 }
 

@@ -77,6 +77,11 @@ impl RedisStore {
         self.call(0, &[b"COMMAND"]).await
     }
 
+    /// The server's reply to `ACL GETUSER`.
+    pub async fn user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
+        self.call(0, &[b"ACL", b"GETUSER", name]).await
+    }
+
     /// A command's reply; an error reply is an error.
     async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let reply = self.plain.call(db, command).await?;

@@ -16,13 +16,13 @@ const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 /// While more than this waits to be written, no further request is taken.
 const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
 
-/// What Redis may send: lists, unlike commands, of any length, and lines, as those of MONITOR, as
-/// long as a value.
+/// What Redis may send: lists, unlike commands, of any length, inside each other as deep as a script
+/// makes them, and lines, as those of MONITOR, as long as a value.
 const LIMITS: Limits = Limits {
     bulk_bytes_max: 512 << 20,
     elements_max: u32::MAX as usize,
     inline_bytes_max: 64 << 10,
-    depth_max: 128,
+    depth_max: 1 << 20,
     line_bytes_max: 1 << 30,
 };
 

@@ -1,8 +1,5 @@
 //! What a peer may make us hold.
 
-/// The deepest nesting that can be followed: [`Limits::depth_max`] is cut to it.
-pub(crate) const DEPTH_MAX: usize = 128;
-
 /// Bounds on what is accepted from a peer; the defaults are those of Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -12,7 +9,7 @@ pub struct Limits {
     pub elements_max: usize,
     /// Bytes in one inline command, and in the line that announces a length in a request.
     pub inline_bytes_max: usize,
-    /// Aggregates inside each other, at most 128. An attribute counts as one.
+    /// Aggregates inside each other. An attribute counts as one. Each open one takes four bytes.
     pub depth_max: usize,
     /// Bytes in one line of a reply: a simple string, an error, a number, a length.
     pub line_bytes_max: usize,
@@ -24,7 +21,7 @@ impl Limits {
         bulk_bytes_max: usize::MAX,
         elements_max: usize::MAX,
         inline_bytes_max: usize::MAX,
-        depth_max: DEPTH_MAX,
+        depth_max: usize::MAX,
         line_bytes_max: usize::MAX,
     };
 }
@@ -35,7 +32,7 @@ impl Default for Limits {
             bulk_bytes_max: 512 << 20,
             elements_max: 1 << 20,
             inline_bytes_max: 64 << 10,
-            depth_max: DEPTH_MAX,
+            depth_max: 128,
             line_bytes_max: 64 << 10,
         }
     }

@@ -48,6 +48,14 @@ impl Backend {
         }
     }
 
+    /// The map, if that is the store.
+    pub(crate) fn map(&self) -> Option<&MapStore> {
+        match self {
+            Self::Redis { .. } => None,
+            Self::Memory(map) => Some(map),
+        }
+    }
+
     /// Waits until every change that the store has told of by now has been applied (R4).
     pub(crate) async fn fence(&self) {
         if let Self::Redis { store, .. } = self {
@@ -67,6 +75,14 @@ impl Backend {
         match self {
             Self::Redis { store, .. } => store.commands().await.map(Some),
             Self::Memory(_) => Ok(None),
+        }
+    }
+
+    /// What the store says of one of its users.
+    pub(crate) async fn describe_user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.user(name).await,
+            Self::Memory(_) => Err(StoreError::Away("it has no users".into())),
         }
     }
 

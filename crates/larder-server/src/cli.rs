@@ -1,18 +1,21 @@
-//! The command line: `larder [serve]` and `larder check-config`.
+//! The command line: `larder [serve]`, `larder check-config`, and what is asked of a running server.
 //!
 //! Flags and their help come from the table of settings. What is wrong with the words of the command
 //! line is clap's to say (exit 2); what is wrong with the values is the settings' (exit 78).
 
 mod help;
+mod remote;
 mod show;
+mod summary;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::settings::{self, Environment, Mistakes, Plan, table};
+use remote::Question;
 
 /// `EX_CONFIG` of `sysexits.h`.
 const BAD_CONFIGURATION: u8 = 78;
@@ -36,6 +39,8 @@ pub enum Reply {
     Shown(String),
     /// What is wrong with the settings.
     Wrong(Mistakes),
+    /// Why a running server could not be asked.
+    Failed(String),
 }
 
 /// Reads the command line and the environment of this process, and says what there is to say.
@@ -54,10 +59,15 @@ pub fn parse(
     let matches = command().try_get_matches_from(args).map_err(Reply::Clap)?;
     let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
     let resolved = settings::resolve(&flags(matches), environment).map_err(Reply::Wrong)?;
-    match name {
-        "check-config" => Err(Reply::Shown(show::text(&resolved))),
-        _ => Ok(Box::new(resolved.plan)),
-    }
+    let question = match name {
+        "check-config" => return Err(Reply::Shown(show::text(&resolved))),
+        "stats" => Question::Stats { json: matches.get_flag("json") },
+        "passthrough" => {
+            Question::Passthrough(matches.get_one::<String>("switch").map(|switch| switch == "on"))
+        }
+        _ => return Ok(Box::new(resolved.plan)),
+    };
+    Err(question.ask(&resolved.plan).map_or_else(Reply::Failed, Reply::Shown))
 }
 
 impl Reply {
@@ -67,6 +77,7 @@ impl Reply {
             Self::Clap(error) => u8::try_from(error.exit_code()).unwrap_or(FAILED),
             Self::Shown(_) => 0,
             Self::Wrong(_) => BAD_CONFIGURATION,
+            Self::Failed(_) => FAILED,
         }
     }
 
@@ -76,6 +87,7 @@ impl Reply {
             Self::Clap(error) => error.print(),
             Self::Shown(text) => writeln!(io::stdout(), "{text}"),
             Self::Wrong(mistakes) => writeln!(io::stderr(), "{mistakes}"),
+            Self::Failed(why) => writeln!(io::stderr(), "larder: {why}"),
         };
         // A closed pipe takes nothing away from a failure.
         match said {
@@ -96,6 +108,18 @@ fn command() -> Command {
         .subcommand(
             Command::new("check-config")
                 .about("Show the settings in force and where each came from, or all mistakes"),
+        )
+        .subcommand(Command::new("stats").about("Show the counts of a running server").arg(
+            Arg::new("json").long("json").action(ArgAction::SetTrue).help("All of them, as JSON"),
+        ))
+        .subcommand(
+            Command::new("passthrough")
+                .about("Send every read of a running server to the store, or no longer")
+                .arg(
+                    Arg::new("switch")
+                        .value_parser(["on", "off"])
+                        .help("What to turn it; without, how it stands"),
+                ),
         )
         .args(table::TABLE.iter().flat_map(|group| {
             group.settings.iter().map(|setting| {

@@ -38,6 +38,9 @@ impl Condition {
         let feed = larder.engine().feed();
         let coherent = feed.sight(larder.engine().clock().now()).is_some();
         let mut problems: Vec<_> = store_problem(larder, coherent).into_iter().collect();
+        if feed.is_passthrough() {
+            problems.push("pass-through is on: every read goes to the store".into());
+        }
         problems.extend(larder.origins().iter().filter_map(|origin| origin.problem()));
         let status = match () {
             () if larder.health().is_draining() => "draining",
@@ -57,7 +60,7 @@ fn store_problem(larder: &Larder, coherent: bool) -> Option<String> {
     match larder.backend().link()? {
         Link::Down(why) => Some(format!("the store is away: {why}")),
         Link::PassThrough(why) => Some(format!("everything passes through to the store: {why}")),
-        Link::Tracked(_) if !coherent => {
+        Link::Tracked(_) if !coherent && !larder.engine().feed().is_passthrough() => {
             Some("the feed is older than the staleness bound: reads go to the store".into())
         }
         Link::Tracked(_) => None,

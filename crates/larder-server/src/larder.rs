@@ -1,8 +1,14 @@
 //! The running server: its parts, wired once, shared by every listener.
 
 use crate::{
-    backend::Backend, health::Health, listeners::resp::Traffic, metrics::Metrics,
-    origins::DeclaredOrigin, settings::Plan,
+    backend::Backend,
+    health::Health,
+    listeners::resp::Traffic,
+    metrics::Metrics,
+    origins::DeclaredOrigin,
+    settings::Plan,
+    users::Users,
+    verify::{Samples, Verifier},
 };
 use larder_core::{
     Clock, Engine, FetchError, Fetched, Key, Moment, Origin, Started, StoreError, Tiers, WriteGuard,
@@ -26,18 +32,22 @@ pub(crate) struct Larder {
     commands: RwLock<Arc<Table>>,
     keeps_hashes: AtomicBool,
     health: Health,
+    verifier: Option<Verifier>,
+    users: Arc<Users>,
     plan: Plan,
     started: Moment,
 }
 
 impl Larder {
-    /// Wires the parts. Needs a runtime; waits for nothing.
-    pub(crate) fn start(plan: &Plan, origins: Vec<DeclaredOrigin>) -> Self {
+    /// Wires the parts. Needs a runtime; waits for nothing. Samples of what is served come out where
+    /// they are asked for.
+    pub(crate) fn start(plan: &Plan, origins: Vec<DeclaredOrigin>) -> (Self, Option<Samples>) {
         let engine = Engine::new(&plan.engine, Clock::System);
         let backend = Backend::start(&plan.store, &engine);
         let metrics = Metrics::new(origins.iter().map(Origin::name));
         let started = engine.clock().now();
-        Self {
+        let (verifier, samples) = plan.verify_every.map(Verifier::new).unzip();
+        let larder = Self {
             tiers: Tiers::new(engine, backend),
             origins: origins.into_iter().map(Arc::new).collect(),
             metrics,
@@ -46,9 +56,12 @@ impl Larder {
             // Until the store has told what it knows.
             keeps_hashes: AtomicBool::new(false),
             health: Health::default(),
+            verifier,
+            users: Arc::default(),
             plan: plan.clone(),
             started,
-        }
+        };
+        (larder, samples)
     }
 
     pub(crate) fn engine(&self) -> &Engine<Reply> {
@@ -89,6 +102,16 @@ impl Larder {
         *self.commands.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(commands);
     }
 
+    /// Compares a sample of what is served from memory, where that is asked for.
+    pub(crate) fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+
+    /// Users of the store besides that of its URL.
+    pub(crate) fn users(&self) -> &Arc<Users> {
+        &self.users
+    }
+
     pub(crate) fn health(&self) -> &Health {
         &self.health
     }
@@ -103,7 +126,11 @@ impl Larder {
 
     /// A hit in memory, or nothing. Never waits.
     pub(crate) fn look(&self, name: &[u8]) -> Option<Fetched<Reply>> {
-        self.tiers.look(self.key(name))
+        let hit = self.tiers.look(self.key(name))?;
+        if let Some(verifier) = self.verifier().filter(|verifier| verifier.is_due(1)) {
+            verifier.compare(self.key(name));
+        }
+        Some(hit)
     }
 
     /// The first half of a read that is not in memory; it has been sent when this returns.

@@ -14,5 +14,7 @@ mod origins;
 mod serve;
 pub mod settings;
 mod upkeep;
+mod users;
+mod verify;
 
 pub use serve::serve;

@@ -1,6 +1,10 @@
 //! What is counted and how long things took, as Prometheus reads it. No label per key.
 
-use crate::{health::Condition, larder::Larder};
+use crate::{
+    health::Condition,
+    larder::Larder,
+    verify::{Verified, Verifier},
+};
 use larder_core::{
     BoxFuture, Bypass, Clock, Fetched, Found, Origin, OriginError, near::NearCounts,
 };
@@ -27,6 +31,7 @@ type Labels = Vec<(&'static str, String)>;
 pub(crate) struct Metrics {
     http: Results,
     store_seconds: Histogram,
+    upstream_seconds: Histogram,
     origin_seconds: Vec<(String, Histogram)>,
 }
 
@@ -50,6 +55,13 @@ pub(crate) struct ResultCounts {
     error: u64,
 }
 
+impl ResultCounts {
+    /// Reads that went past the near tier, whatever the reason.
+    pub(crate) fn bypasses(&self) -> u64 {
+        self.bypass.values().filter_map(serde_json::Value::as_u64).sum()
+    }
+}
+
 impl Results {
     /// So many reads were answered from memory.
     pub(crate) fn hits(&self, count: u64) {
@@ -62,12 +74,16 @@ impl Results {
             _ if fetched.collapsed => &self.collapsed,
             Found::Near(_) => &self.hit,
             Found::Store { .. } => &self.miss,
-            Found::Bypass(why) => match self.bypass.get(why as usize) {
-                Some(counter) => counter,
-                None => return,
-            },
+            Found::Bypass(why) => return self.bypassed(why),
         };
         counter.fetch_add(1, Relaxed);
+    }
+
+    /// A read went past the near tier.
+    pub(crate) fn bypassed(&self, why: Bypass) {
+        if let Some(counter) = self.bypass.get(why as usize) {
+            counter.fetch_add(1, Relaxed);
+        }
     }
 
     /// A read found neither value nor absence.
@@ -112,6 +128,7 @@ impl Metrics {
         Self {
             http: Results::default(),
             store_seconds: histogram(),
+            upstream_seconds: histogram(),
             origin_seconds: origins.map(|name| (name.to_owned(), histogram())).collect(),
         }
     }
@@ -124,6 +141,11 @@ impl Metrics {
     /// The store answered, or failed to, after this long.
     pub(crate) fn store_answered(&self, after: Duration) {
         self.store_seconds.observe(after.as_secs_f64());
+    }
+
+    /// The store answered a command of a Redis client's that was relayed to it after this long.
+    pub(crate) fn upstream_answered(&self, after: Duration) {
+        self.upstream_seconds.observe(after.as_secs_f64());
     }
 
     /// An origin whose loads are timed.
@@ -168,6 +190,12 @@ pub(crate) fn exposition(larder: &Larder) -> Result<String, fmt::Error> {
         "Time until the store answered a request of this process",
         Unit::Seconds,
         metrics.store_seconds.clone(),
+    );
+    registry.register_with_unit(
+        "resp_upstream_duration",
+        "Time until the store answered a relayed command that no other was before",
+        Unit::Seconds,
+        metrics.upstream_seconds.clone(),
     );
     for (name, seconds) in &metrics.origin_seconds {
         registry
@@ -239,6 +267,12 @@ fn register_engine(registry: &mut Registry, larder: &Larder) {
     );
     let refused = counts.refused().map(|(why, count)| (why.name(), count));
     by_label(registry, "fills_refused", "Replies not kept, by reason", "reason", refused);
+    if let Some(verified) = larder.verifier().map(Verifier::counts) {
+        let Verified { same, different, undecided } = verified;
+        let outcomes = [("same", same), ("different", different), ("undecided", undecided)];
+        let help = "Hits compared with the store, by what came of it";
+        by_label(registry, "verified", help, "outcome", outcomes);
+    }
     let flushes = counts.flushes().map(|(cause, count)| (cause.name(), count));
     by_label(registry, "flushes", "Times everything was forgotten, by cause", "cause", flushes);
 

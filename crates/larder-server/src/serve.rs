@@ -5,7 +5,7 @@ use crate::{
     listeners::{http, listen, resp},
     logging, open_files,
     origins::{self, BadOrigin},
-    settings::{Plan, RespPlan, StoreKind},
+    settings::{Plan, RespPlan},
     upkeep,
 };
 use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
@@ -44,7 +44,11 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
     let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
     open_files::allow(plan.maxclients);
     let doors = Doors::open(plan)?;
-    let larder = Arc::new(Larder::start(plan, origins));
+    let (larder, samples) = Larder::start(plan, origins);
+    let larder = Arc::new(larder);
+    if let Some(samples) = samples {
+        tokio::spawn(samples.verify(Arc::downgrade(&larder)));
+    }
     for notice in &plan.notices {
         tracing::warn!("{notice}");
     }
@@ -80,14 +84,7 @@ impl Doors {
             }
             None => None,
         };
-        let resp = match plan.store.kind {
-            StoreKind::Redis(_) => Self::open_resp(&plan.resp)?,
-            StoreKind::Memory => {
-                tracing::warn!("the RESP listener needs a Redis behind it: it is off");
-                None
-            }
-        };
-        Ok(Self { http, resp })
+        Ok(Self { http, resp: Self::open_resp(&plan.resp)? })
     }
 
     /// An address that nobody asked for may be another program's.
@@ -114,8 +111,9 @@ impl Doors {
             let traffic = Arc::clone(larder.traffic());
             let (larder, draining) = (Arc::clone(larder), draining.clone());
             let plan = &larder.plan().resp;
-            let tls = plan.tls.as_ref().map(|tls| tls.address);
-            tracing::info!(address = ?plan.address, ?tls, "serving Redis clients");
+            let address = plan.address.map(tracing::field::display);
+            let tls = plan.tls.as_ref().map(|tls| tracing::field::display(tls.address));
+            tracing::info!(address, tls, "serving Redis clients");
             served.spawn(resp::serve(listeners, larder, traffic, draining));
         }
         served

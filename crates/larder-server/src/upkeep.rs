@@ -1,6 +1,7 @@
-//! What must happen though nobody asks: memory of dead entries given back, origins' files watched.
+//! What must happen though nobody asks: memory of dead entries given back, origins' files and
+//! users' rights watched.
 
-use crate::larder::Larder;
+use crate::{larder::Larder, users};
 use larder_core::Origin;
 use larder_resp::command::Table;
 use std::{
@@ -24,6 +25,7 @@ pub(crate) fn start(larder: &Arc<Larder>) {
         larder.engine().sweep(SWEEP_VISITS);
         larder.backend().purge();
     }));
+    tokio::spawn(users::watch(Arc::downgrade(larder)));
     let mut learned = 0;
     tokio::spawn(every(LEARN_EVERY, Arc::downgrade(larder), async move |larder| {
         learn_commands(&larder, &mut learned).await;

@@ -13,10 +13,14 @@ mod comparison;
 #[path = "readme/tour.rs"]
 mod tour;
 
-use larder_testkit::{Larder, LarderBuilder, RedisServer, eventually, http, require_redis};
+use larder_testkit::{
+    Larder, LarderBuilder, RedisServer, eventually, free_port, http, require_redis,
+};
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -74,8 +78,9 @@ fn the_least_redis_user_is_enough() {
     let rules = text.lines().find_map(|line| line.strip_prefix("ACL SETUSER ")).unwrap();
     let redis = RedisServer::builder().user_acl(rules).start();
     let config = root().join("examples/larder.toml").display().to_string();
+    let port = free_port();
     let larder = Larder::builder(PROGRAM)
-        .args(&["--config", &config])
+        .args(&["--config", &config, "--port", &port.to_string()])
         .env("REDIS_URL", redis.url_for("larder", "secret") + "/1")
         .start();
     eventually(LIMIT, "a coherent Larder", || {
@@ -89,6 +94,13 @@ fn the_least_redis_user_is_enough() {
     let past = [("cache-control", "no-cache")];
     assert_eq!(http::get(&larder.url("/v1/keys/k"), &past).text(), "v");
     assert_eq!(http::delete(&larder.url("/v1/keys/k"), &[]).status, 204);
+    redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(b"GET users:123\r\nSET k v\r\nAUTH trusted word\r\n").unwrap();
+    eventually(LIMIT, "a hit of the trusted user's", || {
+        client.write_all(b"GET users:123\r\n").unwrap();
+        http::get(&larder.url("/v1/stats"), &[]).json()["resp"]["requests"]["hit"] != 0
+    });
     let refused = redis.cmd(&["ACL", "LOG"]);
     assert_eq!(format!("{refused:?}"), "array([])", "Redis refused something");
 }

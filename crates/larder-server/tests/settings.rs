@@ -96,6 +96,9 @@ fn every_setting_comes_from_every_layer() {
         ("near-max-value", "3kb", "near.max-value"),
         ("near-ttl", "7m", "near.ttl"),
         ("near-policy", "lru", "near.policy"),
+        ("near-allow", "a:,b:", "near.allow"),
+        ("near-deny", "a:x:", "near.deny"),
+        ("near-verify", "0.1%", "near.verify"),
         ("bind", "127.0.0.2", "resp.bind"),
         ("port", "7", "resp.port"),
         ("unixsocket", "/tmp/l.sock", "resp.unixsocket"),
@@ -119,9 +122,9 @@ fn every_setting_comes_from_every_layer() {
     for (flag, text, key) in table {
         comes_from_every_layer(flag, text, key, "");
     }
-    // `config`, the rows above and the four below are all there are.
+    // `config`, `url`, the rows above and the four below are all there are.
     let shown = larder().args("check-config --store memory").shown();
-    assert_eq!(shown.len(), 1 + table.len() + 4);
+    assert_eq!(shown.len(), 2 + table.len() + 4);
 }
 
 #[test]
@@ -421,7 +424,7 @@ proptest! {
     #[test]
     fn any_value_of_a_setting_is_taken_or_refused(
         flag in prop::sample::select(vec![
-            "config", "store", "near-ttl", "maxmemory", "near-policy", "http-bind", "http-port",
+            "config", "store", "near-ttl", "near-deny", "near-verify", "url", "maxmemory", "near-policy", "http-bind", "http-port",
             "http-token", "http-allowed-hosts", "maxclients", "protected-mode",
         ]),
         text in any::<String>(),

@@ -27,6 +27,7 @@ mod wait;
 
 pub use authority::{Authority, Signed};
 pub use larder::{Finished, Larder, LarderBuilder};
+pub use process::Process;
 pub use redis_server::{RedisBuilder, RedisServer, require_redis, require_redis_tls};
 pub use relay::{Direction, Relay, Which};
 pub use rustix::process::Signal;

@@ -19,8 +19,9 @@ use crate::wait::{eventually, poll};
 /// How long a signalled process may take to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running child, its guard, and the files that hold what it wrote.
-pub(crate) struct Process {
+/// A running child that ends with this program, however that ends, and the files that hold what it
+/// wrote. Everything panics that the kernel refuses to do to a child.
+pub struct Process {
     child: Child,
     guard: Guard,
     folder: PathBuf,
@@ -29,7 +30,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `command`, which writes to the files `stdout` and `stderr` in `folder`, after what
     /// they hold already.
-    pub(crate) fn spawn(mut command: Command, folder: &Path) -> io::Result<Self> {
+    pub fn spawn(mut command: Command, folder: &Path) -> io::Result<Self> {
         let mut guard = Guard::start()?;
         // A group of its own: Ctrl-C on a terminal is then the test program's alone, whose end
         // the guard sees.
@@ -43,22 +44,23 @@ impl Process {
         Ok(Self { child, guard, folder: folder.to_owned() })
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    /// Its process id. It is nobody else's until this is dropped or is known to have ended.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// What it wrote to its standard output so far.
-    pub(crate) fn stdout(&self) -> String {
+    pub fn stdout(&self) -> String {
         text(&self.folder.join("stdout"))
     }
 
     /// What it wrote to its standard error so far.
-    pub(crate) fn stderr(&self) -> String {
+    pub fn stderr(&self) -> String {
         text(&self.folder.join("stderr"))
     }
 
     /// How it ended, or `None` while it runs (or is stopped).
-    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+    pub fn exited(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().expect("a child can be waited for");
         if status.is_some() {
             self.guard.disarm();
@@ -67,31 +69,31 @@ impl Process {
     }
 
     /// How it ended, or `None` when it still runs after `limit`.
-    pub(crate) fn exits_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+    pub fn exits_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         poll(limit, || self.exited())
     }
 
     /// Sends a signal. Panics when the process has ended: its pid may be another's by now.
-    pub(crate) fn signal(&mut self, signal: Signal) {
+    pub fn signal(&mut self, signal: Signal) {
         let ended = self.exited();
         assert!(ended.is_none(), "signal {signal:?} to a process that has ended: {ended:?}");
         kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
     }
 
     /// SIGSTOP; returns once every thread has stopped.
-    pub(crate) fn pause(&mut self) {
+    pub fn pause(&mut self) {
         self.signal(Signal::STOP);
         let pid = Pid::from_child(&self.child);
         eventually(STOP_LIMIT, "a process to stop after SIGSTOP", || is_stopped(pid));
     }
 
     /// SIGCONT.
-    pub(crate) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         self.signal(Signal::CONT);
     }
 
     /// SIGKILL, also of a stopped process; returns once it is gone. Does nothing the second time.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().ok();
         // Before the pid is free for others.
         self.guard.disarm();

@@ -1,12 +1,12 @@
 //! The feed's life as the near tier sees it: which epoch counts, and until when it may be trusted.
 
 use crate::{
-    Moment,
+    Bypass, Moment,
     near::Sight,
     sync::{
         Mutex,
         atomic::{
-            AtomicU32, AtomicU64,
+            AtomicBool, AtomicU32, AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
@@ -26,6 +26,8 @@ pub struct Feed {
     /// epoch carries the current number.
     epoch: AtomicU32,
     begun: AtomicU64,
+    /// Nothing is to be served from memory, however fresh the feed is.
+    passthrough: AtomicBool,
     control: Mutex<()>,
 }
 
@@ -37,6 +39,7 @@ impl Feed {
             fresh_until: AtomicU64::new(0),
             epoch: AtomicU32::new(0),
             begun: AtomicU64::new(0),
+            passthrough: AtomicBool::new(false),
             control: Mutex::new(()),
         }
     }
@@ -95,15 +98,29 @@ impl Feed {
         self.epoch.load(Acquire) == epoch.0
     }
 
-    /// From where entries may be judged at `now`; `None` when the feed is older than the bound, and
-    /// nothing may be served from memory.
+    /// From where entries may be judged at `now`; `None` when the feed is older than the bound or
+    /// pass-through is on, and nothing may be served from memory.
     ///
     /// `fresh_until` is read before the epoch. If an epoch begins in between, the freshness of the
     /// earlier one is applied to entries of the later one, which were filled after it.
     pub fn sight(&self, now: Moment) -> Option<Sight> {
         let fresh_until = Moment::from_nanos(self.fresh_until.load(Acquire));
         let epoch = self.epoch.load(Acquire);
-        (now < fresh_until).then_some(Sight { now, epoch })
+        (now < fresh_until && !self.is_passthrough()).then_some(Sight { now, epoch })
+    }
+
+    /// Why there is no [`Feed::sight`].
+    pub fn why_blind(&self) -> Bypass {
+        if self.is_passthrough() { Bypass::Passthrough } else { Bypass::NotCoherent }
+    }
+
+    /// Whether an operator turned pass-through on.
+    pub fn is_passthrough(&self) -> bool {
+        self.passthrough.load(Relaxed)
+    }
+
+    pub(crate) fn set_passthrough(&self, on: bool) {
+        self.passthrough.store(on, Relaxed);
     }
 
     /// From where the sweep judges: as [`Feed::sight`], fresh or not.

@@ -10,12 +10,13 @@
 use super::flight::{Flight, Seat};
 use crate::{
     Key, Moment,
-    near::{Name, NameHash},
+    near::NameHash,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(crate) struct Leases<T> {
     next_generation: AtomicU64,
 }
 
-type Places<T> = HashMap<Name, Vec<Place<T>>, NameHash>;
+type Places<T> = HashMap<Box<[u8]>, Vec<Place<T>>, RandomState>;
 
 /// One fill on the map.
 struct Place<T> {
@@ -60,11 +61,9 @@ const SHARDS: usize = 64;
 
 impl<T> Leases<T> {
     pub(crate) fn new() -> Self {
-        let hash = NameHash::default();
-        let shard = || Mutex::new(HashMap::with_hasher(hash.clone()));
         Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            hash: hash.clone(),
+            shards: (0..SHARDS).map(|_| Mutex::new(HashMap::default())).collect(),
+            hash: NameHash::default(),
             next_generation: AtomicU64::new(0),
         }
     }
@@ -74,7 +73,7 @@ impl<T> Leases<T> {
     pub(crate) fn board(&self, key: Key<'_>, now: Moment, since: Moment) -> Boarding<T> {
         let Key { name, db, read } = key;
         let mut shard = self.shard(name);
-        let places = shard.entry(Name::new(name)).or_default();
+        let places = shard.entry(name.into()).or_default();
         let same = places.iter().position(|place| place.db == db && *place.read == *read);
         if let Some(place) = same.and_then(|at| places.get(at))
             && place.sent >= since
@@ -139,7 +138,7 @@ impl<T> Leases<T> {
         let (stays, gone): (Vec<_>, Vec<_>) =
             places.into_iter().partition(|place| Some(place.generation) == spared);
         if !stays.is_empty() {
-            shard.insert(Name::new(name), stays);
+            shard.insert(name.into(), stays);
         }
         let forgotten = forget();
         drop(shard);
@@ -150,8 +149,7 @@ impl<T> Leases<T> {
     /// Voids every lease on every name.
     pub(crate) fn void_all(&self) {
         for shard in &self.shards {
-            let places =
-                std::mem::replace(&mut *shard.lock(), HashMap::with_hasher(self.hash.clone()));
+            let places = std::mem::take(&mut *shard.lock());
             drop(places);
         }
     }
@@ -164,6 +162,6 @@ impl<T> Leases<T> {
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
     #[allow(clippy::indexing_slicing, reason = "the index is taken modulo the length")]
     fn shard(&self, name: &[u8]) -> MutexGuard<'_, Places<T>> {
-        self.shards[self.hash.of(name).hash as usize % SHARDS].lock()
+        self.shards[self.hash.of(name) as usize % SHARDS].lock()
     }
 }

@@ -37,7 +37,7 @@ pub enum NotKept {
     TooLarge,
     /// Its time was over on arrival, or the key vanished behind it.
     TtlGone,
-    /// Replies of this kind are never kept.
+    /// Replies of this kind, or under such a key, are never kept.
     NotAllowed,
 }
 
@@ -164,6 +164,9 @@ impl<V: Value> Fill<V> {
         let epoch = self.epoch.ok_or(NotKept::FeedDown)?;
         if deadline <= now {
             return Err(NotKept::TtlGone);
+        }
+        if !self.engine.keys.admit(&self.name) {
+            return Err(NotKept::NotAllowed);
         }
         if value.heap_bytes() > self.engine.value_bytes_max {
             self.engine.oversized.insert(&self.name);

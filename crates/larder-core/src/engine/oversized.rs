@@ -1,12 +1,9 @@
 //! Names whose values were found too large to be kept. They are read past the road on which the
 //! feed travels, where one huge reply would delay every invalidation behind it.
 
-use crate::{
-    near::Name,
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+use crate::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 use hashbrown::HashSet;
 
@@ -14,7 +11,7 @@ use hashbrown::HashSet;
 const NAMES_MAX: usize = 4096;
 
 pub(super) struct Oversized {
-    names: Mutex<HashSet<Name, foldhash::fast::RandomState>>,
+    names: Mutex<HashSet<Box<[u8]>, foldhash::fast::RandomState>>,
     /// How many there are, so that the usual look-up, in an empty set, takes no lock.
     count: AtomicUsize,
 }
@@ -31,18 +28,18 @@ impl Oversized {
         if names.len() >= NAMES_MAX {
             names.clear();
         }
-        names.insert(Name::new(name));
+        names.insert(name.into());
         self.count.store(names.len(), Relaxed);
     }
 
     pub(super) fn contains(&self, name: &[u8]) -> bool {
-        self.count.load(Relaxed) > 0 && self.names.lock().contains(&Name::new(name))
+        self.count.load(Relaxed) > 0 && self.names.lock().contains(name)
     }
 
     pub(super) fn remove(&self, name: &[u8]) {
         if self.count.load(Relaxed) > 0 {
             let mut names = self.names.lock();
-            names.remove(&Name::new(name));
+            names.remove(name);
             self.count.store(names.len(), Relaxed);
         }
     }

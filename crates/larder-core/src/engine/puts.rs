@@ -7,7 +7,6 @@ use super::Engine;
 use crate::{
     Value,
     coherence::flight::{Flight, Seat},
-    near::Name,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -22,7 +21,7 @@ pub(super) struct Puts {
     names: AtomicUsize,
 }
 
-type UnderWay = HashMap<Name, Vec<Arc<Flight<()>>>, foldhash::fast::RandomState>;
+type UnderWay = HashMap<Box<[u8]>, Vec<Arc<Flight<()>>>, foldhash::fast::RandomState>;
 
 impl Default for Puts {
     fn default() -> Self {
@@ -43,7 +42,7 @@ impl<V: Value> Engine<V> {
     pub(crate) fn begin_put<'a>(&'a self, name: &'a [u8]) -> PutUnderWay<'a, V> {
         let flight = Arc::new(Flight::new());
         let mut under_way = self.puts.under_way.lock();
-        under_way.entry(Name::new(name)).or_default().push(Arc::clone(&flight));
+        under_way.entry(name.into()).or_default().push(Arc::clone(&flight));
         self.puts.names.store(under_way.len(), Relaxed);
         PutUnderWay { engine: self, name, flight }
     }
@@ -56,7 +55,7 @@ impl<V: Value> Engine<V> {
         }
         let seats: Vec<_> = {
             let under_way = self.puts.under_way.lock();
-            under_way.get(&Name::new(name)).into_iter().flatten().map(Seat::on).collect()
+            under_way.get(name).into_iter().flatten().map(Seat::on).collect()
         };
         for seat in seats {
             seat.await;
@@ -84,12 +83,11 @@ impl<V: Value> Engine<V> {
 
 impl<V: Value> Drop for PutUnderWay<'_, V> {
     fn drop(&mut self) {
-        let name = Name::new(self.name);
         let mut under_way = self.engine.puts.under_way.lock();
-        if let Some(flights) = under_way.get_mut(&name) {
+        if let Some(flights) = under_way.get_mut(self.name) {
             flights.retain(|flight| !Arc::ptr_eq(flight, &self.flight));
             if flights.is_empty() {
-                under_way.remove(&name);
+                under_way.remove(self.name);
             }
         }
         self.engine.puts.names.store(under_way.len(), Relaxed);

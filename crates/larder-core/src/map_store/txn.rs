@@ -143,7 +143,9 @@ impl<'a> Txn<'a> {
     /// made if it is not there.
     pub fn grow(&mut self, db: u32, name: &[u8], len: usize) -> Result<&mut [u8], Full> {
         if !self.contains(db, name) {
-            self.set(db, name, &vec![0; len], Life::Forever)?;
+            self.remove(db, name);
+            self.make_room(db, name, len)?;
+            self.state.dbs.entry(db).or_default().insert(name, vec![0; len], NEVER);
         }
         let capacity = self.slot(db, name).map_or(0, |slot| slot.payload.capacity());
         if capacity < len {

@@ -1,84 +1,96 @@
 //! Policy `lru`: the entry not asked for longest leaves first. Every look-up takes the shard's lock
-//! exclusively, because it moves the entry to the front.
+//! exclusively, because it moves the entry to the end of the line.
 
 use super::{
-    name::{Hashed, Name, NameHash},
+    places::{Places, Ring, State},
     slot::Slot,
     table::Left,
     weigh::Weigh,
 };
 use crate::{Value, sync::Mutex};
-use lru::LruCache;
 
-pub(super) struct Lru<V: Value>(Mutex<Table<V>>);
+pub(super) struct Lru<V: Value>(Mutex<Line<V>>);
 
-struct Table<V> {
-    entries: LruCache<Name, Slot<V>, NameHash>,
-    weigh: Weigh,
-    bytes: u64,
+struct Line<V> {
+    places: Places<V>,
+    /// The one not asked for longest is the first.
+    ring: Ring,
     bytes_max: u64,
 }
 
 impl<V: Value> Lru<V> {
-    pub(super) fn new(bytes_max: u64, weigh: Weigh, hash: NameHash) -> Self {
-        let entries = LruCache::unbounded_with_hasher(hash);
-        Self(Mutex::new(Table { entries, weigh, bytes: 0, bytes_max }))
+    pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
+        Self(Mutex::new(Line { places: Places::new(weigh), ring: Ring::new(), bytes_max }))
     }
 
-    pub(super) fn get<R>(&self, name: &Hashed<'_>, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
-        self.0.lock().entries.get(name.name).map(found)
+    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
+        let mut line = self.0.lock();
+        let Line { places, ring, .. } = &mut *line;
+        let (at, _) = places.find(tag)?;
+        places.move_last(at, ring);
+        places.find(tag).map(|(_, slot)| found(slot))
     }
 
     pub(super) fn put(
         &self,
-        name: &Hashed<'_>,
+        tag: u32,
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
     ) -> Option<Left<V>> {
-        let mut garbage = Vec::new();
-        let mut table = self.0.lock();
-        let slot = make(table.entries.peek(name.name))?;
-        garbage.extend(table.take(name.name));
-        let replaced = garbage.len();
-        table.bytes += table.weigh.bytes(name.name.len(), &slot);
-        table.entries.push(Name::new(name.name), slot);
-        while table.bytes > table.bytes_max
-            && let Some((name, slot)) = table.entries.pop_lru()
-        {
-            table.bytes -= table.weigh.bytes(name.len(), &slot);
-            garbage.push((name, slot));
-        }
-        drop(table);
-        Some(Left { count: garbage.len() - replaced, _garbage: garbage })
+        let mut left = Left::default();
+        let mut line = self.0.lock();
+        let put = line.put(tag, make, &mut left);
+        drop(line);
+        put.map(|()| left)
     }
 
-    pub(super) fn remove(&self, name: &Hashed<'_>) -> Option<(Name, Slot<V>)> {
-        self.0.lock().take(name.name)
+    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
+        let mut line = self.0.lock();
+        let Line { places, ring, .. } = &mut *line;
+        let (at, _) = places.find(tag)?;
+        places.take(at, ring).map(|(_, slot)| slot)
     }
 
     pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
-        let mut table = self.0.lock();
-        let visited = table.entries.len();
-        let Table { entries, weigh, bytes, .. } = &mut *table;
-        entries.retain(|name, slot| {
-            let stays = keep(slot);
-            if !stays {
-                *bytes -= weigh.bytes(name.len(), slot);
-            }
-            stays
-        });
-        visited
+        let mut line = self.0.lock();
+        let Line { places, ring, .. } = &mut *line;
+        let visited = ring.items;
+        let refused = places.refused(keep);
+        let gone: Vec<_> = refused.into_iter().filter_map(|at| places.take(at, ring)).collect();
+        drop(line);
+        drop(gone);
+        usize::try_from(visited).unwrap_or(usize::MAX)
     }
 
     pub(super) fn size(&self) -> (u64, u64) {
-        let table = self.0.lock();
-        (table.entries.len() as u64, table.bytes)
+        let line = self.0.lock();
+        (line.ring.items, line.ring.bytes)
     }
 }
 
-impl<V: Value> Table<V> {
-    fn take(&mut self, name: &[u8]) -> Option<(Name, Slot<V>)> {
-        let (name, slot) = self.entries.pop_entry(name)?;
-        self.bytes -= self.weigh.bytes(name.len(), &slot);
-        Some((name, slot))
+impl<V: Value> Line<V> {
+    /// `None` when nothing is to be put, or there is no place, which takes more entries than there
+    /// is memory for.
+    fn put(
+        &mut self,
+        tag: u32,
+        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
+        left: &mut Left<V>,
+    ) -> Option<()> {
+        let Self { places, ring, bytes_max } = self;
+        let present = places.find(tag);
+        let at = present.map(|(at, _)| at);
+        let slot = make(present.map(|(_, slot)| slot))?;
+        if let Some(at) = at {
+            left.replaced = places.replace(at, slot, ring);
+            places.move_last(at, ring);
+        } else {
+            places.add(tag, slot, State::Cold, ring).ok()?;
+        }
+        while ring.bytes > *bytes_max
+            && let Some(first) = ring.first()
+        {
+            left.evicted.extend(places.take(first, ring).map(|(_, slot)| slot));
+        }
+        Some(())
     }
 }

@@ -1,96 +1,173 @@
-//! The default policy: one shard over `quick_cache` (a CLOCK-PRO with S3-FIFO's admission).
-//! A look-up takes the shard's lock for reading only.
+//! The default policy. A look-up takes the shard's lock for reading only.
+//!
+//! Two rings and a line of ghosts, as in CLOCK-Pro (Jiang, Chen, Zhang: USENIX ATC 2005) with the
+//! small counters of S3-FIFO (Yang et al.: SOSP 2023). Names come into the hot ring while there is
+//! room, into the cold one after that. When something must leave, the hand of the cold ring turns:
+//! what was visited since moves into the hot ring, what was not leaves and becomes a ghost. A ghost
+//! that comes back enters the hot ring at once. When that has more than its part, its hand turns and
+//! takes back visits until it finds an entry that has none.
 
 use super::{
-    name::{Hashed, Name, NameHash},
+    ghosts::Ghosts,
+    places::{Places, Ring, State},
     slot::Slot,
     table::Left,
     weigh::Weigh,
 };
 use crate::{Value, sync::RwLock};
-use quick_cache::{Lifecycle, OptionsBuilder, unsync::Cache};
-use std::marker::PhantomData;
 
-type Table<V> = Cache<Name, Slot<V>, Weigh, NameHash, Leaving<V>>;
+pub(super) struct ScanResistant<V: Value>(RwLock<Rings<V>>);
 
-/// Ghosts (names seen lately, kept to tell a second visit from a scan) cost as much bookkeeping as
-/// an entry, so their number follows the memory: one for each half of a kibibyte, halved again.
-const BYTES_PER_ITEM_ESTIMATE: u64 = 512;
-const GHOSTS_PER_ITEM: f64 = 0.5;
+struct Rings<V> {
+    places: Places<V>,
+    cold: Ring,
+    hot: Ring,
+    ghosts: Ghosts,
+    bytes_max: u64,
+    hot_bytes_max: u64,
+}
 
-pub(super) struct ScanResistant<V: Value>(RwLock<Table<V>>);
+/// One ghost for so many entries.
+const ITEMS_PER_GHOST: u64 = 2;
+/// Ghosts where there are few entries.
+const GHOSTS_MIN: usize = 16;
 
 impl<V: Value> ScanResistant<V> {
-    pub(super) fn new(bytes_max: u64, weigh: Weigh, hash: NameHash) -> Self {
-        let items = usize::try_from(bytes_max / BYTES_PER_ITEM_ESTIMATE.max(weigh.floor()));
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(items.unwrap_or(usize::MAX).max(32))
-            .weight_capacity(bytes_max)
-            .hot_allocation(hot_part(bytes_max, weigh))
-            .ghost_allocation(GHOSTS_PER_ITEM)
-            .build();
-        let table = match options {
-            Ok(options) => Table::with_options(options, weigh, hash, Leaving::default()),
-            // Both capacities are given, which is all that `build` checks.
-            Err(_) => Table::with(32, bytes_max, weigh, hash, Leaving::default()),
-        };
-        Self(RwLock::new(table))
+    pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
+        Self(RwLock::new(Rings {
+            places: Places::new(weigh),
+            cold: Ring::new(),
+            hot: Ring::new(),
+            ghosts: Ghosts::default(),
+            bytes_max,
+            hot_bytes_max: hot_part(bytes_max, weigh),
+        }))
     }
 
-    pub(super) fn get<R>(&self, name: &Hashed<'_>, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
-        self.0.read().get(name).map(found)
+    #[inline]
+    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
+        self.0.read().places.visit(tag).map(found)
     }
 
     pub(super) fn put(
         &self,
-        name: &Hashed<'_>,
+        tag: u32,
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
     ) -> Option<Left<V>> {
-        let mut evicted = Vec::new();
-        let mut table = self.0.write();
-        let present = table.peek(name);
-        let replaced = usize::from(present.is_some());
-        let slot = make(present)?;
-        table.insert_with_lifecycle(Name::new(name.name), slot, &mut evicted);
-        drop(table);
-        Some(Left { count: evicted.len().saturating_sub(replaced), _garbage: evicted })
+        let mut left = Left::default();
+        let mut rings = self.0.write();
+        let put = rings.put(tag, make, &mut left);
+        drop(rings);
+        put.map(|()| left)
     }
 
-    pub(super) fn remove(&self, name: &Hashed<'_>) -> Option<(Name, Slot<V>)> {
-        self.0.write().remove(name)
+    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
+        let mut rings = self.0.write();
+        let (at, _) = rings.places.find(tag)?;
+        rings.take(at).map(|(_, slot)| slot)
     }
 
     pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
-        let visited = self.0.read().len();
-        self.0.write().retain(|_, slot| keep(slot));
-        visited
+        let mut rings = self.0.write();
+        let visited = rings.items();
+        let refused = rings.places.refused(keep);
+        let gone: Vec<_> = refused.into_iter().filter_map(|at| rings.take(at)).collect();
+        drop(rings);
+        drop(gone);
+        usize::try_from(visited).unwrap_or(usize::MAX)
     }
 
     pub(super) fn size(&self) -> (u64, u64) {
-        let table = self.0.read();
-        (table.len() as u64, table.weight())
+        let rings = self.0.read();
+        (rings.items(), rings.bytes())
+    }
+}
+
+impl<V: Value> Rings<V> {
+    fn put(
+        &mut self,
+        tag: u32,
+        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
+        left: &mut Left<V>,
+    ) -> Option<()> {
+        let present = self.places.find(tag);
+        let at = present.map(|(at, _)| at);
+        let slot = make(present.map(|(_, slot)| slot))?;
+        match at {
+            Some(at) => self.replace(at, slot, left),
+            None => self.add(tag, slot, left)?,
+        }
+        Some(())
+    }
+
+    fn replace(&mut self, at: u32, slot: Slot<V>, left: &mut Left<V>) {
+        let ring = if self.places.state(at) == State::Hot { &mut self.hot } else { &mut self.cold };
+        left.replaced = self.places.replace(at, slot, ring);
+        self.make_room(0, left);
+    }
+
+    /// `None` when there is no place, which takes more entries than there is memory for.
+    fn add(&mut self, tag: u32, slot: Slot<V>, left: &mut Left<V>) -> Option<()> {
+        let bytes = self.places.weight(&slot);
+        let came_back = self.ghosts.recall(tag, &mut self.places.index);
+        let is_hot = came_back || self.hot.bytes + bytes <= self.hot_bytes_max;
+        self.make_room(bytes, left);
+        let (state, ring) =
+            if is_hot { (State::Hot, &mut self.hot) } else { (State::Cold, &mut self.cold) };
+        self.places.add(tag, slot, state, ring).ok()
+    }
+
+    fn make_room(&mut self, bytes: u64, left: &mut Left<V>) {
+        while self.bytes() + bytes > self.bytes_max && self.turn_cold(left) {}
+    }
+
+    /// Lets the first of the cold ring leave, or move into the hot one. False when there is none in
+    /// either.
+    fn turn_cold(&mut self, left: &mut Left<V>) -> bool {
+        let Some(at) = self.cold.first() else { return self.turn_hot(left) };
+        if self.places.unvisit(at) {
+            self.places.change(at, &mut self.cold, &mut self.hot, State::Hot);
+            while self.hot.bytes > self.hot_bytes_max && self.turn_hot(left) {}
+        } else if let Some((tag, slot)) = self.take(at) {
+            left.evicted.push(slot);
+            let ghosts_max = usize::try_from(self.items() / ITEMS_PER_GHOST).unwrap_or(usize::MAX);
+            self.ghosts.add(tag, ghosts_max.max(GHOSTS_MIN), &mut self.places.index);
+        }
+        true
+    }
+
+    /// Lets one leave the hot ring: the first that was not visited since the hand was there last.
+    fn turn_hot(&mut self, left: &mut Left<V>) -> bool {
+        while let Some(at) = self.hot.first() {
+            if self.places.unvisit(at) {
+                self.places.turn(&mut self.hot);
+            } else {
+                left.evicted.extend(self.take(at).map(|(_, slot)| slot));
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take(&mut self, at: u32) -> Option<(u32, Slot<V>)> {
+        match self.places.state(at) {
+            State::Hot => self.places.take(at, &mut self.hot),
+            State::Cold => self.places.take(at, &mut self.cold),
+            State::Free => None,
+        }
+    }
+
+    fn items(&self) -> u64 {
+        self.cold.items + self.hot.items
+    }
+
+    fn bytes(&self) -> u64 {
+        self.cold.bytes + self.hot.bytes
     }
 }
 
 /// The part of the memory for names that were read more than once, or came while there was room. No
 /// entry may be larger than that, so where one entry counts for everything it is all of it.
-fn hot_part(bytes_max: u64, weigh: Weigh) -> f64 {
-    if weigh.floor() < bytes_max { 0.97 } else { 1.0 }
-}
-
-/// Hands evicted entries out of the table.
-struct Leaving<V>(PhantomData<fn() -> V>);
-
-impl<V> Default for Leaving<V> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<V> Lifecycle<Name, Slot<V>> for Leaving<V> {
-    type RequestState = Vec<(Name, Slot<V>)>;
-
-    fn on_evict(&self, leaving: &mut Self::RequestState, name: Name, slot: Slot<V>) {
-        leaving.push((name, slot));
-    }
+fn hot_part(bytes_max: u64, weigh: Weigh) -> u64 {
+    if weigh.floor() < bytes_max { bytes_max / 100 * 97 } else { bytes_max }
 }

@@ -1,27 +1,49 @@
 //! What stands under one name: how long it counts, and a few replies to reads of it.
 
-use crate::{Moment, Value};
+use super::inline::{Inline, Parts};
+use crate::{Key, Moment, Value, value::Seen};
 
 /// Replies kept under one name at most; further reads of it are not kept.
 pub(crate) const FORMS_PER_NAME_MAX: usize = 64;
 
-/// What one allocation costs beyond the bytes asked for, on average (header and rounding).
-const ALLOCATION_BYTES: usize = 16;
+/// A reply larger than this is kept as the value it came as: whoever wants it for longer than a
+/// look counts it up instead of copying it.
+const INLINE_BYTES_MAX: usize = 1024;
 
-/// Bytes that a slot costs beside its name's and its replies' allocations: the slot itself, its
-/// place in the policy's lists and in the hash table. Measured by `tests/memory.rs`.
-const SLOT_BYTES: usize = 120;
+/// Bytes that a slot costs beside its allocations: the slot itself, its place in the policy's lists
+/// and in the index. Measured by `tests/memory.rs`.
+const SLOT_BYTES: usize = 68;
 
 /// The entry of one name.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot<V> {
+    pub(crate) life: Life,
+    forms: Forms<V>,
+}
+
+/// How long a slot counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
     /// Served before this moment only.
     pub(crate) deadline: Moment,
     /// The epoch it was filled in.
     pub(crate) epoch: u32,
     /// The number of clears that went before it.
     pub(crate) generation: u32,
-    forms: Forms<V>,
+}
+
+#[derive(Clone, Debug)]
+enum Forms<V> {
+    /// One small reply, and the name beside it.
+    Inline(Inline),
+    Apart(Box<Apart<V>>),
+}
+
+/// Replies that do not lie in one piece with their name: several, or a large one.
+#[derive(Clone, Debug)]
+struct Apart<V> {
+    name: Box<[u8]>,
+    forms: Vec<Form<V>>,
 }
 
 /// One reply: to which read, in which db.
@@ -32,65 +54,99 @@ struct Form<V> {
     value: V,
 }
 
-#[derive(Clone, Debug)]
-enum Forms<V> {
-    One(Form<V>),
-    Many(Vec<Form<V>>),
-}
-
 impl<V: Value> Slot<V> {
-    pub(crate) fn new(life: Life, db: u32, read: &[u8], value: V) -> Self {
-        let Life { deadline, epoch, generation } = life;
-        Self { deadline, epoch, generation, forms: Forms::One(Form::new(db, read, value)) }
-    }
-
-    pub(crate) fn get(&self, db: u32, read: &[u8]) -> Option<&V> {
-        self.forms().iter().find(|form| form.is(db, read)).map(|form| &form.value)
-    }
-
-    /// This slot with the replies of a newer one in place of its own to the same reads; it leaves
-    /// with the earliest of them. `None` when that makes too many.
-    pub(crate) fn joined_by(&self, newer: &Self) -> Option<Self> {
-        let renewed = |form: &Form<V>| newer.get(form.db, &form.read).is_some();
-        let mut forms: Vec<_> = self.forms().iter().filter(|form| !renewed(form)).collect();
-        forms.extend(newer.forms());
-        let forms = match *forms {
-            [alone] => Forms::One(alone.clone()),
-            _ if forms.len() > FORMS_PER_NAME_MAX => return None,
-            _ => Forms::Many(forms.into_iter().cloned().collect()),
+    pub(crate) fn new(life: Life, key: Key<'_>, value: V) -> Self {
+        let Key { name, db, read } = key;
+        let forms = match value.plain().filter(|plain| plain.len() <= INLINE_BYTES_MAX) {
+            Some(reply) => Forms::Inline(Inline::new(Parts { name, db, read, reply })),
+            None => Forms::Apart(Box::new(Apart {
+                name: name.into(),
+                forms: vec![Form { db, read: read.into(), value }],
+            })),
         };
-        Some(Self { deadline: self.deadline.min(newer.deadline), forms, ..*self })
+        Self { life, forms }
+    }
+
+    /// What a place holds that holds nothing.
+    pub(crate) fn vacant() -> Self {
+        let life = Life { deadline: Moment::START, epoch: 0, generation: 0 };
+        Self { life, forms: Forms::Inline(Inline::empty()) }
+    }
+
+    /// The reply to a read of this very name.
+    #[inline]
+    pub(crate) fn get(&self, key: Key<'_>) -> Option<Seen<'_, V>> {
+        let Key { name, db, read } = key;
+        match &self.forms {
+            Forms::Inline(inline) => inline.reply_to(key).map(Seen::Plain),
+            Forms::Apart(apart) if *apart.name == *name => {
+                let form = apart.forms.iter().find(|form| form.is(db, read))?;
+                Some(Seen::Whole(&form.value))
+            }
+            Forms::Apart(_) => None,
+        }
+    }
+
+    /// Whether it stands under this name; another may have the same hash.
+    pub(crate) fn is_of(&self, name: &[u8]) -> bool {
+        *self.name() == *name
+    }
+
+    /// This slot with the replies of a newer one of its name in place of its own to the same
+    /// reads; it leaves with the earliest of them. `None` when that makes too many.
+    pub(crate) fn joined_by(&self, newer: &Self) -> Option<Self> {
+        let name = newer.name();
+        let renewed = |form: &Form<V>| newer.get(Key { name, db: form.db, read: &form.read });
+        let mut forms = self.to_forms();
+        forms.retain(|form| renewed(form).is_none());
+        if forms.is_empty() {
+            let deadline = self.life.deadline.min(newer.life.deadline);
+            return Some(Self { life: Life { deadline, ..self.life }, forms: newer.forms.clone() });
+        }
+        forms.extend(newer.to_forms());
+        (forms.len() <= FORMS_PER_NAME_MAX).then(|| Self {
+            life: Life { deadline: self.life.deadline.min(newer.life.deadline), ..self.life },
+            forms: Forms::Apart(Box::new(Apart { name: name.into(), forms })),
+        })
     }
 
     /// Bytes that this slot takes with everything that belongs to it.
-    pub(crate) fn bytes(&self, name_bytes: usize) -> u64 {
-        let list = match &self.forms {
-            Forms::One(_) => 0,
-            Forms::Many(forms) => forms.capacity() * size_of::<Form<V>>() + ALLOCATION_BYTES,
+    pub(crate) fn bytes(&self) -> u64 {
+        let apart = match &self.forms {
+            Forms::Inline(inline) => allocated(inline.len()),
+            Forms::Apart(apart) => apart.bytes(),
         };
-        let forms = list + self.forms().iter().map(Form::bytes).sum::<usize>();
-        (SLOT_BYTES + name_bytes + ALLOCATION_BYTES + forms) as u64
+        (SLOT_BYTES + apart) as u64
     }
 
-    fn forms(&self) -> &[Form<V>] {
+    fn name(&self) -> &[u8] {
         match &self.forms {
-            Forms::One(form) => std::slice::from_ref(form),
-            Forms::Many(forms) => forms,
+            Forms::Inline(inline) => inline.parts().map_or(&[], |parts| parts.name),
+            Forms::Apart(apart) => &apart.name,
+        }
+    }
+
+    fn to_forms(&self) -> Vec<Form<V>> {
+        match &self.forms {
+            Forms::Inline(inline) => inline.parts().map(Form::copy_of).into_iter().collect(),
+            Forms::Apart(apart) => apart.forms.clone(),
         }
     }
 }
 
-/// How long a slot counts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
-    pub(crate) deadline: Moment,
-    pub(crate) epoch: u32,
-    pub(crate) generation: u32,
+impl<V: Value> Apart<V> {
+    fn bytes(&self) -> usize {
+        let forms = self.forms.iter().map(Form::bytes).sum::<usize>();
+        allocated(size_of::<Self>())
+            + allocated(self.name.len())
+            + allocated(self.forms.capacity() * size_of::<Form<V>>())
+            + forms
+    }
 }
 
 impl<V: Value> Form<V> {
-    fn new(db: u32, read: &[u8], value: V) -> Self {
-        Self { db, read: read.into(), value }
+    fn copy_of(parts: Parts<'_>) -> Self {
+        Self { db: parts.db, read: parts.read.into(), value: V::from_plain(parts.reply) }
     }
 
     fn is(&self, db: u32, read: &[u8]) -> bool {
@@ -98,7 +154,11 @@ impl<V: Value> Form<V> {
     }
 
     fn bytes(&self) -> usize {
-        let read = if self.read.is_empty() { 0 } else { self.read.len() + ALLOCATION_BYTES };
-        self.value.heap_bytes() + ALLOCATION_BYTES + read
+        allocated(self.value.heap_bytes()) + allocated(self.read.len())
     }
+}
+
+/// What the allocator takes for so many bytes: most have a header and steps of 16.
+fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
 }

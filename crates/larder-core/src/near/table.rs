@@ -1,13 +1,6 @@
 //! One shard's entries, under either policy.
 
-use super::{
-    Policy,
-    lru::Lru,
-    name::{Hashed, Name, NameHash},
-    scan_resistant::ScanResistant,
-    slot::Slot,
-    weigh::Weigh,
-};
+use super::{Policy, lru::Lru, scan_resistant::ScanResistant, slot::Slot, weigh::Weigh};
 use crate::Value;
 
 pub(super) enum Table<V: Value> {
@@ -15,27 +8,31 @@ pub(super) enum Table<V: Value> {
     Lru(Lru<V>),
 }
 
-/// What an insertion pushed out: how many entries beside a replaced one.
+/// What an insertion pushed out.
 pub(super) struct Left<V> {
-    pub(super) count: usize,
-    pub(super) _garbage: Vec<(Name, Slot<V>)>,
+    pub(super) evicted: Vec<Slot<V>>,
+    pub(super) replaced: Option<Slot<V>>,
+}
+
+impl<V> Default for Left<V> {
+    fn default() -> Self {
+        Self { evicted: Vec::new(), replaced: None }
+    }
 }
 
 impl<V: Value> Table<V> {
-    pub(super) fn new(policy: Policy, bytes_max: u64, weigh: Weigh, hash: NameHash) -> Self {
+    pub(super) fn new(policy: Policy, bytes_max: u64, weigh: Weigh) -> Self {
         match policy {
-            Policy::ScanResistant => {
-                Self::ScanResistant(ScanResistant::new(bytes_max, weigh, hash))
-            }
-            Policy::Lru => Self::Lru(Lru::new(bytes_max, weigh, hash)),
+            Policy::ScanResistant => Self::ScanResistant(ScanResistant::new(bytes_max, weigh)),
+            Policy::Lru => Self::Lru(Lru::new(bytes_max, weigh)),
         }
     }
 
     /// Finds a slot and counts the visit. `found` runs under the lock.
-    pub(super) fn get<R>(&self, name: &Hashed<'_>, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
+    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
         match self {
-            Self::ScanResistant(table) => table.get(name, found),
-            Self::Lru(table) => table.get(name, found),
+            Self::ScanResistant(table) => table.get(tag, found),
+            Self::Lru(table) => table.get(tag, found),
         }
     }
 
@@ -43,19 +40,19 @@ impl<V: Value> Table<V> {
     /// back, to be dropped outside the lock.
     pub(super) fn put(
         &self,
-        name: &Hashed<'_>,
+        tag: u32,
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
     ) -> Option<Left<V>> {
         match self {
-            Self::ScanResistant(table) => table.put(name, make),
-            Self::Lru(table) => table.put(name, make),
+            Self::ScanResistant(table) => table.put(tag, make),
+            Self::Lru(table) => table.put(tag, make),
         }
     }
 
-    pub(super) fn remove(&self, name: &Hashed<'_>) -> Option<(Name, Slot<V>)> {
+    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
         match self {
-            Self::ScanResistant(table) => table.remove(name),
-            Self::Lru(table) => table.remove(name),
+            Self::ScanResistant(table) => table.remove(tag),
+            Self::Lru(table) => table.remove(tag),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the near tier promises by itself: what is found, for how long, and how much it holds.
 
+mod policies;
 mod random;
 
 use super::{slot::FORMS_PER_NAME_MAX, *};
@@ -48,7 +49,7 @@ impl Room {
     }
 
     fn look_read(&self, key: Key<'_>) -> Option<String> {
-        let payload = self.near.look(key, self.sight(), |value, _| value.clone())?;
+        let payload = self.near.look(key, self.sight(), |seen, _| seen.to_value())?;
         Some(String::from_utf8(payload.expect("a payload").to_vec()).expect("text"))
     }
 
@@ -219,57 +220,36 @@ fn what_is_larger_than_a_shard_is_refused() {
 }
 
 #[test]
-fn lru_evicts_exactly_the_entry_not_asked_for_longest() {
-    let room = Room::new(Policy::Lru, 64 * MIB, 1000);
-    (0..1000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
-    assert_eq!(room.near.counts().items, 1000);
-    assert!(room.look("0").is_some(), "which makes 1 the oldest");
-    for n in 1000..1010 {
-        room.put(&n.to_string(), "value");
-        let oldest = n - 999;
-        assert_eq!(room.look(&oldest.to_string()), None, "{oldest} leaves for {n}");
-        assert_eq!(room.near.counts().items, 1000, "and nobody else");
-    }
-    assert!(room.look("0").is_some());
-    assert_eq!(room.near.counts().evicted_full, 10);
-}
-
-#[test]
-fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
-    let hot = |n: u32| format!("hot {n}");
-    for (policy, stays) in [(Policy::ScanResistant, true), (Policy::Lru, false)] {
-        let room = Room::new(policy, 2 * MIB, 0);
-        for _ in 0..3 {
-            for n in 0..1000 {
-                if room.look(&hot(n)).is_none() {
-                    room.put(&hot(n), "value");
-                }
-            }
-        }
-        (0..100_000).for_each(|n| assert!(room.put(&format!("cold {n}"), "value")));
-        let left = (0..1000).filter(|&n| room.look(&hot(n)).is_some()).count();
-        if stays {
-            assert!(left > 950, "{left} of 1000 hot names survived");
-        } else {
-            assert_eq!(left, 0);
-        }
-    }
-}
-
-#[test]
-fn the_smallest_bounds_still_hold_something() {
+fn names_with_one_hash_never_answer_for_each_other() {
     for policy in POLICIES {
-        for (bytes_max, entries_max) in [(MIB, 1), (MIB, 2), (MIB, 10 * MIB), (4096, 0)] {
-            let room = Room::new(policy, bytes_max, entries_max);
-            for name in ["a", "b", "c", "d"] {
-                assert!(room.put(name, "value"));
-                assert_eq!(room.look(name), found("value"), "{bytes_max} {entries_max} {policy:?}");
-            }
-            let counts = room.near.counts();
-            assert!(counts.bytes <= bytes_max);
-            assert!(entries_max == 0 || counts.items <= entries_max);
-        }
+        let mut room = Room::ample(policy);
+        room.near.hash = NameHash::colliding(1);
+        assert!(room.put("a", "of a"));
+        assert_eq!(room.look("b"), None);
+        assert!(room.put("b", "of b"));
+        assert_eq!((room.look("a"), room.look("b")), (None, found("of b")));
+        let counts = room.near.counts();
+        assert_eq!((counts.items, counts.evicted_full), (1, 1), "a had to go, and was counted");
+        let read = Key { read: b"HGET f", ..get("a") };
+        assert!(room.put_read(read, b"of f", MINUTE), "nor do they stand side by side");
+        assert_eq!((room.look("b"), room.look_read(read)), (None, found("of f")));
+        assert!(room.forget("a"));
+        assert_eq!(room.look_read(read), None);
     }
+}
+
+#[test]
+fn a_large_reply_is_shared_and_a_small_one_lies_with_its_name() {
+    let room = Room::ample(Policy::ScanResistant);
+    let large: Arc<[u8]> = vec![b'x'; 5000].into();
+    let until = room.clock.now().plus(MINUTE);
+    assert!(room.near.put(get("large"), Some(Arc::clone(&large)), until, room.sight()));
+    room.put("small", "value");
+    let is_plain =
+        |name| room.near.look(get(name), room.sight(), |seen, _| matches!(seen, Seen::Plain(_)));
+    assert_eq!((is_plain("large"), is_plain("small")), (Some(false), Some(true)));
+    let taken = room.near.look(get("large"), room.sight(), |seen, _| seen.to_value()).unwrap();
+    assert!(Arc::ptr_eq(&taken.unwrap(), &large));
 }
 
 #[test]

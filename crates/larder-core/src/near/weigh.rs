@@ -1,8 +1,7 @@
 //! What an entry counts for.
 
-use super::{name::Name, slot::Slot};
+use super::slot::Slot;
 use crate::Value;
-use quick_cache::Weighter;
 
 /// The weight of an entry: its bytes, but no less than its share of the bound on entries. One bound
 /// on weight then bounds both.
@@ -20,13 +19,7 @@ impl Weigh {
         self.floor
     }
 
-    pub(super) fn bytes<V: Value>(self, name_bytes: usize, slot: &Slot<V>) -> u64 {
-        slot.bytes(name_bytes).max(self.floor)
-    }
-}
-
-impl<V: Value> Weighter<Name, Slot<V>> for Weigh {
-    fn weight(&self, name: &Name, slot: &Slot<V>) -> u64 {
-        self.bytes(name.len(), slot)
+    pub(super) fn bytes<V: Value>(self, slot: &Slot<V>) -> u64 {
+        slot.bytes().max(self.floor)
     }
 }

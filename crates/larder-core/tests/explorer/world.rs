@@ -6,7 +6,7 @@ use crate::{
     server::{Command, Payload, Place, Versions},
 };
 use larder_core::{
-    Bypass, Clock, Engine, EnginePlan, Key, Load, Store, Tiers, Value,
+    Bypass, Clock, Engine, EnginePlan, Key, Load, Prefixes, Store, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use shuttle::{
@@ -181,7 +181,8 @@ pub(crate) fn engine() -> Arc<Engine<Payload>> {
         value_bytes_max: 1 << 10,
         policy: Policy::default(),
     };
-    let plan = EnginePlan { near, near_ttl: MINUTE, staleness_bound: MINUTE };
+    let plan =
+        EnginePlan { near, near_ttl: MINUTE, staleness_bound: MINUTE, keys: Prefixes::default() };
     Engine::new(&plan, Clock::manual())
 }
 

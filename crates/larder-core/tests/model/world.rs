@@ -10,7 +10,7 @@ use crate::{
 };
 use larder_core::{
     Bypass, Clock, Engine, EngineCounts, EnginePlan, FetchError, Fetched, Found, Key, Load, Moment,
-    NotKept, Tiers, Value,
+    NotKept, Prefixes, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
@@ -74,7 +74,12 @@ impl World {
             value_bytes_max: VALUE_BYTES_MAX,
             policy: Policy::default(),
         };
-        let plan = EnginePlan { near, near_ttl: NEAR_TTL, staleness_bound: BOUND };
+        let plan = EnginePlan {
+            near,
+            near_ttl: NEAR_TTL,
+            staleness_bound: BOUND,
+            keys: Prefixes::default(),
+        };
         let engine = Engine::new(&plan, clock.clone());
         let redis = Redis::new(Arc::clone(&engine), true);
         Self {

@@ -6,6 +6,7 @@ use rustls::Connection;
 use std::{
     future::poll_fn,
     io::{self, IoSlice, Write},
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -96,6 +97,22 @@ impl TlsStream {
     /// Whether ciphertext waits for the socket. Nothing does once writing has failed.
     pub fn has_output(&self) -> bool {
         self.session.has_output()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
     }
 
     /// The two directions, to wait for both at once.

@@ -59,6 +59,7 @@ pub(super) struct Word([u64; 4]);
 
 impl Word {
     /// `None` if it is too long.
+    #[inline]
     pub(super) fn new(name: &[u8]) -> Option<Self> {
         if name.len() > NAME_BYTES_MAX {
             return None;

@@ -1,14 +1,13 @@
 //! Where a reply ends: looked for while its bytes arrive, each byte once.
 
 use super::head::{Aggregate, Blob, Head};
-use crate::limits::DEPTH_MAX;
 use crate::line::Line;
 use crate::{Limits, ProtocolError};
 
 /// Finds the end of the reply at the start of a buffer that grows.
 ///
 /// It remembers how far it came, so that a reply which arrives in many pieces costs no more than
-/// one which arrives whole. It neither allocates nor recurses.
+/// one which arrives whole. It does not recurse, and allocates only for aggregates inside others.
 #[derive(Clone, Debug)]
 pub struct Scanner {
     limits: Limits,
@@ -105,7 +104,7 @@ impl Scanner {
                 self.next = Next::Payload { blob, start: after, end: after.saturating_add(bytes) };
                 Ok(false)
             }
-            Head::Aggregate(Aggregate::Push, _) if self.open.depth > 0 => {
+            Head::Aggregate(Aggregate::Push, _) if self.open.innermost > 0 => {
                 Err(ProtocolError::NestedPush)
             }
             Head::Line(_) | Head::Aggregate(_, 0) => Ok(true),
@@ -124,40 +123,38 @@ impl Scanner {
     }
 }
 
-/// The aggregates that the scanner is inside of, outermost first.
-#[derive(Clone, Debug)]
+/// The aggregates that the scanner is inside of.
+#[derive(Clone, Debug, Default)]
 struct Open {
-    /// Elements still to come, for each of the first `depth`; never 0.
-    missing: [u32; DEPTH_MAX],
-    depth: usize,
-}
-
-impl Default for Open {
-    fn default() -> Self {
-        Self { missing: [0; DEPTH_MAX], depth: 0 }
-    }
+    /// Elements still to come in the innermost one; 0 outside of all.
+    innermost: u32,
+    /// The same of those around it, outermost first; never 0.
+    outer: Vec<u32>,
 }
 
 impl Open {
     fn enter(&mut self, items: usize, depth_max: usize) -> Result<(), ProtocolError> {
         let items = u32::try_from(items).map_err(|_| ProtocolError::MultibulkLength)?;
-        if self.depth >= depth_max {
+        let is_inside = self.innermost > 0;
+        if self.outer.len() + usize::from(is_inside) >= depth_max {
             return Err(ProtocolError::TooDeep);
         }
-        *self.missing.get_mut(self.depth).ok_or(ProtocolError::TooDeep)? = items;
-        self.depth += 1;
+        if is_inside {
+            self.outer.push(self.innermost);
+        }
+        self.innermost = items;
         Ok(())
     }
 
     /// Counts an element that is complete, and with it every aggregate that it completes; says
     /// whether none is left.
     fn close_element(&mut self) -> bool {
-        while let Some(missing) = self.missing.get_mut(..self.depth).and_then(<[u32]>::last_mut) {
-            *missing -= 1;
-            if *missing > 0 {
+        while self.innermost > 0 {
+            self.innermost -= 1;
+            if self.innermost > 0 {
                 return false;
             }
-            self.depth -= 1;
+            self.innermost = self.outer.pop().unwrap_or(0);
         }
         true
     }
@@ -264,9 +261,9 @@ mod tests {
         assert_eq!(Scanner::new(limits).scan(nested(3).as_bytes()), Ok(Some(16)));
         let deeper = nested(4);
         assert_eq!(Scanner::new(limits).scan(deeper.as_bytes()), Err(ProtocolError::TooDeep));
-        let deepest = nested(DEPTH_MAX + 1);
+        let deepest = nested(100_000);
         let unlimited = Limits { depth_max: usize::MAX, ..Limits::default() };
-        assert_eq!(Scanner::new(unlimited).scan(deepest.as_bytes()), Err(ProtocolError::TooDeep));
+        assert_eq!(Scanner::new(unlimited).scan(deepest.as_bytes()), Ok(Some(deepest.len())));
     }
 
     #[test]

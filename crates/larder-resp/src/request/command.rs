@@ -28,16 +28,19 @@ pub(super) enum Form<'a> {
 
 impl<'a> Command<'a> {
     /// The first argument, spelled as the client spelled it.
+    #[inline]
     pub fn name(&self) -> &'a [u8] {
         self.arg(0).unwrap_or_default()
     }
 
     /// The argument at `index`; the name is at 0.
+    #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         self.form.bytes(*self.spans.get(index)?)
     }
 
     /// All arguments, the name first.
+    #[inline]
     pub fn args(&self) -> Args<'a> {
         Args { form: self.form, spans: self.spans.iter() }
     }
@@ -55,6 +58,7 @@ impl<'a> Command<'a> {
 }
 
 impl<'a> Form<'a> {
+    #[inline]
     fn bytes(self, span: Span) -> Option<&'a [u8]> {
         let (Self::Multibulk(buf) | Self::Inline(buf)) = self;
         buf.get(span.start..span.end)
@@ -71,6 +75,7 @@ pub struct Args<'a> {
 impl<'a> Iterator for Args<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         self.form.bytes(*self.spans.next()?)
     }

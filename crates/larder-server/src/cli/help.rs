@@ -47,6 +47,8 @@ Examples:
   larder --store redis://127.0.0.1:6379     a near cache for Redis
   REDIS_HOST=cache larder --maxmemory 1gb   the same, told by the environment
   larder --config larder.toml check-config  what is in force, and why
+  larder stats                              how the server on this machine is doing
+  larder passthrough on                     all reads to the store, until `off`
 
 Exit codes: 0 done, 1 failed while running, 2 bad usage, 78 bad configuration."
     )

@@ -15,6 +15,7 @@ mod limit;
 mod negotiate;
 mod observe;
 mod origin;
+mod passthrough;
 mod path;
 mod problem;
 mod read_body;
@@ -25,7 +26,7 @@ pub(crate) use accept::serve;
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::{any, get},
+    routing::{any, get, put},
 };
 use http::{Method, StatusCode};
 use limit::Limit;
@@ -48,7 +49,9 @@ fn router(larder: &Shared, limit: &Limit) -> Router {
         .route("/livez", get(observe::livez))
         .route("/readyz", get(observe::readyz))
         .route("/v1/stats", get(observe::stats))
-        .route("/metrics", get(observe::metrics));
+        .route("/metrics", get(observe::metrics))
+        .route("/v1/passthrough", get(passthrough::get))
+        .route("/v1/passthrough/{switch}", put(passthrough::put));
     Router::new()
         .merge(values)
         .merge(no_key)

@@ -8,6 +8,7 @@ mod accept;
 mod classify;
 mod client;
 mod connection;
+mod embedded;
 mod info;
 mod near;
 mod session;

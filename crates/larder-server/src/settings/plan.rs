@@ -2,6 +2,7 @@
 //! Each component takes its own part.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,12 +23,16 @@ pub struct Plan {
     pub resp: RespPlan,
     /// The HTTP listener.
     pub http: HttpPlan,
+    /// Where a running server of this plan answers over HTTP, for commands that talk to it.
+    pub url: Option<String>,
     /// The declared origins, in the order of the file.
     pub origins: Vec<OriginPlan>,
     /// Connections open at the same time, all listeners together.
     pub maxclients: usize,
     /// How long requests at work may take to end once the server was asked to stop.
     pub drain_timeout: Duration,
+    /// One hit in so many is compared with the store; `None` for none.
+    pub verify_every: Option<NonZeroU64>,
     /// What is logged.
     pub logs: LogPlan,
     /// What is to be said once at the start: not wrong, but easily overlooked.

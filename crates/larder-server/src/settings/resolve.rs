@@ -1,11 +1,11 @@
 //! From settings to a plan: defaults filled in, contradictions found.
 
 use std::{
-    net::{IpAddr, SocketAddr},
-    num::NonZero,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::{NonZero, NonZeroU64},
 };
 
-use larder_core::{EnginePlan, near::NearPlan};
+use larder_core::{EnginePlan, Prefixes, near::NearPlan};
 
 use super::environment::Environment;
 use super::given::Settings;
@@ -14,10 +14,12 @@ use super::plan::{HttpPlan, Plan, RespPlan, StoreKind, StorePlan, TlsPlan};
 use super::table::{
     self, AnySetting, BIND, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
     HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS, MAXCLIENTS, MAXMEMORY,
-    NEAR_MAX_ENTRIES, NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, PORT, PROTECTED_MODE, REQUIREPASS,
-    STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT, Setting, TIMEOUT, TLS_PORT, UNIXSOCKET,
+    NEAR_ALLOW, NEAR_DENY, NEAR_MAX_ENTRIES, NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, NEAR_VERIFY,
+    PORT, PROTECTED_MODE, REQUIREPASS, STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT,
+    Setting, TIMEOUT, TLS_PORT, UNIXSOCKET, URL,
 };
 use super::units::show_size;
+use super::value::Share;
 use crate::logging::LogPlan;
 use larder_redis::{RedisUrl, Secret};
 
@@ -36,9 +38,11 @@ pub(crate) fn plan(settings: &Settings, environment: &Environment) -> Plan {
         store: store(settings),
         resp: resp(settings),
         http: http(settings),
+        url: url(settings),
         origins: settings.origins.iter().map(|origin| origin.plan.clone()).collect(),
         maxclients: settings.get(&MAXCLIENTS),
         drain_timeout: settings.get(&DRAIN_TIMEOUT),
+        verify_every: verify_every(settings.get(&NEAR_VERIFY)),
         logs,
         notices,
     }
@@ -54,6 +58,7 @@ fn engine(settings: &Settings) -> EnginePlan {
         },
         near_ttl: settings.get(&NEAR_TTL),
         staleness_bound: settings.get(&STALENESS_BOUND),
+        keys: Prefixes::new(&settings.get(&NEAR_ALLOW).0, &settings.get(&NEAR_DENY).0),
     }
 }
 
@@ -89,6 +94,11 @@ fn resp(settings: &Settings) -> RespPlan {
     }
 }
 
+/// One hit in how many is compared.
+fn verify_every(share: Share) -> Option<NonZeroU64> {
+    NonZeroU64::new(share.0.into()).map(|share| NonZeroU64::MIN.saturating_add(999_999 / share))
+}
+
 /// Port 0 turns a listener off.
 fn address(bind: IpAddr, port: u16) -> Option<SocketAddr> {
     (port != 0).then(|| SocketAddr::new(bind, port))
@@ -103,6 +113,21 @@ fn http(settings: &Settings) -> HttpPlan {
         concurrency: settings.get(&HTTP_CONCURRENCY),
         queue: settings.get(&HTTP_QUEUE),
     }
+}
+
+/// Where the HTTP listener is, unless something else was said. What listens on every address
+/// answers on this machine's own.
+fn url(settings: &Settings) -> Option<String> {
+    let said = Some(settings.get(&URL)).filter(|url| !url.is_empty());
+    said.or_else(|| {
+        let mut address = address(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT))?;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        Some(format!("http://{address}"))
+    })
 }
 
 /// Sizes with an upper limit fit into any address space.
@@ -135,8 +160,7 @@ pub(crate) fn refuse_contradictions(settings: &mut Settings) {
     if settings.is_sound(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
         refuse_large_values(settings);
     }
-    let doors: [&dyn AnySetting; 5] = [&HTTP_PORT, &PORT, &TLS_PORT, &UNIXSOCKET, &STORE];
-    if settings.is_sound(&doors) && is_idle(settings) {
+    if settings.is_sound(&[&HTTP_PORT, &PORT, &TLS_PORT, &UNIXSOCKET]) && is_idle(settings) {
         let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is \
                     left to serve";
         settings.mistake(settings.source(&HTTP_PORT), text);
@@ -173,13 +197,10 @@ fn shown(settings: &Settings, setting: &dyn AnySetting) -> String {
     format!("{}, {}", settings.show(setting), settings.source(setting))
 }
 
-/// Whether nothing listens. The RESP listener needs a Redis behind it.
+/// Whether nothing listens.
 fn is_idle(settings: &Settings) -> bool {
-    let has_resp = settings.get(&PORT) != 0
-        || settings.get(&TLS_PORT) != 0
-        || settings.get(&UNIXSOCKET).is_some();
-    settings.get(&HTTP_PORT) == 0
-        && !(has_resp && matches!(settings.get(&STORE), StoreKind::Redis(_)))
+    [&HTTP_PORT, &PORT, &TLS_PORT].iter().all(|port| settings.get(port) == 0)
+        && settings.get(&UNIXSOCKET).is_none()
 }
 
 /// A listener, and the secret that lets it be open to other machines.

@@ -12,7 +12,7 @@ use larder_redis::Secret;
 
 use super::plan::StoreKind;
 use super::units::{GIB, KIB, MIB};
-use super::value::{Form, Size, Value};
+use super::value::{Form, KeyPrefixes, Share, Size, Value};
 
 /// A row: `--http-port` = `LARDER_HTTP_PORT` = `[http] port`.
 pub(crate) struct Setting<T: 'static> {
@@ -112,6 +112,22 @@ table! {
             flag: "near-policy", section: "near", key: "policy",
             default: Policy::ScanResistant, range: None,
             help: "Which entry leaves when the near tier is full",
+        };
+        NEAR_ALLOW: KeyPrefixes = Setting {
+            flag: "near-allow", section: "near", key: "allow",
+            default: KeyPrefixes(Vec::new()), range: None,
+            help: "What the names of keys that may be kept begin with; by default all may",
+        };
+        NEAR_DENY: KeyPrefixes = Setting {
+            flag: "near-deny", section: "near", key: "deny",
+            default: KeyPrefixes(Vec::new()), range: None,
+            help: "What the names of keys that are never kept begin with; stands above near-allow",
+        };
+        NEAR_VERIFY: Share = Setting {
+            flag: "near-verify", section: "near", key: "verify",
+            default: Share(0), range: None,
+            help: "The part of the hits that is compared with the store, as 0.1%; what differs is \
+                   counted, logged and forgotten",
         };
     }
     "RESP" {
@@ -215,6 +231,12 @@ table! {
             flag: "drain-timeout", section: "", key: "drain-timeout",
             default: secs(10), range: Some(between(millis(0), secs(3600))),
             help: "How long requests at work may take to end after SIGTERM",
+        };
+    }
+    "Commands that talk to a running server" {
+        URL: String = Setting {
+            flag: "url", section: "", key: "", default: String::new(), range: None,
+            help: "Where the server is; by default where the HTTP listener of this configuration is",
         };
     }
 }
@@ -354,7 +376,7 @@ mod tests {
 
     #[test]
     fn there_is_one_scheme_of_names() {
-        for about in abouts().filter(|about| about.flag != "config") {
+        for about in abouts().filter(|about| !about.key.is_empty()) {
             let expected = match (about.section, about.key) {
                 ("store", "url") => "store".to_owned(),
                 ("" | "resp", key) => key.to_owned(),

@@ -142,6 +142,23 @@ impl Value for IpAddr {
     }
 }
 
+/// The address of a server, if any.
+impl Value for String {
+    const PLACEHOLDER: &'static str = "URL";
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        match url::Url::parse(text) {
+            Ok(url) if url.scheme() == "http" && url.has_host() => Ok(text.to_owned()),
+            _ => Err(format!("{text:?} is no address: write for example http://127.0.0.1:8000")),
+        }
+    }
+
+    fn show(&self) -> String {
+        if self.is_empty() { "none".to_owned() } else { self.clone() }
+    }
+}
+
 /// The path of a file, if any.
 impl Value for Option<PathBuf> {
     const PLACEHOLDER: &'static str = "FILE";
@@ -172,6 +189,55 @@ impl Value for Vec<String> {
 
     fn show(&self) -> String {
         if self.is_empty() { "none".to_owned() } else { self.join(",") }
+    }
+}
+
+/// What names of keys begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyPrefixes(pub(crate) Vec<String>);
+
+impl Value for KeyPrefixes {
+    const PLACEHOLDER: &'static str = "PREFIX,...";
+    const FORM: Form = Form::List;
+
+    fn read(text: &str) -> Result<Self, String> {
+        // As with other lists.
+        let prefixes = (!text.is_empty()).then(|| text.split(',')).into_iter().flatten();
+        let whole = |prefix: &str| match prefix.trim() {
+            "" => Err(format!("{text:?} holds an empty prefix, with which every key begins")),
+            prefix => Ok(prefix.to_owned()),
+        };
+        prefixes.map(whole).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn show(&self) -> String {
+        if self.0.is_empty() { "none".to_owned() } else { self.0.join(",") }
+    }
+}
+
+/// A part of the whole, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(crate) struct Share(pub(crate) u32);
+
+/// Millionths in a hundredth.
+const PERCENT: f64 = 10_000.0;
+
+impl Value for Share {
+    const PLACEHOLDER: &'static str = "PERCENT";
+    const FORM: Form = Form::Number;
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
+    fn read(text: &str) -> Result<Self, String> {
+        let percent = text.trim_end_matches('%').trim_end().parse::<f64>().ok();
+        match percent.filter(|percent| (0.0..=100.0).contains(percent)) {
+            Some(0.0) => Ok(Self(0)),
+            Some(percent) => Ok(Self(((percent * PERCENT).round() as u32).max(1))),
+            None => Err(format!("{text:?} is no part of the whole: write for example 0.1%")),
+        }
+    }
+
+    fn show(&self) -> String {
+        format!("{}%", f64::from(self.0) / PERCENT)
     }
 }
 

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 const ROWS: &str = r#"{"7": {"name": "Ada"}, "12": {"name": "Grace"}}"#;
 
 /// Every operation of the page, in an order in which each succeeds, and the status it then shows.
-const OPERATIONS: [(&str, &str); 12] = [
+const OPERATIONS: [(&str, &str); 14] = [
     ("origins-read_users", "200"),
     ("origins-forget_users", "204"),
     ("keys-set", "200"),
@@ -32,6 +32,8 @@ const OPERATIONS: [(&str, &str); 12] = [
     ("keys-read", "200"),
     ("keys-delete", "204"),
     ("server-stats", "200"),
+    ("server-passthrough", "200"),
+    ("server-switch", "200"),
     ("server-metrics", "200"),
     ("server-livez", "200"),
     ("server-readyz", "200"),

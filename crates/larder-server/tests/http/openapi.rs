@@ -10,7 +10,7 @@ use crate::server::Server;
 use crate::wire::Answer;
 
 /// Every route of the router, and what it does.
-const ROUTES: [(&str, &str); 8] = [
+const ROUTES: [(&str, &str); 10] = [
     ("/get/{key}", "get"),
     ("/livez", "get"),
     ("/metrics", "get"),
@@ -18,6 +18,8 @@ const ROUTES: [(&str, &str); 8] = [
     ("/set/{key}/{value}", "get post put"),
     ("/users/{id}", "delete get"),
     ("/v1/keys/{key}", "delete get put"),
+    ("/v1/passthrough", "get"),
+    ("/v1/passthrough/{switch}", "put"),
     ("/v1/stats", "get"),
 ];
 

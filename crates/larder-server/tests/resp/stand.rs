@@ -52,7 +52,7 @@ impl Stand {
         Some((stand, relay))
     }
 
-    fn before(
+    pub(crate) fn before(
         redis: RedisServer,
         url: &str,
         set: impl FnOnce(LarderBuilder) -> LarderBuilder,

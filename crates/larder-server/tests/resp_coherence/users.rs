@@ -1,10 +1,14 @@
 //! Nobody is served from memory what Redis would refuse them (R12).
 
-use larder_testkit::{RedisServer, require_redis};
+use std::time::Duration;
+
+use larder_testkit::{RedisServer, eventually, require_redis};
 
 use crate::client::{Answer, Client};
 use crate::stand::{Door, Stand};
 
+/// The staleness bound, and some time for a busy machine.
+const BOUND: Duration = Duration::from_millis(1_500);
 const LIMITED: &str = "limited on >word ~public:* +@all";
 
 /// Before a Redis with a user who may not read everything.
@@ -163,5 +167,57 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
         // A stranger again.
         client.expect("RESET", "RESET");
         assert!(client.call("GET public:a").error().starts_with("NOAUTH"));
+    }
+}
+
+const TRUSTED: &str = "trusted on >word ~* &* +@all -@dangerous";
+
+fn as_trusted(stand: &Stand) -> Client {
+    let mut client = stand.client();
+    client.expect("AUTH trusted word", "OK");
+    client
+}
+
+#[test]
+fn who_may_read_everything_shares_what_is_in_memory() {
+    let redis = || RedisServer::builder().user_acl(TRUSTED);
+    let Some(stand) = Stand::start_before(redis(), &[], |_| {}) else { return };
+    stand.foreign().expect("SET k v", "OK");
+    stand.heat(&mut as_trusted(&stand), "GET k", "v");
+    // What one has read, the other finds.
+    let mut own = stand.client();
+    stand.heat(&mut own, "STRLEN k", 1);
+    let mut trusted = as_trusted(&stand);
+    stand.heat(&mut trusted, "STRLEN k", 1);
+
+    // Taken away through Larder: at once. Elsewhere: within a staleness bound.
+    for round in 0..6 {
+        stand.heat(&mut trusted, "GET k", "v");
+        let revoke = ["ACL SETUSER trusted -get", "ACL SETUSER trusted resetkeys ~other"];
+        let mut admin = if round % 2 == 0 { stand.client() } else { stand.foreign() };
+        admin.expect(revoke[round / 2 % 2], "OK");
+        if round % 2 == 1 {
+            eventually(BOUND, "a right taken elsewhere to be gone", || {
+                is_refused(&trusted.call("GET k"))
+            });
+        }
+        for _ in 0..20 {
+            assert!(is_refused(&trusted.call("GET k")), "round {round}");
+        }
+        own.expect("GET k", "v");
+        admin.expect("ACL SETUSER trusted reset on >word ~* &* +@all -@dangerous", "OK");
+        trusted.expect("GET k", "v");
+    }
+}
+
+#[test]
+fn nobody_shares_what_larders_own_user_may_not_read() {
+    let Some((door, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
+    redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
+    let mut trusted = door.client();
+    trusted.expect("AUTH trusted word", "OK");
+    for _ in 0..50 {
+        trusted.expect("GET secret", "s");
+        trusted.expect("MGET public:a secret", Answer::texts(["p", "s"]));
     }
 }

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use larder_testkit::{Signal, eventually};
+use larder_testkit::{Authority, Larder, Signal, eventually, free_port};
 
-use crate::stand::{LIMIT, Stand};
+use crate::stand::{HERE, LIMIT, Stand, text};
 use crate::wire::{Wire, bulk, noise, written};
 
 #[test]
@@ -18,6 +18,24 @@ fn misses_hits_and_writes() {
     assert_eq!(stand.wire().line("INCR k"), b":2\r\n");
     assert_eq!(wire.line("GET k"), bulk(b"2"));
     stand.heat(&mut wire, "GET k", &bulk(b"2"));
+}
+
+#[test]
+fn without_a_redis_behind_it() {
+    let (authority, port) = (Authority::new(), free_port());
+    let signed = authority.sign(HERE);
+    let _larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
+        .args(&["--store", "memory", "--port", "0", "--tls-port", &port.to_string()])
+        .args(&["--tls-cert-file", text(&signed.certificate)])
+        .args(&["--tls-key-file", text(&signed.key)])
+        .start();
+    let mut wire = Wire::open(port, &authority, None).unwrap();
+    let value = noise(5 << 20);
+    assert_eq!(wire.call(&[b"SET", b"k", &value]), b"+OK\r\n");
+    assert!(wire.line("GET k") == bulk(&value));
+    let list = wire.line("CLIENT LIST");
+    let own = format!("laddr=127.0.0.1:{port}");
+    assert!(String::from_utf8_lossy(&list).contains(&own), "{}", list.escape_ascii());
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 use larder_core::{
-    BoxFuture, Clock, EnginePlan, Fetched, Found, Key, Load, Origin, OriginError, Store, Tiers,
-    Value,
+    BoxFuture, Clock, EnginePlan, Fetched, Found, Key, Load, Origin, OriginError, Prefixes, Store,
+    Tiers, Value,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -98,7 +98,12 @@ impl Rig {
             value_bytes_max: 1 << 10,
             policy: Policy::ScanResistant,
         };
-        let plan = EnginePlan { near, near_ttl: Duration::from_mins(5), staleness_bound: BOUND };
+        let plan = EnginePlan {
+            near,
+            near_ttl: Duration::from_mins(5),
+            staleness_bound: BOUND,
+            keys: Prefixes::default(),
+        };
         let clock = Clock::manual();
         let engine = Engine::new(&plan, clock.clone());
         Self { clock, tiers: Tiers::new(Arc::clone(&engine), Aside::default()), engine }

@@ -10,7 +10,7 @@ mod origins;
 mod page;
 mod server;
 
-use super::{Shared, get_set::KeyValue, problem::Fields};
+use super::{Shared, get_set::KeyValue, passthrough::Passthrough, problem::Fields};
 use crate::larder::Larder;
 use axum::{Router, routing::get};
 use bytes::Bytes;
@@ -76,6 +76,8 @@ fn paths(larder: &Larder, faults: &Faults) -> Paths {
     put("/set/{key}/{value}", keys::set(faults));
     put("/v1/keys/{key}", keys::raw(faults));
     put("/v1/stats", server::stats(faults));
+    put("/v1/passthrough", server::passthrough(faults));
+    put("/v1/passthrough/{switch}", server::switch(faults));
     put("/metrics", server::metrics(faults));
     put("/livez", server::livez(faults));
     put("/readyz", server::readyz(faults));
@@ -86,6 +88,7 @@ fn components(faults: &Faults, has_token: bool) -> Components {
     let components = ComponentsBuilder::new()
         .schema_from::<KeyValue<'_>>()
         .schema_from::<Fields<'_>>()
+        .schema_from::<Passthrough>()
         .schema("Condition", server::condition())
         .responses_from_iter(faults.responses());
     if !has_token {

@@ -6,6 +6,7 @@ use crate::{
     larder::Larder,
     listeners::resp::TrafficCounts,
     metrics::{ResultCounts, evictions, exposition},
+    verify::{Verified, Verifier},
 };
 use axum::{
     Json,
@@ -66,6 +67,7 @@ pub(super) struct Stats {
     flights_joined: u64,
     fills_under_way: usize,
     fills_refused: Map<String, Value>,
+    verified: Verified,
     flushes: Map<String, Value>,
     store: Value,
     origins: Vec<Value>,
@@ -95,6 +97,7 @@ pub(super) async fn stats(State(larder): State<Shared>) -> Response {
         flights_joined: counts.flights_joined,
         fills_under_way: counts.fills_under_way,
         fills_refused: by_name(counts.refused().map(|(why, count)| (why.name(), count))),
+        verified: larder.verifier().map_or_else(Verified::default, Verifier::counts),
         flushes: by_name(counts.flushes().map(|(cause, count)| (cause.name(), count))),
         store: json!({ "url": larder.backend().describe() }),
         origins: larder

@@ -219,9 +219,9 @@ async fn work(
                 tracing::debug!(%error, "a client did not shake hands");
                 return;
             }
-            let connection = Connection::new(larder, Arc::clone(&traffic), client, draining);
+            let connection = Connection::new(larder, Arc::clone(&traffic), client);
             traffic.client_came();
-            let close = connection.run().await;
+            let close = connection.run(draining).await;
             traffic.client_went();
             drop(place);
             if let Close::Upstream(error) = close {

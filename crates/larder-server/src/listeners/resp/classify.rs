@@ -2,12 +2,13 @@
 //! change the client's state.
 
 use super::traffic::Relayed;
-use crate::{larder::Larder, settings::RespPlan};
+use crate::{larder::Larder, settings::RespPlan, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
     command::{Class, ClientCommand, KeyArgs, KeysOf, SessionCommand, Spec},
     request::Command,
 };
+use std::sync::Arc;
 
 /// What must be done for a command that goes upstream.
 #[derive(Clone, Debug)]
@@ -27,10 +28,10 @@ pub(super) enum Kind<'a> {
 }
 
 /// Changes of a client's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    Hello { resp3: Option<bool>, shares_user: Option<bool> },
-    Auth { shares_user: bool },
+    Hello { resp3: Option<bool>, who: Option<Who> },
+    Auth { who: Who },
     Select(u32),
     Multi,
     Exec,
@@ -44,6 +45,32 @@ pub(super) enum State {
     ReplyOn,
     ReplyOff,
     ReplySkip,
+}
+
+/// A user of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// That of the store's URL, who has read what is in memory.
+    Own,
+    Other(Arc<User>),
+}
+
+impl Who {
+    fn of(name: &[u8], larder: &Larder) -> Self {
+        let own = larder.backend().url().and_then(RedisUrl::user).unwrap_or("default");
+        match name == own.as_bytes() {
+            true => Self::Own,
+            false => Self::Other(larder.users().get(name)),
+        }
+    }
+
+    /// Whether this user may have what that of the URL has read (R12).
+    pub(super) fn shares(&self, larder: &Larder) -> bool {
+        match self {
+            Self::Own => true,
+            Self::Other(user) => user.shares(larder.engine().clock()),
+        }
+    }
 }
 
 impl<'a> Kind<'a> {
@@ -65,7 +92,7 @@ impl<'a> Kind<'a> {
     fn of_session(session: SessionCommand, command: &Command<'a>, larder: &Larder) -> Self {
         let state = match session {
             SessionCommand::Hello => hello(command, larder),
-            SessionCommand::Auth => State::Auth { shares_user: auth_shares(command, larder) },
+            SessionCommand::Auth => State::Auth { who: auth_user(command, larder) },
             SessionCommand::Select => match number(command.arg(1)) {
                 Some(db) => State::Select(db),
                 None => return Self::Neutral,
@@ -117,7 +144,7 @@ impl<'a> Kind<'a> {
     pub(super) fn without_user(self) -> Self {
         match self {
             Self::State(State::Hello { resp3, .. }) => {
-                Self::State(State::Hello { resp3, shares_user: None })
+                Self::State(State::Hello { resp3, who: None })
             }
             other => other,
         }
@@ -222,21 +249,15 @@ fn hello(command: &Command<'_>, larder: &Larder) -> State {
         Some(b"2") => Some(false),
         _ => None,
     };
-    let shares_user = hello_auth(command).map(|(user, _)| is_store_user(user, larder));
-    State::Hello { resp3, shares_user }
+    let who = hello_auth(command).map(|(user, _)| Who::of(user, larder));
+    State::Hello { resp3, who }
 }
 
-fn auth_shares(command: &Command<'_>, larder: &Larder) -> bool {
+fn auth_user(command: &Command<'_>, larder: &Larder) -> Who {
     match command.arg(2) {
-        Some(_) => is_store_user(command.arg(1).unwrap_or_default(), larder),
-        None => is_store_user(b"default", larder),
+        Some(_) => Who::of(command.arg(1).unwrap_or_default(), larder),
+        None => Who::of(b"default", larder),
     }
-}
-
-/// Whether near entries, which the user of the store's URL has read, are this user's too (R12).
-fn is_store_user(user: &[u8], larder: &Larder) -> bool {
-    let store_user = larder.backend().url().and_then(RedisUrl::user);
-    user == store_user.unwrap_or("default").as_bytes()
 }
 
 fn wants_our_section(command: &Command<'_>) -> bool {

@@ -1,8 +1,9 @@
 //! The client's end: a TCP or a unix socket, or TLS over TCP.
 
+use super::embedded::Ends;
 use bytes::{Buf, BytesMut};
 use larder_redis::tls::{ServerTls, TlsStream};
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpStream, UnixStream},
@@ -79,6 +80,29 @@ impl Client {
             Self::Unix(stream) => {
                 let (mut reader, writer) = stream.split();
                 wait(input.map(|input| reader.read_buf(input)), writer.writable(), write).await
+            }
+        }
+    }
+
+    /// The addresses of both ends, as `CLIENT LIST` shows them.
+    pub(super) fn ends(&self) -> Ends {
+        let text = |address: io::Result<SocketAddr>| {
+            address.map_or_else(|_| "?:0".into(), |it| it.to_string())
+        };
+        match self {
+            Self::Tcp(stream) => {
+                Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+            }
+            Self::Tls(stream) => {
+                Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+            }
+            Self::Unix(stream) => {
+                let path = stream
+                    .local_addr()
+                    .ok()
+                    .and_then(|at| Some(at.as_pathname()?.display().to_string()));
+                let ours = format!("{}:0", path.unwrap_or_default());
+                Ends { theirs: ours.clone(), ours }
             }
         }
     }

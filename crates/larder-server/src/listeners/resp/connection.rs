@@ -7,6 +7,7 @@
 use super::{
     classify::{Kind, Local},
     client::{self, Client},
+    embedded::{self, Embedded},
     info,
     near::{Reads, Requests, Stopped, Wish, serve_hits},
     session::{Before, Session, Stream},
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
-use larder_core::is_not_ready;
+use larder_core::{Bypass, Moment, is_not_ready};
 use larder_redis::{Ready, Relay, RelayError};
 use larder_resp::{
     Limits, ProtocolError,
@@ -22,7 +23,12 @@ use larder_resp::{
     reply::{self, Frame},
     request::{Command, Decoder, write_command},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{sync::watch, task::yield_now, time::sleep};
 
 /// Room for one read.
@@ -53,9 +59,10 @@ pub(super) struct Connection {
     scratch: Vec<u8>,
     session: Session,
     upstream: Option<Relay>,
+    /// In place of an upstream where there is no Redis.
+    embedded: Option<Embedded>,
     /// The client has shown what `requirepass` wants.
     authenticated: bool,
-    draining: watch::Receiver<bool>,
     /// Nothing more is taken from the client, and this is why: it said goodbye, or one side broke
     /// off. What it is owed is still sent.
     leaving: Option<Close>,
@@ -63,6 +70,8 @@ pub(super) struct Connection {
     ended: bool,
     /// Among the replies that are awaited is one that may take for ever.
     blocks: bool,
+    /// When the oldest of them was asked for, if none was awaited then.
+    asked: Option<Moment>,
 }
 
 /// Why a connection ends.
@@ -101,15 +110,11 @@ enum Judged {
 }
 
 impl Connection {
-    pub(super) fn new(
-        larder: Arc<Larder>,
-        traffic: Arc<Traffic>,
-        client: Client,
-        draining: watch::Receiver<bool>,
-    ) -> Self {
+    pub(super) fn new(larder: Arc<Larder>, traffic: Arc<Traffic>, client: Client) -> Self {
         let authenticated = larder.plan().resp.requirepass.is_none();
         let mut decoder = Decoder::new(Limits::default());
         decoder.set_auth_required(!authenticated);
+        let embedded = Embedded::of(&larder, &traffic, &client);
         Self {
             table: larder.commands(),
             session: Session::new(larder.backend().db()),
@@ -121,18 +126,24 @@ impl Connection {
             decoder,
             scratch: Vec::new(),
             upstream: None,
+            embedded,
             authenticated,
-            draining,
             leaving: None,
             ended: false,
             blocks: false,
+            asked: None,
         }
     }
 
     /// Serves the client until one side ends it. What it is still owed is sent first.
-    pub(super) async fn run(mut self) -> Close {
+    pub(super) async fn run(mut self, mut draining: watch::Receiver<bool>) -> Close {
+        // One wait for all turns: to join the queue of those who wait, and to leave it again, is
+        // not for each of them. It is also over when the one who tells is gone.
+        let mut drained = pin!(async move {
+            draining.wait_for(|&draining| draining).await.ok();
+        });
         loop {
-            if let Err(close) = self.turn().await {
+            if let Err(close) = self.turn(drained.as_mut()).await {
                 // What it does not take now is lost with its connection.
                 self.client.flush(&mut self.output).ok();
                 return close;
@@ -157,7 +168,7 @@ impl Connection {
     }
 
     /// Waits for one of the sockets, and does what has become possible.
-    async fn turn(&mut self) -> Result<(), Close> {
+    async fn turn(&mut self, drained: Pin<&mut impl Future<Output = ()>>) -> Result<(), Close> {
         let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
         let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
         let idle = self.larder.plan().resp.timeout;
@@ -172,10 +183,7 @@ impl Connection {
             ready = self.client.wait(listens.then_some(&mut self.input), writes),
                 if listens || writes => Event::Client(ready?),
             ready = ready(self.upstream.as_ref(), !full) => Event::Upstream(ready),
-            // Told, or the one who tells is gone.
-            _ = self.draining.wait_for(|&draining| draining), if may_leave => {
-                return Err(Close::Drained);
-            }
+            () = drained, if may_leave => return Err(Close::Drained),
             () = pass(idle), if !may_idle => return Err(Close::Idle),
         };
         match event {
@@ -226,7 +234,15 @@ impl Connection {
                 }
                 return Ok(());
             }
-            if self.authenticated && self.session.may_use_near() && self.take_reads().await {
+            let taken = match self.embedded {
+                Some(_) => self.take_embedded().await?,
+                None => {
+                    self.authenticated
+                        && self.session.may_use_near(&self.larder)
+                        && self.take_reads().await
+                }
+            };
+            if taken {
                 continue;
             }
             match self.judge() {
@@ -260,6 +276,20 @@ impl Connection {
             relay.flush();
         }
         Ok(self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room())
+    }
+
+    /// Serves what needs no Redis. False when the command at the head of the input is not for here.
+    async fn take_embedded(&mut self) -> Result<bool, Close> {
+        let Self { embedded, table, decoder, input, output, authenticated, .. } = self;
+        let Some(embedded) = embedded else { return Ok(false) };
+        match embedded.take(table, Requests { decoder, input }, output, authenticated) {
+            embedded::Stopped::AtOther => Ok(false),
+            embedded::Stopped::Enough => {
+                yield_now().await;
+                Ok(true)
+            }
+            embedded::Stopped::TooLarge => Err(Close::Flooded),
+        }
     }
 
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
@@ -323,7 +353,13 @@ impl Connection {
             let spec = self.table.spec(&command);
             let mut kind = Kind::of(spec, &command, &self.larder);
             self.traffic.relayed(kind.relayed());
+            if spec.near.is_some() {
+                self.traffic.results().bypassed(why_relayed(&self.larder, &self.session, &kind));
+            }
             self.blocks |= spec.blocking;
+            if !self.session.is_awaiting() && !spec.blocking {
+                self.asked = Some(self.larder.engine().clock().now());
+            }
             if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
                 self.authenticated = true;
                 kind = kind.without_user();
@@ -354,7 +390,7 @@ impl Connection {
     /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
     fn upstream_ended(&mut self, error: RelayError) {
         self.drop_upstream();
-        if !self.session.is_pristine() {
+        if !self.session.is_pristine(&self.larder) {
             self.session.lose_replies();
             self.leaving = Some(Close::Upstream(error));
         }
@@ -380,7 +416,7 @@ impl Connection {
             }
             Local::Reset => self.begin_reset(),
             Local::Quit => {
-                if self.session.wants_replies() {
+                if self.wants_reply() {
                     reply::simple(&mut self.output, b"OK");
                 }
                 self.leaving = Some(Close::Client);
@@ -404,7 +440,11 @@ impl Connection {
 
     fn reset(&mut self) {
         self.drop_upstream();
-        if !self.session.skips_reply() {
+        let is_told = match &mut self.embedded {
+            Some(embedded) => embedded.reset(),
+            None => !self.session.skips_reply(),
+        };
+        if is_told {
             reply::simple(&mut self.output, b"RESET");
         }
         self.session.reset();
@@ -414,8 +454,18 @@ impl Connection {
 
     /// What is no command gets an error in Redis's words, and the connection ends.
     fn refuse(&mut self, error: ProtocolError) {
-        reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        if self.wants_reply() {
+            reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        }
         self.leaving = Some(Close::Client);
+    }
+
+    /// Whether the client wants an answer to what it sent last.
+    fn wants_reply(&self) -> bool {
+        match &self.embedded {
+            Some(embedded) => embedded.wants_reply(),
+            None => self.session.wants_replies(),
+        }
     }
 
     /// Hands on what has come from upstream, each reply when what it demands has been done.
@@ -425,6 +475,11 @@ impl Connection {
         let (mut frames, mut fence, mut puts) = (0, false, false);
         let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
         self.blocks &= self.session.is_awaiting();
+        if let Some(asked) = self.asked.take_if(|_| frames > 0) {
+            self.larder
+                .metrics()
+                .upstream_answered(self.larder.engine().clock().now().since(asked));
+        }
         if self.session.has_shown_password() {
             self.authenticated = true;
             self.decoder.set_auth_required(false);
@@ -485,6 +540,21 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.drop_upstream();
     }
+}
+
+/// Why a read that might be served from memory goes upstream.
+fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
+    let engine = larder.engine();
+    if engine.feed().sight(engine.clock().now()).is_none() {
+        return engine.feed().why_blind();
+    }
+    let barred = match read {
+        Kind::Read(Some(keys)) if session.may_use_near(larder) => {
+            keys.clone().find_map(|name| engine.bars(name))
+        }
+        _ => None,
+    };
+    barred.unwrap_or(Bypass::Order)
 }
 
 const NO_AUTH: &[u8] = b"NOAUTH Authentication required.";

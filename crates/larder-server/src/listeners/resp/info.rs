@@ -1,6 +1,6 @@
 //! `INFO`: the store's text and a section of our own.
 
-use crate::{health::Condition, larder::Larder};
+use crate::{health::Condition, larder::Larder, verify::Verifier};
 use bytes::{BufMut, BytesMut};
 use larder_resp::reply::{self, Frame};
 use std::fmt::Write;
@@ -53,6 +53,12 @@ fn section(larder: &Larder) -> String {
     line("larder_hits", &results.hit);
     line("larder_misses", &results.miss);
     line("larder_collapsed", &results.collapsed);
+    line("larder_bypasses", &results.bypasses());
+    line("larder_passthrough", &u8::from(engine.feed().is_passthrough()));
+    if let Some(verified) = larder.verifier().map(Verifier::counts) {
+        line("larder_verified_same", &verified.same);
+        line("larder_verified_different", &verified.different);
+    }
     line("larder_fences", &traffic.fences);
     line("larder_clients", &traffic.clients);
     line("larder_upstreams", &traffic.upstreams);

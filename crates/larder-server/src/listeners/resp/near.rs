@@ -4,9 +4,11 @@
 //! read at all, it leaves for others: [`Reads::of`] takes over when all that waits is reads.
 
 use super::traffic::Traffic;
-use crate::larder::Larder;
+use crate::{larder::Larder, verify::Verifier};
 use bytes::{Buf, BytesMut};
-use larder_core::{FetchError, Fetched, Key, Moment, Started, StoreError, Value, near::Sight};
+use larder_core::{
+    FetchError, Fetched, Key, Moment, Seen, Started, StoreError, Value, near::Looks,
+};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Near, Spec, Table},
@@ -59,8 +61,9 @@ pub(super) fn serve_hits(
     let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
         return Stopped::Blind;
     };
+    let mut looks = larder.engine().looks(sight);
     let Requests { decoder, input } = requests;
-    let (mut consumed, mut hits) = (0, 0);
+    let (mut consumed, mut last, mut hits) = (0, 0, 0);
     let mut stopped = Stopped::AtOther;
     while let Some(rest) = input.get(consumed..)
         && let Ok(decoded) = decoder.decode(rest)
@@ -73,12 +76,13 @@ pub(super) fn serve_hits(
         let spec = table.spec(&command);
         let Some(near) = spec.near else { break };
         let served = match near.per_key {
-            true => serve_each(larder, &command, wish, sight, output),
-            false => serve_one(larder, (spec, near), &command, wish, sight, scratch, output),
+            true => serve_each(&mut looks, &command, wish, output),
+            false => serve_one(&mut looks, (spec, near), &command, wish, scratch, output),
         };
         if !served {
             break;
         }
+        last = consumed;
         consumed += bytes;
         hits += 1;
         if hits == HITS_MAX || output.len() > HIT_BYTES_MAX {
@@ -86,31 +90,50 @@ pub(super) fn serve_hits(
             break;
         }
     }
+    if let Some(verifier) = larder.verifier().filter(|verifier| verifier.is_due(hits)) {
+        let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());
+        if let Some(command) = last.and_then(|decoded| decoded.command) {
+            compare(verifier, table.spec(&command), &command, wish.db, scratch);
+        }
+    }
     input.advance(consumed);
     traffic.results().hits(hits);
     stopped
 }
 
+/// Has a read that was served from memory compared with the store; of an `MGET` its first key.
+fn compare(
+    verifier: &Verifier,
+    spec: &Spec,
+    command: &Command<'_>,
+    db: u32,
+    scratch: &mut Vec<u8>,
+) {
+    if spec.near.is_some_and(|near| near.per_key) {
+        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::get(name, db)));
+    } else if let Some(name) = spec.encode_read(command, scratch) {
+        verifier.compare(Key { name, db, read: scratch });
+    }
+}
+
 fn serve_one(
-    larder: &Larder,
+    looks: &mut Looks<'_, Reply>,
     (spec, near): (&Spec, Near),
     command: &Command<'_>,
     wish: Wish,
-    sight: Sight,
     scratch: &mut Vec<u8>,
     output: &mut BytesMut,
 ) -> bool {
     let Some(name) = spec.encode_read(command, scratch) else { return false };
     let key = Key { name, db: wish.db, read: scratch };
-    copy_hit(larder, key, sight, (near.shape, wish.resp3), output)
+    copy_hit(looks, key, (near.shape, wish.resp3), output)
 }
 
 /// `MGET`: all keys, or the reply is put together elsewhere.
 fn serve_each(
-    larder: &Larder,
+    looks: &mut Looks<'_, Reply>,
     command: &Command<'_>,
     wish: Wish,
-    sight: Sight,
     output: &mut BytesMut,
 ) -> bool {
     let keys = command.args().skip(1);
@@ -121,7 +144,7 @@ fn serve_each(
     reply::array(output, keys.len());
     for name in keys {
         let key = Key::get(name, wish.db);
-        if !copy_hit(larder, key, sight, (Shape::Plain, wish.resp3), output) {
+        if !copy_hit(looks, key, (Shape::Plain, wish.resp3), output) {
             output.truncate(before);
             return false;
         }
@@ -131,23 +154,22 @@ fn serve_each(
 
 /// Copies a kept reply out under the lock of its shard: nothing is allocated or counted up.
 fn copy_hit(
-    larder: &Larder,
+    looks: &mut Looks<'_, Reply>,
     key: Key<'_>,
-    sight: Sight,
     (shape, resp3): (Shape, bool),
     output: &mut BytesMut,
 ) -> bool {
-    let copy = |reply: &Reply, _: Moment| put(reply, shape, resp3, output);
-    larder.engine().look_with(key, sight, copy).unwrap_or(false)
+    let copy = |seen: Seen<'_, Reply>, _: Moment| put(Reply::bytes_of(&seen), shape, resp3, output);
+    looks.look(key, copy).unwrap_or(false)
 }
 
 /// False when there is no such reply in the client's protocol version.
-fn put(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
+fn put(reply: &[u8], shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
     if resp3 {
-        output.extend_from_slice(reply.bytes());
+        output.extend_from_slice(reply);
         return true;
     }
-    write_as_resp2(output, shape, reply.bytes()).is_ok()
+    write_as_resp2(output, shape, reply).is_ok()
 }
 
 /// Reads that are on their way, in the order asked.
@@ -264,9 +286,9 @@ impl Wanted {
         } else {
             (vec![spec.encode_read(command, scratch)?.into()], near.shape)
         };
-        // What is too large to be kept takes the client's own road.
+        // What cannot be kept takes the client's own road.
         let fits = (1..=KEYS_MAX).contains(&keys.len())
-            && !keys.iter().any(|key| larder.engine().is_oversized(key));
+            && !keys.iter().any(|key| larder.engine().bars(key).is_some());
         fits.then(|| Self { keys, read: scratch.as_slice().into(), shape, per_key: near.per_key })
     }
 
@@ -282,7 +304,7 @@ impl Wanted {
 }
 
 fn put_fetched(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) {
-    if !put(reply, shape, resp3, output) {
+    if !put(reply.bytes(), shape, resp3, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
     }
 }

@@ -4,7 +4,7 @@
 //! each leaves here what must be done when its reply arrives. While anything is awaited, or the
 //! client has asked for what only Redis can give, nothing is served from memory (R5).
 
-use super::classify::{Kind, State};
+use super::classify::{Kind, State, Who};
 use crate::larder::Larder;
 use larder_core::{FlushCause, WriteGuard};
 use larder_redis::Reply;
@@ -20,8 +20,8 @@ pub(super) struct Session {
     pub(super) resp3: bool,
     pub(super) db: u32,
     home_db: u32,
-    /// Whether the client acts as the user of the store's URL (R12).
-    shares_user: bool,
+    /// As whom the client acts (R12).
+    who: Who,
     /// The store has taken a password from the client.
     has_shown_password: bool,
     /// Commands that change the client's state, counted as they are sent: when their replies come,
@@ -95,6 +95,7 @@ struct Flush(Arc<Larder>);
 impl Drop for Flush {
     fn drop(&mut self) {
         self.0.engine().flush(FlushCause::Command);
+        self.0.users().distrust();
     }
 }
 
@@ -117,7 +118,7 @@ impl Session {
             resp3: false,
             db: home_db,
             home_db,
-            shares_user: true,
+            who: Who::Own,
             has_shown_password: false,
             changes: 0,
             in_multi: None,
@@ -136,9 +137,9 @@ impl Session {
 
     /// Whether reads may be served from memory: everything before them has been answered, and the
     /// client is in no state that only Redis knows (R5).
-    pub(super) fn may_use_near(&self) -> bool {
+    pub(super) fn may_use_near(&self, larder: &Larder) -> bool {
         self.awaited.is_empty()
-            && self.shares_user
+            && self.who.shares(larder)
             && self.in_multi.is_none()
             && self.watching.is_none()
             && !self.apart
@@ -201,8 +202,8 @@ impl Session {
 
     /// Whether a new upstream connection would be as good as the one that ended: nothing is awaited
     /// from it, and nothing was set up on it.
-    pub(super) fn is_pristine(&self) -> bool {
-        self.may_use_near() && !self.resp3 && self.db == self.home_db && !self.has_state
+    pub(super) fn is_pristine(&self, larder: &Larder) -> bool {
+        self.may_use_near(larder) && !self.resp3 && self.db == self.home_db && !self.has_state
     }
 
     /// A command goes upstream. Notes what its reply must do.
@@ -280,7 +281,7 @@ impl Session {
             Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
             Kind::Flush => self.unanswered_flush = Some(Flush(Arc::clone(larder))),
             // Without a user there is nothing that Redis could refuse.
-            Kind::State(State::Hello { resp3: Some(resp3), shares_user: None }) => {
+            Kind::State(State::Hello { resp3: Some(resp3), who: None }) => {
                 self.resp3 = *resp3;
             }
             Kind::State(State::Multi) => self.in_multi = Some(self.changes),
@@ -407,14 +408,16 @@ impl Session {
             State::Discard => self.leave_multi(change),
             State::Unwatch => self.stop_watching(change),
             State::Select(db) => self.db = db,
-            State::Auth { shares_user } => {
-                self.shares_user = shares_user;
+            State::Auth { who } => {
+                self.who = who;
                 self.has_shown_password = true;
             }
-            State::Hello { resp3, shares_user } => {
+            State::Hello { resp3, who } => {
                 self.resp3 = resp3.unwrap_or(self.resp3);
-                self.shares_user = shares_user.unwrap_or(self.shares_user);
-                self.has_shown_password |= shares_user.is_some();
+                self.has_shown_password |= who.is_some();
+                if let Some(who) = who {
+                    self.who = who;
+                }
             }
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! What the listener counts. Hits are added up over a batch first.
 
+use super::embedded::Guests;
 use crate::metrics::Results;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,6 +18,7 @@ pub(crate) struct Traffic {
     rejected: AtomicU64,
     upstreams: AtomicU64,
     upstreams_refused: AtomicU64,
+    guests: Guests,
 }
 
 /// A reading of what is not in the [`Results`].
@@ -45,6 +47,11 @@ impl Traffic {
     /// Reads that may be kept, by how they were answered.
     pub(crate) fn results(&self) -> &Results {
         &self.results
+    }
+
+    /// The clients that are served without a Redis.
+    pub(super) fn guests(&self) -> &Guests {
+        &self.guests
     }
 
     /// A command went upstream.

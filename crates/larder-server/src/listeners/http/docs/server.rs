@@ -1,12 +1,12 @@
 //! How the server is: `/v1/stats`, `/metrics`, `/livez`, `/readyz`.
 
 use super::{
-    super::observe::METRICS_MEDIA_TYPE,
-    faults::Faults,
+    super::{observe::METRICS_MEDIA_TYPE, passthrough::neither},
+    faults::{Faults, response},
     operation::{Operation, content, string, with_content},
 };
 use serde_json::{Value, json};
-use utoipa::openapi::{ArrayBuilder, HttpMethod, ObjectBuilder, PathItem, Ref, Type};
+use utoipa::openapi::{ArrayBuilder, Content, HttpMethod, ObjectBuilder, PathItem, Ref, Type};
 
 pub(super) const TAG: &str = "server";
 
@@ -36,6 +36,7 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
         "fills_refused": {
             "feed-down": 0, "lease-void": 0, "too-large": 0, "ttl-gone": 0, "not-allowed": 0,
         },
+        "verified": { "same": 0, "different": 0, "undecided": 0 },
         "flushes": { "flushed": 0, "epoch-ended": 0, "command": 0 },
         "store": { "url": "redis://127.0.0.1:6379" },
         "origins": [{ "name": "users", "path": "/users/{id}", "rows": 330, "problem": null }],
@@ -49,8 +50,34 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
 fn requests(hit: u64, miss: u64) -> Value {
     let bypass = json!({
         "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-away": 0, "request": 0,
+        "passthrough": 0, "not-allowed": 0, "order": 0,
     });
     json!({ "hit": hit, "miss": miss, "collapsed": 0, "bypass": bypass, "error": 0 })
+}
+
+pub(super) fn passthrough(faults: &Faults) -> PathItem {
+    let get = Operation::new(TAG, "passthrough", "Whether pass-through is on")
+        .json("How the switch stands", switch_state())
+        .fails(faults, EVERY);
+    PathItem::new(HttpMethod::Get, get)
+}
+
+pub(super) fn switch(faults: &Faults) -> PathItem {
+    let put = Operation::new(TAG, "switch", "Turn pass-through on or off")
+        .about(
+            "While it is on every read goes to the store, and nothing is kept: the first thing to \
+             try where memory is suspected. Either way the memory starts anew. It is off after a \
+             restart.",
+        )
+        .part("switch", "`on` or `off`", "off")
+        .json("How the switch stands now", switch_state())
+        .answer(400, response(&neither(), "Neither `on` nor `off`"))
+        .fails(faults, EVERY);
+    PathItem::new(HttpMethod::Put, put)
+}
+
+fn switch_state() -> Content {
+    content(Ref::from_schema_name("Passthrough"), json!({ "passthrough": false }))
 }
 
 pub(super) fn metrics(faults: &Faults) -> PathItem {

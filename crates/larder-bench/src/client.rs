@@ -1,0 +1,86 @@
+//! A small blocking client: fills servers before a run and asks them about themselves.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::keys::Family;
+use crate::stop::Stop;
+
+/// How long an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How many writes are on their way together.
+const WRITES_MAX: u64 = 1000;
+
+/// One connection.
+pub(crate) struct Client {
+    socket: TcpStream,
+    replies: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(port: u16) -> io::Result<Self> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(ANSWER_LIMIT))?;
+        let replies = BufReader::new(socket.try_clone()?);
+        Ok(Self { socket, replies })
+    }
+
+    /// One command; its reply, which must be a string. A missing value is an empty one.
+    pub(crate) fn ask(&mut self, words: &[&str]) -> io::Result<String> {
+        let words: Vec<_> = words.iter().map(|word| word.as_bytes()).collect();
+        self.socket.write_all(&command(&words))?;
+        self.reply()
+    }
+
+    /// Sets these keys of a family.
+    pub(crate) fn fill(
+        &mut self,
+        family: Family,
+        numbers: Range<u64>,
+        stop: &Stop,
+    ) -> io::Result<()> {
+        let mut start = numbers.start;
+        while start < numbers.end {
+            stop.check()?;
+            let end = numbers.end.min(start + WRITES_MAX);
+            let writes = (start..end).flat_map(|number| {
+                command(&[b"SET", family.key(number).as_bytes(), &family.value(number)])
+            });
+            self.socket.write_all(&writes.collect::<Vec<u8>>())?;
+            for _ in start..end {
+                self.reply()?;
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.replies.read_line(&mut line)?;
+        let line = line.trim_end();
+        if line.starts_with('+') || line == "$-1" {
+            return Ok(line.trim_start_matches('+').replace("$-1", ""));
+        }
+        let bytes = line.strip_prefix('$').and_then(|digits| digits.parse::<u64>().ok());
+        let bytes = bytes.ok_or_else(|| io::Error::other(format!("answered {line:?}")))?;
+        let mut text = String::new();
+        self.replies.by_ref().take(bytes + 2).read_to_string(&mut text)?;
+        text.truncate(text.trim_end_matches("\r\n").len());
+        Ok(text)
+    }
+}
+
+/// A command as it goes over the wire.
+pub(crate) fn command(words: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend(format!("${}\r\n", word.len()).bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}

@@ -1,0 +1,77 @@
+//! What a process used: CPU time in nanoseconds, and memory.
+//!
+//! `schedstat` counts each thread's time on a core exactly, where `stat` counts in ticks of 10 ms.
+//! A thread's figure is complete once it sleeps, so it is read when no request is under way.
+
+use std::collections::BTreeMap;
+use std::fs::{read_dir, read_to_string};
+use std::io;
+
+/// CPU time of every thread of a process so far, in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct CpuTime(BTreeMap<String, u64>);
+
+impl CpuTime {
+    /// Reads it.
+    pub(crate) fn of(pid: u32) -> io::Result<Self> {
+        let mut threads = BTreeMap::new();
+        for thread in read_dir(format!("/proc/{pid}/task"))? {
+            let thread = thread?;
+            // A thread may end between the listing and the reading.
+            let Ok(text) = read_to_string(thread.path().join("schedstat")) else { continue };
+            threads.insert(thread.file_name().to_string_lossy().into_owned(), first(&text)?);
+        }
+        Ok(Self(threads))
+    }
+
+    /// Nanoseconds used since `earlier`. By thread: one that ended in between takes its old time
+    /// with it and must not be subtracted from the others'.
+    pub(crate) fn since(&self, earlier: &Self) -> u64 {
+        let used = |(thread, now): (&String, &u64)| {
+            now.saturating_sub(earlier.0.get(thread).copied().unwrap_or_default())
+        };
+        self.0.iter().map(used).sum()
+    }
+}
+
+/// CPU time of this thread so far, in nanoseconds.
+pub(crate) fn of_this_thread() -> io::Result<u64> {
+    first(&read_to_string("/proc/thread-self/schedstat")?)
+}
+
+/// Bytes of memory that a process has in use.
+pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
+    let status = read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    Ok(1024 * first(line.unwrap_or_default())?)
+}
+
+fn first(text: &str) -> io::Result<u64> {
+    let number = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    number.ok_or_else(|| io::Error::other(format!("not a figure of the kernel: {text:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(threads: &[(&str, u64)]) -> CpuTime {
+        CpuTime(threads.iter().map(|(name, ns)| ((*name).to_owned(), *ns)).collect())
+    }
+
+    #[test]
+    fn a_thread_that_ended_takes_nothing_from_the_others() {
+        let before = times(&[("1", 100), ("2", 5_000)]);
+        let after = times(&[("1", 160), ("3", 7)]);
+        assert_eq!(after.since(&before), 67);
+    }
+
+    #[test]
+    fn this_process_uses_time_and_memory() {
+        let before = CpuTime::of(std::process::id()).unwrap();
+        assert!((0..3_000_000_u64).map(std::hint::black_box).sum::<u64>() > 0);
+        std::thread::yield_now();
+        assert!(CpuTime::of(std::process::id()).unwrap().since(&before) > 0);
+        assert!(resident_bytes(std::process::id()).unwrap() > 100_000);
+    }
+}

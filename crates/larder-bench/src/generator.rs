@@ -1,0 +1,180 @@
+//! The load: a closed loop over many connections, in one thread.
+//!
+//! Each connection sends a batch of reads in one write, waits for all replies, checks each, and
+//! sends the next. It has to be cheaper than any server it measures, so requests are made by
+//! writing digits into bytes that are there already, and replies are compared where they land.
+
+mod batch;
+mod connection;
+mod replies;
+
+use std::io;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::Errno;
+
+use crate::clock::now;
+use crate::generator::connection::Connection;
+use crate::keys::{Family, Order};
+use crate::stop::Stop;
+
+/// How many events are taken at a time.
+const EVENTS_MAX: usize = 1024;
+/// A server that says nothing for this long is broken.
+const SILENCE_MAX: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+/// Latencies are told apart to a thousandth, from a microsecond to a minute.
+const LATENCY_NS: (u64, u64) = (1_000, 60_000_000_000);
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A port of 127.0.0.1.
+    Tcp(u16),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+impl Target {
+    fn connect(&self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Tcp(port) => {
+                let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, *port))?;
+                socket.set_nodelay(true)?;
+                Ok(socket.into())
+            }
+            Self::Unix(path) => Ok(UnixStream::connect(path)?.into()),
+        }
+    }
+}
+
+/// What the replies of a server must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// The value of the key that was asked for.
+    OfKey,
+    /// A value of the right length: all that the floor knows.
+    OfLength,
+}
+
+/// The shape of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// How many connections are open.
+    pub connections: usize,
+    /// How many requests each sends in one write.
+    pub pipeline: usize,
+    /// Which keys are asked for.
+    pub family: Family,
+    /// What must come back.
+    pub answers: Answers,
+}
+
+/// What a load has seen.
+#[derive(Debug)]
+pub struct Seen {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Replies of the right form that held another value.
+    pub wrong: u64,
+    /// From the first write to the last reply.
+    pub elapsed: Duration,
+    /// From the write of a batch to its last reply, in nanoseconds.
+    pub latency: Histogram<u64>,
+}
+
+impl Seen {
+    /// An error if any reply held another value.
+    pub fn all_right(self) -> io::Result<Self> {
+        match self.wrong {
+            0 => Ok(self),
+            wrong => {
+                let text = format!("{wrong} of {} replies held another value", self.requests);
+                Err(io::Error::other(text))
+            }
+        }
+    }
+}
+
+/// Open connections to one server.
+pub struct Generator {
+    queue: OwnedFd,
+    connections: Vec<Connection>,
+    pipeline: u64,
+    stop: Stop,
+}
+
+impl Generator {
+    /// Connects.
+    pub fn connect(target: &Target, shape: Shape, stop: &Stop) -> io::Result<Self> {
+        let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let mut connections = Vec::with_capacity(shape.connections);
+        for number in 0..shape.connections {
+            let socket = target.connect()?;
+            epoll::add(&queue, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
+            connections.push(Connection::new(socket, shape));
+        }
+        Ok(Self { queue, connections, pipeline: shape.pipeline as u64, stop: stop.clone() })
+    }
+
+    /// Asks for `time`, or until `order` ends, and then waits for what is on its way. Each
+    /// connection sends one batch at least.
+    ///
+    /// # Errors
+    /// When a connection breaks or falls silent, or a reply is none.
+    pub fn run(&mut self, order: &mut Order, time: Duration) -> io::Result<Seen> {
+        let (lowest, highest) = LATENCY_NS;
+        let latency = Histogram::new_with_bounds(lowest, highest, 3).map_err(io::Error::other)?;
+        let mut seen = Seen { requests: 0, wrong: 0, elapsed: Duration::ZERO, latency };
+        let start = now();
+        let mut waiting = 0_usize;
+        for connection in &mut self.connections {
+            waiting += usize::from(connection.send(order)?);
+        }
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        while waiting > 0 {
+            self.stop.check()?;
+            self.wait(&mut events)?;
+            for event in events.drain(..) {
+                waiting -= usize::from(self.turn(event, order, start + time, &mut seen)?);
+            }
+        }
+        seen.elapsed = start.elapsed();
+        Ok(seen)
+    }
+
+    fn wait(&self, events: &mut Vec<epoll::Event>) -> io::Result<()> {
+        match epoll::wait(&self.queue, spare_capacity(events), Some(&SILENCE_MAX)) {
+            Ok(0) => Err(io::Error::other(format!("no reply within {} s", SILENCE_MAX.tv_sec))),
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes what a connection has for us and sends its next batch. True when it rests: its batch
+    /// is complete and there is no next one.
+    fn turn(
+        &mut self,
+        event: epoll::Event,
+        order: &mut Order,
+        end: Instant,
+        seen: &mut Seen,
+    ) -> io::Result<bool> {
+        let number = usize::try_from(event.data.u64()).map_err(io::Error::other)?;
+        let connection = self.connections.get_mut(number).ok_or(io::ErrorKind::NotFound)?;
+        let Some(batch) = connection.receive()? else { return Ok(false) };
+        let latency = u64::try_from(batch.took.as_nanos()).unwrap_or(u64::MAX);
+        seen.latency.saturating_record(latency);
+        seen.requests += self.pipeline;
+        seen.wrong += batch.wrong;
+        let goes_on = batch.at < end && connection.send(order)?;
+        Ok(!goes_on)
+    }
+}

@@ -1,0 +1,67 @@
+//! One connection: a batch on its way, and its replies as they come in.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::io::{Errno, read, write};
+
+use crate::clock::now;
+use crate::generator::Shape;
+use crate::generator::batch::Batch;
+use crate::generator::replies::Replies;
+use crate::keys::Order;
+
+/// A batch that was answered.
+pub(super) struct Answered {
+    /// When its last reply was read.
+    pub(super) at: Instant,
+    /// Since it was written.
+    pub(super) took: Duration,
+    /// Replies that held another value.
+    pub(super) wrong: u64,
+}
+
+pub(super) struct Connection {
+    socket: OwnedFd,
+    batch: Batch,
+    replies: Replies,
+    sent: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(socket: OwnedFd, shape: Shape) -> Self {
+        let batch = Batch::new(shape.family, shape.pipeline);
+        Self { socket, batch, replies: Replies::new(shape), sent: now() }
+    }
+
+    /// Sends a batch; false when no keys are left for one.
+    pub(super) fn send(&mut self, order: &mut Order) -> io::Result<bool> {
+        if !self.batch.fill(order) {
+            return Ok(false);
+        }
+        self.replies.expect_batch();
+        self.sent = now();
+        let mut rest = self.batch.bytes();
+        while !rest.is_empty() {
+            let count = write(&self.socket, rest)?;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        Ok(true)
+    }
+
+    /// Reads once, which does not wait after an event. The batch, when it is complete.
+    pub(super) fn receive(&mut self) -> io::Result<Option<Answered>> {
+        let count = match read(&self.socket, self.replies.space()) {
+            Ok(0) => return Err(io::Error::other("the server closed the connection")),
+            Err(Errno::INTR) => return Ok(None),
+            count => count?,
+        };
+        if !self.replies.take(count)? {
+            return Ok(None);
+        }
+        let at = now();
+        let wrong = self.replies.count_wrong(self.batch.keys())?;
+        Ok(Some(Answered { at, took: at - self.sent, wrong }))
+    }
+}

@@ -1,0 +1,74 @@
+//! What Larder has to reach: CPU per request against Redis in the same round, and memory.
+
+use serde::Serialize;
+
+use crate::measure::Transport;
+
+/// A figure that must be reached and one that is hoped for; lower is better.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Goal {
+    pub(crate) must: f64,
+    pub(crate) aim: f64,
+}
+
+/// Bytes that an entry of 20 + 100 bytes takes beyond those.
+pub(crate) const ENTRY_BYTES: Goal = Goal { must: 100.0, aim: 64.0 };
+/// CPU of the proxy itself for a miss, in microseconds.
+pub(crate) const MISS_MICROS: Goal = Goal { must: 5.5, aim: 5.5 };
+/// CPU of proxy and Redis for a miss, against a proxy without memory.
+pub(crate) const MISS_TOTAL: Goal = Goal { must: 1.0, aim: 1.0 };
+
+/// Hits, 50 connections: CPU against Redis.
+const HITS: [(Transport, usize, Goal); 6] = [
+    (Transport::Tcp, 1, Goal { must: 0.93, aim: 0.88 }),
+    (Transport::Tcp, 16, Goal { must: 0.70, aim: 0.60 }),
+    (Transport::Tcp, 64, Goal { must: 0.65, aim: 0.50 }),
+    (Transport::Unix, 1, Goal { must: 0.80, aim: 0.70 }),
+    (Transport::Unix, 16, Goal { must: 0.65, aim: 0.55 }),
+    (Transport::Unix, 64, Goal { must: 0.65, aim: 0.50 }),
+];
+
+/// The goal of hits with that many requests per write, if there is one.
+pub(crate) fn hits(transport: Transport, pipeline: usize) -> Option<Goal> {
+    let found = HITS.iter().find(|(via, count, _)| (*via, *count) == (transport, pipeline));
+    found.map(|(.., goal)| *goal)
+}
+
+impl Goal {
+    /// `must met, aim missed by 0.03`. As precise as the figure beside it, so that the two agree.
+    pub(crate) fn verdict(self, figure: f64, digits: usize) -> String {
+        let over = |goal: f64| {
+            let text = format!("{:.digits$}", rounded(figure, digits) - goal);
+            text.parse::<f64>().is_ok_and(|over| over > 0.0).then_some(text)
+        };
+        match (over(self.must), over(self.aim)) {
+            (Some(over), _) => format!("must missed by {over}"),
+            (None, Some(over)) => format!("must met, aim missed by {over}"),
+            (None, None) => "must met, aim met".to_owned(),
+        }
+    }
+}
+
+fn rounded(figure: f64, digits: usize) -> f64 {
+    format!("{figure:.digits$}").parse().unwrap_or(figure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_say_by_how_much() {
+        let goal = hits(Transport::Tcp, 1).unwrap();
+        assert_eq!(goal.verdict(0.871, 2), "must met, aim met");
+        assert_eq!(goal.verdict(0.91, 2), "must met, aim missed by 0.03");
+        assert_eq!(goal.verdict(0.934, 2), "must met, aim missed by 0.05");
+        assert_eq!(goal.verdict(0.936, 2), "must missed by 0.01");
+        assert_eq!(ENTRY_BYTES.verdict(151.2, 0), "must missed by 51");
+    }
+
+    #[test]
+    fn other_shapes_have_no_goal() {
+        assert_eq!(hits(Transport::Unix, 2), None);
+    }
+}

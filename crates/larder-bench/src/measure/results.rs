@@ -1,0 +1,220 @@
+//! The figures of a run, as they were measured.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::facts::Facts;
+use crate::generator::Seen;
+use crate::keys::{Family, VALUE_BYTES};
+use crate::numbers::{median, per, spread};
+use crate::plan::Plan;
+use crate::servers::Kind;
+
+/// Everything that a run has found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// The machine and the programs.
+    pub facts: Facts,
+    /// The size of the run.
+    pub plan: Plan,
+    /// One per case and server.
+    pub rows: Vec<Row>,
+    /// What entries take; `None` without Larder.
+    pub entries: Option<Entries>,
+}
+
+/// What the reads find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reads {
+    /// Keys that everybody has.
+    Hits,
+    /// Keys that nobody has read before.
+    Misses,
+}
+
+/// What the reads travel over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// TCP over loopback.
+    Tcp,
+    /// A unix socket.
+    Unix,
+}
+
+/// A load that servers are compared under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Case {
+    /// What the reads find.
+    pub reads: Reads,
+    /// What they travel over.
+    pub transport: Transport,
+    /// How many connections are open.
+    pub connections: usize,
+    /// Requests per write.
+    pub pipeline: usize,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reads, transport, connections, pipeline } = self;
+        let reads = if *reads == Reads::Hits { "hits" } else { "misses" };
+        let transport = if *transport == Transport::Tcp { "TCP" } else { "unix" };
+        write!(f, "{reads}, {transport}, {connections} connections, P={pipeline}")
+    }
+}
+
+/// One server in one case.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// The case.
+    pub case: Case,
+    /// The server.
+    #[serde(serialize_with = "name")]
+    pub server: Kind,
+    /// One per round that counts, in order.
+    pub samples: Vec<Sample>,
+}
+
+/// One server in one case in one round.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Sample {
+    /// Requests that were answered, each with the right value.
+    pub requests: u64,
+    /// How long that took, in nanoseconds.
+    pub elapsed_ns: u64,
+    /// CPU time of the server, in nanoseconds.
+    pub cpu_ns: u64,
+    /// CPU time of the Redis behind it, in nanoseconds.
+    pub behind_ns: Option<u64>,
+    /// CPU time of the generator, in nanoseconds.
+    pub generator_ns: u64,
+    /// Median of the batches' latencies, in nanoseconds.
+    pub p50_ns: u64,
+    /// All but a hundredth were quicker.
+    pub p99_ns: u64,
+    /// All but a thousandth were quicker.
+    pub p999_ns: u64,
+}
+
+impl Sample {
+    pub(super) fn new(seen: &Seen, cpu_ns: u64, behind_ns: Option<u64>, generator_ns: u64) -> Self {
+        let latency = |part| seen.latency.value_at_quantile(part);
+        Self {
+            requests: seen.requests,
+            elapsed_ns: u64::try_from(seen.elapsed.as_nanos()).unwrap_or(u64::MAX),
+            cpu_ns,
+            behind_ns,
+            generator_ns,
+            p50_ns: latency(0.5),
+            p99_ns: latency(0.99),
+            p999_ns: latency(0.999),
+        }
+    }
+
+    /// CPU microseconds of the server per request.
+    pub fn cpu_micros(&self) -> f64 {
+        per(self.cpu_ns, self.requests * 1000)
+    }
+
+    /// CPU microseconds of the Redis behind it per request.
+    pub fn behind_micros(&self) -> f64 {
+        per(self.behind_ns.unwrap_or_default(), self.requests * 1000)
+    }
+
+    /// Both together.
+    pub fn total_micros(&self) -> f64 {
+        self.cpu_micros() + self.behind_micros()
+    }
+
+    /// Requests per second.
+    pub fn rate(&self) -> f64 {
+        per(self.requests, self.elapsed_ns) * 1e9
+    }
+}
+
+impl Row {
+    /// The median of a figure over the rounds.
+    pub fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
+        median(self.samples.iter().map(figure))
+    }
+
+    /// The median of this figure against that of another server in the same round.
+    pub fn against(&self, other: &Self, figure: impl Fn(&Sample) -> f64) -> f64 {
+        let pairs = self.samples.iter().zip(&other.samples);
+        median(pairs.map(|(own, others)| figure(own) / figure(others)))
+    }
+
+    /// How far the rounds lie apart in CPU per request, as a part of the median.
+    pub fn spread(&self) -> f64 {
+        spread(&self.samples.iter().map(Sample::cpu_micros).collect::<Vec<_>>())
+    }
+}
+
+/// What kept entries take.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Entries {
+    /// How many were kept.
+    pub items: u64,
+    /// Memory of the process before them.
+    pub resident_bytes_before: u64,
+    /// Memory of the process with them.
+    pub resident_bytes_after: u64,
+}
+
+impl Entries {
+    /// Bytes per entry beyond its key and its value.
+    pub fn overhead_bytes(&self) -> f64 {
+        let grown = self.resident_bytes_after.saturating_sub(self.resident_bytes_before);
+        per(grown, self.items) - per((Family::COLD.key_bytes() + VALUE_BYTES) as u64, 1)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn name<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(cpu_ns: u64) -> Sample {
+        Sample {
+            requests: 1000,
+            elapsed_ns: 10_000_000,
+            cpu_ns,
+            behind_ns: None,
+            generator_ns: 0,
+            p50_ns: 0,
+            p99_ns: 0,
+            p999_ns: 0,
+        }
+    }
+
+    fn row(server: Kind, cpu_ns: [u64; 3]) -> Row {
+        let (reads, transport) = (Reads::Hits, Transport::Tcp);
+        let case = Case { reads, transport, connections: 1, pipeline: 1 };
+        Row { case, server, samples: cpu_ns.map(sample).to_vec() }
+    }
+
+    #[test]
+    fn servers_are_compared_within_a_round() {
+        // The machine was slow in the second round, for both.
+        let redis = row(Kind::Redis, [5_000_000, 9_000_000, 5_000_000]);
+        let larder = row(Kind::Larder, [4_000_000, 7_200_000, 4_000_000]);
+        assert!((larder.against(&redis, Sample::cpu_micros) - 0.8).abs() < 1e-9);
+        assert!((redis.median(Sample::cpu_micros) - 5.0).abs() < 1e-9);
+        assert!((redis.spread() - 0.8).abs() < 1e-9);
+        assert!((redis.median(Sample::rate) - 100_000.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn keys_and_values_are_no_overhead() {
+        let (resident_bytes_before, resident_bytes_after) = (1 << 20, (1 << 20) + 200_000);
+        let entries = Entries { items: 1000, resident_bytes_before, resident_bytes_after };
+        assert!((entries.overhead_bytes() - 80.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,42 @@
+//! How much is measured.
+
+use serde::Serialize;
+
+/// The size of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Rounds that count. One more comes first and is dropped: it is slower.
+    pub rounds: usize,
+    /// How long each server is asked in each round, in milliseconds.
+    pub round_millis: u64,
+    /// Keys that are read over and over.
+    pub hot_keys: u64,
+    /// Keys that are read once: by the rounds of misses, and for the bytes per entry.
+    pub cold_keys: u64,
+    /// Requests per write.
+    pub pipelines: Vec<usize>,
+    /// Connections.
+    pub connections: usize,
+    /// Connections where many are open.
+    pub many_connections: usize,
+}
+
+impl Plan {
+    /// Less than five minutes.
+    pub fn full() -> Self {
+        Self {
+            rounds: 7,
+            round_millis: 1000,
+            hot_keys: 10_000,
+            cold_keys: 1_000_000,
+            pipelines: vec![1, 16, 64],
+            connections: 50,
+            many_connections: 1000,
+        }
+    }
+
+    /// Less than one minute: rougher figures.
+    pub fn quick() -> Self {
+        Self { rounds: 3, round_millis: 250, cold_keys: 250_000, ..Self::full() }
+    }
+}

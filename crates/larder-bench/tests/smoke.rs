@@ -1,0 +1,147 @@
+//! The bench measures: figures of real servers are plausible, and a lying server is found out.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: a panic is a failure")]
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use larder_bench::floor::Floor;
+use larder_bench::generator::{Answers, Generator, Shape, Target};
+use larder_bench::keys::{Family, Order, VALUE_BYTES};
+use larder_bench::measure::{self, Results, Sample};
+use larder_bench::plan::Plan;
+use larder_bench::report;
+use larder_bench::servers::{Kind, Setup};
+use larder_bench::stop::Stop;
+
+/// How long a server is asked: short, as nobody looks at the third digit.
+const ROUND_MILLIS: u64 = 50;
+
+fn run() -> Results {
+    let setup = Setup {
+        floor: PathBuf::from(env!("CARGO_BIN_EXE_larder-bench")),
+        redis: "redis-server".into(),
+        nutcracker: None,
+        larder: None,
+        backend_port: 0,
+    };
+    let plan = Plan {
+        rounds: 2,
+        round_millis: ROUND_MILLIS,
+        hot_keys: 100,
+        cold_keys: 0,
+        pipelines: vec![1, 16],
+        connections: 5,
+        many_connections: 100,
+    };
+    measure::run(&setup, &plan, &Stop::default()).unwrap()
+}
+
+#[test]
+fn figures_are_plausible() {
+    if !larder_testkit::require_redis() {
+        return;
+    }
+    let results = run();
+    // Two pipelines over two transports, and many connections; two servers each.
+    assert_eq!(results.rows.len(), 10);
+    for row in &results.rows {
+        assert_eq!(row.samples.len(), 2, "{}", row.case);
+        for sample in &row.samples {
+            assert!(sample.requests >= 2 * row.case.connections as u64, "{}: {sample:?}", row.case);
+            // Half a request per nanosecond, or one that takes a hundredth of a second, is none.
+            let micros = sample.cpu_micros();
+            assert!((0.002..10_000.0).contains(&micros), "{}: {sample:?}", row.case);
+            assert!(sample.elapsed_ns >= ROUND_MILLIS * 1_000_000, "{}: {sample:?}", row.case);
+            assert!(0 < sample.p50_ns && sample.p50_ns <= sample.p99_ns, "{sample:?}");
+            assert!(sample.p99_ns <= sample.p999_ns, "{sample:?}");
+            // One core has no more time than passes; the kernel's clock is rough at the edges.
+            let most = sample.elapsed_ns + 20_000_000;
+            assert!(sample.cpu_ns <= most, "{}: {sample:?}", row.case);
+        }
+    }
+    pipelines_are_cheaper(&results);
+    report_names_everything(&results);
+}
+
+/// One write with sixteen requests costs less per request than sixteen writes. That holds by a
+/// factor of five to ten, however busy the machine is.
+fn pipelines_are_cheaper(results: &Results) {
+    for kind in [Kind::Floor, Kind::Redis] {
+        let cpu = |pipeline| {
+            let row = results.rows.iter().find(|row| {
+                row.server == kind && row.case.pipeline == pipeline && row.case.connections == 5
+            });
+            row.unwrap().median(Sample::cpu_micros)
+        };
+        assert!(cpu(16) < cpu(1), "{}: {} and {}", kind.name(), cpu(16), cpu(1));
+    }
+}
+
+fn report_names_everything(results: &Results) {
+    let text = report::text(results);
+    let words = [
+        "kernel",
+        "version of redis: Redis server v=",
+        "command of floor",
+        "not measured: nutcracker",
+        "over TCP, 5 connections",
+        "over a unix socket, 5",
+        "over TCP, 100",
+        "noise",
+    ];
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in:\n{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("new/resp.json");
+    report::save(results, &file).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(json["rows"][0]["server"], "floor");
+    assert!(json["rows"][0]["samples"][0]["cpu_ns"].as_u64().unwrap() > 0);
+}
+
+/// A floor in a thread of this process, which nobody stops: it ends with the test program.
+fn floor(value_bytes: usize) -> Target {
+    let floor = Floor::bind(0, None, value_bytes).unwrap();
+    let port = floor.port().unwrap();
+    thread::spawn(move || floor.serve());
+    Target::Tcp(port)
+}
+
+fn shape(answers: Answers) -> Shape {
+    Shape { connections: 2, pipeline: 4, family: Family::HOT, answers }
+}
+
+#[test]
+fn each_request_is_counted_once() {
+    let target = floor(VALUE_BYTES);
+    let shape = shape(Answers::OfLength);
+    let mut generator = Generator::connect(&target, shape, &Stop::default()).unwrap();
+    let seen = generator.run(&mut Order::Once(0..4_002), Duration::from_mins(1)).unwrap();
+    // Two were too few for a batch.
+    assert_eq!((seen.requests, seen.wrong), (4_000, 0));
+    assert_eq!(seen.latency.len(), 1_000);
+}
+
+#[test]
+fn the_value_of_no_key_is_noticed() {
+    let target = floor(VALUE_BYTES);
+    let shape = shape(Answers::OfKey);
+    let mut generator = Generator::connect(&target, shape, &Stop::default()).unwrap();
+    let seen = generator.run(&mut Order::random(10, 1), Duration::ZERO).unwrap();
+    assert_eq!((seen.requests, seen.wrong), (8, 8));
+    let error = seen.all_right().unwrap_err();
+    assert_eq!(error.to_string(), "8 of 8 replies held another value");
+}
+
+#[test]
+fn a_value_of_another_length_ends_the_run() {
+    for value_bytes in [VALUE_BYTES - 1, VALUE_BYTES + 1, 0] {
+        let target = floor(value_bytes);
+        let shape = shape(Answers::OfLength);
+        let mut generator = Generator::connect(&target, shape, &Stop::default()).unwrap();
+        let error = generator.run(&mut Order::random(10, 1), Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("not a value of 100 bytes"), "{error}");
+    }
+}

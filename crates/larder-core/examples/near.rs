@@ -1,0 +1,220 @@
+//! Measures the near tier inside one process, through the engine as shipped.
+//!
+//! ```text
+//! near bytes 1000000            bytes of memory per entry, fresh and after everything changed
+//! near hits 10000 20000000      time of so many hits on so many names; with `untimed` for Valgrind
+//! zcat TRACE.gz | near trace 500 1000 [be32]
+//!                               hit ratio with so many entries, and that of `quick_cache`
+//! ```
+
+#![allow(clippy::print_stdout, reason = "a program's output")]
+#![allow(clippy::cast_precision_loss, reason = "ratios for people")]
+#![allow(clippy::unwrap_used, reason = "a measurement may stop where it fails")]
+
+use larder_core::{
+    Clock, Engine, EnginePlan, Fill, Found, Key, Prefixes, Put, Seen, Store, StoreError, Tiers,
+    expiry::Ttl,
+    near::{NearPlan, Policy},
+};
+use std::{
+    env,
+    future::Future,
+    hint::black_box,
+    io::{BufRead, Read, stdin},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+type Payload = Option<Arc<[u8]>>;
+
+const VALUE_BYTES: usize = 100;
+const NAME_BYTES: u64 = 20;
+const PAGE_BYTES: u64 = 4096;
+const GIB: u64 = 1 << 30;
+const HOUR: Duration = Duration::from_hours(1);
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let numbers: Vec<u64> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
+    match (args.first().map(String::as_str), &*numbers) {
+        (Some("bytes"), &[entries]) => measure_bytes(entries),
+        (Some("hits"), &[entries, hits]) => {
+            // Valgrind cannot read the machine's clock.
+            let untimed = args.iter().any(|arg| arg == "untimed");
+            let clock = if untimed { Clock::manual() } else { Clock::System };
+            measure_hits(entries, hits, &clock);
+        }
+        (Some("trace"), sizes) if !sizes.is_empty() => {
+            let ids = match args.iter().any(|arg| arg == "be32") {
+                true => big_endian_ids(),
+                false => ids_in_lines(),
+            };
+            for &size in sizes {
+                replay(&ids, size);
+            }
+        }
+        _ => println!("near bytes N | near hits N HITS | near trace SIZE... [be32]"),
+    }
+}
+
+/// Memory per entry beyond name and value, of so many entries of 20 and 100 bytes.
+fn measure_bytes(entries: u64) {
+    let tiers = tiers(4 * GIB, 0, Policy::default());
+    let names: Vec<String> = (0..entries).map(name).collect();
+    let before = resident_bytes();
+    let report = |when| {
+        let counts = tiers.engine().counts().near;
+        let of_each =
+            |bytes: u64| (bytes / counts.items).saturating_sub(NAME_BYTES + VALUE_BYTES as u64);
+        let grown = resident_bytes().saturating_sub(before);
+        let (taken, counted) = (of_each(grown), of_each(counts.bytes));
+        println!(
+            "{when}: {} entries, {taken} bytes each beside its own, {counted} counted",
+            counts.items
+        );
+    };
+    let fetch_all = |names: &[String]| names.iter().for_each(|name| assert!(!fetch(&tiers, name)));
+    fetch_all(&names);
+    report("fresh");
+    for _ in 0..2 {
+        for name in &names {
+            tiers.engine().invalidate(name.as_bytes());
+            assert!(!fetch(&tiers, name));
+        }
+    }
+    report("overwritten twice");
+    let half = || names.iter().step_by(2);
+    half().for_each(|name| tiers.engine().invalidate(name.as_bytes()));
+    half().for_each(|name| assert!(!fetch(&tiers, name)));
+    report("half deleted and refilled");
+}
+
+fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
+    let tiers = tiers(4 * GIB, 0, Policy::default());
+    let names: Vec<String> = (0..entries).map(name).collect();
+    for name in &names {
+        assert!(!fetch(&tiers, name));
+    }
+    let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
+    let mut looks = tiers.engine().looks(sight);
+    let mut output = Vec::with_capacity(1 << 16);
+    let (mut at, mut found, before) = (0, 0, clock.now());
+    for _ in 0..hits {
+        // An odd step far larger than a cache line's worth of names.
+        at = (at + 7_368_787) % names.len();
+        let copy = |seen: Seen<'_, Payload>, _| match seen {
+            Seen::Plain(bytes) => output.extend_from_slice(bytes),
+            Seen::Whole(_) => (),
+        };
+        let name = names.get(at).unwrap().as_bytes();
+        found += u64::from(looks.look(Key::get(name, 0), copy).is_some());
+        if output.len() > 1 << 14 {
+            black_box(&mut output).clear();
+        }
+    }
+    let nanos = clock.now().since(before).as_nanos();
+    println!("{entries} names: {:.1} ns a hit, {found} found", nanos as f64 / hits as f64);
+}
+
+/// Reads everything in a trace, filling on each miss; as `quick_cache` does it, too.
+fn replay(ids: &[u64], size: u64) {
+    let tiers = tiers(GIB, size, Policy::default());
+    let hits = ids.iter().filter(|id| fetch(&tiers, &name(**id))).count();
+    let mut other = quick_cache::unsync::Cache::new(usize::try_from(size).unwrap());
+    let other_hits = ids
+        .iter()
+        .filter(|id| {
+            let hit = other.get(*id).is_some();
+            if !hit {
+                other.insert(**id, ());
+            }
+            hit
+        })
+        .count();
+    let ratio = |hits: usize| hits as f64 / ids.len() as f64;
+    println!("{size:>6} entries: near {:.4}, quick_cache {:.4}", ratio(hits), ratio(other_hits));
+}
+
+fn ids_in_lines() -> Vec<u64> {
+    stdin().lock().lines().filter_map(|line| line.unwrap().trim().parse().ok()).collect()
+}
+
+fn big_endian_ids() -> Vec<u64> {
+    let mut bytes = Vec::new();
+    stdin().lock().read_to_end(&mut bytes).unwrap();
+    bytes.as_chunks().0.iter().map(|id| u32::from_be_bytes(*id).into()).collect()
+}
+
+fn name(id: u64) -> String {
+    format!("{id:020}")
+}
+
+/// All in one shard if its entries are bounded, so that the policy alone is measured.
+fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Generated> {
+    let value_bytes_max = if entries_max == 0 { 1 << 20 } else { bytes_max / 2 };
+    let near = NearPlan {
+        bytes_max,
+        entries_max,
+        value_bytes_max: usize::try_from(value_bytes_max).unwrap(),
+        policy,
+    };
+    let plan =
+        EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
+    let engine = Engine::new(&plan, Clock::manual());
+    let epoch = engine.begin_epoch();
+    engine.feed().beat_for_ever(epoch);
+    Tiers::new(engine, Generated)
+}
+
+/// Whether it was in memory; it is now.
+fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) -> bool {
+    let fetched = pin!(tiers.fetch(Key::get(name.as_bytes(), 0)));
+    match fetched.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(fetched) => matches!(fetched.unwrap().found, Found::Near(_)),
+        Poll::Pending => panic!("the store answers at once"),
+    }
+}
+
+/// What this process has in memory.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE_BYTES
+}
+
+/// A store that has the same value for every name.
+struct Generated;
+
+impl Store<Payload> for Generated {
+    fn fill(&self, fill: Fill<Payload>) {
+        // A reply of 100 bytes as Redis frames it.
+        let value = [b'.'; VALUE_BYTES + 8];
+        fill.land(Some(value.as_slice().into()), Ttl::Forever);
+    }
+
+    async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
+        Err(StoreError::Away("it only fills".into()))
+    }
+
+    async fn put(&self, _: &[u8], _: u32, _: &[u8], _: Option<Duration>) -> Result<(), StoreError> {
+        Err(StoreError::Full)
+    }
+
+    async fn delete(&self, _: &[u8], _: u32) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn put_loaded(
+        &self,
+        _: &Fill<Payload>,
+        _: &[u8],
+        _: Duration,
+    ) -> Result<Put, StoreError> {
+        Err(StoreError::Full)
+    }
+
+    async fn take_back(&self, _: &[u8], _: u32, _: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! Tags of names that left lately, kept to tell a second visit from a scan: four bytes each, and a
+//! word in the index, which says where in the line of ghosts a tag stands.
+
+use super::{index::Index, places::PLACES_MAX};
+use std::collections::VecDeque;
+
+#[derive(Default)]
+pub(super) struct Ghosts {
+    /// Oldest first. Those that came back since still stand here, but not in the index.
+    tags: VecDeque<u32>,
+    /// The number of the oldest one.
+    first: u32,
+    /// How many the index knows.
+    count: usize,
+}
+
+/// Ghosts are numbered below this, then anew: there are never so many at once.
+const NUMBERS: u32 = PLACES_MAX / 2;
+
+impl Ghosts {
+    /// Notes a name that leaves, and forgets the oldest past so many.
+    pub(super) fn add(&mut self, tag: u32, ghosts_max: usize, index: &mut Index) {
+        self.tags.push_back(tag);
+        self.count += 1;
+        index.set(tag, self.mark(self.tags.len() - 1));
+        while self.count > ghosts_max || self.tags.len() > 2 * ghosts_max {
+            self.forget_oldest(index);
+        }
+    }
+
+    /// Whether a tag is that of a ghost; then it no longer is.
+    pub(super) fn recall(&mut self, tag: u32, index: &mut Index) -> bool {
+        let is_ghost = index.get(tag).is_some_and(|place| place >= PLACES_MAX);
+        if is_ghost {
+            index.remove(tag);
+            self.count -= 1;
+        }
+        is_ghost
+    }
+
+    fn forget_oldest(&mut self, index: &mut Index) {
+        let mark = self.mark(0);
+        let Some(tag) = self.tags.pop_front() else { return };
+        if index.get(tag) == Some(mark) {
+            index.remove(tag);
+            self.count -= 1;
+        }
+        self.first = (self.first + 1) % NUMBERS;
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "there are fewer ghosts than numbers")]
+    fn mark(&self, nth: usize) -> u32 {
+        PLACES_MAX + (self.first + nth as u32) % NUMBERS
+    }
+}

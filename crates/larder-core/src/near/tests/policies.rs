@@ -1,0 +1,91 @@
+//! Who leaves when there is no room.
+
+use super::{super::Policy, MIB, POLICIES, Room, found};
+
+#[test]
+fn lru_evicts_exactly_the_entry_not_asked_for_longest() {
+    let room = Room::new(Policy::Lru, 64 * MIB, 1000);
+    (0..1000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
+    assert_eq!(room.near.counts().items, 1000);
+    assert!(room.look("0").is_some(), "which makes 1 the oldest");
+    for n in 1000..1010 {
+        room.put(&n.to_string(), "value");
+        let oldest = n - 999;
+        assert_eq!(room.look(&oldest.to_string()), None, "{oldest} leaves for {n}");
+        assert_eq!(room.near.counts().items, 1000, "and nobody else");
+    }
+    assert!(room.look("0").is_some());
+    assert_eq!(room.near.counts().evicted_full, 10);
+}
+
+#[test]
+fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
+    let hot = |n: u32| format!("hot {n}");
+    for (policy, stays) in [(Policy::ScanResistant, true), (Policy::Lru, false)] {
+        let room = Room::new(policy, 2 * MIB, 0);
+        for _ in 0..3 {
+            for n in 0..1000 {
+                if room.look(&hot(n)).is_none() {
+                    room.put(&hot(n), "value");
+                }
+            }
+        }
+        (0..100_000).for_each(|n| assert!(room.put(&format!("cold {n}"), "value")));
+        let left = (0..1000).filter(|&n| room.look(&hot(n)).is_some()).count();
+        if stays {
+            assert!(left > 950, "{left} of 1000 hot names survived");
+        } else {
+            assert_eq!(left, 0);
+        }
+    }
+}
+
+#[test]
+fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
+    const NAMES: usize = 500;
+    let mut seed = 1_u64;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % below
+    };
+    // A few names again and again, a loop too large to be held, and names that never come back.
+    let ids: Vec<u64> = (0..200_000)
+        .map(|n| match n % 8 {
+            0..4 => random(2000) * random(2000) * random(2000) / 4_000_000,
+            4..7 => 10_000 + n % 700,
+            _ => 100_000 + n,
+        })
+        .collect();
+    let room = Room::new(Policy::ScanResistant, 64 * MIB, NAMES as u64);
+    let mut other = quick_cache::unsync::Cache::new(NAMES);
+    let (mut hits, mut other_hits) = (0_i32, 0_i32);
+    for id in ids {
+        let name = id.to_string();
+        match room.look(&name) {
+            Some(_) => hits += 1,
+            None => assert!(room.put(&name, "value")),
+        }
+        match other.get(&id) {
+            Some(()) => other_hits += 1,
+            None => other.insert(id, ()),
+        }
+    }
+    assert!(other_hits > 20_000, "{other_hits}");
+    assert!((hits - other_hits).abs() < other_hits / 50, "{hits} and {other_hits}");
+}
+
+#[test]
+fn the_smallest_bounds_still_hold_something() {
+    for policy in POLICIES {
+        for (bytes_max, entries_max) in [(MIB, 1), (MIB, 2), (MIB, 10 * MIB), (4096, 0)] {
+            let room = Room::new(policy, bytes_max, entries_max);
+            for name in ["a", "b", "c", "d"] {
+                assert!(room.put(name, "value"));
+                assert_eq!(room.look(name), found("value"), "{bytes_max} {entries_max} {policy:?}");
+            }
+            let counts = room.near.counts();
+            assert!(counts.bytes <= bytes_max);
+            assert!(entries_max == 0 || counts.items <= entries_max);
+        }
+    }
+}

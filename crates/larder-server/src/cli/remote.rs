@@ -1,0 +1,110 @@
+//! Commands that talk to a running server, over HTTP.
+
+use super::summary;
+use crate::settings::Plan;
+use larder_redis::Secret;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the server may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A question to a running server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// How it is, for people, or as the JSON that it answers.
+    Stats { json: bool },
+    /// How the switch stands; first set, if there is something to set.
+    Passthrough(Option<bool>),
+}
+
+impl Question {
+    /// Asks the server of this plan, and says what it answered.
+    pub(super) fn ask(self, plan: &Plan) -> Result<String, String> {
+        let server = Server::of(plan)?;
+        match self {
+            Self::Stats { json: true } => server.get("/v1/stats"),
+            Self::Stats { json: false } => Ok(summary::text(&read(&server.get("/v1/stats")?)?)),
+            Self::Passthrough(None) => state(&server.get("/v1/passthrough")?),
+            Self::Passthrough(Some(true)) => state(&server.put("/v1/passthrough/on")?),
+            Self::Passthrough(Some(false)) => state(&server.put("/v1/passthrough/off")?),
+        }
+    }
+}
+
+/// The server, and what it wants to be shown.
+struct Server {
+    url: String,
+    token: Option<Secret>,
+    agent: ureq::Agent,
+}
+
+impl Server {
+    fn of(plan: &Plan) -> Result<Self, String> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .proxy(None)
+            .user_agent(concat!("larder/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let url = plan.url.as_deref().ok_or("no url is set, and http-port is 0: set LARDER_URL")?;
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { url, token: plan.http.token.clone(), agent })
+    }
+
+    fn get(&self, path: &str) -> Result<String, String> {
+        let request = self.agent.get(self.address(path));
+        self.answer(self.shown(request).call())
+    }
+
+    fn put(&self, path: &str) -> Result<String, String> {
+        let request = self.agent.put(self.address(path));
+        self.answer(self.shown(request).send_empty())
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    fn shown<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
+            None => request,
+        }
+    }
+
+    fn answer(
+        &self,
+        answer: Result<http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<String, String> {
+        let at = &self.url;
+        let mut response = answer.map_err(|error| {
+            format!("no answer from {at}: {error}; is the server running? LARDER_URL says where")
+        })?;
+        let body = response.body_mut().read_to_string();
+        let body = body.map_err(|error| format!("the answer of {at} broke off: {error}"))?;
+        match response.status() {
+            status if status.is_success() => Ok(body),
+            status => Err(format!("{at} answered {status}: {}", detail(&body))),
+        }
+    }
+}
+
+/// What a problem says of itself.
+fn detail(body: &str) -> String {
+    let problem = read(body).ok();
+    let detail = problem.as_ref().and_then(|problem| problem.get("detail")?.as_str());
+    detail.unwrap_or("it gave no reason that Larder would give").to_owned()
+}
+
+fn read(body: &str) -> Result<Value, String> {
+    serde_json::from_str(body).map_err(|_| "the answer is no JSON: is this a Larder?".to_owned())
+}
+
+fn state(body: &str) -> Result<String, String> {
+    match read(body)?.get("passthrough").and_then(Value::as_bool) {
+        Some(on) => Ok(format!("pass-through is {}", if on { "on" } else { "off" })),
+        None => Err("the answer says nothing of pass-through: is this a Larder?".to_owned()),
+    }
+}

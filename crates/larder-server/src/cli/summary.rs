@@ -1,0 +1,157 @@
+//! What `larder stats` shows: the numbers that people look for first.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Width of the names.
+const NAMES: usize = 12;
+
+/// The stats of a server as lines of a name and what there is to say.
+pub(super) fn text(stats: &Value) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, text: String| {
+        // Writing to a string does not fail.
+        writeln!(out, "{name:NAMES$}{text}").ok();
+    };
+    let condition = word(stats, "/status");
+    let version = word(stats, "/version");
+    line(
+        "status",
+        format!("{condition}, up {}, version {version}", up(number(stats, "/uptime_seconds"))),
+    );
+    for problem in stats.pointer("/problems").and_then(Value::as_array).into_iter().flatten() {
+        line("", format!("! {}", problem.as_str().unwrap_or_default()));
+    }
+    line("store", format!("{}, feed {}", word(stats, "/store/url"), feed(stats)));
+    line("near tier", near(stats));
+    for (name, path) in [("resp", "/resp/requests"), ("http", "/requests")] {
+        line(name, requests(stats.pointer(path).unwrap_or(&Value::Null)));
+    }
+    line("relayed", relayed(stats));
+    line("clients", clients(stats));
+    line("not kept", counts(stats.pointer("/fills_refused")));
+    line("evicted", counts(stats.pointer("/near/evictions")));
+    line("flushed", counts(stats.pointer("/flushes")));
+    line("verified", counts(stats.pointer("/verified")));
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn feed(stats: &Value) -> String {
+    let link = word(stats, "/feed/link");
+    match stats.pointer("/feed/age_seconds").and_then(Value::as_f64) {
+        Some(age) => format!("{link}, {:.0} ms old", age * 1000.0),
+        None => link.to_owned(),
+    }
+}
+
+fn near(stats: &Value) -> String {
+    let (items, bytes) = (number(stats, "/near/items"), number(stats, "/near/bytes"));
+    let limit = number(stats, "/near/maxmemory");
+    let part = percent(bytes, limit);
+    format!("{items} entries, {} of {} ({part})", mib(bytes), mib(limit))
+}
+
+fn requests(requests: &Value) -> String {
+    let count = |name: &str| number(requests, &format!("/{name}"));
+    let bypass = requests.pointer("/bypass");
+    let passed: u64 = bypass.map_or(0, |reasons| {
+        reasons.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
+    });
+    let [hit, miss, collapsed, error] = ["hit", "miss", "collapsed", "error"].map(count);
+    let all = hit + miss + collapsed + error + passed;
+    let mut text = format!(
+        "{all} reads: {hit} hits ({}), {miss} misses, {collapsed} joined, {passed} bypassed, \
+         {error} failed",
+        percent(hit, all)
+    );
+    if passed > 0 {
+        write!(text, " [{}]", counts(bypass)).ok();
+    }
+    text
+}
+
+fn relayed(stats: &Value) -> String {
+    let count = |name: &str| number(stats, &format!("/resp/relayed_{name}"));
+    let fences = number(stats, "/resp/fences");
+    format!(
+        "{} reads, {} writes, {} others; {fences} fences",
+        count("reads"),
+        count("writes"),
+        count("others")
+    )
+}
+
+fn clients(stats: &Value) -> String {
+    let count = |name: &str| number(stats, &format!("/resp/{name}"));
+    format!(
+        "{} connected ({} so far, {} turned away), {} upstream connections",
+        count("clients"),
+        count("accepted"),
+        count("rejected"),
+        count("upstreams")
+    )
+}
+
+/// Those that are not 0.
+fn counts(counts: Option<&Value>) -> String {
+    let counts = counts.and_then(Value::as_object).into_iter().flatten();
+    let some = counts.filter(|(_, count)| count.as_u64() != Some(0));
+    let words: Vec<_> = some.map(|(name, count)| format!("{name} {count}")).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+fn word<'a>(stats: &'a Value, path: &str) -> &'a str {
+    stats.pointer(path).and_then(Value::as_str).unwrap_or("?")
+}
+
+fn number(stats: &Value, path: &str) -> u64 {
+    stats.pointer(path).and_then(Value::as_u64).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn percent(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "-".to_owned(),
+        whole => format!("{:.1}%", part as f64 * 100.0 / whole as f64),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+fn up(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours) {
+        (0, 0) => format!("{minutes}m {}s", seconds % 60),
+        (0, hours) => format!("{hours}h {minutes}m"),
+        (days, hours) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_there_leaves_no_hole() {
+        assert!(text(&json!({})).starts_with("status      ?, up 0m 0s"));
+    }
+
+    #[test]
+    fn hits_are_a_part_of_all_reads() {
+        let bypass = json!({ "order": 2, "request": 0 });
+        let shown = requests(&json!({ "hit": 7, "miss": 1, "collapsed": 0, "bypass": bypass }));
+        assert_eq!(
+            shown,
+            "10 reads: 7 hits (70.0%), 1 misses, 0 joined, 2 bypassed, 0 failed [order 2]"
+        );
+        assert_eq!(
+            (up(59), up(3_660), up(90_000)),
+            ("0m 59s".into(), "1h 1m".into(), "1d 1h".into())
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Without a Redis: strings and keys, served from the map in this process as Redis would serve
+//! them.
+//!
+//! Read downwards: [`Embedded::take`] goes through what a client has sent; [`commands`] is the table
+//! that says who runs a command, with one file per family. A command, and a whole transaction,
+//! runs under the lock of the map from its first look to its last change ([`call`]), and the names
+//! that it may write are voided in the engine while that lock is held: a reader of the near tier
+//! who comes later finds the new value.
+
+mod call;
+mod commands;
+mod float;
+mod glob;
+mod guests;
+mod number;
+mod refusal;
+mod reply;
+mod session;
+mod times;
+
+use super::{classify::Local, client::Client, near::Requests, traffic::Traffic};
+use crate::larder::Larder;
+use bytes::{Buf, BytesMut};
+use call::{Args, Call};
+pub(super) use guests::{Ends, Guests};
+use larder_core::map_store::MapStore;
+use larder_resp::command::{Spec, Table};
+use session::{Replies, Session};
+use std::sync::Arc;
+
+/// Commands that are answered at one go, and bytes of replies that may then wait for the client:
+/// others have their turn.
+const COMMANDS_MAX: u64 = 1024;
+const OUTPUT_BYTES_MAX: usize = 1 << 20;
+
+/// One client of a Larder without a Redis. See the [module](self).
+pub(super) struct Embedded {
+    larder: Arc<Larder>,
+    session: Session,
+}
+
+/// Why [`Embedded::take`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// What comes next it does not answer, or is not there yet.
+    AtOther,
+    /// That was enough for one go.
+    Enough,
+    /// The client asked for more at once than it may be owed.
+    TooLarge,
+}
+
+impl Embedded {
+    /// Serves this client, unless there is a Redis to do so.
+    pub(super) fn of(
+        larder: &Arc<Larder>,
+        traffic: &Arc<Traffic>,
+        client: &Client,
+    ) -> Option<Self> {
+        larder.backend().map()?;
+        let presence = Guests::enter(traffic, client.ends(), larder.engine().clock().now());
+        Some(Self { larder: Arc::clone(larder), session: Session::new(presence) })
+    }
+
+    /// Answers commands up to the first that a listener answers itself, if it has one.
+    pub(super) fn take(
+        &mut self,
+        table: &Table,
+        requests: Requests<'_>,
+        output: &mut BytesMut,
+        authenticated: &mut bool,
+    ) -> Stopped {
+        let Self { larder, session } = self;
+        let Some(map) = larder.backend().map() else { return Stopped::AtOther };
+        let Requests { decoder, input } = requests;
+        let mut consumed = 0;
+        let mut stopped = Stopped::AtOther;
+        while let Some(rest) = input.get(consumed..)
+            && let Ok(decoded) = decoder.decode(rest)
+        {
+            let bytes = decoded.consumed;
+            let Some(command) = decoded.command else {
+                consumed += bytes;
+                break;
+            };
+            let spec = table.spec(&command);
+            if Local::of(spec, &command, &larder.plan().resp, *authenticated).is_some() {
+                break;
+            }
+            let call = Call::new(larder, map, table, session, output);
+            let too_large = answer(call, spec, Args::of(command));
+            consumed += bytes;
+            if too_large {
+                stopped = Stopped::TooLarge;
+                break;
+            }
+            if !*authenticated && session.authenticated {
+                *authenticated = true;
+                decoder.set_auth_required(false);
+            }
+            if session.tally.commands >= COMMANDS_MAX || output.len() > OUTPUT_BYTES_MAX {
+                stopped = Stopped::Enough;
+                break;
+            }
+        }
+        input.advance(consumed);
+        session.show(larder);
+        stopped
+    }
+
+    /// Whether the client wants an answer to what comes next.
+    pub(super) fn wants_reply(&self) -> bool {
+        !self.session.replies.hides()
+    }
+
+    /// The client starts anew. Says whether it wants to be told: replies are on again, but one that
+    /// was to be skipped is.
+    pub(super) fn reset(&mut self) -> bool {
+        let is_told = self.session.replies != Replies::Skip;
+        self.give_up_watches();
+        self.session.reset();
+        is_told
+    }
+
+    fn give_up_watches(&mut self) {
+        if let Some(map) = self.larder.backend().map().filter(|_| self.session.is_watching()) {
+            self.session.unwatch(&mut map.begin());
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.give_up_watches();
+    }
+}
+
+/// Answers one command, unless the client wants no answers. Says whether that was too much to
+/// answer.
+fn answer(mut call: Call<'_>, spec: &Spec, args: Args<'_>) -> bool {
+    let before = call.reply.len();
+    call.session.tally.commands += 1;
+    if let Err(refusal) = accept(&mut call, spec, args) {
+        call.reply.truncate(before);
+        call.reply.error(refusal.text());
+    }
+    if call.session.replies.next() {
+        call.reply.truncate(before);
+    }
+    call.reply.is_too_large()
+}
+
+/// Runs a command, or queues it in a transaction.
+fn accept(call: &mut Call<'_>, spec: &Spec, args: Args<'_>) -> refusal::Outcome {
+    let found = commands::find(spec, args).and_then(|entry| entry.check(args));
+    let entry = match found {
+        Ok(entry) => entry,
+        Err(refusal) => return Err(call.session.reject(args, refusal)),
+    };
+    match &mut call.session.queue {
+        Some(queue) if !entry.at_once => {
+            queue.push(args)?;
+            call.reply.simple("QUEUED");
+            Ok(())
+        }
+        _ => entry.run(call, spec, args),
+    }
+}

@@ -1,0 +1,128 @@
+//! One command, or one transaction, while it runs.
+
+use super::{
+    MapStore, number,
+    refusal::{Outcome, Refusal},
+    reply::Reply,
+    session::{Session, Tally},
+};
+use crate::larder::Larder;
+use bytes::BytesMut;
+use larder_core::{FlushCause, map_store::Txn};
+use larder_resp::{
+    command::{KeysOf, Spec, Table},
+    request::Command,
+};
+
+/// What a command works with.
+pub(super) struct Call<'c> {
+    pub(super) larder: &'c Larder,
+    pub(super) table: &'c Table,
+    pub(super) session: &'c mut Session,
+    pub(super) reply: Reply<'c>,
+    map: &'c MapStore,
+    /// Begun by the first look at a key, held to the end.
+    txn: Option<Txn<'c>>,
+}
+
+/// What a command on keys works with.
+pub(super) struct Keyed<'k, 'c> {
+    pub(super) txn: &'k mut Txn<'c>,
+    pub(super) db: u32,
+    pub(super) reply: &'k mut Reply<'c>,
+    pub(super) tally: &'k mut Tally,
+}
+
+impl<'c> Call<'c> {
+    pub(super) fn new(
+        larder: &'c Larder,
+        map: &'c MapStore,
+        table: &'c Table,
+        session: &'c mut Session,
+        output: &'c mut BytesMut,
+    ) -> Self {
+        let reply = Reply::new(output, session.resp3);
+        Self { larder, table, session, reply, map, txn: None }
+    }
+
+    /// The map, locked until this call ends.
+    pub(super) fn txn(&mut self) -> &mut Txn<'c> {
+        self.txn.get_or_insert_with(|| self.map.begin())
+    }
+
+    /// The same, with what else a command on keys needs.
+    pub(super) fn keyed(&mut self) -> Keyed<'_, 'c> {
+        let Self { map, txn, session, reply, .. } = self;
+        let Session { db, tally, .. } = &mut **session;
+        Keyed { txn: txn.get_or_insert_with(|| map.begin()), db: *db, reply, tally }
+    }
+
+    /// Watches a key from now on.
+    pub(super) fn watch(&mut self, name: &[u8]) -> Outcome {
+        let Self { map, txn, session, .. } = self;
+        session.watch(txn.get_or_insert_with(|| map.begin()), name)
+    }
+
+    /// Ends all watches. Says whether a watched key has changed.
+    pub(super) fn unwatch(&mut self) -> bool {
+        let Self { map, txn, session, .. } = self;
+        session.is_watching() && session.unwatch(txn.get_or_insert_with(|| map.begin()))
+    }
+
+    /// Names that the command may write are forgotten in the near tier, under the lock of the map.
+    pub(super) fn void(&mut self, spec: &Spec, args: Args<'_>) {
+        self.txn();
+        let engine = self.larder.engine();
+        match spec.keys_of(&args.0) {
+            KeysOf::Known(keys) => keys.for_each(|name| engine.void(name)),
+            KeysOf::Unknown => engine.flush(FlushCause::Command),
+        }
+    }
+
+    /// Everything is forgotten there.
+    pub(super) fn void_all(&mut self) {
+        self.txn();
+        self.larder.engine().flush(FlushCause::Flushed);
+    }
+}
+
+/// A command's arguments; its name is at 0. What is not there is empty.
+#[derive(Clone, Copy)]
+pub(super) struct Args<'a>(Command<'a>);
+
+impl<'a> Args<'a> {
+    pub(super) fn of(command: Command<'a>) -> Self {
+        Self(command)
+    }
+
+    pub(super) fn command(self) -> Command<'a> {
+        self.0
+    }
+
+    pub(super) fn len(self) -> usize {
+        self.0.args().len()
+    }
+
+    pub(super) fn get(self, at: usize) -> &'a [u8] {
+        self.0.arg(at).unwrap_or_default()
+    }
+
+    /// Those from this one on.
+    pub(super) fn from(self, at: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone {
+        self.0.args().skip(at)
+    }
+
+    /// Names and values in turn, from the first argument on.
+    pub(super) fn pairs(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        (1..self.len()).step_by(2).map(move |at| (self.get(at), self.get(at + 1)))
+    }
+
+    /// Whether an argument is this word, in letters of any case.
+    pub(super) fn is(self, at: usize, word: &str) -> bool {
+        self.get(at).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    pub(super) fn integer(self, at: usize) -> Result<i64, Refusal> {
+        number::integer(self.get(at)).ok_or(Refusal::NOT_AN_INTEGER)
+    }
+}

@@ -1,0 +1,60 @@
+//! Values that are numbers.
+
+use super::{Entry, Run::Fallible, entry};
+use crate::listeners::resp::embedded::{
+    call::{Args, Call, Keyed},
+    float::Float,
+    number,
+    refusal::{Outcome, Refusal},
+};
+use larder_core::map_store::Life;
+
+pub(super) const COMMANDS: &[Entry] = &[
+    entry("INCR", 2, "write denyoom fast", Fallible(incr)),
+    entry("DECR", 2, "write denyoom fast", Fallible(decr)),
+    entry("INCRBY", 3, "write denyoom fast", Fallible(incrby)),
+    entry("DECRBY", 3, "write denyoom fast", Fallible(decrby)),
+    entry("INCRBYFLOAT", 3, "write denyoom fast", Fallible(incrbyfloat)),
+];
+
+fn incr(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    add(call, args.get(1), 1)
+}
+
+fn decr(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    add(call, args.get(1), -1)
+}
+
+fn incrby(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    add(call, args.get(1), args.integer(2)?)
+}
+
+fn decrby(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let less = args.integer(2)?;
+    let more = less.checked_neg().ok_or(Refusal::new("ERR decrement would overflow"))?;
+    add(call, args.get(1), more)
+}
+
+fn add(call: &mut Call<'_>, name: &[u8], more: i64) -> Outcome {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let value = match txn.get(db, name) {
+        Some(entry) => number::integer(entry.payload).ok_or(Refusal::NOT_AN_INTEGER)?,
+        None => 0,
+    };
+    let sum = value.checked_add(more);
+    let sum = sum.ok_or(Refusal::new("ERR increment or decrement would overflow"))?;
+    txn.set(db, name, sum.to_string().as_bytes(), Life::Kept)?;
+    reply.integer(sum);
+    Ok(())
+}
+
+fn incrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let value = txn.get(db, args.get(1)).map_or(b"0".as_slice(), |entry| entry.payload);
+    let number = |text| Float::parse(text).ok_or(Refusal::NOT_A_FLOAT);
+    let sum = number(value)?.add(number(args.get(2))?);
+    let sum = sum.ok_or(Refusal::new("ERR increment would produce NaN or Infinity"))?.to_string();
+    txn.set(db, args.get(1), sum.as_bytes(), Life::Kept)?;
+    reply.bulk(sum.as_bytes());
+    Ok(())
+}

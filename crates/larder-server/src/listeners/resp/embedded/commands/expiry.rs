@@ -1,0 +1,139 @@
+//! How long keys live.
+
+use super::{
+    Entry,
+    Run::{Fallible, Plain},
+    entry,
+};
+use crate::listeners::resp::embedded::{
+    call::{Args, Call, Keyed},
+    refusal::{Outcome, Refusal},
+    times::{Given, Unit, from_date, to_date},
+};
+use larder_core::map_store::Life;
+
+pub(super) const COMMANDS: &[Entry] = &[
+    entry(
+        "EXPIRE",
+        -3,
+        "write fast",
+        Fallible(|call, args| expire(call, args, "expire", Unit::Seconds, false)),
+    ),
+    entry(
+        "PEXPIRE",
+        -3,
+        "write fast",
+        Fallible(|call, args| expire(call, args, "pexpire", Unit::Millis, false)),
+    ),
+    entry(
+        "EXPIREAT",
+        -3,
+        "write fast",
+        Fallible(|call, args| expire(call, args, "expireat", Unit::Seconds, true)),
+    ),
+    entry(
+        "PEXPIREAT",
+        -3,
+        "write fast",
+        Fallible(|call, args| expire(call, args, "pexpireat", Unit::Millis, true)),
+    ),
+    entry("TTL", 2, "readonly fast", Plain(|call, args| left(call, args, Unit::Seconds))),
+    entry("PTTL", 2, "readonly fast", Plain(|call, args| left(call, args, Unit::Millis))),
+    entry("EXPIRETIME", 2, "readonly fast", Plain(|call, args| date(call, args, Unit::Seconds))),
+    entry("PEXPIRETIME", 2, "readonly fast", Plain(|call, args| date(call, args, Unit::Millis))),
+    entry("PERSIST", 2, "write fast", Plain(persist)),
+];
+
+fn expire(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+    command: &str,
+    unit: Unit,
+    is_date: bool,
+) -> Outcome {
+    let when = When::of(args)?;
+    let value = args.integer(2)?;
+    let given = Given { unit, is_date, text: args.get(2) };
+    let date = given.date(call, value).ok_or_else(|| Refusal::expire_time(command))?;
+    let time = from_date(call, date);
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let before = txn.get(db, args.get(1)).map(|entry| entry.expires);
+    let may = before.is_some_and(|before| when.allows(before, time));
+    reply.boolean(may && txn.set_life(db, args.get(1), Life::Until(time)));
+    Ok(())
+}
+
+/// Under which conditions: whether there must be a time to live, and whether the new one must be
+/// the longer.
+#[derive(Clone, Copy, Debug, Default)]
+struct When {
+    is_volatile: Option<bool>,
+    is_longer: Option<bool>,
+}
+
+impl When {
+    fn of(args: Args<'_>) -> Result<Self, Refusal> {
+        let words: Vec<_> = args.from(3).map(<[u8]>::to_ascii_uppercase).collect();
+        let known = |word: &&[u8]| {
+            [b"NX", b"XX", b"GT", b"LT"].iter().any(|it| word.eq_ignore_ascii_case(*it))
+        };
+        if let Some(word) = args.from(3).find(|word| !known(word)) {
+            return Err(Refusal::quoting("ERR Unsupported option ", word, ""));
+        }
+        let has = |word: &[u8]| words.iter().any(|it| it == word);
+        let (nx, xx, gt, lt) = (has(b"NX"), has(b"XX"), has(b"GT"), has(b"LT"));
+        let text = match () {
+            () if nx && (xx || gt || lt) => {
+                "ERR NX and XX, GT or LT options at the same time are not compatible"
+            }
+            () if gt && lt => "ERR GT and LT options at the same time are not compatible",
+            () => {
+                let one_of = |yes: bool, no: bool| (yes || no).then_some(yes);
+                return Ok(Self { is_volatile: one_of(xx, nx), is_longer: one_of(gt, lt) });
+            }
+        };
+        Err(Refusal::new(text))
+    }
+
+    /// What does not expire lives longer than any time.
+    fn allows(self, before: Option<i64>, time: i64) -> bool {
+        let longer = before.is_some_and(|before| time > before);
+        let shorter = before.is_none_or(|before| time < before);
+        self.is_volatile.is_none_or(|wanted| wanted == before.is_some())
+            && self.is_longer.is_none_or(|wanted| if wanted { longer } else { shorter })
+    }
+}
+
+fn left(call: &mut Call<'_>, args: Args<'_>, unit: Unit) {
+    let now = call.txn().now();
+    answer(call, args, unit, |_, time| time - now);
+}
+
+fn date(call: &mut Call<'_>, args: Args<'_>, unit: Unit) {
+    answer(call, args, unit, to_date);
+}
+
+fn answer(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+    unit: Unit,
+    shown: impl FnOnce(&mut Call<'_>, i64) -> i64,
+) {
+    let Keyed { txn, db, tally, .. } = call.keyed();
+    let found = txn.get(db, args.get(1)).map(|entry| entry.expires);
+    tally.read(found.is_some());
+    let value = match (found, unit) {
+        (None, _) => -2,
+        (Some(None), _) => -1,
+        (Some(Some(time)), Unit::Millis) => shown(call, time),
+        // To the nearest.
+        (Some(Some(time)), Unit::Seconds) => shown(call, time).saturating_add(500) / 1000,
+    };
+    call.reply.integer(value);
+}
+
+fn persist(call: &mut Call<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let expires = txn.get(db, args.get(1)).and_then(|entry| entry.expires);
+    reply.boolean(expires.is_some() && txn.set_life(db, args.get(1), Life::Forever));
+}

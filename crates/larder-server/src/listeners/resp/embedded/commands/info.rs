@@ -1,0 +1,114 @@
+//! `INFO`, as far as there is something to tell, with Larder's own section.
+
+use super::REDIS_VERSION;
+use crate::listeners::resp::{
+    embedded::call::{Args, Call},
+    info::with_our_section,
+};
+use larder_resp::reply::Frame;
+use std::fmt::{Display, Write};
+
+/// A section and who writes it.
+type Section = (&'static str, fn(&mut Call<'_>, &mut Text));
+
+const SECTIONS: [Section; 7] = [
+    ("Server", server),
+    ("Clients", clients),
+    ("Memory", memory),
+    ("Persistence", persistence),
+    ("Stats", stats),
+    ("Replication", replication),
+    ("Keyspace", keyspace),
+];
+
+pub(super) fn info(call: &mut Call<'_>, args: Args<'_>) {
+    let mut text = Text(String::new());
+    for (name, write) in SECTIONS.into_iter().filter(|(name, _)| wants(args, name)) {
+        if !text.0.is_empty() {
+            text.0.push_str("\r\n");
+        }
+        text.0.extend(["# ", name, "\r\n"]);
+        write(call, &mut text);
+    }
+    if !wants(args, "Larder") {
+        call.reply.verbatim(text.0.as_bytes());
+        return;
+    }
+    let text = text.0.as_bytes();
+    let theirs = match call.reply.resp3 {
+        true => Frame::Verbatim { format: *b"txt", text },
+        false => Frame::Bulk(text),
+    };
+    with_our_section(call.larder, &theirs, call.reply.out());
+}
+
+fn wants(args: Args<'_>, section: &str) -> bool {
+    args.len() == 1
+        || (1..args.len()).any(|at| {
+            [section, "default", "all", "everything"].into_iter().any(|word| args.is(at, word))
+        })
+}
+
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, name: &str, value: impl Display) {
+        // Writing to a string does not fail.
+        write!(self.0, "{name}:{value}\r\n").ok();
+    }
+}
+
+fn server(call: &mut Call<'_>, text: &mut Text) {
+    let plan = call.larder.plan();
+    let uptime = call.larder.uptime().as_secs();
+    text.line("redis_version", REDIS_VERSION);
+    text.line("redis_mode", "standalone");
+    text.line("os", std::env::consts::OS);
+    text.line("arch_bits", usize::BITS);
+    text.line("process_id", std::process::id());
+    text.line("tcp_port", plan.resp.address.map_or(0, |address| address.port()));
+    text.line("uptime_in_seconds", uptime);
+    text.line("uptime_in_days", uptime / (24 * 60 * 60));
+    text.line("io_threads_active", u8::from(plan.resp.workers > 1));
+}
+
+fn clients(call: &mut Call<'_>, text: &mut Text) {
+    text.line("connected_clients", call.larder.traffic().counts().clients);
+    text.line("maxclients", call.larder.plan().maxclients);
+    text.line("blocked_clients", 0);
+}
+
+fn memory(call: &mut Call<'_>, text: &mut Text) {
+    text.line("used_memory", call.txn().bytes());
+    text.line("maxmemory", call.larder.plan().store.maxmemory);
+    text.line("maxmemory_policy", "noeviction");
+}
+
+fn persistence(_: &mut Call<'_>, text: &mut Text) {
+    text.line("loading", 0);
+    text.line("rdb_bgsave_in_progress", 0);
+    text.line("aof_enabled", 0);
+}
+
+fn stats(call: &mut Call<'_>, text: &mut Text) {
+    let counts = call.larder.traffic().counts();
+    let tally = call.larder.traffic().guests().tally();
+    text.line("total_connections_received", counts.accepted);
+    text.line("total_commands_processed", tally.commands);
+    text.line("rejected_connections", counts.rejected);
+    text.line("evicted_keys", 0);
+    text.line("keyspace_hits", tally.hits);
+    text.line("keyspace_misses", tally.misses);
+}
+
+fn replication(_: &mut Call<'_>, text: &mut Text) {
+    text.line("role", "master");
+    text.line("connected_slaves", 0);
+}
+
+fn keyspace(call: &mut Call<'_>, text: &mut Text) {
+    for size in call.txn().sizes() {
+        let (keys, expires) = (size.keys, size.volatile);
+        text.line(&format!("db{}", size.db), format!("keys={keys},expires={expires},avg_ttl=0"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Keys by their names, whatever they hold.
+
+use super::{
+    DBS, Entry,
+    Run::{Fallible, Plain},
+    entry,
+};
+use crate::listeners::resp::embedded::{
+    call::{Args, Call, Keyed},
+    number,
+    refusal::{Outcome, Refusal},
+};
+use larder_core::map_store::Life;
+
+pub(super) const COMMANDS: &[Entry] = &[
+    entry("DEL", -2, "write", Plain(del)),
+    entry("UNLINK", -2, "write fast", Plain(del)),
+    entry("EXISTS", -2, "readonly fast", Plain(exists)),
+    entry("TOUCH", -2, "readonly fast", Plain(exists)),
+    entry("TYPE", 2, "readonly fast", Plain(type_of)),
+    entry("RENAME", 3, "write", Fallible(rename)),
+    entry("RENAMENX", 3, "write fast", Fallible(renamenx)),
+    entry("COPY", -3, "write denyoom", Fallible(copy)),
+    entry("MOVE", 3, "write fast", Fallible(move_to)),
+];
+
+fn del(call: &mut Call<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    reply.count(args.from(1).filter(|name| txn.remove(db, name)).count());
+}
+
+fn exists(call: &mut Call<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, tally } = call.keyed();
+    let is_there = |name: &&[u8]| {
+        let found = txn.contains(db, name);
+        tally.read(found);
+        found
+    };
+    reply.count(args.from(1).filter(is_there).count());
+}
+
+fn type_of(call: &mut Call<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    reply.simple(if txn.contains(db, args.get(1)) { "string" } else { "none" });
+}
+
+fn rename(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    if !txn.rename((db, args.get(1)), (db, args.get(2)))? {
+        return Err(Refusal::NO_SUCH_KEY);
+    }
+    reply.ok();
+    Ok(())
+}
+
+fn renamenx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    if !txn.contains(db, args.get(1)) {
+        return Err(Refusal::NO_SUCH_KEY);
+    }
+    let is_new = !txn.contains(db, args.get(2));
+    if is_new {
+        txn.rename((db, args.get(1)), (db, args.get(2)))?;
+    }
+    reply.boolean(is_new);
+    Ok(())
+}
+
+fn copy(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let (target, replaces) = copy_options(args, call.session.db)?;
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let (from, to) = (args.get(1), args.get(2));
+    if db == target && from == to {
+        return Err(Refusal::SAME_OBJECTS);
+    }
+    let may = replaces || !txn.contains(target, to);
+    let found = txn.get(db, from).filter(|_| may);
+    let copied = found.map(|entry| (entry.payload.to_vec(), entry.expires));
+    reply.boolean(copied.is_some());
+    if let Some((payload, expires)) = copied {
+        txn.set(target, to, &payload, expires.map_or(Life::Forever, Life::Until))?;
+    }
+    Ok(())
+}
+
+fn copy_options(args: Args<'_>, home: u32) -> Result<(u32, bool), Refusal> {
+    let (mut target, mut replaces) = (home, false);
+    let mut words = args.from(3);
+    while let Some(word) = words.next() {
+        if word.eq_ignore_ascii_case(b"REPLACE") {
+            replaces = true;
+        } else if let Some(db) = words.next().filter(|_| word.eq_ignore_ascii_case(b"DB")) {
+            target = db_number(db)?;
+        } else {
+            return Err(Refusal::SYNTAX);
+        }
+    }
+    Ok((target, replaces))
+}
+
+fn move_to(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let target = db_number(args.get(2))?;
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    if db == target {
+        return Err(Refusal::SAME_OBJECTS);
+    }
+    let name = args.get(1);
+    reply.boolean(!txn.contains(target, name) && txn.rename((db, name), (target, name))?);
+    Ok(())
+}
+
+/// The number of a db that there is.
+pub(super) fn db_number(text: &[u8]) -> Result<u32, Refusal> {
+    let number = number::int(text)?;
+    let db = u32::try_from(number).ok().filter(|_| number < DBS);
+    db.ok_or(Refusal::NO_SUCH_DB)
+}

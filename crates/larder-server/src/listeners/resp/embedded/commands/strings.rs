@@ -1,0 +1,221 @@
+//! Whole values: `GET`, `SET` and what is made of them.
+
+use super::{
+    Entry,
+    Run::{Fallible, Plain},
+    entry,
+};
+use crate::listeners::resp::embedded::{
+    call::{Args, Call, Keyed},
+    refusal::{Outcome, Refusal},
+    times::{Given, Unit},
+};
+use larder_core::map_store::Life;
+
+pub(super) const COMMANDS: &[Entry] = &[
+    entry("GET", 2, "readonly fast", Plain(get)),
+    entry("SET", -3, "write denyoom", Fallible(set)),
+    entry("SETEX", 4, "write denyoom", Fallible(setex)),
+    entry("PSETEX", 4, "write denyoom", Fallible(psetex)),
+    entry("SETNX", 3, "write denyoom fast", Fallible(setnx)),
+    entry("GETSET", 3, "write denyoom fast", Fallible(getset)),
+    entry("GETDEL", 2, "write fast", Plain(getdel)),
+    entry("GETEX", -2, "write fast", Fallible(getex)),
+    entry("MGET", -2, "readonly fast", Plain(mget)),
+    entry("MSET", -3, "write denyoom", Fallible(mset)),
+    entry("MSETNX", -3, "write denyoom", Fallible(msetnx)),
+];
+
+fn get(call: &mut Call<'_>, args: Args<'_>) {
+    read(call, args.get(1));
+}
+
+/// Answers a key's value. Says whether there is one.
+fn read(call: &mut Call<'_>, name: &[u8]) -> bool {
+    let Keyed { txn, db, reply, tally } = call.keyed();
+    let found = txn.get(db, name);
+    tally.read(found.is_some());
+    reply.bulk_or_null(found.map(|entry| entry.payload));
+    found.is_some()
+}
+
+fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let options = Options::of_set(args)?;
+    let life = match options.given {
+        Some(given) => given.life(call, "set")?,
+        None if options.keeps => Life::Kept,
+        None => Life::Forever,
+    };
+    if options.gets {
+        read(call, args.get(1));
+    }
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let is_there = txn.contains(db, args.get(1));
+    let may = options.only_if_there.is_none_or(|wanted| wanted == is_there);
+    if may {
+        txn.set(db, args.get(1), args.get(2), life)?;
+    }
+    match may {
+        _ if options.gets => {}
+        true => reply.ok(),
+        false => reply.null(),
+    }
+    Ok(())
+}
+
+fn setex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    set_for(call, args, Unit::Seconds, "setex")
+}
+
+fn psetex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    set_for(call, args, Unit::Millis, "psetex")
+}
+
+fn set_for(call: &mut Call<'_>, args: Args<'_>, unit: Unit, command: &str) -> Outcome {
+    let life = Given { unit, is_date: false, text: args.get(2) }.life(call, command)?;
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    txn.set(db, args.get(1), args.get(3), life)?;
+    reply.ok();
+    Ok(())
+}
+
+fn setnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = call.keyed();
+    let is_new = !txn.contains(db, args.get(1));
+    if is_new {
+        txn.set(db, args.get(1), args.get(2), Life::Forever)?;
+    }
+    reply.boolean(is_new);
+    Ok(())
+}
+
+fn getset(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    read(call, args.get(1));
+    let Keyed { txn, db, .. } = call.keyed();
+    Ok(txn.set(db, args.get(1), args.get(2), Life::Forever)?)
+}
+
+fn getdel(call: &mut Call<'_>, args: Args<'_>) {
+    read(call, args.get(1));
+    let Keyed { txn, db, .. } = call.keyed();
+    txn.remove(db, args.get(1));
+}
+
+fn getex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    let options = Options::of_getex(args)?;
+    if !read(call, args.get(1)) {
+        return Ok(());
+    }
+    let life = match options.given {
+        Some(given) => given.life(call, "getex")?,
+        None if options.persists => Life::Forever,
+        None => return Ok(()),
+    };
+    let Keyed { txn, db, .. } = call.keyed();
+    let expires = txn.get(db, args.get(1)).and_then(|entry| entry.expires);
+    if life != Life::Forever || expires.is_some() {
+        txn.set_life(db, args.get(1), life);
+    }
+    Ok(())
+}
+
+fn mget(call: &mut Call<'_>, args: Args<'_>) {
+    let names = args.from(1);
+    call.reply.array(names.len());
+    for name in names {
+        read(call, name);
+    }
+}
+
+fn mset(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    set_all(call, args, "mset")?;
+    call.reply.ok();
+    Ok(())
+}
+
+fn msetnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+    are_pairs(args, "msetnx")?;
+    let Keyed { txn, db, .. } = call.keyed();
+    let are_new = args.pairs().all(|(name, _)| !txn.contains(db, name));
+    if are_new {
+        set_all(call, args, "msetnx")?;
+    }
+    call.reply.boolean(are_new);
+    Ok(())
+}
+
+/// All or none.
+fn set_all(call: &mut Call<'_>, args: Args<'_>, command: &str) -> Outcome {
+    are_pairs(args, command)?;
+    let Keyed { txn, db, .. } = call.keyed();
+    txn.has_room_for(db, args.pairs())?;
+    for (name, payload) in args.pairs() {
+        txn.set(db, name, payload, Life::Forever)?;
+    }
+    Ok(())
+}
+
+fn are_pairs(args: Args<'_>, command: &str) -> Outcome {
+    match args.len() % 2 {
+        1 => Ok(()),
+        _ => Err(Refusal::wrong_arity(command)),
+    }
+}
+
+/// What may follow in `SET` and in `GETEX`.
+#[derive(Default)]
+struct Options<'a> {
+    only_if_there: Option<bool>,
+    gets: bool,
+    keeps: bool,
+    persists: bool,
+    given: Option<Given<'a>>,
+}
+
+impl<'a> Options<'a> {
+    fn of_set(args: Args<'a>) -> Result<Self, Refusal> {
+        Self::parse(args, 3, |options, word| {
+            match word {
+                b"NX" if options.only_if_there != Some(true) => options.only_if_there = Some(false),
+                b"XX" if options.only_if_there != Some(false) => options.only_if_there = Some(true),
+                b"GET" => options.gets = true,
+                b"KEEPTTL" if options.given.is_none() => options.keeps = true,
+                _ => return false,
+            }
+            true
+        })
+    }
+
+    fn of_getex(args: Args<'a>) -> Result<Self, Refusal> {
+        Self::parse(args, 2, |options, word| {
+            let persists = word == b"PERSIST" && options.given.is_none();
+            options.persists |= persists;
+            persists
+        })
+    }
+
+    /// Reads options from here on; `other` takes what is no time, or not. A time may be given twice
+    /// in the same way: the last counts.
+    fn parse(
+        args: Args<'a>,
+        first: usize,
+        other: impl Fn(&mut Self, &[u8]) -> bool,
+    ) -> Result<Self, Refusal> {
+        let mut options = Self::default();
+        let mut words = args.from(first);
+        while let Some(word) = words.next() {
+            let may = !options.keeps && !options.persists;
+            let value = words.clone().next().filter(|_| may);
+            let given = value.and_then(|text| Given::option(word, text));
+            match given.filter(|new| options.given.is_none_or(|old| old.is_like(new))) {
+                Some(given) => {
+                    options.given = Some(given);
+                    words.next();
+                }
+                None if other(&mut options, &word.to_ascii_uppercase()) => {}
+                None => return Err(Refusal::SYNTAX),
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,61 @@
+//! Numbers in arguments, read as strictly as Redis reads them.
+
+use super::refusal::Refusal;
+
+/// A whole number: no plus, no leading zero, no `-0`, no blanks.
+pub(super) fn integer(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'0'] | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..] => {
+            std::str::from_utf8(text).ok()?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// A whole number of 32 bits.
+pub(super) fn int(text: &[u8]) -> Result<i32, Refusal> {
+    let value = integer(text).ok_or(Refusal::NOT_AN_INTEGER)?;
+    value.try_into().map_err(|_| Refusal::NOT_AN_INT)
+}
+
+/// A cursor, which is read as `strtoul` does it: with a sign, if there is one, and leading zeros.
+pub(super) fn cursor(text: &[u8]) -> Option<u64> {
+    let (negative, digits) = match text {
+        [] => return Some(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative { value.wrapping_neg() } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_spelling_of_an_integer_is_read() {
+        for (text, value) in [("0", 0), ("-1", -1), ("10", 10), ("-9223372036854775808", i64::MIN)]
+        {
+            assert_eq!(integer(text.as_bytes()), Some(value));
+        }
+        for text in
+            ["", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1a", "1.0", "9223372036854775808"]
+        {
+            assert_eq!(integer(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_may_be_spelled_loosely() {
+        for (text, value) in [("", 0), ("007", 7), ("+7", 7), ("-1", u64::MAX)] {
+            assert_eq!(cursor(text.as_bytes()), Some(value), "{text:?}");
+        }
+        for text in ["-", "+", " 1", "1 ", "x", "18446744073709551616"] {
+            assert_eq!(cursor(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

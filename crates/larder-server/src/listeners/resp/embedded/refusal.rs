@@ -1,0 +1,74 @@
+//! Errors in Redis's words.
+
+use larder_core::map_store::Full;
+use std::borrow::Cow;
+
+/// Why a command is not done: the error reply, its code first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal(Cow<'static, [u8]>);
+
+/// What a command comes to, beside its reply.
+pub(super) type Outcome = Result<(), Refusal>;
+
+impl Refusal {
+    pub(super) const SYNTAX: Self = Self::new("ERR syntax error");
+    pub(super) const NOT_AN_INTEGER: Self =
+        Self::new("ERR value is not an integer or out of range");
+    pub(super) const NOT_AN_INT: Self =
+        Self::new("ERR value is out of range, value must between -2147483648 and 2147483647");
+    pub(super) const NOT_A_FLOAT: Self = Self::new("ERR value is not a valid float");
+    pub(super) const NO_SUCH_KEY: Self = Self::new("ERR no such key");
+    pub(super) const NO_SUCH_DB: Self = Self::new("ERR DB index is out of range");
+    pub(super) const SAME_OBJECTS: Self =
+        Self::new("ERR source and destination objects are the same");
+    pub(super) const TOO_LONG: Self =
+        Self::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    pub(super) const WRONG_PASSWORD: Self =
+        Self::new("WRONGPASS invalid username-password pair or user is disabled.");
+    pub(super) const INVALID_COMMAND: Self = Self::new("ERR Invalid command specified");
+    pub(super) const INVALID_ARITY: Self =
+        Self::new("ERR Invalid number of arguments specified for command");
+    pub(super) const NO_KEYS: Self = Self::new("ERR The command has no key arguments");
+    pub(super) const TOO_MANY_WATCHES: Self =
+        Self::new("ERR Larder: the names that a client watches take at most 16 MiB");
+    pub(super) const TOO_LONG_A_TRANSACTION: Self =
+        Self::new("ERR Larder: a transaction holds at most 64 MiB");
+
+    pub(super) const fn new(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text.as_bytes()))
+    }
+
+    /// A text that quotes what the client sent. As in C, a zero byte ends each quotation.
+    pub(super) fn quoting(before: &str, quoted: &[u8], after: &str) -> Self {
+        Self([before.as_bytes(), c_text(quoted), after.as_bytes()].concat().into())
+    }
+
+    pub(super) fn wrong_arity(name: &str) -> Self {
+        Self::quoting("ERR wrong number of arguments for '", name.as_bytes(), "' command")
+    }
+
+    pub(super) fn expire_time(name: &str) -> Self {
+        Self::quoting("ERR invalid expire time in '", name.as_bytes(), "' command")
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(Full: Full) -> Self {
+        Self::new("OOM command not allowed when used memory > 'maxmemory'.")
+    }
+}
+
+impl From<Vec<u8>> for Refusal {
+    fn from(text: Vec<u8>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// What C takes for the text: up to a zero byte.
+pub(super) fn c_text(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}

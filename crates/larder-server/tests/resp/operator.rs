@@ -1,0 +1,105 @@
+//! What operators do with a running server: look at its counts, turn pass-through on and off.
+
+use larder_testkit::{Finished, Larder, LarderBuilder, eventually, http};
+
+use crate::stand::{LIMIT, Stand};
+
+fn program() -> LarderBuilder {
+    Larder::builder(env!("CARGO_BIN_EXE_larder"))
+}
+
+fn larder(stand: &Stand, words: &[&str]) -> Finished {
+    program().env("LARDER_URL", stand.larder.url("")).args(words).run()
+}
+
+#[test]
+fn pass_through_sends_every_read_to_redis_until_it_is_turned_off() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let (mut wire, mut direct) = (stand.wire(), stand.direct());
+    direct.expect("SET k old", "+OK");
+    stand.heat(&mut wire, "GET k", "$3 old");
+    assert_eq!(larder(&stand, &["passthrough"]).stdout, "pass-through is off\n");
+
+    assert_eq!(larder(&stand, &["passthrough", "on"]).stdout, "pass-through is on\n");
+    assert_eq!(larder(&stand, &["passthrough"]).stdout, "pass-through is on\n");
+    let (hits, gets) = (stand.hits(), stand.redis.command_calls("get"));
+    for _ in 0..10 {
+        wire.expect("GET k", "$3 old");
+    }
+    assert_eq!(stand.redis.command_calls("get"), gets + 10);
+    assert_eq!((stand.hits(), stand.count("/near/items")), (hits, stand.count("/near/items")));
+    assert!(stand.count("/resp/requests/bypass/passthrough") >= 10);
+    let answer = http::get(&stand.larder.url("/get/k"), &[]);
+    assert_eq!(answer.cache_status(), "larder; fwd=bypass; detail=passthrough");
+    let ready = http::get(&stand.larder.url("/readyz"), &[]);
+    assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
+    assert!(ready.text().contains("pass-through is on"), "{}", ready.text());
+    direct.expect("SET k new", "+OK");
+
+    assert_eq!(larder(&stand, &["passthrough", "off"]).stdout, "pass-through is off\n");
+    stand.heat(&mut wire, "GET k", "$3 new");
+    assert_eq!(stand.stats()["status"], "ok");
+}
+
+#[test]
+fn what_was_kept_before_pass_through_gives_its_memory_back() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut wire = stand.wire();
+    stand.heat(&mut wire, "GET k", "$-1");
+    larder(&stand, &["passthrough", "on"]);
+    eventually(LIMIT, "the sweep", || stand.count("/near/items") == 0);
+}
+
+#[test]
+fn the_switch_is_no_page_of_another_sites_and_knows_two_positions() {
+    let server = program().args(&["--port", "0", "--http-token", "secret"]).start();
+    let url = server.url("/v1/passthrough/on");
+    assert_eq!(http::put(&url, &[], "").status, 401);
+    let shown = [("authorization", "Bearer secret")];
+    let foreign = [shown[0], ("origin", "http://evil.example")];
+    assert_eq!(http::put(&url, &foreign, "").status, 403);
+    let neither = server.url("/v1/passthrough/maybe");
+    assert_eq!(http::put(&neither, &shown, "").status, 400);
+    assert_eq!(http::get(&url, &shown).status, 405);
+    assert_eq!(http::put(&url, &shown, "").json()["passthrough"], true);
+
+    let off = ["passthrough", "off", "--url", &server.url("/")];
+    let refused = program().args(&off).run();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("401"), "{}", refused.stderr);
+    let asked = program().args(&off).env("LARDER_HTTP_TOKEN", "secret").run();
+    assert_eq!(asked.stdout, "pass-through is off\n");
+}
+
+#[test]
+fn stats_show_what_people_look_for_first() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut wire = stand.wire();
+    stand.heat(&mut wire, "GET k", "$-1");
+    wire.expect("SET k 1", "+OK");
+    let shown = larder(&stand, &["stats"]).stdout;
+    for part in
+        ["status      ok, up ", "tracked, ", " entries, ", " hits (", " 1 writes", "1 connected"]
+    {
+        assert!(shown.contains(part), "{part}:\n{shown}");
+    }
+    let json = larder(&stand, &["stats", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["resp"]["relayed_writes"], 1);
+}
+
+#[test]
+fn without_a_server_the_commands_say_where_they_looked() {
+    let port = larder_testkit::free_port().to_string();
+    let (code, text) = program().args(&["stats", "--http-port", &port]).fails_with();
+    assert_eq!(code, 1);
+    assert!(text.contains(&format!("http://127.0.0.1:{port}")), "{text}");
+    let without_http = program().env("REDIS_URL", "redis://127.0.0.1:1");
+    let (code, text) = without_http.args(&["stats", "--http-port", "0"]).fails_with();
+    assert_eq!(code, 1);
+    assert!(text.contains("LARDER_URL"), "{text}");
+    let (code, _) = program().args(&["passthrough", "perhaps"]).fails_with();
+    assert_eq!(code, 2);
+    let (code, text) = program().args(&["stats", "--url", "nowhere"]).fails_with();
+    assert_eq!(code, 78, "{text}");
+}

@@ -1,0 +1,122 @@
+//! `near-verify`: hits are compared with Redis. What differs is found; what merely changes is not
+//! taken for a difference.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use larder_testkit::Direction::ToClient;
+use larder_testkit::{RedisServer, Which, eventually, require_redis};
+
+use crate::stand::{LIMIT, Stand};
+use crate::wire::readable;
+
+#[test]
+fn what_changes_all_the_time_is_never_taken_for_a_difference() {
+    let Some((stand, relay)) = Stand::start_with_relay(&["--near-verify", "100%"]) else { return };
+    // What Redis tells comes later than what it answers.
+    relay.delay(Which::Sent("TRACKING"), ToClient, Duration::from_millis(5));
+    let (mut wire, mut direct) = (stand.wire(), stand.direct());
+    direct.line("SADD set a b c d e f g h i j k l m n o p");
+    direct.line("HSET hash a 1 b 2 c 3");
+    direct.line("RPUSH list a b c");
+    let lines = ["GET n", "SMEMBERS set", "HGETALL hash", "LRANGE list 0 -1", "MGET n n", "TYPE n"];
+    for round in 0..100 {
+        for line in lines {
+            (0..3).for_each(|_| drop(wire.line(line)));
+        }
+        match round % 4 {
+            0 => drop(direct.line("INCR n")),
+            1 => drop(direct.line(&format!("SADD set member{round}"))),
+            2 => drop(direct.line(&format!("HSET hash a {round}"))),
+            _ => drop(direct.line(&format!("SET n {round} PX 20"))),
+        }
+    }
+    assert!(stand.count("/verified/same") > 50, "{}", stand.stats()["verified"]);
+    assert_eq!(stand.count("/verified/different"), 0);
+    let info = readable(&wire.line("INFO larder"));
+    assert!(info.contains("larder_verified_different:0"), "{info}");
+}
+
+#[test]
+fn a_memory_that_differs_from_redis_is_counted_logged_and_forgotten() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::start();
+    let liar = Liar::before(redis.addr());
+    let url = format!("redis://{}", liar.addr);
+    let stand = Stand::before(redis, &url, |larder| larder.args(&["--near-verify", "100%"]));
+    let (mut wire, mut direct) = (stand.wire(), stand.direct());
+    direct.expect("SET k truth", "+OK");
+    stand.heat(&mut wire, "GET k", "$5 lying");
+    eventually(LIMIT, "the difference to be found", || {
+        wire.line("GET k");
+        stand.count("/verified/different") > 0
+    });
+    assert!(stand.larder.log().contains("memory and store differ"));
+    liar.lies.store(false, SeqCst);
+    eventually(LIMIT, "the truth", || readable(&wire.line("GET k")) == "$5 truth");
+}
+
+/// Tells the tracked connection something else than what Redis says.
+struct Liar {
+    addr: SocketAddr,
+    lies: Arc<AtomicBool>,
+}
+
+impl Liar {
+    fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let lies = Arc::new(AtomicBool::new(true));
+        let shared = Arc::clone(&lies);
+        // Ends with the process.
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let lies = Arc::clone(&shared);
+                thread::spawn(move || carry(&client, server, &lies));
+            }
+        });
+        Self { addr, lies }
+    }
+}
+
+fn carry(client: &TcpStream, server: SocketAddr, lies: &AtomicBool) {
+    let server = TcpStream::connect(server).unwrap();
+    let is_tracked = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pump(client, &server, |bytes| {
+                if contains(bytes, b"TRACKING") {
+                    is_tracked.store(true, SeqCst);
+                }
+            });
+        });
+        pump(&server, client, |bytes| {
+            let at = bytes.windows(5).position(|part| part == b"truth");
+            if let Some(at) = at.filter(|_| is_tracked.load(SeqCst) && lies.load(SeqCst)) {
+                bytes[at..at + 5].copy_from_slice(b"lying");
+            }
+        });
+    });
+}
+
+fn pump(mut from: &TcpStream, mut to: &TcpStream, mut treat: impl FnMut(&mut [u8])) {
+    let mut buffer = [0; 8192];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        treat(&mut buffer[..length]);
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    to.shutdown(Shutdown::Both).ok();
+    from.shutdown(Shutdown::Both).ok();
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|it| it == part)
+}
