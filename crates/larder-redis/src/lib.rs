@@ -11,6 +11,7 @@ mod relay;
 mod reply;
 mod socket;
 mod store;
+pub mod tls;
 mod tracked;
 mod url;
 mod wire;

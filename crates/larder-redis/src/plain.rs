@@ -8,7 +8,7 @@ use crate::{
     RedisUrl,
     backoff::Backoff,
     relay::{RelayError, accepted, authenticate},
-    wire::{Wire, WireError},
+    wire::{Wire, WireError, no_answer},
 };
 use bytes::{Bytes, BytesMut};
 use larder_core::StoreError;
@@ -113,13 +113,13 @@ impl Keeper {
 
     async fn connect(&self) -> Result<Session, Arc<str>> {
         let attempt = async {
-            let mut wire = Wire::connect(&self.url.endpoint).await.map_err(WireError::from)?;
+            let mut wire = Wire::connect(&self.url).await.map_err(WireError::from)?;
             shake_hands(&mut wire, &self.url).await?;
             Ok(Session { wire, db: self.url.db, expected: VecDeque::new() })
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {
             Ok(outcome) => outcome.map_err(|error: RelayError| error.to_string().into()),
-            Err(_) => Err(format!("no answer within {CONNECT_TIMEOUT:?}").into()),
+            Err(_) => Err(no_answer(&self.url, CONNECT_TIMEOUT).into()),
         }
     }
 

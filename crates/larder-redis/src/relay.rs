@@ -4,7 +4,7 @@
 use crate::{
     RedisUrl,
     reply::own_words,
-    wire::{Wire, WireError},
+    wire::{Wire, WireError, no_answer},
 };
 use bytes::BytesMut;
 use larder_resp::{ProtocolError, reply::Frame};
@@ -32,17 +32,21 @@ impl Relay {
     /// Connects as the user of the URL, in its db. The connection speaks RESP2, as every new one.
     pub async fn connect(url: &RedisUrl) -> Result<Self, RelayError> {
         let attempt = async {
-            let mut wire = Wire::connect(&url.endpoint).await.map_err(WireError::from)?;
+            let mut wire = Wire::connect(url).await.map_err(WireError::from)?;
             authenticate(&mut wire, url).await?;
             if url.db != 0 {
                 let db = url.db.to_string();
                 accepted(&wire.call(&[b"SELECT", db.as_bytes()]).await?)?;
             }
+            if url.is_tls() {
+                // Whether the server takes our certificate shows in its first word, whatever it is.
+                wire.call(&[b"PING"]).await?;
+            }
             Ok(Self { wire })
         };
         timeout(CONNECT_TIMEOUT, attempt)
             .await
-            .unwrap_or_else(|_| Err(RelayError(format!("no answer within {CONNECT_TIMEOUT:?}"))))
+            .unwrap_or_else(|_| Err(RelayError(no_answer(url, CONNECT_TIMEOUT))))
     }
 
     /// Where commands are written; [`Relay::flush`] sends them.

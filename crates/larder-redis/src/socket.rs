@@ -1,22 +1,30 @@
-//! A stream to Redis: TCP or a unix socket.
+//! A stream to Redis: TCP, a unix socket, or TLS over TCP.
 
-use crate::url::Endpoint;
-use bytes::BytesMut;
+use crate::{
+    tls::TlsStream,
+    url::{Endpoint, RedisUrl},
+};
+use bytes::{Buf, BytesMut};
 use std::io;
 use tokio::net::{TcpStream, UnixStream};
 
 pub(crate) enum Socket {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Unix(UnixStream),
 }
 
 impl Socket {
-    pub(crate) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
-        match endpoint {
-            Endpoint::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
+    /// Connects to where the URL says; over TLS, shakes hands as well.
+    pub(crate) async fn connect(url: &RedisUrl) -> io::Result<Self> {
+        match &url.endpoint {
+            Endpoint::Tcp { host, port } => Ok(Self::Tcp(connect_tcp(host, *port).await?)),
+            Endpoint::Tls { host, port } => {
+                let Some(tls) = &url.tls else {
+                    return Err(io::Error::other("nobody said whose certificates to trust"));
+                };
+                let socket = connect_tcp(host, *port).await?;
+                Ok(Self::Tls(Box::new(tls.connect(socket, host).await?)))
             }
             Endpoint::Unix(path) => Ok(Self::Unix(UnixStream::connect(path).await?)),
         }
@@ -25,6 +33,7 @@ impl Socket {
     pub(crate) async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.readable().await,
+            Self::Tls(stream) => stream.readable().await,
             Self::Unix(stream) => stream.readable().await,
         }
     }
@@ -32,21 +41,52 @@ impl Socket {
     pub(crate) async fn writable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.writable().await,
+            Self::Tls(stream) => stream.writable().await,
             Self::Unix(stream) => stream.writable().await,
         }
     }
 
-    pub(crate) fn try_read(&self, into: &mut BytesMut) -> io::Result<usize> {
+    pub(crate) fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.try_read_buf(into),
+            Self::Tls(stream) => stream.try_read(into),
             Self::Unix(stream) => stream.try_read_buf(into),
         }
     }
 
-    pub(crate) fn try_write(&self, from: &[u8]) -> io::Result<usize> {
+    /// Writes as much of `output` as the socket takes.
+    pub(crate) fn write(&mut self, output: &mut BytesMut) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => stream.try_write(from),
-            Self::Unix(stream) => stream.try_write(from),
+            Self::Tcp(stream) => write(output, |from| stream.try_write(from)),
+            Self::Tls(stream) => stream.write(output),
+            Self::Unix(stream) => write(output, |from| stream.try_write(from)),
         }
     }
+
+    /// Whether bytes that [`Socket::write`] took are still to be sent.
+    pub(crate) fn has_output(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.has_output())
+    }
+
+    /// Whether what is sent here can be read on the way.
+    pub(crate) fn is_bare_tcp(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+}
+
+async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn write(output: &mut BytesMut, try_write: impl Fn(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    while !output.is_empty() {
+        match try_write(output) {
+            Ok(written) => output.advance(written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

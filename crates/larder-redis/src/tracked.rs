@@ -10,7 +10,7 @@ mod session;
 use crate::{
     RedisUrl, Reply,
     backoff::Backoff,
-    wire::{Wire, WireError},
+    wire::{Wire, WireError, no_answer},
 };
 use handshake::{Refusal, shake_hands};
 use larder_core::{Engine, FetchError, StoreError};
@@ -118,11 +118,11 @@ impl Keeper {
 
     async fn connect(&self) -> Result<(Wire, String), Refusal> {
         let attempt = async {
-            let mut wire = Wire::connect(&self.url.endpoint).await.map_err(WireError::from)?;
+            let mut wire = Wire::connect(&self.url).await.map_err(WireError::from)?;
             let version = shake_hands(&mut wire, &self.url).await?;
             Ok((wire, version))
         };
-        let late = |_| Refusal::Passing(format!("no answer within {CONNECT_TIMEOUT:?}"));
+        let late = |_| Refusal::Passing(no_answer(&self.url, CONNECT_TIMEOUT));
         timeout(CONNECT_TIMEOUT, attempt).await.map_err(late)?
     }
 

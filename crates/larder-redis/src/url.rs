@@ -11,6 +11,8 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::tls::ClientTls;
+
 const DEFAULT_PORT: u16 = 6379;
 
 /// A store's address and credentials.
@@ -18,6 +20,7 @@ const DEFAULT_PORT: u16 = 6379;
 /// | written | meaning |
 /// | --- | --- |
 /// | `redis://user:password@host:port/db` | TCP; all but the host may be left out; `valkey://` is the same |
+/// | `rediss://user:password@host:port/db` | the same over TLS; `valkeys://` is the same |
 /// | `unix:///path?db=2&username=u&password=p` | unix socket; also `unix:/path` |
 ///
 /// User names, passwords and paths may hold `%XX`.
@@ -31,6 +34,9 @@ pub struct RedisUrl {
     pub password: Option<Secret>,
     /// The number for `SELECT`.
     pub db: u32,
+    /// How TLS is done with [`Endpoint::Tls`]: no text says that, and without it such a URL
+    /// connects to nothing.
+    pub tls: Option<ClientTls>,
 }
 
 /// Where a Redis server listens.
@@ -39,6 +45,14 @@ pub enum Endpoint {
     /// A TCP port of a host.
     Tcp {
         /// A host name or an IP address, an IPv6 address without its brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A TCP port of a host that speaks TLS.
+    Tls {
+        /// A host name or an IP address, which the server's certificate must name; an IPv6 address
+        /// without its brackets.
         host: String,
         /// The port.
         port: u16,
@@ -83,8 +97,6 @@ impl fmt::Debug for Secret {
 pub enum RedisUrlError {
     /// It starts with a scheme that is not known.
     Scheme,
-    /// It asks for TLS.
-    Tls,
     /// It is no URL.
     Malformed,
     /// It names no host, or one with impossible characters.
@@ -105,12 +117,8 @@ impl fmt::Display for RedisUrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => {
-                "the URL starts with none of redis://, valkey://, unix://; write for example \
-                 redis://127.0.0.1:6379/0"
-            }
-            Self::Tls => {
-                "TLS to the store is not supported yet; use redis:// or valkey:// on a network \
-                 that you trust, or unix://"
+                "the URL starts with none of redis://, rediss://, valkey://, valkeys://, unix://; \
+                 write for example redis://127.0.0.1:6379/0"
             }
             Self::Malformed => {
                 "this is no URL; write for example redis://user:password@host:6379/0, special \
@@ -149,6 +157,11 @@ impl RedisUrl {
     pub fn user(&self) -> Option<&str> {
         self.username.as_deref()
     }
+
+    /// Whether the server is reached over TLS.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Tls { .. })
+    }
 }
 
 impl FromStr for RedisUrl {
@@ -161,9 +174,11 @@ impl FromStr for RedisUrl {
         }
         let (scheme, _) = text.split_once(':').ok_or(RedisUrlError::Scheme)?;
         match scheme.to_ascii_lowercase().as_str() {
-            "redis" | "valkey" => tcp(&parts(text)?),
+            "redis" | "valkey" => network(&parts(text)?, |host, port| Endpoint::Tcp { host, port }),
+            "rediss" | "valkeys" => {
+                network(&parts(text)?, |host, port| Endpoint::Tls { host, port })
+            }
             "unix" => unix(&parts(text)?),
-            "rediss" | "valkeys" => Err(RedisUrlError::Tls),
             _ => Err(RedisUrlError::Scheme),
         }
     }
@@ -173,14 +188,21 @@ impl fmt::Display for RedisUrl {
     /// The URL with `***` for the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.endpoint {
-            Endpoint::Tcp { host, port } => self.fmt_tcp(host, *port, f),
+            Endpoint::Tcp { host, port } => self.fmt_network("redis", host, *port, f),
+            Endpoint::Tls { host, port } => self.fmt_network("rediss", host, *port, f),
             Endpoint::Unix(path) => self.fmt_unix(path, f),
         }
     }
 }
 
 impl RedisUrl {
-    fn fmt_tcp(&self, host: &str, port: u16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_network(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: u16,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
         let user = self.username.as_deref().unwrap_or_default();
         let credentials = match self.password {
             Some(_) => format!("{user}:***@"),
@@ -188,7 +210,7 @@ impl RedisUrl {
             None => format!("{user}@"),
         };
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        write!(f, "redis://{credentials}{host}:{port}/{}", self.db)
+        write!(f, "{scheme}://{credentials}{host}:{port}/{}", self.db)
     }
 
     fn fmt_unix(&self, path: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,7 +236,10 @@ fn parts(text: &str) -> Result<Url, RedisUrlError> {
     Ok(url)
 }
 
-fn tcp(url: &Url) -> Result<RedisUrl, RedisUrlError> {
+fn network(
+    url: &Url,
+    endpoint: impl FnOnce(String, u16) -> Endpoint,
+) -> Result<RedisUrl, RedisUrlError> {
     if url.cannot_be_a_base() {
         return Err(RedisUrlError::Malformed);
     }
@@ -227,10 +252,11 @@ fn tcp(url: &Url) -> Result<RedisUrl, RedisUrlError> {
         number => Some(database(number)?),
     };
     Ok(RedisUrl {
-        endpoint: Endpoint::Tcp { host: host(url)?, port: port(url)? },
+        endpoint: endpoint(host(url)?, port(url)?),
         username: decoded(url.username())?,
         password: decoded(url.password().unwrap_or_default())?.map(Secret),
         db: one_of(in_path, options.db)?,
+        tls: None,
     })
 }
 
@@ -245,6 +271,7 @@ fn unix(url: &Url) -> Result<RedisUrl, RedisUrlError> {
         username: options.username,
         password: options.password,
         db: options.db.unwrap_or(0),
+        tls: None,
     })
 }
 

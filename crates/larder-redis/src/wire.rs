@@ -1,13 +1,13 @@
 //! A connection to Redis as two buffers: commands out, whole replies in.
 
-use crate::{socket::Socket, url::Endpoint};
-use bytes::{Buf, BytesMut};
+use crate::{socket::Socket, url::RedisUrl};
+use bytes::BytesMut;
 use larder_resp::{
     Limits, ProtocolError,
     reply::{Frame, Scanner},
     request::write_command,
 };
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 /// Room for one read.
 const READ_BYTES: usize = 64 << 10;
@@ -31,15 +31,18 @@ pub(crate) struct Wire {
     input: BytesMut,
     output: BytesMut,
     scanner: Scanner,
+    /// Redis has sent something.
+    heard: bool,
 }
 
 impl Wire {
-    pub(crate) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
+    pub(crate) async fn connect(url: &RedisUrl) -> io::Result<Self> {
         Ok(Self {
-            socket: Socket::connect(endpoint).await?,
+            socket: Socket::connect(url).await?,
             input: BytesMut::new(),
             output: BytesMut::new(),
             scanner: Scanner::new(LIMITS),
+            heard: false,
         })
     }
 
@@ -48,8 +51,9 @@ impl Wire {
         &mut self.output
     }
 
+    /// Whether something waits to be sent: commands, or what TLS made of them.
     pub(crate) fn has_output(&self) -> bool {
-        !self.output.is_empty()
+        !self.output.is_empty() || self.socket.has_output()
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -64,7 +68,11 @@ impl Wire {
             }
             return Ok(None);
         }
-        Ok(self.scanner.scan(&self.input)?.map(|length| self.input.split_to(length)))
+        match self.scanner.scan(&self.input) {
+            Ok(length) => Ok(length.map(|length| self.input.split_to(length))),
+            Err(_) if is_tls(&self.input) => Err(WireError::Tls),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Everything that has arrived, whole or not. Only for streams that are no replies.
@@ -86,22 +94,31 @@ impl Wire {
     pub(crate) fn receive(&mut self) -> Result<bool, WireError> {
         self.input.reserve(READ_BYTES.max(self.scanner.bytes_needed().min(READ_BYTES * 16)));
         match self.socket.try_read(&mut self.input) {
-            Ok(0) => Err(WireError::Closed),
-            Ok(_) => Ok(true),
+            Ok(0) => Err(self.closed()),
+            Ok(_) => {
+                self.heard = true;
+                Ok(true)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.heard => {
+                Err(self.closed())
+            }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A server that awaits TLS refuses in its own language, or closes without a word.
+    fn closed(&self) -> WireError {
+        match () {
+            () if is_tls(&self.input) => WireError::Tls,
+            () if !self.heard && self.socket.is_bare_tcp() => WireError::ClosedUnheard,
+            () => WireError::Closed,
         }
     }
 
     /// Writes as much as the socket takes.
     pub(crate) fn flush(&mut self) -> Result<(), WireError> {
-        while !self.output.is_empty() {
-            match self.socket.try_write(&self.output) {
-                Ok(written) => self.output.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.socket.write(&mut self.output)?;
         if self.output.is_empty() && self.output.capacity() > IDLE_BUFFER_BYTES_MAX {
             self.output = BytesMut::new();
         }
@@ -113,7 +130,9 @@ impl Wire {
     pub(crate) async fn call(&mut self, command: &[&[u8]]) -> Result<BytesMut, WireError> {
         write_command(&mut self.output, command);
         loop {
-            self.flush()?;
+            if let Err(error) = self.flush() {
+                return Err(self.last_words(error).await);
+            }
             while let Some(frame) = self.next_frame()? {
                 if !matches!(Frame::parse(&frame)?, Frame::Push(_)) {
                     return Ok(frame);
@@ -126,12 +145,40 @@ impl Wire {
             self.receive()?;
         }
     }
+
+    /// Why a connection ended that takes nothing any more: what was said on it before tells more
+    /// than the error of writing.
+    async fn last_words(&mut self, error: WireError) -> WireError {
+        while self.readable().await.is_ok() {
+            match self.receive() {
+                Ok(_) => {}
+                Err(WireError::Io(other)) if other.kind() != io::ErrorKind::InvalidData => break,
+                Err(last) => return last,
+            }
+        }
+        error
+    }
+}
+
+/// Whether this begins as TLS does: a handshake, or the alert that refuses one.
+fn is_tls(input: &[u8]) -> bool {
+    matches!(input, [0x15 | 0x16, 0x03, ..])
+}
+
+/// Why nothing came of connecting within this time.
+pub(crate) fn no_answer(url: &RedisUrl, limit: Duration) -> String {
+    let hint = if url.is_tls() { "; does the server speak TLS on this port?" } else { "" };
+    format!("no answer within {limit:?}{hint}")
 }
 
 /// Why a connection is of no more use.
 #[derive(Clone, Debug)]
 pub(crate) enum WireError {
     Closed,
+    /// Before Redis had sent anything.
+    ClosedUnheard,
+    /// What came is TLS, where none is spoken.
+    Tls,
     Io(Arc<io::Error>),
     Protocol(ProtocolError),
 }
@@ -140,6 +187,11 @@ impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("Redis closed the connection"),
+            Self::ClosedUnheard => f.write_str(
+                "Redis closed the connection without a word; if it speaks TLS on this port, use \
+                 rediss://",
+            ),
+            Self::Tls => f.write_str("what Redis sent looks like TLS: use rediss://"),
             Self::Io(error) => error.fmt(f),
             Self::Protocol(error) => write!(f, "Redis sent what is no RESP: {error}"),
         }
@@ -157,3 +209,6 @@ impl From<ProtocolError> for WireError {
         Self::Protocol(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

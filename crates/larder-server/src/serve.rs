@@ -112,8 +112,10 @@ impl Doors {
         if let Some(listeners) = self.resp {
             let traffic = Arc::clone(larder.traffic());
             let (larder, draining) = (Arc::clone(larder), draining.clone());
-            let address = larder.plan().resp.address.map(tracing::field::display);
-            tracing::info!(address, "serving Redis clients");
+            let plan = &larder.plan().resp;
+            let address = plan.address.map(tracing::field::display);
+            let tls = plan.tls.as_ref().map(|tls| tracing::field::display(tls.address));
+            tracing::info!(address, tls, "serving Redis clients");
             served.spawn(resp::serve(listeners, larder, traffic, draining));
         }
         served
@@ -172,7 +174,10 @@ impl std::fmt::Display for Failure {
                 write!(f, "{address} is taken by another program: choose another --{flag}")
             }
             Self::BindResp(error) => {
-                write!(f, "cannot listen for Redis clients: {error}; see --port and --unixsocket")
+                write!(
+                    f,
+                    "cannot listen for Redis clients: {error}; see --port, --tls-port and --unixsocket"
+                )
             }
             Self::Bind(address, _, error) => write!(f, "cannot listen on {address}: {error}"),
         }

@@ -15,6 +15,7 @@ mod redis_env;
 mod resolve;
 pub(crate) mod table;
 mod template;
+mod tls;
 mod units;
 mod value;
 
@@ -25,7 +26,7 @@ pub(crate) use resolve::Line;
 
 pub use environment::{Environment, of_process};
 pub use mistake::Mistakes;
-pub use plan::{HttpPlan, OriginKind, OriginPlan, Plan, RespPlan, StoreKind, StorePlan};
+pub use plan::{HttpPlan, OriginKind, OriginPlan, Plan, RespPlan, StoreKind, StorePlan, TlsPlan};
 pub use template::{IdPath, KeyTemplate};
 pub(crate) use units::parse_duration;
 
@@ -46,6 +47,7 @@ pub(crate) fn resolve(
     redis_env::read(environment, &mut settings);
     file::read(&mut settings);
     resolve::refuse_contradictions(&mut settings);
+    tls::read(&mut settings);
     if !settings.mistakes.is_empty() {
         return Err(Mistakes::of(settings.mistakes));
     }

@@ -11,6 +11,8 @@
 mod mistakes;
 #[path = "settings/origins.rs"]
 mod origins;
+#[path = "settings/tls.rs"]
+mod tls;
 #[path = "settings/typed.rs"]
 mod typed;
 
@@ -20,6 +22,7 @@ use larder_core::near::Policy;
 use larder_redis::Endpoint;
 use larder_server::cli::Reply;
 use larder_server::settings::{Plan, StoreKind};
+use larder_testkit::{Authority, Signed};
 use proptest::prelude::*;
 use typed::{Typed, larder};
 
@@ -38,6 +41,7 @@ fn with_nothing_typed_the_defaults_hold() {
     assert_eq!(plan.http.address, "127.0.0.1:8000".parse().ok());
     assert_eq!(plan.resp.address, "127.0.0.1:6380".parse().ok());
     assert!(!plan.resp.address_is_wanted);
+    assert_eq!(plan.resp.tls, None);
     assert_eq!(plan.resp.unixsocket, None);
     assert_eq!(plan.resp.requirepass, None);
     assert_eq!(plan.resp.timeout, Duration::ZERO);
@@ -101,6 +105,9 @@ fn every_setting_comes_from_every_layer() {
         ("requirepass", "p", "resp.requirepass"),
         ("timeout", "7s", "resp.timeout"),
         ("io-threads", "7", "resp.io-threads"),
+        ("tls-cert-file", "/l.pem", "resp.tls-cert-file"),
+        ("tls-key-file", "/l.key", "resp.tls-key-file"),
+        ("tls-ca-cert-file", "/ca.pem", "resp.tls-ca-cert-file"),
         ("http-bind", "127.0.0.2", "http.bind"),
         ("http-port", "7", "http.port"),
         ("http-token", "t", "http.token"),
@@ -113,21 +120,43 @@ fn every_setting_comes_from_every_layer() {
         ("drain-timeout", "7s", "drain-timeout"),
     ];
     for (flag, text, key) in table {
-        let variable = format!("LARDER_{}", flag.replace('-', "_").to_uppercase());
-        let layers = [
-            (larder().args(&format!("--{flag} {text}")), format!("flag --{flag}")),
-            (larder().variable(&variable, text), format!("env {variable}")),
-            (larder().file(&format!("\n{key} = '{text}'")), "larder.toml:2".to_owned()),
-        ];
-        for (typed, source) in layers {
-            let value = if ["http-token", "requirepass"].contains(&flag) { "***" } else { text };
-            let expected = format!("{flag} {value} {source}");
-            let shown = typed.args("check-config").shown();
-            assert!(shown.contains(&expected), "{expected} not in {shown:#?}");
-        }
+        comes_from_every_layer(flag, text, key, "");
     }
-    // `config`, `url` and the rows above are all there are.
-    assert_eq!(larder().args("check-config --store memory").shown().len(), table.len() + 2);
+    // `config`, `url`, the rows above and the four below are all there are.
+    let shown = larder().args("check-config --store memory").shown();
+    assert_eq!(shown.len(), 2 + table.len() + 4);
+}
+
+#[test]
+fn settings_that_need_others_come_from_every_layer_too() {
+    let authority = Authority::new();
+    let ca = authority.file().display().to_string();
+    let Signed { certificate, key } = authority.sign(&["localhost"]);
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let listener = format!("--tls-cert-file {certificate} --tls-key-file {key}");
+    comes_from_every_layer("tls-port", "7", "resp.tls-port", &listener);
+    let store = format!("--store rediss://h --store-ca-file {ca}");
+    comes_from_every_layer("store-ca-file", &ca, "store.ca-file", "--store rediss://h");
+    let with_key = format!("{store} --store-key-file {key}");
+    comes_from_every_layer("store-cert-file", &certificate, "store.cert-file", &with_key);
+    let with_certificate = format!("{store} --store-cert-file {certificate}");
+    comes_from_every_layer("store-key-file", &key, "store.key-file", &with_certificate);
+}
+
+/// `others` are flags without which the setting would be wrong.
+fn comes_from_every_layer(flag: &str, text: &str, key: &str, others: &str) {
+    let variable = format!("LARDER_{}", flag.replace('-', "_").to_uppercase());
+    let layers = [
+        (larder().args(&format!("--{flag} {text}")), format!("flag --{flag}")),
+        (larder().variable(&variable, text), format!("env {variable}")),
+        (larder().file(&format!("\n{key} = '{text}'")), "larder.toml:2".to_owned()),
+    ];
+    for (typed, source) in layers {
+        let value = if ["http-token", "requirepass"].contains(&flag) { "***" } else { text };
+        let expected = format!("{flag} {value} {source}");
+        let shown = typed.args(others).args("check-config").shown();
+        assert!(shown.contains(&expected), "{expected} not in {shown:#?}");
+    }
 }
 
 #[test]

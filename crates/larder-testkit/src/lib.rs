@@ -17,6 +17,7 @@
     reason = "test tools: a panic is how they report, and they run on the real clock and environment"
 )]
 
+mod authority;
 pub mod http;
 mod larder;
 mod process;
@@ -24,9 +25,10 @@ mod redis_server;
 mod relay;
 mod wait;
 
+pub use authority::{Authority, Signed};
 pub use larder::{Finished, Larder, LarderBuilder};
 pub use process::Process;
-pub use redis_server::{RedisBuilder, RedisServer, require_redis};
+pub use redis_server::{RedisBuilder, RedisServer, require_redis, require_redis_tls};
 pub use relay::{Direction, Relay, Which};
 pub use rustix::process::Signal;
 pub use wait::eventually;

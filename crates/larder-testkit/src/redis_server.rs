@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use redis::{Client, Cmd, Connection, RedisResult, ToRedisArgs, Value};
 use tempfile::TempDir;
 
+use crate::authority::{Authority, Signed};
 use crate::free_port;
 use crate::process::Process;
 use crate::wait::poll;
@@ -40,6 +41,27 @@ pub fn require_redis() -> bool {
     assert!(found || !all, "{} not found, and LARDER_REQUIRE_ALL=1", program.display());
     if !found {
         eprintln!("skipped: {} not found", program.display());
+    }
+    found
+}
+
+/// As [`require_redis`], for a Redis that was built with TLS.
+///
+/// # Panics
+/// When there is none and `LARDER_REQUIRE_ALL=1`.
+#[must_use]
+pub fn require_redis_tls() -> bool {
+    if !require_redis() {
+        return false;
+    }
+    // It listens nowhere, so it ends; one without TLS ends before, as it does not know the option.
+    let tried = Command::new(program()).args(["--port", "0", "--tls-port", "0"]).output();
+    let said = tried.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+    let found = !String::from_utf8_lossy(&said).contains("Bad directive");
+    let all = env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(found || !all, "{} has no TLS, and LARDER_REQUIRE_ALL=1", program().display());
+    if !found {
+        eprintln!("skipped: {} was built without TLS", program().display());
     }
     found
 }
@@ -83,6 +105,11 @@ impl RedisServer {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         addr_of(self.port)
+    }
+
+    /// Where it listens for TLS, which [`RedisBuilder::tls`] asked for.
+    pub fn tls_addr(&self) -> SocketAddr {
+        addr_of(self.plan.tls.expect("this server was started without TLS"))
     }
 
     /// Its TCP port, the same after a restart.
@@ -182,6 +209,7 @@ pub struct RedisBuilder {
     users: Vec<String>,
     databases: Option<u16>,
     unix_socket: bool,
+    tls: Option<u16>,
     args: Vec<String>,
 }
 
@@ -213,6 +241,19 @@ impl RedisBuilder {
     pub fn unix_socket(mut self) -> Self {
         self.unix_socket = true;
         self
+    }
+
+    /// Listens for TLS as well, on a port that was free a moment ago, as who is `signed`; clients
+    /// need a certificate of the authority if `asks`. See [`RedisServer::tls_addr`].
+    #[must_use]
+    pub fn tls(mut self, authority: &Authority, signed: &Signed, asks: bool) -> Self {
+        let port = free_port();
+        self.tls = Some(port);
+        self.arg("--tls-port", &port.to_string())
+            .arg("--tls-cert-file", &signed.certificate.display().to_string())
+            .arg("--tls-key-file", &signed.key.display().to_string())
+            .arg("--tls-ca-cert-file", &authority.file().display().to_string())
+            .arg("--tls-auth-clients", if asks { "yes" } else { "no" })
     }
 
     /// Any other setting: `("--maxmemory", "10mb")`.

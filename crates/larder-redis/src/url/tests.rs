@@ -24,10 +24,28 @@ fn every_part_is_read() {
 #[test]
 fn what_is_left_out_has_the_usual_value() {
     for text in ["redis://cache", "valkey://cache/", "redis://cache:6379", "REDIS://cache/0"] {
-        let bare =
-            RedisUrl { endpoint: tcp_to("cache", 6379), username: None, password: None, db: 0 };
+        let bare = RedisUrl {
+            endpoint: tcp_to("cache", 6379),
+            username: None,
+            password: None,
+            db: 0,
+            tls: None,
+        };
         assert_eq!(url(text), bare, "{text}");
     }
+}
+
+#[test]
+fn one_more_letter_asks_for_tls() {
+    for text in ["rediss://app:hunter2@[::1]:6390/3", "VALKEYS://app:hunter2@[::1]:6390/3"] {
+        let url = url(text);
+        assert_eq!(url.endpoint, Endpoint::Tls { host: "::1".into(), port: 6390 });
+        assert!(url.is_tls());
+        assert_eq!((url.user(), url.db), (Some("app"), 3));
+        assert_eq!(url.to_string(), "rediss://app:***@[::1]:6390/3");
+    }
+    assert!(!url("redis://cache").is_tls());
+    assert_eq!(url("rediss://cache").to_string(), "rediss://cache:6379/0");
 }
 
 #[test]
@@ -63,8 +81,8 @@ fn each_mistake_has_its_name() {
         ("cache:6379", RedisUrlError::Scheme),
         ("", RedisUrlError::Scheme),
         ("http://cache", RedisUrlError::Scheme),
-        ("rediss://cache", RedisUrlError::Tls),
-        ("valkeys://cache", RedisUrlError::Tls),
+        ("redisss://cache", RedisUrlError::Scheme),
+        ("rediss://", RedisUrlError::Host),
         ("redis:cache", RedisUrlError::Malformed),
         ("redis://ca che", RedisUrlError::Malformed),
         ("redis://:pass\tword@cache", RedisUrlError::Malformed),

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use larder_redis::tls::{ClientTls, ServerTls};
+
 use super::mistake::{Mistake, Source};
 use super::origins::Origin;
 use super::table::{AnySetting, Setting};
@@ -25,6 +27,10 @@ pub(crate) struct Settings {
     /// The file could not be read to its end, so any setting may be missing.
     pub(crate) file_is_broken: bool,
     pub(crate) origins: Vec<Origin>,
+    /// How TLS is done with the store.
+    pub(crate) store_tls: Option<ClientTls>,
+    /// How TLS is done with clients.
+    pub(crate) server_tls: Option<ServerTls>,
     pub(crate) mistakes: Vec<Mistake>,
     /// What is not wrong but worth a word at the start.
     pub(crate) notices: Vec<String>,

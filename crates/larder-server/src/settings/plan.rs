@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use larder_core::EnginePlan;
-use larder_redis::{RedisUrl, Secret};
+use larder_redis::{RedisUrl, Secret, tls::ServerTls};
 
 use super::template::{IdPath, KeyTemplate};
 use crate::logging::LogPlan;
@@ -66,6 +66,8 @@ pub struct RespPlan {
     pub address: Option<SocketAddr>,
     /// Whether somebody asked for this address. Where nobody did, another program may have it.
     pub address_is_wanted: bool,
+    /// The TLS listener.
+    pub tls: Option<TlsPlan>,
     /// The unix socket to listen on.
     pub unixsocket: Option<PathBuf>,
     /// The password that clients must show.
@@ -74,6 +76,15 @@ pub struct RespPlan {
     pub timeout: Duration,
     /// Threads that serve clients, at least one.
     pub workers: usize,
+}
+
+/// The listener for Redis clients that speak TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// Who Larder is there, and who may come in.
+    pub server: ServerTls,
 }
 
 /// The HTTP listener and its limits.

@@ -10,18 +10,18 @@ use larder_core::{EnginePlan, Prefixes, near::NearPlan};
 use super::environment::Environment;
 use super::given::Settings;
 use super::mistake::Source;
-use super::plan::{HttpPlan, Plan, RespPlan, StorePlan};
+use super::plan::{HttpPlan, Plan, RespPlan, StoreKind, StorePlan, TlsPlan};
 use super::table::{
     self, AnySetting, BIND, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
     HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS, MAXCLIENTS, MAXMEMORY,
     NEAR_ALLOW, NEAR_DENY, NEAR_MAX_ENTRIES, NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, NEAR_VERIFY,
     PORT, PROTECTED_MODE, REQUIREPASS, STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT,
-    Setting, TIMEOUT, UNIXSOCKET, URL,
+    Setting, TIMEOUT, TLS_PORT, UNIXSOCKET, URL,
 };
 use super::units::show_size;
 use super::value::Share;
 use crate::logging::LogPlan;
-use larder_redis::Secret;
+use larder_redis::{RedisUrl, Secret};
 
 /// A value takes at most this part of the near tier, or a few of them would empty it.
 const VALUES_PER_NEAR_MIN: u64 = 8;
@@ -64,7 +64,12 @@ fn engine(settings: &Settings) -> EnginePlan {
 
 fn store(settings: &Settings) -> StorePlan {
     StorePlan {
-        kind: settings.get(&STORE),
+        kind: match settings.get(&STORE) {
+            StoreKind::Redis(url) => {
+                StoreKind::Redis(RedisUrl { tls: settings.store_tls.clone(), ..url })
+            }
+            StoreKind::Memory => StoreKind::Memory,
+        },
         timeout: settings.get(&STORE_TIMEOUT),
         maxmemory: settings.get(&STORE_MAXMEMORY).0,
     }
@@ -72,9 +77,13 @@ fn store(settings: &Settings) -> StorePlan {
 
 fn resp(settings: &Settings) -> RespPlan {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let tls = address(settings.get(&BIND), settings.get(&TLS_PORT));
     RespPlan {
         address: address(settings.get(&BIND), settings.get(&PORT)),
-        address_is_wanted: settings.source(&PORT) != Source::Default,
+        address_is_wanted: settings.source(&PORT) != Source::Default || tls.is_some(),
+        tls: tls
+            .zip(settings.server_tls.clone())
+            .map(|(address, server)| TlsPlan { address, server }),
         unixsocket: settings.get(&UNIXSOCKET),
         requirepass: settings.get(&REQUIREPASS),
         timeout: settings.get(&TIMEOUT),
@@ -151,7 +160,7 @@ pub(crate) fn refuse_contradictions(settings: &mut Settings) {
     if settings.is_sound(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
         refuse_large_values(settings);
     }
-    if settings.is_sound(&[&HTTP_PORT, &PORT, &UNIXSOCKET]) && is_idle(settings) {
+    if settings.is_sound(&[&HTTP_PORT, &PORT, &TLS_PORT, &UNIXSOCKET]) && is_idle(settings) {
         let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is \
                     left to serve";
         settings.mistake(settings.source(&HTTP_PORT), text);
@@ -190,24 +199,26 @@ fn shown(settings: &Settings, setting: &dyn AnySetting) -> String {
 
 /// Whether nothing listens.
 fn is_idle(settings: &Settings) -> bool {
-    settings.get(&HTTP_PORT) == 0 && settings.get(&PORT) == 0 && settings.get(&UNIXSOCKET).is_none()
+    [&HTTP_PORT, &PORT, &TLS_PORT].iter().all(|port| settings.get(port) == 0)
+        && settings.get(&UNIXSOCKET).is_none()
 }
 
 /// A listener, and the secret that lets it be open to other machines.
 struct Door {
     bind: &'static Setting<IpAddr>,
-    port: &'static Setting<u16>,
+    ports: &'static [&'static Setting<u16>],
     secret: &'static Setting<Option<Secret>>,
 }
 
-static HTTP_DOOR: Door = Door { bind: &HTTP_BIND, port: &HTTP_PORT, secret: &HTTP_TOKEN };
-static RESP_DOOR: Door = Door { bind: &BIND, port: &PORT, secret: &REQUIREPASS };
+static HTTP_DOOR: Door = Door { bind: &HTTP_BIND, ports: &[&HTTP_PORT], secret: &HTTP_TOKEN };
+static RESP_DOOR: Door = Door { bind: &BIND, ports: &[&PORT, &TLS_PORT], secret: &REQUIREPASS };
 
 impl Door {
     /// Whether other machines reach it without a secret.
     fn is_open(&self, settings: &Settings) -> bool {
         let is_loopback = settings.get(self.bind).to_canonical().is_loopback();
-        !is_loopback && settings.get(self.port) != 0 && settings.get(self.secret).is_none()
+        let listens = self.ports.iter().any(|port| settings.get(port) != 0);
+        !is_loopback && listens && settings.get(self.secret).is_none()
     }
 }
 

@@ -54,8 +54,22 @@ table! {
     "Store" {
         STORE: StoreKind = Setting {
             flag: "store", section: "store", key: "url", default: StoreKind::Memory, range: None,
-            help: "Where values live: redis://, valkey:// or unix://, or memory, which is this \
-                   process alone",
+            help: "Where values live: redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, \
+                   or memory, which is this process alone",
+        };
+        STORE_CA_FILE: Option<PathBuf> = Setting {
+            flag: "store-ca-file", section: "store", key: "ca-file", default: None, range: None,
+            help: "Certificates (PEM) that may sign that of a store behind TLS, instead of those \
+                   that the system trusts",
+        };
+        STORE_CERT_FILE: Option<PathBuf> = Setting {
+            flag: "store-cert-file", section: "store", key: "cert-file",
+            default: None, range: None,
+            help: "The certificate (PEM) that a store behind TLS is shown",
+        };
+        STORE_KEY_FILE: Option<PathBuf> = Setting {
+            flag: "store-key-file", section: "store", key: "key-file", default: None, range: None,
+            help: "The private key (PEM) of store-cert-file",
         };
         STORE_TIMEOUT: Duration = Setting {
             flag: "store-timeout", section: "store", key: "timeout",
@@ -144,6 +158,26 @@ table! {
             flag: "io-threads", section: "resp", key: "io-threads",
             default: 0, range: Some(between(0, 128)),
             help: "Threads that serve Redis clients; 0 for one on each core",
+        };
+        TLS_PORT: u16 = Setting {
+            flag: "tls-port", section: "resp", key: "tls-port", default: 0, range: None,
+            help: "The port to listen on for Redis clients that speak TLS; 0 turns it off",
+        };
+        TLS_CERT_FILE: Option<PathBuf> = Setting {
+            flag: "tls-cert-file", section: "resp", key: "tls-cert-file",
+            default: None, range: None,
+            help: "The certificate (PEM) that clients of tls-port are shown, and those that lead \
+                   to its root",
+        };
+        TLS_KEY_FILE: Option<PathBuf> = Setting {
+            flag: "tls-key-file", section: "resp", key: "tls-key-file",
+            default: None, range: None,
+            help: "The private key (PEM) of tls-cert-file",
+        };
+        TLS_CA_CERT_FILE: Option<PathBuf> = Setting {
+            flag: "tls-ca-cert-file", section: "resp", key: "tls-ca-cert-file",
+            default: None, range: None,
+            help: "Certificates (PEM): clients of tls-port must show one that these have signed",
         };
     }
     "HTTP" {

@@ -59,10 +59,11 @@ fn values_out_of_range() {
 #[test]
 fn stores_that_are_not_there() {
     let table = [
-        ("rediss://h", "TLS to the store is not supported yet"),
-        ("valkeys://h", "TLS to the store is not supported yet"),
         ("embedded:/var/x", "the durable embedded store is not there yet; use memory"),
-        ("mysql://h", "a store is memory or a URL that starts with redis://, valkey:// or unix://"),
+        (
+            "mysql://h",
+            "a store is memory or a URL that starts with redis://, rediss://, valkey://, valkeys://",
+        ),
         ("redis://h:port", "the URL's port is not a number from 1 to 65535"),
     ];
     for (url, text) in table {

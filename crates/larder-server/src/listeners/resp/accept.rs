@@ -7,6 +7,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{larder::Larder, settings::RespPlan};
+use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
@@ -31,6 +32,7 @@ const KEEPALIVE: Duration = Duration::from_mins(5);
 /// The open doors.
 pub(crate) struct Listeners {
     tcp: Option<TcpListener>,
+    tls: Option<(TcpListener, ServerTls)>,
     unix: Option<UnixListener>,
 }
 
@@ -38,6 +40,10 @@ impl Listeners {
     /// Opens what the plan asks for.
     pub(crate) fn bind(plan: &RespPlan) -> io::Result<Self> {
         let tcp = plan.address.map(crate::listeners::listen).transpose()?;
+        let tls = match &plan.tls {
+            Some(tls) => Some((crate::listeners::listen(tls.address)?, tls.server.clone())),
+            None => None,
+        };
         let unix = match &plan.unixsocket {
             Some(path) => {
                 remove_stale(path);
@@ -45,24 +51,30 @@ impl Listeners {
             }
             None => None,
         };
-        Ok(Self { tcp, unix })
+        Ok(Self { tcp, tls, unix })
     }
 
     async fn accept(&self) -> io::Result<Accepted> {
         tokio::select! {
-            tcp = accept_tcp(self.tcp.as_ref()) => tcp,
+            tcp = accept_tcp(self.tcp.as_ref()) => tcp.map(Accepted::Tcp),
+            tls = accept_tls(self.tls.as_ref()) => tls,
             unix = accept_unix(self.unix.as_ref()) => unix,
         }
     }
 }
 
-async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<Accepted> {
+async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<std::net::TcpStream> {
     let Some(listener) = listener else { return std::future::pending().await };
     let (stream, _) = listener.accept().await?;
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    Ok(Accepted::Tcp(stream.into_std()?))
+    stream.into_std()
+}
+
+async fn accept_tls(listener: Option<&(TcpListener, ServerTls)>) -> io::Result<Accepted> {
+    let Some((listener, tls)) = listener else { return std::future::pending().await };
+    Ok(Accepted::Tls(accept_tcp(Some(listener)).await?, tls.clone()))
 }
 
 async fn accept_unix(listener: Option<&UnixListener>) -> io::Result<Accepted> {
@@ -133,6 +145,8 @@ fn reject(accepted: Accepted, why: &[u8]) {
     // The client may be gone already.
     match accepted {
         Accepted::Tcp(mut stream) => stream.write(&text).ok(),
+        // Who has not shaken hands yet would not understand.
+        Accepted::Tls(..) => None,
         Accepted::Unix(mut stream) => stream.write(&text).ok(),
     };
 }
@@ -191,10 +205,21 @@ async fn work(
 ) {
     let mut clients = JoinSet::new();
     while let Some((accepted, place)) = handed.recv().await {
-        let Ok(client) = accepted.settle() else { continue };
-        let connection = Connection::new(Arc::clone(&larder), Arc::clone(&traffic), client);
-        let (traffic, draining) = (Arc::clone(&traffic), draining.clone());
+        let Ok(mut client) = accepted.settle() else { continue };
+        let (larder, traffic) = (Arc::clone(&larder), Arc::clone(&traffic));
+        let mut draining = draining.clone();
         clients.spawn_local(async move {
+            let greeted = tokio::select! {
+                biased;
+                greeted = client.shake_hands() => greeted,
+                // Told, or the one who tells is gone.
+                _ = draining.wait_for(|&draining| draining) => return,
+            };
+            if let Err(error) = greeted {
+                tracing::debug!(%error, "a client did not shake hands");
+                return;
+            }
+            let connection = Connection::new(larder, Arc::clone(&traffic), client);
             traffic.client_came();
             let close = connection.run(draining).await;
             traffic.client_went();

@@ -1,21 +1,28 @@
-//! The client's end: a TCP or a unix socket.
+//! The client's end: a TCP or a unix socket, or TLS over TCP.
 
 use super::embedded::Ends;
 use bytes::{Buf, BytesMut};
-use std::{io, net::SocketAddr};
+use larder_redis::tls::{ServerTls, TlsStream};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::AsyncReadExt,
     net::{TcpStream, UnixStream},
+    time::timeout,
 };
+
+/// How long a client may take to shake hands.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) enum Client {
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
     Unix(UnixStream),
 }
 
 /// A socket on its way from the acceptor to the worker that will serve it.
 pub(super) enum Accepted {
     Tcp(std::net::TcpStream),
+    Tls(std::net::TcpStream, ServerTls),
     Unix(std::os::unix::net::UnixStream),
 }
 
@@ -24,6 +31,9 @@ impl Accepted {
     pub(super) fn settle(self) -> io::Result<Client> {
         match self {
             Self::Tcp(stream) => Ok(Client::Tcp(TcpStream::from_std(stream)?)),
+            Self::Tls(stream, tls) => {
+                Ok(Client::Tls(Box::new(tls.accept(TcpStream::from_std(stream)?)?)))
+            }
             Self::Unix(stream) => Ok(Client::Unix(UnixStream::from_std(stream)?)),
         }
     }
@@ -41,6 +51,14 @@ pub(super) enum Ready {
 }
 
 impl Client {
+    /// Does what comes before the first command.
+    pub(super) async fn shake_hands(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tls(stream) => timeout(HANDSHAKE_TIMEOUT, stream.shake_hands()).await?,
+            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+        }
+    }
+
     /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
     /// if `write`. One of both must be asked for.
     pub(super) async fn wait(
@@ -48,14 +66,20 @@ impl Client {
         input: Option<&mut BytesMut>,
         write: bool,
     ) -> io::Result<Ready> {
+        // Reading a bare socket knows from a short read that there is no more, where trying again
+        // would cost a call; so does that of TLS.
         match self {
             Self::Tcp(stream) => {
-                let (reader, writer) = stream.split();
-                wait(reader, writer.writable(), input, write).await
+                let (mut reader, writer) = stream.split();
+                wait(input.map(|input| reader.read_buf(input)), writer.writable(), write).await
+            }
+            Self::Tls(stream) => {
+                let (mut incoming, writer) = stream.split();
+                wait(input.map(|input| incoming.read(input)), writer.writable(), write).await
             }
             Self::Unix(stream) => {
-                let (reader, writer) = stream.split();
-                wait(reader, writer.writable(), input, write).await
+                let (mut reader, writer) = stream.split();
+                wait(input.map(|input| reader.read_buf(input)), writer.writable(), write).await
             }
         }
     }
@@ -67,6 +91,9 @@ impl Client {
         };
         match self {
             Self::Tcp(stream) => {
+                Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+            }
+            Self::Tls(stream) => {
                 Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
             }
             Self::Unix(stream) => {
@@ -81,32 +108,39 @@ impl Client {
     }
 
     /// Writes as much as the socket takes.
-    pub(super) fn flush(&self, output: &mut BytesMut) -> io::Result<()> {
-        while !output.is_empty() {
-            let written = match self {
-                Self::Tcp(stream) => stream.try_write(output),
-                Self::Unix(stream) => stream.try_write(output),
-            };
-            match written {
-                Ok(written) => output.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
+    pub(super) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => flush(output, |from| stream.try_write(from)),
+            Self::Tls(stream) => stream.write(output),
+            Self::Unix(stream) => flush(output, |from| stream.try_write(from)),
         }
-        Ok(())
+    }
+
+    /// Whether bytes that [`Client::flush`] took are still to be sent.
+    pub(super) fn has_output(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.has_output())
     }
 }
 
+fn flush(output: &mut BytesMut, try_write: impl Fn(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+    while !output.is_empty() {
+        match try_write(output) {
+            Ok(written) => output.advance(written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 async fn wait(
-    mut reader: impl AsyncRead + Unpin,
+    read: Option<impl Future<Output = io::Result<usize>>>,
     writable: impl Future<Output = io::Result<()>>,
-    input: Option<&mut BytesMut>,
     write: bool,
 ) -> io::Result<Ready> {
     let read = async {
-        match input {
-            // Knows from a short read that there is no more, where trying again would cost a call.
-            Some(input) => reader.read_buf(input).await,
+        match read {
+            Some(read) => read.await,
             None => std::future::pending().await,
         }
     };

@@ -159,10 +159,15 @@ impl Connection {
 
     /// Whether the client has all that it was promised, and Redis all that the client sent.
     fn owes_nothing(&self) -> bool {
-        self.output.is_empty()
+        !self.owes_bytes()
             && !self.session.is_awaiting()
             && !self.session.must_wait()
             && self.upstream.as_ref().is_none_or(|relay| !relay.has_output())
+    }
+
+    /// Whether something waits for the client's socket.
+    fn owes_bytes(&self) -> bool {
+        !self.output.is_empty() || self.client.has_output()
     }
 
     /// Waits for one of the sockets, and does what has become possible.
@@ -170,7 +175,7 @@ impl Connection {
         let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
         let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
         let idle = self.larder.plan().resp.timeout;
-        let writes = !self.output.is_empty();
+        let writes = self.owes_bytes();
         let owes_nothing = self.owes_nothing();
         let may_idle = idle.is_zero() || !owes_nothing || self.session.is_listening();
         let may_leave = owes_nothing && self.input.is_empty();

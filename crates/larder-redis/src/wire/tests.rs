@@ -1,0 +1,65 @@
+use super::*;
+use crate::tls::{Chain, ClientTls, Identity, Key, Roots, ServerTls, TlsStream};
+use larder_testkit::Authority;
+use tokio::net::TcpListener;
+
+/// More than sockets hold.
+const SENT_BYTES_MAX: usize = 256 << 20;
+
+/// A wire over TLS, and the other end.
+async fn over_tls() -> (Wire, TlsStream) {
+    let authority = Authority::new();
+    let signed = authority.sign(&["localhost", "127.0.0.1"]);
+    let chain = Chain::of_file(&signed.certificate).unwrap();
+    let identity = Identity::new(chain, Key::of_file(&signed.key).unwrap()).unwrap();
+    let server = ServerTls::new(&identity, None).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut url: RedisUrl = format!("rediss://{}", listener.local_addr().unwrap()).parse().unwrap();
+    url.tls = Some(ClientTls::new(Roots::of_file(&authority.file()).unwrap(), None).unwrap());
+    let accept = async {
+        let mut stream = server.accept(listener.accept().await.unwrap().0).unwrap();
+        stream.shake_hands().await.unwrap();
+        stream
+    };
+    let (wire, peer) = tokio::join!(Wire::connect(&url), accept);
+    (wire.unwrap(), peer)
+}
+
+#[tokio::test]
+async fn ciphertext_that_waits_is_output_too_and_leaves_when_there_is_room() {
+    let (mut wire, mut peer) = over_tls().await;
+    let mut sent = 0;
+    // The peer reads nothing: at some time all is encrypted and not all is sent.
+    while !wire.has_output() {
+        wire.output().extend_from_slice(&[b'x'; 1000]);
+        sent += 1000;
+        wire.flush().unwrap();
+        assert!(sent < SENT_BYTES_MAX, "nothing waits");
+    }
+    assert!(wire.output.is_empty());
+    let mut received = BytesMut::new();
+    while received.len() < sent {
+        tokio::select! {
+            ready = wire.writable(), if wire.has_output() => {
+                ready.unwrap();
+                wire.flush().unwrap();
+            }
+            ready = peer.readable() => {
+                ready.unwrap();
+                match peer.try_read(&mut received) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    count => assert!(count.unwrap() > 0, "closed"),
+                }
+            }
+        }
+    }
+    assert!(!wire.has_output());
+}
+
+#[tokio::test]
+async fn who_is_dropped_says_goodbye() {
+    let (wire, mut peer) = over_tls().await;
+    drop(wire);
+    peer.readable().await.unwrap();
+    assert_eq!(peer.try_read(&mut BytesMut::new()).unwrap(), 0);
+}

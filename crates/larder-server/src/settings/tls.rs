@@ -1,0 +1,124 @@
+//! The settings that name certificates and keys: what is in the files is read here, once.
+
+use std::path::{Path, PathBuf};
+
+use larder_redis::tls::{Chain, ClientTls, Identity, Key, Roots, ServerTls, TlsError};
+
+use super::given::Settings;
+use super::plan::StoreKind;
+use super::table::{
+    AnySetting, PORT, STORE, STORE_CA_FILE, STORE_CERT_FILE, STORE_KEY_FILE, Setting,
+    TLS_CA_CERT_FILE, TLS_CERT_FILE, TLS_KEY_FILE, TLS_PORT,
+};
+
+type File = Setting<Option<PathBuf>>;
+
+/// Reads what TLS needs, where it is asked for.
+pub(crate) fn read(settings: &mut Settings) {
+    if settings.is_sound(&[&STORE, &STORE_CA_FILE, &STORE_CERT_FILE, &STORE_KEY_FILE]) {
+        settings.store_tls = store(settings);
+    }
+    if settings.is_sound(&[&TLS_PORT, &TLS_CERT_FILE, &TLS_KEY_FILE, &TLS_CA_CERT_FILE]) {
+        settings.server_tls = server(settings);
+    }
+}
+
+fn store(settings: &mut Settings) -> Option<ClientTls> {
+    if !matches!(settings.get(&STORE), StoreKind::Redis(url) if url.is_tls()) {
+        for file in [&STORE_CA_FILE, &STORE_CERT_FILE, &STORE_KEY_FILE] {
+            refuse_without_tls(file, settings);
+        }
+        return None;
+    }
+    for (one, other) in [(&STORE_CERT_FILE, &STORE_KEY_FILE), (&STORE_KEY_FILE, &STORE_CERT_FILE)] {
+        if settings.get(one).is_some() {
+            must_have(one, other, settings);
+        }
+    }
+    let identity = identity(&STORE_CERT_FILE, &STORE_KEY_FILE, settings);
+    let roots = match settings.get(&STORE_CA_FILE) {
+        Some(_) => of_file(&STORE_CA_FILE, Roots::of_file, settings)?,
+        None => system_roots(settings)?,
+    };
+    let tls = ClientTls::new(roots, identity.as_ref());
+    tls.map_err(|why| refuse(&STORE, &why, settings)).ok()
+}
+
+/// Whoever names a certificate believes that there is TLS.
+fn refuse_without_tls(file: &'static File, settings: &mut Settings) {
+    if settings.get(file).is_some() {
+        let text = format!(
+            "{} is for a store that is reached over TLS, and this one is not: write rediss:// or \
+             valkeys:// in its URL",
+            file.flag
+        );
+        settings.mistake(settings.source(file), text);
+    }
+}
+
+fn system_roots(settings: &mut Settings) -> Option<Roots> {
+    Roots::of_system()
+        .map_err(|why| {
+            let text = format!("{why}: name the CA of the store's certificate in store-ca-file");
+            settings.mistake(settings.source(&STORE), text);
+        })
+        .ok()
+}
+
+fn server(settings: &mut Settings) -> Option<ServerTls> {
+    if settings.get(&TLS_PORT) == 0 {
+        return None;
+    }
+    refuse_one_port_for_both(settings);
+    for file in [&TLS_CERT_FILE, &TLS_KEY_FILE] {
+        must_have(&TLS_PORT, file, settings);
+    }
+    let identity = identity(&TLS_CERT_FILE, &TLS_KEY_FILE, settings);
+    let clients = of_file(&TLS_CA_CERT_FILE, Roots::of_file, settings);
+    // Roots that were named and cannot be read let nobody in by mistake.
+    if clients.is_none() && settings.get(&TLS_CA_CERT_FILE).is_some() {
+        return None;
+    }
+    let tls = ServerTls::new(&identity?, clients);
+    tls.map_err(|why| refuse(&TLS_CA_CERT_FILE, &why, settings)).ok()
+}
+
+fn refuse_one_port_for_both(settings: &mut Settings) {
+    if settings.is_sound(&[&PORT]) && settings.get(&PORT) == settings.get(&TLS_PORT) {
+        let text = "tls-port and port are the same: choose another for one of them, or set port \
+                    to 0 for TLS alone";
+        settings.mistake(settings.source(&TLS_PORT), text);
+    }
+}
+
+fn must_have(one: &dyn AnySetting, other: &'static File, settings: &mut Settings) {
+    if settings.get(other).is_none() {
+        let text = format!("{} needs {} as well", one.about().flag, other.flag);
+        settings.mistake(settings.source(one), text);
+    }
+}
+
+/// Whom two files show.
+fn identity(
+    certificate: &'static File,
+    key: &'static File,
+    settings: &mut Settings,
+) -> Option<Identity> {
+    let chain = of_file(certificate, Chain::of_file, settings);
+    let private = of_file(key, Key::of_file, settings);
+    Identity::new(chain?, private?).map_err(|why| refuse(key, &why, settings)).ok()
+}
+
+/// What a file holds, if one is named.
+fn of_file<T>(
+    file: &'static File,
+    read: impl FnOnce(&Path) -> Result<T, TlsError>,
+    settings: &mut Settings,
+) -> Option<T> {
+    let path = settings.get(file)?;
+    read(&path).map_err(|why| refuse(file, &why, settings)).ok()
+}
+
+fn refuse(setting: &dyn AnySetting, why: &TlsError, settings: &mut Settings) {
+    settings.mistake(settings.source(setting), why.to_string());
+}

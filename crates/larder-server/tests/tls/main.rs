@@ -1,0 +1,19 @@
+//! TLS end to end: clients to Larder, and Larder to Redis, with certificates made for each test.
+//! Each file is one side or one kind of trouble; each test is named for what it proves.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test that finds something missing has failed; time limits are real time"
+)]
+
+mod clients;
+mod handshakes;
+mod listener;
+mod refusals;
+mod stand;
+mod store;
+mod wire;

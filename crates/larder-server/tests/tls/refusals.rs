@@ -1,0 +1,156 @@
+//! Stores that are not believed or not understood: what people are told, and what they are not.
+
+use larder_testkit::{
+    Authority, RedisServer, Signed, eventually, http, require_redis, require_redis_tls,
+};
+
+use crate::stand::{Behind, HERE, LIMIT, redis, text};
+
+const PASSWORD: &str = "a-very-secret-word";
+
+/// What Larder says of a Redis with this certificate, when it trusts this authority.
+fn says(authority: &Authority, signed: &Signed, trusted: &Authority, expected: &str) {
+    let redis = redis(authority, signed, false);
+    let url = format!("rediss://:{PASSWORD}@localhost:{}", redis.tls_addr().port());
+    let ca = trusted.file();
+    refuses(&Behind::start(&url, &["--store-ca-file", text(&ca)]), expected);
+}
+
+/// `/readyz` and the log say why, a client is told as well, and nobody the password.
+fn refuses(behind: &Behind, expected: &str) {
+    says_why(behind, expected);
+    let client = redis::Client::open(format!("redis://127.0.0.1:{}", behind.port)).unwrap();
+    let mut client = client.get_connection().unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    let told = redis::cmd("INCR").arg("n").exec(&mut client).unwrap_err().to_string();
+    assert!(told.contains("cannot reach the store") && told.contains(expected), "{told}");
+    assert!(!told.contains(PASSWORD));
+}
+
+fn says_why(behind: &Behind, expected: &str) {
+    let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
+    eventually(LIMIT, expected, || ready().contains(expected));
+    eventually(LIMIT, "a word in the log", || behind.larder.log().contains(expected));
+    assert!(!format!("{}{}", ready(), behind.larder.log()).contains(PASSWORD));
+}
+
+#[test]
+fn a_certificate_of_somebody_else() {
+    if !require_redis_tls() {
+        return;
+    }
+    let (authority, other) = (Authority::new(), Authority::new());
+    says(&authority, &authority.sign(HERE), &other, "signed by nobody who is trusted here");
+}
+
+#[test]
+fn a_certificate_that_the_system_does_not_know() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    let redis = redis(&authority, &authority.sign(HERE), false);
+    let url = format!("rediss://localhost:{}", redis.tls_addr().port());
+    // Stands for the system's, which a machine that only runs tests may not have.
+    let other = Authority::new();
+    let behind = Behind::start_in(&url, &[], ("SSL_CERT_FILE", text(&other.file())));
+    refuses(&behind, "name its CA in store-ca-file");
+}
+
+#[test]
+fn a_certificate_that_has_expired() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    says(&authority, &authority.sign_expired(HERE), &authority, "certificate has expired");
+}
+
+#[test]
+fn a_certificate_of_the_ca_itself() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    says(&authority, &authority.itself(), &authority, "certificate is that of a CA");
+}
+
+#[test]
+fn a_certificate_for_another_host() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    let signed = authority.sign(&["cache.example", "10.1.2.3"]);
+    says(&authority, &signed, &authority, "not for localhost, but for cache.example, 10.1.2.3");
+    says(&authority, &authority.sign(&[]), &authority, "it has no subjectAltName");
+}
+
+#[test]
+fn an_address_must_be_in_the_certificate_too() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    let redis = redis(&authority, &authority.sign(&["localhost"]), false);
+    let url = format!("rediss://127.0.0.1:{}", redis.tls_addr().port());
+    let ca = authority.file();
+    let behind = Behind::start(&url, &["--store-ca-file", text(&ca)]);
+    refuses(&behind, "not for 127.0.0.1, but for localhost");
+}
+
+#[test]
+fn a_redis_that_wants_a_certificate() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    let redis = redis(&authority, &authority.sign(HERE), true);
+    let url = format!("rediss://localhost:{}", redis.tls_addr().port());
+    let ca = authority.file();
+    refuses(
+        &Behind::start(&url, &["--store-ca-file", text(&ca)]),
+        "does it want a certificate? See store-cert-file and store-key-file",
+    );
+    let stranger = Authority::new();
+    let shown = stranger.sign(&["larder"]);
+    let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&shown.certificate)];
+    let flags = [&flags[..], &["--store-key-file", text(&shown.key)]].concat();
+    refuses(&Behind::start(&url, &flags), "does not accept the certificate in store-cert-file");
+}
+
+#[test]
+fn a_redis_without_tls_behind_rediss() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::start();
+    let url = format!("rediss://127.0.0.1:{}", redis.port());
+    let ca = Authority::new();
+    let behind = Behind::start(&url, &["--store-ca-file", text(&ca.file())]);
+    // It waits for the rest of a line, or takes what it got for a command.
+    let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
+    eventually(LIMIT, "a hint", || {
+        let said = ready();
+        said.contains("does the server speak TLS on this port?")
+            || said.contains("if it speaks none on this port, use redis://")
+    });
+}
+
+#[test]
+fn a_redis_with_tls_behind_redis() {
+    if !require_redis_tls() {
+        return;
+    }
+    let authority = Authority::new();
+    let redis = redis(&authority, &authority.sign(HERE), false);
+    let url = format!("redis://127.0.0.1:{}", redis.tls_addr().port());
+    says_why(&Behind::start(&url, &[]), "if it speaks TLS on this port, use rediss://");
+}
+
+#[test]
+fn a_server_with_tls_that_says_so_behind_redis() {
+    let Some(stand) = crate::stand::Stand::start(&[]) else { return };
+    let url = format!("redis://127.0.0.1:{}", stand.port);
+    says_why(&Behind::start(&url, &[]), "looks like TLS: use rediss://");
+}

@@ -1,0 +1,198 @@
+//! A client of its own: the TLS is that of rustls, but nothing else is shared with what is tested.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use larder_resp::Limits;
+use larder_resp::reply::Scanner;
+use larder_resp::request::write_command;
+use larder_testkit::{Authority, Signed};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
+use socket2::{Domain, Socket, Type};
+
+/// Longer than any reply here takes.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+pub(crate) struct Wire {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    unread: BytesMut,
+}
+
+impl Wire {
+    /// Connects, trusting this authority and showing who it is, and shakes hands.
+    pub(crate) fn open(port: u16, roots: &Authority, shown: Option<&Signed>) -> io::Result<Self> {
+        Self::open_in(port, roots, shown, rustls::ALL_VERSIONS)
+    }
+
+    /// As [`Wire::open`], in one of these versions of TLS.
+    pub(crate) fn open_in(
+        port: u16,
+        roots: &Authority,
+        shown: Option<&Signed>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> io::Result<Self> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        Self::over(socket, roots, shown, versions)
+    }
+
+    /// As [`Wire::open`], through a socket that holds little that was not read.
+    pub(crate) fn open_narrow(port: u16, roots: &Authority) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(32 << 10).unwrap();
+        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).unwrap();
+        Self::over(socket.into(), roots, None, rustls::ALL_VERSIONS).unwrap()
+    }
+
+    fn over(
+        socket: TcpStream,
+        roots: &Authority,
+        shown: Option<&Signed>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> io::Result<Self> {
+        socket.set_read_timeout(Some(ANSWER_LIMIT))?;
+        socket.set_nodelay(true)?;
+        let name = "localhost".try_into().unwrap();
+        let session = ClientConnection::new(config(roots, shown, versions), name).unwrap();
+        let mut stream = StreamOwned::new(session, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self { stream, unread: BytesMut::new() })
+    }
+
+    /// Whether the server, which may say so only after the handshake, lets this client in.
+    pub(crate) fn gets_an_answer(mut self) -> bool {
+        self.try_send(b"PING\r\n").is_ok() && self.receive().is_ok_and(|count| count > 0)
+    }
+
+    /// The reply to a command; words between blanks.
+    pub(crate) fn line(&mut self, line: &str) -> Vec<u8> {
+        self.send(&written(line));
+        self.reply()
+    }
+
+    /// The reply to a command of any bytes.
+    pub(crate) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
+        let mut command = BytesMut::new();
+        write_command(&mut command, words);
+        self.send(&command);
+        self.reply()
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.try_send(bytes).unwrap();
+    }
+
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
+    }
+
+    /// Sends bytes past TLS, as if they had been encrypted.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.sock.write_all(bytes).unwrap();
+    }
+
+    /// Says goodbye, and sends no more; what comes can still be read.
+    pub(crate) fn finish(&mut self) {
+        self.stream.conn.send_close_notify();
+        self.stream.flush().unwrap();
+        self.stream.sock.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Sends no more, without a word.
+    pub(crate) fn cut_writing(&mut self) {
+        self.stream.sock.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Waits for one reply or push.
+    pub(crate) fn reply(&mut self) -> Vec<u8> {
+        let mut scanner = Scanner::new(Limits::default());
+        loop {
+            if let Some(length) = scanner.scan(&self.unread).unwrap() {
+                let reply = self.unread[..length].to_vec();
+                self.unread.advance(length);
+                return reply;
+            }
+            let count = self.receive().unwrap();
+            assert!(count > 0, "closed after {}", self.unread.escape_ascii());
+        }
+    }
+
+    /// Everything up to the server's goodbye. An end without one fails.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.receive().unwrap() > 0 {}
+        self.unread.split().to_vec()
+    }
+
+    /// Whether the server has ended it, however; waits for that or for a byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.receive().map_or_else(
+            |error| !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+            |count| count == 0,
+        )
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut piece = [0; 16 << 10];
+        let count = self.stream.read(&mut piece)?;
+        self.unread.extend_from_slice(&piece[..count]);
+        Ok(count)
+    }
+}
+
+fn config(
+    roots: &Authority,
+    shown: Option<&Signed>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    store.add(CertificateDer::from_pem_file(roots.file()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(store);
+    Arc::new(match shown {
+        None => config.with_no_client_auth(),
+        Some(signed) => {
+            let chain = vec![CertificateDer::from_pem_file(&signed.certificate).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(&signed.key).unwrap();
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    })
+}
+
+/// A command as it is sent; words between blanks.
+pub(crate) fn written(line: &str) -> Vec<u8> {
+    let mut command = BytesMut::new();
+    let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
+    write_command(&mut command, &words);
+    command.to_vec()
+}
+
+/// A bulk string as it comes back.
+pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
+}
+
+/// Bytes that no compression and no luck makes equal to others.
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let mut noise: Vec<u8> =
+        std::iter::repeat_with(&mut next).take(bytes / 8 + 1).flatten().collect();
+    noise.truncate(bytes);
+    noise
+}

@@ -1,0 +1,94 @@
+//! A certificate authority, and the certificates that it signs: files, as servers and clients want
+//! them.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use tempfile::TempDir;
+
+/// An authority of its own: nobody trusts it who was not told to. Its files end with it.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+    signed: AtomicUsize,
+}
+
+/// A certificate and its key, in PEM files.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// The file with the certificate.
+    pub certificate: PathBuf,
+    /// The file with the private key.
+    pub key: PathBuf,
+}
+
+impl Authority {
+    /// One with a new key.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate().expect("a key");
+        let folder = TempDir::with_prefix("larder-certificates-").expect("a temporary folder");
+        // No other authority bears its name.
+        let name = folder.path().display().to_string();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("a root");
+        write(&folder.path().join("ca.pem"), &issuer.pem());
+        write(&folder.path().join("ca.key"), &issuer.key().serialize_pem());
+        Self { issuer, folder, signed: AtomicUsize::new(0) }
+    }
+
+    /// The file with its own certificate.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// Itself, as a server that was given no certificate of its own.
+    pub fn itself(&self) -> Signed {
+        Signed { certificate: self.file(), key: self.folder.path().join("ca.key") }
+    }
+
+    /// Signs for these host names and IP addresses.
+    pub fn sign(&self, names: &[&str]) -> Signed {
+        self.sign_with(&params(names))
+    }
+
+    /// Signs for these, but the time is over.
+    pub fn sign_expired(&self, names: &[&str]) -> Signed {
+        let mut params = params(names);
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+        self.sign_with(&params)
+    }
+
+    fn sign_with(&self, params: &CertificateParams) -> Signed {
+        let number = self.signed.fetch_add(1, Ordering::Relaxed);
+        let path = |end: &str| self.folder.path().join(format!("{number}.{end}"));
+        let (certificate, key) = (path("pem"), path("key"));
+        let pair = KeyPair::generate().expect("a key");
+        let signed = params.signed_by(&pair, &self.issuer).expect("a certificate");
+        write(&certificate, &signed.pem());
+        write(&key, &pair.serialize_pem());
+        Signed { certificate, key }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    CertificateParams::new(names).expect("names that a certificate can hold")
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("a file in a temporary folder");
+}
