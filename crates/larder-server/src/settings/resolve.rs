@@ -21,7 +21,7 @@ use super::table::{
 use super::units::show_size;
 use super::value::Share;
 use crate::logging::LogPlan;
-use larder_redis::{RedisUrl, Secret};
+use larder_redis::{Endpoint, RedisUrl, Secret};
 
 /// A value takes at most this part of the near tier, or a few of them would empty it.
 const VALUES_PER_NEAR_MIN: u64 = 8;
@@ -165,10 +165,31 @@ pub(crate) fn refuse_contradictions(settings: &mut Settings) {
                     left to serve";
         settings.mistake(settings.source(&HTTP_PORT), text);
     }
+    if settings.is_sound(&[&STORE, &BIND, &PORT, &UNIXSOCKET]) && is_own_store(settings) {
+        let text = "this is where this Larder itself listens for Redis clients: name the Redis \
+                    behind it, or choose another --port or --unixsocket";
+        settings.mistake(settings.source(&STORE), text);
+    }
     for door in [&HTTP_DOOR, &RESP_DOOR] {
         if settings.is_sound(&[door.bind, door.secret, &PROTECTED_MODE]) {
             refuse_open_door(settings, door);
         }
+    }
+}
+
+/// Whether the store is the own RESP listener, as far as names tell: each connection would open
+/// another.
+fn is_own_store(settings: &Settings) -> bool {
+    let StoreKind::Redis(url) = settings.get(&STORE) else { return false };
+    match url.endpoint {
+        Endpoint::Tcp { host, port } => {
+            let address = host.parse::<IpAddr>().ok();
+            let is_here = host == "localhost"
+                || address.is_some_and(|ip| ip.is_loopback() || ip == settings.get(&BIND));
+            is_here && port == settings.get(&PORT)
+        }
+        Endpoint::Unix(path) => Some(path) == settings.get(&UNIXSOCKET),
+        Endpoint::Tls { .. } => false,
     }
 }
 

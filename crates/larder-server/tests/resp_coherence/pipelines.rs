@@ -230,7 +230,7 @@ fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_
         stand.heat(&mut client, "STRLEN y", 3);
         stand.relay.hold(TRACKED, ToServer);
         foreign.call("DEL x");
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
         client.ask(&reads);
         eventually(LIMIT, "the read of x to be sent", || {
             stand.relay.waiting_bytes(TRACKED, ToServer) > 60

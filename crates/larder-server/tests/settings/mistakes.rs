@@ -28,6 +28,13 @@ fn values_of_each_kind() {
              between them",
         ),
         ("--near-policy lfu", "\"lfu\" is not a policy: write scan-resistant or lru"),
+        ("--near-deny a,,b", "\"a,,b\" holds an empty prefix, with which every key begins"),
+        ("--near-verify 0.1", "\"0.1\" is no part of the whole: write for example 0.1%"),
+        ("--near-verify 101%", "\"101%\" is no part of the whole: write for example 0.1%"),
+        (
+            "--url localhost:8000",
+            "\"localhost:8000\" is no address: write for example http://127.0.0.1:8000",
+        ),
         ("--http-token=", "the token is empty"),
         ("--http-token=sécret", "the token has other characters than visible ASCII ones"),
         ("--config=", "the path is empty"),
@@ -235,6 +242,26 @@ fn contradictions_name_both_sides() {
           left to serve"
         ]
     );
+}
+
+#[test]
+fn the_store_is_not_the_own_listener() {
+    for args in [
+        "--store redis://127.0.0.1:7777 --port 7777",
+        "--store redis://localhost:6380",
+        "--store redis://[::1]:6380/1",
+        "--store redis://10.0.0.1:6380 --bind 10.0.0.1 --requirepass p",
+        "--store unix:///tmp/l.sock --unixsocket /tmp/l.sock",
+    ] {
+        let mistakes = larder().args(args).mistakes();
+        assert!(
+            mistakes.len() == 1 && mistakes[0].contains("itself listens"),
+            "{args}: {mistakes:?}"
+        );
+    }
+    for args in ["--store redis://127.0.0.1:6379", "--store redis://localhost:6380 --port 0"] {
+        larder().args(args).plan();
+    }
 }
 
 #[test]
