@@ -1,6 +1,7 @@
 //! A client's road to Redis is lost: nothing is sent twice, what came before is handed on, and the
 //! client learns of it as from a Redis that dies (R14).
 
+use std::sync::mpsc;
 use std::thread;
 
 use larder_testkit::Direction::ToClient;
@@ -76,7 +77,7 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     let large = "x".repeat(200_000);
     stand.foreign().call(&format!("SET large {large}"));
     let mut client = counting(&stand);
-    // Far more than the sockets between them hold: the client reads when all is over.
+    // Far more than the sockets between them hold.
     let mut lines = vec!["INCR n"];
     lines.extend(vec!["GET large"; 80]);
     lines.extend(["INCR n", "BLPOP never 0", "INCR n"]);
@@ -84,15 +85,18 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     eventually(LIMIT, "redis to block", || {
         stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
+    let (read, count) = mpsc::channel();
     let reader = thread::spawn(move || {
-        let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
-        answers
+        let next = || client.next().ok().inspect(|_| drop(read.send(())));
+        std::iter::from_fn(next).collect::<Vec<_>>()
     });
     // Only when the last reply before it was passed on can the loss be seen.
     eventually(LIMIT, "all replies to pass", || {
         stand.relay.waiting_bytes(COUNTS, ToClient) == 0
             && stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
+    // The short one stands right behind the last of the large ones.
+    (0..81).for_each(|_| count.recv_timeout(LIMIT).unwrap());
     thread::sleep(std::time::Duration::from_millis(200));
     stand.relay.cut(COUNTS);
     let answers = reader.join().unwrap();
