@@ -20,6 +20,7 @@
 mod authority;
 pub mod http;
 mod larder;
+mod monitor;
 mod process;
 mod redis_server;
 mod relay;
@@ -27,6 +28,7 @@ mod wait;
 
 pub use authority::{Authority, Signed};
 pub use larder::{Finished, Larder, LarderBuilder};
+pub use monitor::Monitor;
 pub use process::Process;
 pub use redis_server::{RedisBuilder, RedisServer, require_redis, require_redis_tls};
 pub use relay::{Direction, Relay, Which};

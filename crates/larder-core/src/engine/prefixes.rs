@@ -1,6 +1,6 @@
-//! Which keys may be kept at all, by the beginnings of their names.
+//! Which keys may be kept, by the beginnings of their names.
 
-/// See the [module](self). By default all may.
+/// Which keys may be kept at all. By default all may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefixes {
     allow: Vec<Box<[u8]>>,

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use larder_testkit::Direction::ToClient;
 use larder_testkit::Which::{self, Sent};
-use larder_testkit::{eventually, http};
+use larder_testkit::{Monitor, eventually, http};
 
-use crate::monitor::Monitor;
 use crate::stand::{LIMIT, Stand, path};
 
 const WRITES: usize = 200;

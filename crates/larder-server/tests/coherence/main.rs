@@ -16,7 +16,6 @@ mod foreign_writes;
 mod interruptions;
 mod large_values;
 mod lost_writes;
-mod monitor;
 mod origin_file;
 mod reader;
 mod stand;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Direction, Larder, RedisServer, Which, eventually};
+use larder_testkit::{Direction, Larder, Monitor, RedisServer, Which, eventually};
 
-use crate::monitor::Monitor;
 use crate::stand::{LIMIT, Stand};
 use crate::wire::{Wire, written};
 

@@ -17,7 +17,6 @@ mod benchmark;
 mod cost;
 mod kept_keys;
 mod leftovers;
-mod monitor;
 mod operator;
 mod other_languages;
 mod redis_cli;

@@ -87,7 +87,7 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     });
     let (read, count) = mpsc::channel();
     let reader = thread::spawn(move || {
-        let next = || client.next().ok().inspect(|_| drop(read.send(())));
+        let next = || client.next().ok().inspect(|_| read.send(()).unwrap_or_default());
         std::iter::from_fn(next).collect::<Vec<_>>()
     });
     // Only when the last reply before it was passed on can the loss be seen.

@@ -5,17 +5,17 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use larder_testkit::RedisServer;
+use crate::RedisServer;
 
 /// A connection that sees what all others do. Ends when it is dropped.
-pub(crate) struct Monitor {
+pub struct Monitor {
     socket: TcpStream,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Monitor {
     /// Sees everything from now on.
-    pub(crate) fn of(redis: &RedisServer) -> Self {
+    pub fn of(redis: &RedisServer) -> Self {
         let mut socket = TcpStream::connect(redis.addr()).unwrap();
         socket.write_all(b"MONITOR\r\n").unwrap();
         let mut reader = BufReader::new(socket.try_clone().unwrap());
@@ -33,7 +33,7 @@ impl Monitor {
     }
 
     /// How often this was carried out: `"SET" "k" "1"`.
-    pub(crate) fn times(&self, command: &str) -> usize {
+    pub fn times(&self, command: &str) -> usize {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(command)).count()
     }
 }
