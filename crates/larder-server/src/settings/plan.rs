@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use larder_core::EnginePlan;
 use larder_redis::{RedisUrl, Secret, tls::ServerTls};
+use larder_resp::Limits;
 
 use super::template::{IdPath, KeyTemplate};
 use crate::logging::LogPlan;
@@ -74,6 +75,10 @@ pub struct RespPlan {
     pub requirepass: Option<Secret>,
     /// A client that sends nothing for this long is closed; zero for never.
     pub timeout: Duration,
+    /// What one command may hold.
+    pub limits: Limits,
+    /// Bytes of commands that may wait for one client.
+    pub input_bytes_max: usize,
     /// Threads that serve clients, at least one.
     pub workers: usize,
 }

@@ -12,16 +12,18 @@ use super::given::Settings;
 use super::mistake::Source;
 use super::plan::{HttpPlan, Plan, RespPlan, StoreKind, StorePlan, TlsPlan};
 use super::table::{
-    self, AnySetting, BIND, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS, HTTP_BIND, HTTP_CONCURRENCY,
-    HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS, MAXCLIENTS, MAXMEMORY,
-    NEAR_ALLOW, NEAR_DENY, NEAR_MAX_ENTRIES, NEAR_MAX_VALUE, NEAR_POLICY, NEAR_TTL, NEAR_VERIFY,
-    PORT, PROTECTED_MODE, REQUIREPASS, STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT,
+    self, AnySetting, BIND, CLIENT_QUERY_BUFFER_LIMIT, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS,
+    HTTP_BIND, HTTP_CONCURRENCY, HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS,
+    MAXCLIENTS, MAXMEMORY, NEAR_ALLOW, NEAR_DENY, NEAR_MAX_ENTRIES, NEAR_MAX_VALUE, NEAR_POLICY,
+    NEAR_TTL, NEAR_VERIFY, PORT, PROTECTED_MODE, PROTO_INLINE_MAX_SIZE, PROTO_MAX_BULK_LEN,
+    PROTO_MAX_MULTIBULK_LEN, REQUIREPASS, STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT,
     Setting, TIMEOUT, TLS_PORT, UNIXSOCKET, URL,
 };
 use super::units::show_size;
 use super::value::Share;
 use crate::logging::LogPlan;
 use larder_redis::{Endpoint, RedisUrl, Secret};
+use larder_resp::Limits;
 
 /// A value takes at most this part of the near tier, or a few of them would empty it.
 const VALUES_PER_NEAR_MIN: u64 = 8;
@@ -87,6 +89,13 @@ fn resp(settings: &Settings) -> RespPlan {
         unixsocket: settings.get(&UNIXSOCKET),
         requirepass: settings.get(&REQUIREPASS),
         timeout: settings.get(&TIMEOUT),
+        limits: Limits {
+            bulk_bytes_max: in_memory(settings.get(&PROTO_MAX_BULK_LEN).0),
+            elements_max: settings.get(&PROTO_MAX_MULTIBULK_LEN),
+            inline_bytes_max: in_memory(settings.get(&PROTO_INLINE_MAX_SIZE).0),
+            ..Limits::default()
+        },
+        input_bytes_max: in_memory(settings.get(&CLIENT_QUERY_BUFFER_LIMIT).0),
         workers: match settings.get(&IO_THREADS) {
             0 => cores(),
             threads => threads,

@@ -154,6 +154,26 @@ table! {
             default: secs(0), range: Some(between(secs(0), secs(365 * 24 * 3600))),
             help: "Close a Redis client that sends nothing for this long; 0 for never",
         };
+        PROTO_MAX_BULK_LEN: Size = Setting {
+            flag: "proto-max-bulk-len", section: "resp", key: "proto-max-bulk-len",
+            default: Size(512 * MIB), range: Some(between(Size(KIB), Size(512 * MIB))),
+            help: "Bytes of the largest argument of a command",
+        };
+        PROTO_MAX_MULTIBULK_LEN: usize = Setting {
+            flag: "proto-max-multibulk-len", section: "resp", key: "proto-max-multibulk-len",
+            default: 1 << 20, range: Some(between(16, 1 << 20)),
+            help: "Arguments of the longest command",
+        };
+        PROTO_INLINE_MAX_SIZE: Size = Setting {
+            flag: "proto-inline-max-size", section: "resp", key: "proto-inline-max-size",
+            default: Size(64 * KIB), range: Some(between(Size(KIB), Size(64 * KIB))),
+            help: "Bytes of the longest inline command",
+        };
+        CLIENT_QUERY_BUFFER_LIMIT: Size = Setting {
+            flag: "client-query-buffer-limit", section: "resp", key: "client-query-buffer-limit",
+            default: Size(GIB), range: Some(between(Size(MIB), Size(GIB))),
+            help: "Bytes of commands that may wait for a client that does not read its replies",
+        };
         IO_THREADS: usize = Setting {
             flag: "io-threads", section: "resp", key: "io-threads",
             default: 0, range: Some(between(0, 128)),

@@ -211,3 +211,30 @@ fn proves_unharmed(stand: &Stand) {
     wire.expect("SET after v", "+OK");
     stand.heat(&mut wire, "GET after", "$1 v");
 }
+
+#[test]
+fn limits_may_be_lower_than_those_of_redis() {
+    let flags = [
+        "--proto-max-bulk-len",
+        "1kb",
+        "--proto-max-multibulk-len",
+        "16",
+        "--proto-inline-max-size",
+        "1kb",
+    ];
+    let Some(stand) = Stand::start(&flags) else { return };
+    let inline = [b"ECHO ", "x".repeat(2_000).as_bytes()].concat();
+    for (bytes, words) in [
+        (&b"*2\r\n$4\r\nECHO\r\n$1025\r\n"[..], "invalid bulk length"),
+        (b"*17\r\n", "invalid multibulk length"),
+        (&inline, "too big inline request"),
+    ] {
+        let reply = stand.wire().exchange(bytes);
+        let text = String::from_utf8_lossy(&reply);
+        assert!(text.starts_with("-ERR Protocol error: ") && text.contains(words), "{text}");
+    }
+    let value = "x".repeat(1_024);
+    let mut wire = stand.wire();
+    wire.expect(&format!("SET k {value}"), "+OK");
+    wire.expect("GET k", &format!("$1024 {value}"));
+}

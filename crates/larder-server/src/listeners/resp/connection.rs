@@ -19,7 +19,7 @@ use bytes::{Buf, BytesMut};
 use larder_core::{Bypass, Moment, is_not_ready};
 use larder_redis::{Ready, Relay, RelayError};
 use larder_resp::{
-    Limits, ProtocolError,
+    ProtocolError,
     command::{Spec, Table},
     reply::{self, Frame},
     request::{Command, Decoder, write_command},
@@ -41,10 +41,7 @@ const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
 /// While more than this waits for a client to read it, its commands wait too, and the replies to
 /// them in Redis.
 const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
-/// Bytes of commands that may wait, as Redis's `client-query-buffer-limit`: many a client reads
-/// nothing before it has written all.
-const INPUT_BYTES_MAX: usize = 1 << 30;
-/// The same before the client has shown its password.
+/// Bytes of commands that may wait before the client has shown its password.
 const STRANGERS_INPUT_BYTES_MAX: usize = 1 << 20;
 /// Commands or replies at one go, after which other clients have their turn.
 const FAIR_SHARE: usize = 256;
@@ -115,7 +112,7 @@ enum Judged {
 impl Connection {
     pub(super) fn new(larder: Arc<Larder>, traffic: Arc<Traffic>, client: Client) -> Self {
         let authenticated = larder.plan().resp.requirepass.is_none();
-        let mut decoder = Decoder::new(Limits::default());
+        let mut decoder = Decoder::new(larder.plan().resp.limits);
         decoder.set_auth_required(!authenticated);
         let embedded = Embedded::of(&larder, &traffic, &client);
         Self {
@@ -209,7 +206,9 @@ impl Connection {
     }
 
     fn make_room(&mut self) -> Result<(), Close> {
-        let limit = if self.authenticated { INPUT_BYTES_MAX } else { STRANGERS_INPUT_BYTES_MAX };
+        let most = self.larder.plan().resp.input_bytes_max;
+        // Many a client reads nothing before it has written all.
+        let limit = if self.authenticated { most } else { most.min(STRANGERS_INPUT_BYTES_MAX) };
         if self.input.len() > limit {
             return Err(Close::Flooded);
         }
