@@ -64,10 +64,10 @@ fuzz: ## Runs each fuzz target for FUZZ_SECONDS
 bench-resp: redis ## Measures Larder beside Redis and others (less than a minute: ARGS=--quick)
 	@scripts/setup bench
 ifndef LARDER_BIN
-	cargo build --release --locked --bin larder
+	cargo build --profile dist --locked --bin larder
 endif
 	cargo build --release --locked --bin larder-bench
-	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/release/larder) \
+	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) \
 		$(TARGET)/release/larder-bench resp --json $(TARGET)/bench/resp.json $(ARGS)
 
 .PHONY: dist
