@@ -1,0 +1,92 @@
+//! What Larder itself answers: its own password, a new beginning, goodbye, and what is no command.
+
+use super::{Close, Connection, Hello, Local};
+use larder_resp::{ProtocolError, reply, request::write_command};
+
+impl Connection {
+    /// Answers what Larder itself must.
+    pub(super) fn answer_locally(&mut self, local: Local) -> Result<(), Close> {
+        match local {
+            Local::Http => return Err(Close::Client),
+            Local::NoAuth => reply::error(&mut self.output, NO_AUTH),
+            Local::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
+            Local::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
+            Local::OddHello => self.refuse_hello(),
+            Local::RightPassword if self.session.acts_as_other() => {
+                reply::error(&mut self.output, OTHER_USER);
+            }
+            Local::RightPassword => {
+                self.authenticated = true;
+                self.decoder.set_auth_required(false);
+                reply::simple(&mut self.output, b"OK");
+            }
+            Local::Reset => self.begin_reset(),
+            Local::Quit => {
+                if self.wants_reply() {
+                    reply::simple(&mut self.output, b"OK");
+                }
+                self.leaving = Some(Close::Client);
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the option of the HELLO at the head of the input that is not understood.
+    fn refuse_hello(&mut self) {
+        let Ok(decoded) = self.decoder.decode(&self.input) else { return };
+        if let Some(Err(odd)) = decoded.command.as_ref().map(Hello::of) {
+            let text = [b"ERR Syntax error in HELLO option '", odd, b"'"].concat();
+            reply::error(&mut self.output, &text);
+        }
+    }
+
+    /// A client starts anew with another upstream connection. What the old one has yet to do must
+    /// come first, so where that cannot be told from replies Redis is asked to reset it too.
+    fn begin_reset(&mut self) {
+        let Some(relay) = self.upstream.as_mut().filter(|_| self.session.is_apart()) else {
+            return self.reset();
+        };
+        if self.session.skips_reply() {
+            write_command(relay.output(), &[b"PING"]);
+        }
+        write_command(relay.output(), &[b"RESET"]);
+        self.session.reset_sent();
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.drop_upstream();
+        let is_told = match &mut self.embedded {
+            Some(embedded) => embedded.reset(),
+            None => !self.session.skips_reply(),
+        };
+        if is_told {
+            reply::simple(&mut self.output, b"RESET");
+        }
+        self.session.reset();
+        self.authenticated = self.larder.plan().resp.requirepass.is_none();
+        self.decoder.set_auth_required(!self.authenticated);
+    }
+
+    /// What is no command gets an error in Redis's words, and the connection ends.
+    pub(super) fn refuse(&mut self, error: ProtocolError) {
+        if self.wants_reply() {
+            reply::error(&mut self.output, format!("ERR {error}").as_bytes());
+        }
+        self.leaving = Some(Close::Client);
+    }
+
+    /// Whether the client wants an answer to what it sent last.
+    fn wants_reply(&self) -> bool {
+        match &self.embedded {
+            Some(embedded) => embedded.wants_reply(),
+            None => self.session.wants_replies(),
+        }
+    }
+}
+
+const NO_AUTH: &[u8] = b"NOAUTH Authentication required.";
+const NO_AUTH_HELLO: &[u8] = b"NOAUTH HELLO must be called with the client already authenticated, \
+    otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+    and select the RESP protocol version at the same time";
+const OTHER_USER: &[u8] = b"ERR this connection acts as another user: send RESET first";
+const WRONG_PASSWORD: &[u8] = b"WRONGPASS invalid username-password pair or user is disabled.";
