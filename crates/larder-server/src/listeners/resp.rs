@@ -12,7 +12,9 @@ mod embedded;
 mod hello;
 mod info;
 mod near;
+mod rounds;
 mod session;
+mod socket;
 mod traffic;
 
 pub(crate) use accept::{Listeners, serve};

@@ -4,6 +4,7 @@
 use super::{
     client::Accepted,
     connection::{Close, Connection},
+    rounds::Rounds,
     traffic::Traffic,
 };
 use crate::{larder::Larder, settings::RespPlan};
@@ -12,6 +13,7 @@ use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, Write},
+    rc::Rc,
     sync::Arc,
     thread,
     time::Duration,
@@ -200,12 +202,31 @@ impl Worker {
 async fn work(
     larder: Arc<Larder>,
     traffic: Arc<Traffic>,
+    handed: mpsc::Receiver<Handed>,
+    draining: watch::Receiver<bool>,
+) {
+    let (rounds, poll) = match Rounds::new() {
+        Ok(rounds) => rounds,
+        Err(error) => return tracing::error!(%error, "a worker cannot wait for its clients"),
+    };
+    tokio::select! {
+        Err(error) = Rc::clone(&rounds).hold(poll) => {
+            tracing::error!(%error, "a worker cannot wait for its clients any more");
+        }
+        () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
+    }
+}
+
+async fn serve_handed(
+    larder: Arc<Larder>,
+    traffic: Arc<Traffic>,
     mut handed: mpsc::Receiver<Handed>,
+    rounds: &Rc<Rounds>,
     draining: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
     while let Some((accepted, place)) = handed.recv().await {
-        let Ok(mut client) = accepted.settle() else { continue };
+        let Ok((mut client, seat)) = accepted.settle(rounds) else { continue };
         let (larder, traffic) = (Arc::clone(&larder), Arc::clone(&traffic));
         let mut draining = draining.clone();
         clients.spawn_local(async move {
@@ -221,7 +242,7 @@ async fn work(
             }
             let connection = Connection::new(larder, Arc::clone(&traffic), client);
             traffic.client_came();
-            let close = connection.run(draining).await;
+            let close = connection.run(seat, draining).await;
             traffic.client_went();
             drop(place);
             if let Close::Upstream(error) = close {

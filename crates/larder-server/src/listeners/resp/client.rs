@@ -1,22 +1,21 @@
 //! The client's end: a TCP or a unix socket, or TLS over TCP.
 
-use super::embedded::Ends;
-use bytes::{Buf, BytesMut};
-use larder_redis::tls::{ServerTls, TlsStream};
-use std::{io, net::SocketAddr, time::Duration};
-use tokio::{
-    io::AsyncReadExt,
-    net::{TcpStream, UnixStream},
-    time::timeout,
+use super::{
+    embedded::Ends,
+    rounds::{Place, Rounds},
+    socket::{Socket, Stream},
 };
+use bytes::BytesMut;
+use larder_redis::tls::{ServerTls, TlsStream};
+use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
 
 /// How long a client may take to shake hands.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) enum Client {
-    Tcp(TcpStream),
+    Plain(Socket),
     Tls(Box<TlsStream>),
-    Unix(UnixStream),
 }
 
 /// A socket on its way from the acceptor to the worker that will serve it.
@@ -27,15 +26,18 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
-    /// Joins the runtime of the current worker.
-    pub(super) fn settle(self) -> io::Result<Client> {
-        match self {
-            Self::Tcp(stream) => Ok(Client::Tcp(TcpStream::from_std(stream)?)),
+    /// Joins the runtime of the current worker, and its rounds, if they can tell what has come.
+    pub(super) fn settle(self, rounds: &Rc<Rounds>) -> io::Result<(Client, Option<Place>)> {
+        let stream = match self {
             Self::Tls(stream, tls) => {
-                Ok(Client::Tls(Box::new(tls.accept(TcpStream::from_std(stream)?)?)))
+                let stream = tls.accept(TcpStream::from_std(stream)?)?;
+                return Ok((Client::Tls(Box::new(stream)), None));
             }
-            Self::Unix(stream) => Ok(Client::Unix(UnixStream::from_std(stream)?)),
-        }
+            Self::Tcp(stream) => Stream::Tcp(mio::net::TcpStream::from_std(stream)),
+            Self::Unix(stream) => Stream::Unix(mio::net::UnixStream::from_std(stream)),
+        };
+        let (socket, place) = rounds.join(stream)?;
+        Ok((Client::Plain(socket), Some(place)))
     }
 }
 
@@ -55,7 +57,7 @@ impl Client {
     pub(super) async fn shake_hands(&mut self) -> io::Result<()> {
         match self {
             Self::Tls(stream) => timeout(HANDSHAKE_TIMEOUT, stream.shake_hands()).await?,
-            Self::Tcp(_) | Self::Unix(_) => Ok(()),
+            Self::Plain(_) => Ok(()),
         }
     }
 
@@ -66,43 +68,30 @@ impl Client {
         input: Option<&mut BytesMut>,
         write: bool,
     ) -> io::Result<Ready> {
-        // Reading a bare socket knows from a short read that there is no more, where trying again
-        // would cost a call; so does that of TLS.
         match self {
-            Self::Tcp(stream) => {
-                let (mut reader, writer) = stream.split();
-                wait(input.map(|input| reader.read_buf(input)), writer.writable(), write).await
-            }
-            Self::Tls(stream) => {
-                let (mut incoming, writer) = stream.split();
-                wait(input.map(|input| incoming.read(input)), writer.writable(), write).await
-            }
-            Self::Unix(stream) => {
-                let (mut reader, writer) = stream.split();
-                wait(input.map(|input| reader.read_buf(input)), writer.writable(), write).await
-            }
+            Self::Plain(socket) => socket.wait(input, write).await,
+            Self::Tls(stream) => wait_for_tls(stream, input, write).await,
         }
     }
 
     /// The addresses of both ends, as `CLIENT LIST` shows them.
     pub(super) fn ends(&self) -> Ends {
-        let text = |address: io::Result<SocketAddr>| {
-            address.map_or_else(|_| "?:0".into(), |it| it.to_string())
-        };
         match self {
-            Self::Tcp(stream) => {
-                Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
-            }
+            Self::Plain(socket) => match socket.stream() {
+                Stream::Tcp(stream) => {
+                    Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+                }
+                Stream::Unix(stream) => {
+                    let path = stream
+                        .local_addr()
+                        .ok()
+                        .and_then(|at| Some(at.as_pathname()?.display().to_string()));
+                    let ours = format!("{}:0", path.unwrap_or_default());
+                    Ends { theirs: ours.clone(), ours }
+                }
+            },
             Self::Tls(stream) => {
                 Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
-            }
-            Self::Unix(stream) => {
-                let path = stream
-                    .local_addr()
-                    .ok()
-                    .and_then(|at| Some(at.as_pathname()?.display().to_string()));
-                let ours = format!("{}:0", path.unwrap_or_default());
-                Ends { theirs: ours.clone(), ours }
             }
         }
     }
@@ -110,9 +99,8 @@ impl Client {
     /// Writes as much as the socket takes.
     pub(super) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => flush(output, |from| stream.try_write(from)),
+            Self::Plain(socket) => socket.flush(output),
             Self::Tls(stream) => stream.write(output),
-            Self::Unix(stream) => flush(output, |from| stream.try_write(from)),
         }
     }
 
@@ -122,25 +110,19 @@ impl Client {
     }
 }
 
-fn flush(output: &mut BytesMut, try_write: impl Fn(&[u8]) -> io::Result<usize>) -> io::Result<()> {
-    while !output.is_empty() {
-        match try_write(output) {
-            Ok(written) => output.advance(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+fn text(address: io::Result<SocketAddr>) -> String {
+    address.map_or_else(|_| "?:0".into(), |address| address.to_string())
 }
 
-async fn wait(
-    read: Option<impl Future<Output = io::Result<usize>>>,
-    writable: impl Future<Output = io::Result<()>>,
+async fn wait_for_tls(
+    stream: &mut TlsStream,
+    input: Option<&mut BytesMut>,
     write: bool,
 ) -> io::Result<Ready> {
+    let (mut incoming, writer) = stream.split();
     let read = async {
-        match read {
-            Some(read) => read.await,
+        match input {
+            Some(input) => incoming.read(input).await,
             None => std::future::pending().await,
         }
     };
@@ -149,6 +131,6 @@ async fn wait(
             0 => Ok(Ready::End),
             _ => Ok(Ready::Read),
         },
-        ready = writable, if write => ready.map(|()| Ready::Write),
+        ready = writer.writable(), if write => ready.map(|()| Ready::Write),
     }
 }

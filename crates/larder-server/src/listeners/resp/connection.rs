@@ -2,9 +2,11 @@
 //!
 //! Read downwards: [`Connection::run`] waits; [`Connection::take_input`] serves what is in memory,
 //! fetches what is all reads, and hands everything else to [`Connection::forward`];
-//! [`Connection::take_replies`] does what each reply demands before it is handed on.
+//! [`Connection::take_replies`] does what each reply demands before it is handed on. A client that
+//! is owed nothing costs less: see [`rest`].
 
 mod local;
+mod rest;
 
 use super::{
     classify::{Kind, Local, shows_password},
@@ -12,7 +14,8 @@ use super::{
     embedded::{self, Embedded},
     hello::Hello,
     info,
-    near::{Reads, Requests, Stopped, Wish, serve_hits},
+    near::{Reads, Requests, Stopped, serve_hits},
+    rounds::Place,
     session::{Before, Session, Stream},
     traffic::Traffic,
 };
@@ -36,7 +39,7 @@ use std::{
 };
 use tokio::{sync::watch, task::yield_now, time::sleep};
 
-/// Room for one read.
+/// So much input is worth a turn of its own.
 const READ_BYTES: usize = 16 << 10;
 /// An empty buffer larger than this is given back.
 const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
@@ -137,21 +140,36 @@ impl Connection {
         }
     }
 
-    /// Serves the client until one side ends it. What it is still owed is sent first.
-    pub(super) async fn run(mut self, mut draining: watch::Receiver<bool>) -> Close {
+    /// Serves the client until one side ends it. What it is still owed is sent first. With a `place`
+    /// its worker's rounds do so too.
+    pub(super) async fn run(
+        self,
+        place: Option<Place>,
+        mut draining: watch::Receiver<bool>,
+    ) -> Close {
         // One wait for all turns: to join the queue of those who wait, and to leave it again, is
         // not for each of them. It is also over when the one who tells is gone.
         let mut drained = pin!(async move {
             draining.wait_for(|&draining| draining).await.ok();
         });
+        let mut this = Box::new(self);
         loop {
-            if let Err(close) = self.turn(drained.as_mut()).await {
+            let mut event = None;
+            if let Some(place) = place.as_ref().filter(|place| place.is_quiet())
+                && this.may_rest()
+            {
+                (this, event) = match this.rest(place, drained.as_mut()).await {
+                    Ok(rested) => rested,
+                    Err(close) => return close,
+                };
+            }
+            if let Err(close) = this.turn(event, drained.as_mut()).await {
                 // What it does not take now is lost with its connection.
-                self.client.flush(&mut self.output).ok();
+                this.client.flush(&mut this.output).ok();
                 return close;
             }
-            if self.owes_nothing() && (self.ended || self.leaving.is_some()) {
-                return self.leaving.take().unwrap_or(Close::Client);
+            if this.owes_nothing() && (this.ended || this.leaving.is_some()) {
+                return this.leaving.take().unwrap_or(Close::Client);
             }
         }
     }
@@ -169,24 +187,15 @@ impl Connection {
         !self.output.is_empty() || self.client.has_output()
     }
 
-    /// Waits for one of the sockets, and does what has become possible.
-    async fn turn(&mut self, drained: Pin<&mut impl Future<Output = ()>>) -> Result<(), Close> {
-        let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
-        let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
-        let idle = self.larder.plan().resp.timeout;
-        let writes = self.owes_bytes();
-        let owes_nothing = self.owes_nothing();
-        let may_idle = idle.is_zero() || !owes_nothing || self.session.is_listening();
-        let may_leave = owes_nothing && self.input.is_empty();
-        if listens {
-            self.make_room()?;
-        }
-        let event = tokio::select! {
-            ready = self.client.wait(listens.then_some(&mut self.input), writes),
-                if listens || writes => Event::Client(ready?),
-            ready = ready(self.upstream.as_ref(), !full) => Event::Upstream(ready),
-            () = drained, if may_leave => return Err(Close::Drained),
-            () = pass(idle), if !may_idle => return Err(Close::Idle),
+    /// Waits for one of the sockets, unless the `event` is known, and does what has become possible.
+    async fn turn(
+        &mut self,
+        event: Option<Event>,
+        drained: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), Close> {
+        let event = match event {
+            Some(event) => event,
+            None => self.wait(drained).await?,
         };
         match event {
             // As in Redis: who waits for a key is gone, all others get what they asked for.
@@ -207,6 +216,26 @@ impl Connection {
         Ok(())
     }
 
+    async fn wait(&mut self, drained: Pin<&mut impl Future<Output = ()>>) -> Result<Event, Close> {
+        let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
+        let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
+        let idle = self.larder.plan().resp.timeout;
+        let writes = self.owes_bytes();
+        let owes_nothing = self.owes_nothing();
+        let may_idle = idle.is_zero() || !owes_nothing || self.session.is_listening();
+        let may_leave = owes_nothing && self.input.is_empty();
+        if listens {
+            self.make_room()?;
+        }
+        Ok(tokio::select! {
+            ready = self.client.wait(listens.then_some(&mut self.input), writes),
+                if listens || writes => Event::Client(ready?),
+            ready = ready(self.upstream.as_ref(), !full) => Event::Upstream(ready),
+            () = drained, if may_leave => return Err(Close::Drained),
+            () = pass(idle), if !may_idle => return Err(Close::Idle),
+        })
+    }
+
     fn make_room(&mut self) -> Result<(), Close> {
         let most = self.larder.plan().resp.input_bytes_max;
         // Many a client reads nothing before it has written all.
@@ -214,12 +243,19 @@ impl Connection {
         if self.input.len() > limit {
             return Err(Close::Flooded);
         }
-        if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
-            self.input = BytesMut::new();
-        }
+        self.trim();
         let wanted = self.decoder.bytes_needed().saturating_sub(self.input.len());
-        self.input.reserve(wanted.clamp(READ_BYTES, READ_BYTES * 64));
+        self.input.reserve(wanted.min(READ_BYTES * 64));
         Ok(())
+    }
+
+    /// Gives back room that only large commands need.
+    fn trim(&mut self) {
+        for buffer in [&mut self.input, &mut self.output] {
+            if buffer.is_empty() && buffer.capacity() > IDLE_BUFFER_BYTES_MAX {
+                *buffer = BytesMut::new();
+            }
+        }
     }
 
     fn upstream_has_room(&self) -> bool {
@@ -241,11 +277,7 @@ impl Connection {
             }
             let taken = match self.embedded {
                 Some(_) => self.take_embedded().await?,
-                None => {
-                    self.authenticated
-                        && self.session.may_use_near(&self.larder)
-                        && self.take_reads().await
-                }
+                None => self.may_use_near() && self.take_reads().await,
             };
             if taken {
                 continue;
@@ -297,13 +329,20 @@ impl Connection {
         }
     }
 
+    /// Whether reads may be served from memory.
+    fn may_use_near(&self) -> bool {
+        self.embedded.is_none() && self.authenticated && self.session.may_use_near(&self.larder)
+    }
+
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
     /// when the command at the head of the input is not for here.
     async fn take_reads(&mut self) -> bool {
-        let wish = Wish { db: self.session.db, resp3: self.session.resp3 };
+        let wish = self.wish();
         let Self { larder, table, traffic, decoder, input, scratch, output, .. } = self;
-        let requests = Requests { decoder, input };
-        match serve_hits(larder, (table, traffic), wish, requests, scratch, output) {
+        let (consumed, stopped) =
+            serve_hits(larder, (table, traffic), wish, (decoder, input), scratch, output);
+        input.advance(consumed);
+        match stopped {
             Stopped::Blind => return false,
             Stopped::Enough => {
                 yield_now().await;

@@ -48,22 +48,22 @@ pub(super) enum Stopped {
     Enough,
 }
 
-/// Serves reads from memory up to the first command that is not.
+/// Serves reads from memory up to the first command that is not. Says how many bytes of input were
+/// used up, and why it stopped.
 pub(super) fn serve_hits(
     larder: &Larder,
     (table, traffic): (&Table, &Traffic),
     wish: Wish,
-    requests: Requests<'_>,
+    (decoder, input): (&mut Decoder, &[u8]),
     scratch: &mut Vec<u8>,
     output: &mut BytesMut,
-) -> Stopped {
+) -> (usize, Stopped) {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
     let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
-        return Stopped::Blind;
+        return (0, Stopped::Blind);
     };
     let mut looks = larder.engine().looks(sight);
-    let Requests { decoder, input } = requests;
     let (mut consumed, mut last, mut hits) = (0, 0, 0);
     let mut stopped = Stopped::AtOther;
     while let Some(rest) = input.get(consumed..)
@@ -99,9 +99,8 @@ pub(super) fn serve_hits(
             compare(verifier, table.spec(&command), &command, wish.db, scratch);
         }
     }
-    input.advance(consumed);
     traffic.results().hits(hits);
-    stopped
+    (consumed, stopped)
 }
 
 /// Has a read that was served from memory compared with the store; of an `MGET` its first key.

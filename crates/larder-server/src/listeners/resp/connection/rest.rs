@@ -1,0 +1,98 @@
+//! While a client has all that it was promised, its connection is with the [rounds](super::super::rounds)
+//! of its worker, which answer from memory what they can.
+
+use super::{
+    super::{
+        near::{Wish, serve_hits},
+        rounds::Place,
+    },
+    Close, Connection, Event, pass, ready,
+};
+use crate::listeners::resp::client::{Client, Ready};
+use bytes::BytesMut;
+use std::{io, pin::Pin, time::Duration};
+
+/// How often it is looked whether a client was heard.
+const IDLE_STEP: Duration = Duration::from_secs(1);
+
+impl Connection {
+    /// Whether everything is answered, and more may be asked.
+    pub(super) fn may_rest(&self) -> bool {
+        self.owes_nothing() && self.input.is_empty() && !self.ended && self.leaving.is_none()
+    }
+
+    /// Leaves the client to the rounds until there is something that is not for them. Says what, if
+    /// that is known already.
+    pub(super) async fn rest(
+        mut self: Box<Self>,
+        place: &Place,
+        drained: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(Box<Self>, Option<Event>), Close> {
+        self.trim();
+        let limit = self.larder.plan().resp.timeout;
+        let may_idle = limit.is_zero() || self.session.is_listening();
+        let upstream = self.upstream.take();
+        place.leave(self);
+        let event = tokio::select! {
+            () = place.called() => None,
+            ready = ready(upstream.as_ref(), true) => Some(Event::Upstream(ready)),
+            () = drained => return Err(Close::Drained),
+            () = idle(place, limit), if !may_idle => return Err(Close::Idle),
+        };
+        // It is there: nobody else takes it.
+        let mut connection = place.take().ok_or(Close::Client)?;
+        connection.upstream = upstream;
+        let was_read = !connection.input.is_empty();
+        Ok((connection, event.or(was_read.then_some(Event::Client(Ready::Read)))))
+    }
+
+    /// Reads what the client has sent; nothing at the end. `WouldBlock` when there is none.
+    pub(in super::super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match &mut self.client {
+            Client::Plain(socket) => socket.read(room),
+            Client::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Answers what was read as far as that can be done from memory, and keeps the rest. False when
+    /// there is any.
+    pub(in super::super) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
+        let mut consumed = 0;
+        if self.may_use_near() {
+            let wish = self.wish();
+            let Self { larder, table, traffic, decoder, scratch, .. } = self;
+            (consumed, _) =
+                serve_hits(larder, (table, traffic), wish, (decoder, read), scratch, output);
+        }
+        let rest = read.get(consumed..).unwrap_or_default();
+        self.input.extend_from_slice(rest);
+        rest.is_empty()
+    }
+
+    /// Sends replies, and keeps what is not taken at once. False when that is any.
+    pub(in super::super) fn send(&mut self, replies: &[u8]) -> bool {
+        let Client::Plain(socket) = &mut self.client else { return false };
+        let sent = socket.write(replies).unwrap_or_else(|_| {
+            self.leaving = Some(Close::Client);
+            replies.len()
+        });
+        self.output.extend_from_slice(replies.get(sent..).unwrap_or_default());
+        self.output.is_empty() && self.leaving.is_none()
+    }
+
+    /// How reads are served from memory now.
+    pub(super) fn wish(&self) -> Wish {
+        Wish { db: self.session.db, resp3: self.session.resp3 }
+    }
+}
+
+/// Waits until a client has not been heard for as long as `limit`, give or take a step.
+async fn idle(place: &Place, limit: Duration) {
+    let mut quiet = Duration::ZERO;
+    place.was_heard();
+    while quiet < limit {
+        let step = IDLE_STEP.min(limit.saturating_sub(quiet));
+        pass(step).await;
+        quiet = if place.was_heard() { Duration::ZERO } else { quiet + step };
+    }
+}

@@ -1,0 +1,206 @@
+//! What the clients of one worker send, taken in rounds: whoever is ready is read from and answered
+//! from memory, one after the other, then all replies are sent.
+//!
+//! A [`Connection`] that owes nothing is left here, and its task sleeps until it is called: a hit
+//! wakes no task. Whoever waits for bytes sleeps too, and to wake it is the dearest part of a small
+//! reply; where all replies of a round go out together, who was woken by the first finds the others
+//! without having slept.
+
+use super::{
+    connection::Connection,
+    socket::{Desk, Readiness, Socket, Stream, is_not_yet},
+};
+use bytes::BytesMut;
+use mio::{Events, Token};
+use slab::Slab;
+use std::{cell::RefCell, future::poll_fn, io, ops::Range, rc::Rc, task::Poll, time::Duration};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    task::yield_now,
+};
+
+/// Sockets of one round; the others have the next.
+const SOCKETS_MAX: usize = 256;
+/// Replies that are sent before the round goes on.
+const OUTPUT_BYTES_MAX: usize = 64 << 10;
+/// An empty buffer larger than this is given back.
+const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
+
+/// See the [module](self).
+pub(super) struct Rounds {
+    desk: Rc<Desk>,
+    seats: RefCell<Slab<Seat>>,
+}
+
+/// One socket's.
+#[derive(Default)]
+struct Seat {
+    readiness: Rc<Readiness>,
+    /// It is served here until its task takes it back.
+    at_rest: Option<Box<Connection>>,
+}
+
+/// A connection's seat, as its task holds it. Dropping it gives it up.
+pub(super) struct Place {
+    rounds: Rc<Rounds>,
+    readiness: Rc<Readiness>,
+    number: usize,
+}
+
+/// What a round has to send.
+#[derive(Default)]
+struct Replies {
+    bytes: BytesMut,
+    /// The seats they are for, one behind the other, and where they are.
+    to: Vec<(usize, Range<usize>)>,
+}
+
+impl Rounds {
+    /// Rounds that nobody takes part in yet, and what tells them of their sockets.
+    pub(super) fn new() -> io::Result<(Rc<Self>, AsyncFd<mio::Poll>)> {
+        let poll = mio::Poll::new()?;
+        let desk = Rc::new(Desk::new(poll.registry().try_clone()?));
+        let rounds = Rc::new(Self { desk, seats: RefCell::default() });
+        Ok((rounds, watch(poll)?))
+    }
+
+    /// Takes a socket in.
+    pub(super) fn join(self: &Rc<Self>, stream: Stream) -> io::Result<(Socket, Place)> {
+        let seat = Seat::default();
+        let readiness = Rc::clone(&seat.readiness);
+        let number = self.seats.borrow_mut().insert(seat);
+        let place = Place { rounds: Rc::clone(self), readiness: Rc::clone(&readiness), number };
+        let socket = Socket::register(stream, Token(number), readiness, Rc::clone(&self.desk))?;
+        Ok((socket, place))
+    }
+
+    /// Holds rounds as long as the runtime runs.
+    pub(super) async fn hold(self: Rc<Self>, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
+        let mut events = Events::with_capacity(SOCKETS_MAX);
+        let mut replies = Replies::default();
+        loop {
+            let mut ready = poll.readable_mut().await?;
+            match ready.get_inner_mut().poll(&mut events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            let is_all = events.iter().count() < SOCKETS_MAX;
+            if is_all {
+                ready.clear_ready();
+            }
+            self.hold_one(&events, &mut replies);
+            if !is_all {
+                yield_now().await;
+            }
+        }
+    }
+
+    fn hold_one(&self, events: &Events, replies: &mut Replies) {
+        let mut seats = self.seats.borrow_mut();
+        let mut room = self.desk.room().borrow_mut();
+        for event in events {
+            let Token(number) = event.token();
+            let Some(seat) = seats.get_mut(number) else { continue };
+            seat.readiness.note(event);
+            seat.serve(number, &mut room, replies);
+            if replies.bytes.len() > OUTPUT_BYTES_MAX {
+                replies.send(&mut seats);
+            }
+        }
+        replies.send(&mut seats);
+    }
+}
+
+#[allow(unsafe_code, reason = "the runtime cannot check what it is given")]
+fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
+    // SAFETY: a `mio::Poll` owns one file descriptor, which stays open and the same until it is
+    // dropped, and `as_raw_fd` gives no other.
+    let watched = unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) };
+    Ok(watched?)
+}
+
+impl Seat {
+    /// Reads, and answers what can be answered from memory. The rest is for the task.
+    fn serve(&mut self, number: usize, room: &mut [u8], replies: &mut Replies) {
+        let Self { readiness, at_rest } = self;
+        // What it was called for comes first.
+        let connection = at_rest.as_mut().filter(|_| !readiness.is_called());
+        let Some(connection) = connection else { return readiness.call() };
+        let read = match connection.read(room) {
+            Ok(read) => room.get(..read).unwrap_or_default(),
+            Err(error) if is_not_yet(&error) => return,
+            // It shows again when the task reads, as does the end.
+            Err(_) => return readiness.call(),
+        };
+        let start = replies.bytes.len();
+        let is_all = connection.take_hits(read, &mut replies.bytes);
+        if replies.bytes.len() > start {
+            replies.to.push((number, start..replies.bytes.len()));
+        }
+        if !is_all || readiness.is_readable() {
+            readiness.call();
+        }
+    }
+}
+
+impl Replies {
+    /// Sends them all. What a client does not take at once is left to its task.
+    fn send(&mut self, seats: &mut Slab<Seat>) {
+        for (number, range) in self.to.drain(..) {
+            let Some(Seat { readiness, at_rest }) = seats.get_mut(number) else { continue };
+            let Some(connection) = at_rest else { continue };
+            if !connection.send(self.bytes.get(range).unwrap_or_default()) {
+                readiness.call();
+            }
+        }
+        self.bytes.clear();
+        if self.bytes.capacity() > IDLE_BUFFER_BYTES_MAX {
+            self.bytes = BytesMut::new();
+        }
+    }
+}
+
+impl Place {
+    /// Whether all that the socket was ready for has been used up.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.readiness.is_readable()
+    }
+
+    /// Leaves the connection to the rounds. What they did before is no news to it.
+    pub(super) fn leave(&self, connection: Box<Connection>) {
+        self.readiness.hush();
+        if let Some(seat) = self.rounds.seats.borrow_mut().get_mut(self.number) {
+            seat.at_rest = Some(connection);
+        }
+    }
+
+    /// Takes it back.
+    pub(super) fn take(&self) -> Option<Box<Connection>> {
+        self.rounds.seats.borrow_mut().get_mut(self.number)?.at_rest.take()
+    }
+
+    /// Waits until the rounds have something for the task.
+    pub(super) async fn called(&self) {
+        poll_fn(|context| {
+            if self.readiness.is_called() {
+                return Poll::Ready(());
+            }
+            self.readiness.wait(context);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Whether the client has been heard since this was asked last.
+    pub(super) fn was_heard(&self) -> bool {
+        self.readiness.was_heard()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // With the connection, if its task ended while that was here.
+        let seat = self.rounds.seats.borrow_mut().try_remove(self.number);
+        drop(seat);
+    }
+}

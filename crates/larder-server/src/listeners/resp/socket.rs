@@ -1,0 +1,246 @@
+//! A client's bare socket. The [rounds](super::rounds) of its worker learn what it is ready for,
+//! once for every change; what they have noted stays true until somebody has used it up.
+
+use super::client::Ready;
+use bytes::{Buf, BytesMut};
+use mio::{
+    Interest, Registry, Token,
+    event::{Event, Source},
+};
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    io::{self, Read, Write},
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+/// Room for one read.
+const READ_BYTES: usize = 64 << 10;
+
+/// See the [module](self).
+pub(super) struct Socket {
+    stream: Stream,
+    token: Token,
+    readiness: Rc<Readiness>,
+    desk: Rc<Desk>,
+    /// It took less than it was given: there is a word when it takes more.
+    is_full: bool,
+}
+
+pub(super) enum Stream {
+    Tcp(mio::net::TcpStream),
+    Unix(mio::net::UnixStream),
+}
+
+/// What the sockets of a worker share.
+pub(super) struct Desk {
+    registry: Registry,
+    /// Where everything is read first, so that a client who sends nothing takes no room.
+    room: RefCell<Box<[u8]>>,
+}
+
+/// What a socket is ready for, as far as it is known, and who waits for more.
+#[derive(Default)]
+pub(super) struct Readiness {
+    readable: Cell<bool>,
+    writable: Cell<bool>,
+    /// Nothing comes after what can be read now.
+    ends: Cell<bool>,
+    /// Something has been read.
+    heard: Cell<bool>,
+    /// Whoever waits is to look again.
+    called: Cell<bool>,
+    waits: Cell<Option<Waker>>,
+}
+
+impl Desk {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self { registry, room: RefCell::new(vec![0; READ_BYTES].into()) }
+    }
+
+    pub(super) fn room(&self) -> &RefCell<Box<[u8]>> {
+        &self.room
+    }
+}
+
+impl Readiness {
+    /// The socket has changed.
+    pub(super) fn note(&self, event: &Event) {
+        let ends = event.is_read_closed() || event.is_error();
+        self.ends.set(self.ends.get() || ends);
+        self.readable.set(self.readable.get() || event.is_readable() || ends);
+        self.writable.set(self.writable.get() || event.is_writable() || event.is_write_closed());
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        self.readable.get()
+    }
+
+    /// Whoever waits is to look again.
+    pub(super) fn call(&self) {
+        self.called.set(true);
+        if let Some(waker) = self.waits.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether something has been read since this was asked last.
+    pub(super) fn was_heard(&self) -> bool {
+        self.heard.take()
+    }
+
+    /// Forgets the calls so far.
+    pub(super) fn hush(&self) {
+        self.called.set(false);
+    }
+
+    pub(super) fn is_called(&self) -> bool {
+        self.called.get()
+    }
+
+    /// Has `context` told of the next call.
+    pub(super) fn wait(&self, context: &Context<'_>) {
+        self.waits.set(Some(context.waker().clone()));
+    }
+}
+
+impl Socket {
+    /// A socket that does not block, from now on known to the rounds as `token`.
+    pub(super) fn register(
+        mut stream: Stream,
+        token: Token,
+        readiness: Rc<Readiness>,
+        desk: Rc<Desk>,
+    ) -> io::Result<Self> {
+        stream.source().register(&desk.registry, token, Interest::READABLE)?;
+        Ok(Self { stream, token, readiness, desk, is_full: false })
+    }
+
+    pub(super) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Reads what is there; 0 at the end.
+    pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if !self.readiness.readable.get() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let read = self.stream.read(room);
+        // What is less than there is room for was all: trying again would cost a call.
+        let is_all = read.as_ref().map_or_else(is_not_yet, |&read| read < room.len());
+        match read {
+            Ok(0) => self.readiness.ends.set(true),
+            Ok(_) => self.readiness.heard.set(true),
+            Err(_) => {}
+        }
+        self.readiness.readable.set(!is_all || self.readiness.ends.get());
+        read
+    }
+
+    /// Writes as much as is taken, and says how much that is.
+    pub(super) fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        let mut written = 0;
+        while let Some(rest) = from.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(bytes) => written += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_not_yet(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.set_full(written < from.len())?;
+        Ok(written)
+    }
+
+    /// As [`Socket::write`]; what was taken leaves `output`.
+    pub(super) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
+        if !output.is_empty() {
+            let written = self.write(output)?;
+            output.advance(written);
+        }
+        Ok(())
+    }
+
+    /// Room is asked for only while there is none: to be told of it whenever a client has read a
+    /// reply would wake the worker up for nothing.
+    fn set_full(&mut self, is_full: bool) -> io::Result<()> {
+        if self.is_full == is_full {
+            return Ok(());
+        }
+        self.is_full = is_full;
+        self.readiness.writable.set(false);
+        let interest = match is_full {
+            true => Interest::READABLE.add(Interest::WRITABLE),
+            false => Interest::READABLE,
+        };
+        self.stream.source().reregister(&self.desk.registry, self.token, interest)
+    }
+
+    /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
+    /// if `write`.
+    pub(super) async fn wait(
+        &mut self,
+        mut input: Option<&mut BytesMut>,
+        write: bool,
+    ) -> io::Result<Ready> {
+        poll_fn(|context| {
+            if let Some(input) = &mut input {
+                match self.read_into(input) {
+                    Ok(0) => return Poll::Ready(Ok(Ready::End)),
+                    Ok(_) => return Poll::Ready(Ok(Ready::Read)),
+                    Err(error) if is_not_yet(&error) => {}
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            if write && self.readiness.writable.take() {
+                return Poll::Ready(Ok(Ready::Write));
+            }
+            self.readiness.wait(context);
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn read_into(&mut self, input: &mut BytesMut) -> io::Result<usize> {
+        let desk = Rc::clone(&self.desk);
+        let mut room = desk.room.borrow_mut();
+        let read = self.read(&mut room)?;
+        input.extend_from_slice(room.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+impl Stream {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+        }
+    }
+
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = match self {
+                Self::Tcp(stream) => stream.read(room),
+                Self::Unix(stream) => stream.read(room),
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(from),
+            Self::Unix(stream) => stream.write(from),
+        }
+    }
+}
+
+/// Whether there is nothing to be had now, and nothing wrong.
+pub(super) fn is_not_yet(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
