@@ -2,12 +2,12 @@
 //! so that it can run the shipped code under every order of events.
 
 #[cfg(not(feature = "explorer"))]
-pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock};
+pub(crate) use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 #[cfg(not(feature = "explorer"))]
 pub(crate) use std::sync::atomic;
 
 #[cfg(feature = "explorer")]
-pub(crate) use explored::{Mutex, MutexGuard, RwLock};
+pub(crate) use explored::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 #[cfg(feature = "explorer")]
 pub(crate) use shuttle::sync::atomic;
 
@@ -17,7 +17,7 @@ mod explored {
     use shuttle::sync;
     use std::sync::PoisonError;
 
-    pub(crate) use sync::MutexGuard;
+    pub(crate) use sync::{MutexGuard, RwLockReadGuard};
 
     pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
@@ -38,8 +38,12 @@ mod explored {
             Self(sync::RwLock::new(value))
         }
 
-        pub(crate) fn read(&self) -> sync::RwLockReadGuard<'_, T> {
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
             self.0.read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+            self.0.try_read().ok()
         }
 
         pub(crate) fn write(&self) -> sync::RwLockWriteGuard<'_, T> {

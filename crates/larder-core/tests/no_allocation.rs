@@ -85,13 +85,19 @@ fn a_hit_allocates_nothing() {
             assert_eq!(tiers.engine().looks(sight).look(key, seen), Some(true));
         }
         assert_eq!(allocations() - before, 0, "{policy:?}");
+        let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
+        let keys = names.iter().map(|name| Key::get(name.as_bytes(), 0));
+        let seen = |seen: Seen<'_, Payload>, _| matches!(seen, Seen::Plain(VALUE));
+        let there = tiers.engine().looks(sight).look_at_once(keys, seen) as u64;
+        assert_eq!(there > 1, policy == Policy::ScanResistant);
+        assert_eq!(allocations() - before, 0, "{policy:?}, several at once");
         for n in 0..HITS {
             let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
             let fetched = now(tiers.fetch(key)).unwrap();
             assert!(matches!(fetched.found, Found::Near(_)));
         }
         assert_eq!(allocations() - before, u64::from(HITS), "{policy:?}");
-        assert_eq!(tiers.engine().counts().near.hits, u64::from(2 * HITS));
+        assert_eq!(tiers.engine().counts().near.hits, u64::from(2 * HITS) + there);
     }
 }
 

@@ -30,6 +30,12 @@ impl Index {
         self.words.get(at).map(|&word| place_of(word))
     }
 
+    /// Where the search for a tag begins: what is there, for a look-up that comes soon.
+    #[inline]
+    pub(super) fn first_word(&self, tag: u32) -> u64 {
+        self.word(self.home(word_of(tag, 0)))
+    }
+
     /// Says that what has this tag stands there now, whatever was said of it before.
     pub(super) fn set(&mut self, tag: u32, place: u32) {
         if let Some(word) = self.find(tag).and_then(|at| self.words.get_mut(at)) {

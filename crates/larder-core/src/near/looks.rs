@@ -1,7 +1,11 @@
 //! Looking: where a hit is decided.
 
-use super::{Near, Shard, Sight, slot::Slot};
+use super::{Near, Shard, Sight, places::NOWHERE, scan_resistant::Reading, slot::Slot, tag};
 use crate::{Key, Moment, Seen, Value, sync::atomic::Ordering::Relaxed};
+use std::hint::black_box;
+
+/// Keys that are looked for at once, at most.
+const AT_ONCE_MAX: usize = 16;
 
 /// Looks into the near tier from one point of view. What they found is counted when this is
 /// dropped, at once for all, so that a pipeline of reads does not count each by itself.
@@ -29,19 +33,80 @@ impl<'a, V: Value> Looks<'a, V> {
     ) -> Option<R> {
         // Read each time: a flush counts from the next look on.
         let generation = self.near.generation.load(Relaxed);
-        let Sight { now, epoch } = self.sight;
         let judge = |slot: &Slot<V>| {
-            let life = slot.life;
-            let counts =
-                now < life.deadline && life.epoch == epoch && life.generation == generation;
-            counts.then(|| slot.get(key)).flatten().map(|seen| found(seen, life.deadline))
+            let seen = self.sight.judge(slot, generation).then(|| slot.get(key)).flatten();
+            seen.map(|seen| found(seen, slot.life.deadline))
         };
         let hash = self.near.hash.of(key.name);
-        self.shard = self.near.shard(hash);
-        let found = self.shard?.table.get(super::tag(hash), judge).flatten();
+        let shard = self.near.shard(hash)?;
+        let found = shard.table.get(tag(hash), judge).flatten();
+        self.shard = Some(shard);
         let counter = if found.is_some() { &mut self.hits } else { &mut self.misses };
         *counter += 1;
         found
+    }
+
+    /// Looks for the replies to several reads, of which it takes the first few. `found` sees them in
+    /// their order, until one is not there or `found` is not content with it.
+    /// Returns how many there were before that. One that is being written to, or to be moved by the
+    /// look, counts as not there, and is worth a [`Looks::look`].
+    ///
+    /// Most of the time of a look is spent waiting for memory, three times in a row. Here the
+    /// processor waits three times for all of them.
+    pub fn look_at_once<'k>(
+        &mut self,
+        keys: impl Iterator<Item = Key<'k>> + Clone,
+        mut found: impl FnMut(Seen<'_, V>, Moment) -> bool,
+    ) -> usize {
+        let mut doors: [Option<Door<'_, V>>; AT_ONCE_MAX] = [const { None }; AT_ONCE_MAX];
+        // Who holds one lock must not wait for another.
+        for (door, key) in doors.iter_mut().zip(keys.clone()) {
+            let hash = self.near.hash.of(key.name);
+            let Some(shard) = self.near.shard(hash) else { break };
+            let Some(reading) = shard.table.try_read() else { break };
+            *door = Some(Door { reading, tag: tag(hash), at: NOWHERE });
+            self.shard = Some(shard);
+        }
+        // Nothing hangs on what a loop has read before it ends.
+        for door in doors.iter().map_while(Option::as_ref) {
+            black_box(door.reading.places().index.first_word(door.tag));
+        }
+        for door in doors.iter_mut().map_while(Option::as_mut) {
+            let Some(at) = door.reading.places().index.get(door.tag) else { continue };
+            door.at = at;
+            black_box(door.reading.places().slot(at).map(|slot| slot.life.epoch));
+        }
+        for door in doors.iter().map_while(Option::as_ref) {
+            black_box(door.reading.places().slot(door.at).map(Slot::touch));
+        }
+        let generation = self.near.generation.load(Relaxed);
+        let mut there = 0;
+        for (door, key) in doors.iter().map_while(Option::as_ref).zip(keys) {
+            let Some(slot) = door.reading.places().visit_at(door.at) else { break };
+            let seen = self.sight.judge(slot, generation).then(|| slot.get(key)).flatten();
+            if !seen.is_some_and(|seen| found(seen, slot.life.deadline)) {
+                break;
+            }
+            there += 1;
+        }
+        self.hits += there;
+        usize::try_from(there).unwrap_or_default()
+    }
+}
+
+/// Where one of several looks is.
+struct Door<'a, V: Value> {
+    reading: Reading<'a, V>,
+    tag: u32,
+    at: u32,
+}
+
+impl Sight {
+    /// Whether an entry counts.
+    #[inline]
+    fn judge<V>(&self, slot: &Slot<V>, generation: u32) -> bool {
+        let life = slot.life;
+        self.now < life.deadline && life.epoch == self.epoch && life.generation == generation
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) struct Ring {
 
 /// Places are numbered below this.
 pub(super) const PLACES_MAX: u32 = 1 << 31;
-const NOWHERE: u32 = u32::MAX;
+/// No place.
+pub(super) const NOWHERE: u32 = u32::MAX;
 /// More visits than that tell a policy nothing.
 const VISITS_MAX: u8 = 2;
 
@@ -72,13 +73,25 @@ impl<V: Value> Places<V> {
     /// The same, and notes the visit.
     #[inline]
     pub(super) fn visit(&self, tag: u32) -> Option<&Slot<V>> {
-        let place = self.get(self.index.get(tag)?)?;
+        self.visit_at(self.index.get(tag)?)
+    }
+
+    /// The entry at a place, of which the visit is noted.
+    #[inline]
+    pub(super) fn visit_at(&self, at: u32) -> Option<&Slot<V>> {
+        let place = self.get(at)?;
         let visits = place.visits.load(Relaxed);
         // Two at once may count as one. Those who are visited most are not written to.
         if visits < VISITS_MAX {
             place.visits.store(visits + 1, Relaxed);
         }
         Some(&place.slot)
+    }
+
+    /// The slot at a place.
+    #[inline]
+    pub(super) fn slot(&self, at: u32) -> Option<&Slot<V>> {
+        self.get(at).map(|place| &place.slot)
     }
 
     pub(super) fn weight(&self, slot: &Slot<V>) -> u64 {

@@ -14,9 +14,15 @@ use super::{
     table::Left,
     weigh::Weigh,
 };
-use crate::{Value, sync::RwLock};
+use crate::{
+    Value,
+    sync::{RwLock, RwLockReadGuard},
+};
 
 pub(super) struct ScanResistant<V: Value>(RwLock<Rings<V>>);
+
+/// A shard in which nothing changes meanwhile.
+pub(super) struct Reading<'a, V: Value>(RwLockReadGuard<'a, Rings<V>>);
 
 struct Rings<V> {
     places: Places<V>,
@@ -47,6 +53,10 @@ impl<V: Value> ScanResistant<V> {
     #[inline]
     pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
         self.0.read().places.visit(tag).map(found)
+    }
+
+    pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
+        self.0.try_read().map(Reading)
     }
 
     pub(super) fn put(
@@ -80,6 +90,12 @@ impl<V: Value> ScanResistant<V> {
     pub(super) fn size(&self) -> (u64, u64) {
         let rings = self.0.read();
         (rings.items(), rings.bytes())
+    }
+}
+
+impl<V: Value> Reading<'_, V> {
+    pub(super) fn places(&self) -> &Places<V> {
+        &self.0.places
     }
 }
 

@@ -87,6 +87,15 @@ impl<V: Value> Slot<V> {
         }
     }
 
+    /// Reads a byte of each part that a look would read.
+    #[inline]
+    pub(crate) fn touch(&self) -> u8 {
+        match &self.forms {
+            Forms::Inline(inline) => inline.touch(),
+            Forms::Apart(apart) => apart.name.first().copied().unwrap_or_default(),
+        }
+    }
+
     /// Whether it stands under this name; another may have the same hash.
     pub(crate) fn is_of(&self, name: &[u8]) -> bool {
         *self.name() == *name

@@ -1,6 +1,12 @@
 //! One shard's entries, under either policy.
 
-use super::{Policy, lru::Lru, scan_resistant::ScanResistant, slot::Slot, weigh::Weigh};
+use super::{
+    Policy,
+    lru::Lru,
+    scan_resistant::{Reading, ScanResistant},
+    slot::Slot,
+    weigh::Weigh,
+};
 use crate::Value;
 
 pub(super) enum Table<V: Value> {
@@ -33,6 +39,15 @@ impl<V: Value> Table<V> {
         match self {
             Self::ScanResistant(table) => table.get(tag, found),
             Self::Lru(table) => table.get(tag, found),
+        }
+    }
+
+    /// Its places, to look at several at once; `None` when they are not to be had at once, or a look
+    /// moves them.
+    pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
+        match self {
+            Self::ScanResistant(table) => table.try_read(),
+            Self::Lru(_) => None,
         }
     }
 

@@ -33,18 +33,18 @@ pub struct Near {
 }
 
 impl Spec {
-    /// Writes to `read`, in place of what it held, under which name the reply to `command` may be
-    /// kept, and returns its key. `None` if it may not be kept; also for `MGET`, whose keys are
-    /// each kept under the empty name.
+    /// Adds to `read` under which name the reply to `command` may be kept, and returns its key.
+    /// `None` if it may not be kept, whatever was added; also for `MGET`, whose keys are each kept
+    /// under the empty name.
     pub fn encode_read<'a>(&self, command: &Command<'a>, read: &mut Vec<u8>) -> Option<&'a [u8]> {
-        read.clear();
         let near = self.near.as_ref().filter(|near| near.keeps(command.args().len()))?;
         let mut args = command.args().skip(1);
         let key = args.next().filter(|_| !near.per_key)?;
         if self.name.as_bytes() != GET {
+            let before = read.len();
             put_part(read, self.name.as_bytes());
             for arg in args {
-                if read.len() + arg.len() > READ_BYTES_MAX {
+                if read.len() - before + arg.len() > READ_BYTES_MAX {
                     return None;
                 }
                 put_part(read, arg);
@@ -123,7 +123,7 @@ mod tests {
         let mut read = b"of another command".to_vec();
         let table = Table::builtin();
         let key = table.spec(&command).encode_read(&command, &mut read)?;
-        Some((key.to_vec(), read))
+        Some((key.to_vec(), read.strip_prefix(b"of another command").unwrap().to_vec()))
     }
 
     fn read(args: &[&[u8]]) -> Vec<u8> {

@@ -104,6 +104,12 @@ impl Decoder {
         }
     }
 
+    /// Forgets what it has read of a command that is not whole: the next call reads from its start,
+    /// or that of an earlier one.
+    pub fn restart(&mut self) {
+        self.stage = Stage::Start;
+    }
+
     /// How many bytes, counted from the first that was not consumed, a buffer must hold before
     /// the next [`decode`](Self::decode) can get any further: room worth reserving.
     pub fn bytes_needed(&self) -> usize {

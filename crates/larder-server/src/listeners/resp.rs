@@ -1,6 +1,6 @@
 //! The RESP listener: any Redis client points here instead of at Redis.
 //!
-//! Hot reads are answered from memory ([`near`]); everything else travels over an upstream
+//! Hot reads are answered from memory ([`hits`]); everything else travels over an upstream
 //! connection that each client has to itself ([`connection`]). No code here matches command names:
 //! the command table does ([`classify`]).
 
@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod embedded;
 mod hello;
+mod hits;
 mod info;
 mod near;
 mod rounds;

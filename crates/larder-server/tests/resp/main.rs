@@ -13,6 +13,7 @@
 
 mod access;
 mod bad_input;
+mod batches;
 mod benchmark;
 mod cost;
 mod kept_keys;

@@ -28,6 +28,7 @@ proptest! {
 enum Op {
     Put { name: u8, db: u32, payload: u16, ttl_ms: u64 },
     Look { name: u8, db: u32 },
+    LookAtOnce { keys: Vec<(u8, u32)> },
     Forget { name: u8 },
     Clear,
     NextEpoch,
@@ -40,7 +41,9 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (name.clone(), db.clone(), any::<u16>(), 1..50_u64)
             .prop_map(|(name, db, payload, ttl_ms)| Op::Put { name, db, payload, ttl_ms }),
-        8 => (name.clone(), db).prop_map(|(name, db)| Op::Look { name, db }),
+        8 => (name.clone(), db.clone()).prop_map(|(name, db)| Op::Look { name, db }),
+        8 => prop::collection::vec((name.clone(), db), 0..20)
+            .prop_map(|keys| Op::LookAtOnce { keys }),
         2 => name.prop_map(|name| Op::Forget { name }),
         1 => Just(Op::Clear),
         1 => Just(Op::NextEpoch),
@@ -66,6 +69,21 @@ fn put_in_model(
     slot.1.insert(db, payload);
 }
 
+/// What is seen, up to the first that is not there.
+fn look_at_once(room: &Room, keys: &[(u8, u32)]) -> Vec<String> {
+    let names: Vec<_> = keys.iter().map(|(name, db)| ([*name], *db)).collect();
+    let keys = names.iter().map(|(name, db)| Key::get(name, *db));
+    let mut seen = Vec::new();
+    let before = room.near.counts().hits;
+    let there = room.near.looks(room.sight()).look_at_once(keys, |found, _| {
+        seen.extend(found.to_value().map(|text| String::from_utf8(text.to_vec()).unwrap()));
+        true
+    });
+    assert_eq!(there, seen.len());
+    assert_eq!(room.near.counts().hits - before, there as u64);
+    seen
+}
+
 proptest! {
     #[test]
     fn with_ample_room_it_is_a_map(
@@ -87,6 +105,16 @@ proptest! {
                     let expected = model.get(&name).filter(|slot| now < slot.0);
                     let expected = expected.and_then(|slot| slot.1.get(&db)).map(u16::to_string);
                     prop_assert_eq!(room.look_read(Key::get(&[name], db)), expected);
+                }
+                Op::LookAtOnce { keys } => {
+                    let there = |(name, db): &(u8, u32)| {
+                        let slot = model.get(name).filter(|slot| now < slot.0)?;
+                        slot.1.get(db).map(u16::to_string)
+                    };
+                    // A look moves entries under the other policy: there each waits for its turn.
+                    let at_once = if policy == Policy::ScanResistant { 16 } else { 0 };
+                    let expected: Vec<_> = keys.iter().map_while(there).take(at_once).collect();
+                    prop_assert_eq!(look_at_once(&room, &keys), expected);
                 }
                 Op::Forget { name } => {
                     drop(room.near.forget(&[name]));

@@ -13,8 +13,9 @@ use super::{
     client::{self, Client},
     embedded::{self, Embedded},
     hello::Hello,
+    hits::{Batch, Stopped, serve_hits},
     info,
-    near::{Reads, Requests, Stopped, serve_hits},
+    near::{Reads, Requests},
     rounds::Place,
     session::{Before, Session, Stream},
     traffic::Traffic,
@@ -60,8 +61,8 @@ pub(super) struct Connection {
     input: BytesMut,
     output: BytesMut,
     decoder: Decoder,
-    /// The read that is looked up, in the bytes of its name.
-    scratch: Vec<u8>,
+    /// The reads that are looked up.
+    batch: Batch,
     session: Session,
     upstream: Option<Relay>,
     /// In place of an upstream where there is no Redis.
@@ -129,7 +130,7 @@ impl Connection {
             input: BytesMut::new(),
             output: BytesMut::new(),
             decoder,
-            scratch: Vec::new(),
+            batch: Batch::default(),
             upstream: None,
             embedded,
             authenticated,
@@ -338,9 +339,9 @@ impl Connection {
     /// when the command at the head of the input is not for here.
     async fn take_reads(&mut self) -> bool {
         let wish = self.wish();
-        let Self { larder, table, traffic, decoder, input, scratch, output, .. } = self;
+        let Self { larder, table, traffic, decoder, input, batch, output, .. } = self;
         let (consumed, stopped) =
-            serve_hits(larder, (table, traffic), wish, (decoder, input), scratch, output);
+            serve_hits(larder, (table, traffic), wish, (decoder, input), batch, output);
         input.advance(consumed);
         match stopped {
             Stopped::Blind => return false,
@@ -351,9 +352,9 @@ impl Connection {
             Stopped::AtOther if self.input.is_empty() => return true,
             Stopped::AtOther => {}
         }
-        let Self { larder, table, decoder, input, scratch, .. } = self;
+        let Self { larder, table, decoder, input, .. } = self;
         let requests = Requests { decoder, input };
-        let Some(reads) = Reads::of(larder, table, wish, requests, scratch) else { return false };
+        let Some(reads) = Reads::of(larder, table, wish, requests) else { return false };
         // What was served from memory need not wait for what is fetched. An error shows again
         // when the rest is written.
         self.client.flush(&mut self.output).ok();

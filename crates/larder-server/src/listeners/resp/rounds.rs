@@ -8,6 +8,7 @@
 
 use super::{
     connection::Connection,
+    hits::Batch,
     socket::{Desk, Readiness, Socket, Stream, is_not_yet},
 };
 use bytes::BytesMut;
@@ -51,6 +52,8 @@ pub(super) struct Place {
 #[derive(Default)]
 struct Replies {
     bytes: BytesMut,
+    /// The reads that are looked up.
+    batch: Batch,
     /// The seats they are for, one behind the other, and where they are.
     to: Vec<(usize, Range<usize>)>,
 }
@@ -133,7 +136,7 @@ impl Seat {
             Err(_) => return readiness.call(),
         };
         let start = replies.bytes.len();
-        let is_all = connection.take_hits(read, &mut replies.bytes);
+        let is_all = connection.take_hits(read, &mut replies.batch, &mut replies.bytes);
         if replies.bytes.len() > start {
             replies.to.push((number, start..replies.bytes.len()));
         }

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        near::{Wish, serve_hits},
+        hits::{Batch, Wish, serve_hits},
         rounds::Place,
     },
     Close, Connection, Event, pass, ready,
@@ -56,13 +56,18 @@ impl Connection {
 
     /// Answers what was read as far as that can be done from memory, and keeps the rest. False when
     /// there is any.
-    pub(in super::super) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
+    pub(in super::super) fn take_hits(
+        &mut self,
+        read: &[u8],
+        batch: &mut Batch,
+        output: &mut BytesMut,
+    ) -> bool {
         let mut consumed = 0;
         if self.may_use_near() {
             let wish = self.wish();
-            let Self { larder, table, traffic, decoder, scratch, .. } = self;
+            let Self { larder, table, traffic, decoder, .. } = self;
             (consumed, _) =
-                serve_hits(larder, (table, traffic), wish, (decoder, read), scratch, output);
+                serve_hits(larder, (table, traffic), wish, (decoder, read), batch, output);
         }
         let rest = read.get(consumed..).unwrap_or_default();
         self.input.extend_from_slice(rest);

@@ -1,0 +1,251 @@
+//! Reads served from memory: decode a few, look for all of them, copy. What is not in memory, or no
+//! read at all, is left for others.
+
+use super::traffic::Traffic;
+use crate::{larder::Larder, verify::Verifier};
+use bytes::BytesMut;
+use larder_core::{Key, Moment, Seen, near::Looks};
+use larder_redis::Reply;
+use larder_resp::{
+    Limits,
+    command::{Spec, Table},
+    reply::{self, Shape, write_as_resp2},
+    request::{Command, Decoder},
+};
+
+/// Commands that are served from memory at one go, and bytes of their replies: then others have
+/// their turn.
+const HITS_MAX: u64 = 1024;
+const HIT_BYTES_MAX: usize = 1 << 20;
+/// Commands that are looked up together, at most.
+const BATCH_MAX: usize = 16;
+
+/// How a client wants its replies.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) db: u32,
+    pub(super) resp3: bool,
+}
+
+/// Why [`serve_hits`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// Nothing may be served from memory at all.
+    Blind,
+    /// What comes next is not in memory, or no read, or not there yet.
+    AtOther,
+    /// That was enough for one go.
+    Enough,
+}
+
+/// The next few reads of a client, to be looked up together.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Names and reads, one behind the other.
+    bytes: Vec<u8>,
+    reads: Vec<Read>,
+    /// What was passed over behind them.
+    ignored: usize,
+}
+
+/// One of them, as what lies in [`Batch::bytes`].
+struct Read {
+    start: usize,
+    name_start: usize,
+    /// That of the name, which stands behind the read.
+    end: usize,
+    shape: Shape,
+    /// Bytes of the command, and of what was passed over before it.
+    consumed: usize,
+}
+
+/// What a batch ends before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// More, that did not fit.
+    More,
+    /// An `MGET`.
+    PerKey,
+    /// A command that is neither, or none.
+    Other,
+    /// No whole command.
+    Incomplete,
+}
+
+/// Serves reads from memory up to the first command that is not. Says how many bytes of input were
+/// used up, and why it stopped.
+pub(super) fn serve_hits(
+    larder: &Larder,
+    (table, traffic): (&Table, &Traffic),
+    wish: Wish,
+    (decoder, input): (&mut Decoder, &[u8]),
+    batch: &mut Batch,
+    output: &mut BytesMut,
+) -> (usize, Stopped) {
+    // The clock is read here, after the socket was: who was stopped in between does not answer
+    // from an old world (R8).
+    let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
+        return (0, Stopped::Blind);
+    };
+    let mut looks = larder.engine().looks(sight);
+    let (mut consumed, mut last, mut hits) = (0, 0, 0);
+    let mut stopped = Stopped::AtOther;
+    loop {
+        let next = batch.fill(decoder, table, input.get(consumed..).unwrap_or_default());
+        let served = batch.serve(&mut looks, wish, output);
+        for read in batch.reads.iter().take(served) {
+            last = consumed;
+            consumed += read.consumed;
+        }
+        hits += served as u64;
+        if served < batch.reads.len() {
+            decoder.restart();
+            break;
+        }
+        match next {
+            Next::More => {}
+            Next::PerKey => {
+                let input = input.get(consumed..).unwrap_or_default();
+                let Some(bytes) = serve_per_key(&mut looks, (decoder, input), wish, output) else {
+                    break;
+                };
+                last = consumed;
+                consumed += bytes;
+                hits += 1;
+            }
+            Next::Other => break,
+            Next::Incomplete => {
+                consumed += batch.ignored;
+                break;
+            }
+        }
+        if hits >= HITS_MAX || output.len() > HIT_BYTES_MAX {
+            stopped = Stopped::Enough;
+            break;
+        }
+    }
+    if let Some(verifier) = larder.verifier().filter(|verifier| verifier.is_due(hits)) {
+        // A decoder of its own: the client's may be in the middle of the next command.
+        let mut decoder = Decoder::new(Limits::default());
+        let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());
+        if let Some(command) = last.and_then(|decoded| decoded.command) {
+            compare(verifier, table.spec(&command), &command, wish.db);
+        }
+    }
+    traffic.results().hits(hits);
+    (consumed, stopped)
+}
+
+impl Batch {
+    /// Takes the reads that `input` begins with. Says what comes next.
+    fn fill(&mut self, decoder: &mut Decoder, table: &Table, input: &[u8]) -> Next {
+        self.bytes.clear();
+        self.reads.clear();
+        self.ignored = 0;
+        let mut rest = input;
+        while self.reads.len() < BATCH_MAX {
+            // What is no command shows again when its turn comes.
+            let Ok(taken) = decoder.decode(rest) else { return Next::Other };
+            let Some(command) = taken.command else {
+                self.ignored = taken.consumed;
+                return Next::Incomplete;
+            };
+            let spec = table.spec(&command);
+            match spec.near {
+                Some(near) if near.per_key => return Next::PerKey,
+                Some(near) if self.add(spec, &command, near.shape, taken.consumed) => {}
+                _ => return Next::Other,
+            }
+            rest = rest.get(taken.consumed..).unwrap_or_default();
+        }
+        Next::More
+    }
+
+    fn add(&mut self, spec: &Spec, command: &Command<'_>, shape: Shape, consumed: usize) -> bool {
+        let start = self.bytes.len();
+        let Some(name) = spec.encode_read(command, &mut self.bytes) else { return false };
+        let name_start = self.bytes.len();
+        self.bytes.extend_from_slice(name);
+        let end = self.bytes.len();
+        self.reads.push(Read { start, name_start, end, shape, consumed });
+        true
+    }
+
+    /// Copies the replies out, up to the first that is not there. Says how many there were.
+    fn serve(&self, looks: &mut Looks<'_, Reply>, wish: Wish, output: &mut BytesMut) -> usize {
+        let wanted = |read: &Read| {
+            let name = self.bytes.get(read.name_start..read.end).unwrap_or_default();
+            let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
+            (Key { name, db: wish.db, read: text }, read.shape)
+        };
+        copy_hits(looks, self.reads.iter().map(wanted), wish.resp3, output)
+    }
+}
+
+/// Has a read that was served from memory compared with the store; of an `MGET` its first key.
+fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
+    let mut read = Vec::new();
+    if spec.near.is_some_and(|near| near.per_key) {
+        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::get(name, db)));
+    } else if let Some(name) = spec.encode_read(command, &mut read) {
+        verifier.compare(Key { name, db, read: &read });
+    }
+}
+
+/// `MGET`: all keys, or the reply is put together elsewhere. Says how many bytes the command has.
+fn serve_per_key(
+    looks: &mut Looks<'_, Reply>,
+    (decoder, input): (&mut Decoder, &[u8]),
+    wish: Wish,
+    output: &mut BytesMut,
+) -> Option<usize> {
+    let taken = decoder.decode(input).ok()?;
+    let names = taken.command?.args().skip(1);
+    let (before, wanted) = (output.len(), names.len());
+    reply::array(output, wanted);
+    let keys = names.map(|name| (Key::get(name, wish.db), Shape::Plain));
+    if wanted == 0 || copy_hits(looks, keys, wish.resp3, output) < wanted {
+        output.truncate(before);
+        return None;
+    }
+    Some(taken.consumed)
+}
+
+/// Copies replies out under the locks of their shards, up to the first that is not there: nothing is
+/// allocated or counted up. Says how many there were.
+fn copy_hits<'k>(
+    looks: &mut Looks<'_, Reply>,
+    mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Shape)> + Clone,
+    resp3: bool,
+    output: &mut BytesMut,
+) -> usize {
+    let mut copied = 0;
+    loop {
+        // One alone is looked for sooner as it is.
+        if wanted.len() > 1 {
+            let keys = wanted.clone().map(|(key, _)| key);
+            let mut shapes = wanted.clone().map(|(_, shape)| shape);
+            let there = looks.look_at_once(keys, |seen, _| {
+                shapes.next().is_some_and(|shape| put(Reply::bytes_of(&seen), shape, resp3, output))
+            });
+            wanted.by_ref().take(there).for_each(drop);
+            copied += there;
+        }
+        let Some((key, shape)) = wanted.next() else { return copied };
+        let copy =
+            |seen: Seen<'_, Reply>, _: Moment| put(Reply::bytes_of(&seen), shape, resp3, output);
+        if !looks.look(key, copy).unwrap_or(false) {
+            return copied;
+        }
+        copied += 1;
+    }
+}
+
+/// False when there is no such reply in the client's protocol version.
+pub(super) fn put(reply: &[u8], shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
+    if resp3 {
+        output.extend_from_slice(reply);
+        return true;
+    }
+    write_as_resp2(output, shape, reply).is_ok()
+}

@@ -1,0 +1,89 @@
+//! Many reads in one write, as clients' pipelines send them: hits, misses, `MGET`, and what is no read
+//! or not whole between them, under both policies and in both protocols.
+
+use std::{thread, time::Duration};
+
+use crate::stand::Stand;
+use crate::wire::{Wire, readable, written};
+
+const KEYS: u64 = 40;
+
+/// Numbers that look random, the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+fn fill(direct: &mut Wire) {
+    for n in 0..KEYS {
+        let value = "x".repeat(usize::try_from(n * n * 3).unwrap());
+        assert_eq!(
+            direct.call(&[b"SET", format!("s{n}").as_bytes(), value.as_bytes()]),
+            b"+OK\r\n"
+        );
+        direct.expect(&format!("HSET h{n} f {n} g {n}{n}"), ":2");
+    }
+}
+
+/// One command of the first so many kinds, as it is sent, and whether it has a reply.
+fn command(dice: &mut Dice, kinds: u64) -> (Vec<u8>, bool) {
+    let n = dice.below(KEYS);
+    let line = match dice.below(kinds) {
+        0..8 => format!("GET s{n}"),
+        8..10 => format!("HGET h{n} f"),
+        10 => format!("HGETALL h{n}"),
+        11 => format!("STRLEN s{n}"),
+        12 => (0..=n).fold("MGET".into(), |line: String, n| line + &format!(" s{n}")),
+        13 => return (format!("get s{n}\r\n").into_bytes(), true),
+        14 => return (b"\r\n*0\r\n".to_vec(), false),
+        15 => format!("GET missing{n}"),
+        16 => format!("MGET s{n} missing h{n}"),
+        17 => format!("GET h{n}"),
+        18 => "PING".into(),
+        _ => format!("SETRANGE s{n} 0 ''"),
+    };
+    (written(&line), true)
+}
+
+/// Kinds that are nothing but reads that hit, when they have been asked before; and all.
+const KINDS: [u64; 2] = [15, 20];
+
+#[test]
+fn pipelines_of_reads_are_answered_as_redis_answers_them() {
+    for policy in ["scan-resistant", "lru"] {
+        let Some(stand) = Stand::start(&["--near-policy", policy]) else { return };
+        fill(&mut stand.direct());
+        let mut dice = Dice(0x5eed);
+        for version in ["2", "3"] {
+            let (mut through, mut direct) =
+                (stand.wire().speaking(version), stand.direct().speaking(version));
+            for round in 0..150 {
+                let kinds = KINDS[round % 2];
+                let commands: Vec<_> =
+                    (0..=dice.below(60)).map(|_| command(&mut dice, kinds)).collect();
+                let sent: Vec<u8> = commands.iter().flat_map(|(bytes, _)| bytes).copied().collect();
+                let (head, tail) =
+                    sent.split_at(usize::try_from(dice.below(sent.len() as u64)).unwrap());
+                if round % 3 == 0 {
+                    through.send(head);
+                    thread::sleep(Duration::from_millis(2));
+                    through.send(tail);
+                } else {
+                    through.send(&sent);
+                }
+                direct.send(&sent);
+                for (bytes, _) in commands.iter().filter(|(_, is_answered)| *is_answered) {
+                    let (reply, expected) = (through.reply(), direct.reply());
+                    assert_eq!(readable(&reply), readable(&expected), "{}", readable(bytes));
+                }
+            }
+        }
+        assert!(stand.hits() > 1000, "{policy}: {} hits", stand.hits());
+    }
+}
