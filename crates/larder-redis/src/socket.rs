@@ -5,8 +5,15 @@ use crate::{
     url::{Endpoint, RedisUrl},
 };
 use bytes::{Buf, BytesMut};
-use std::io;
-use tokio::net::{TcpStream, UnixStream};
+use std::{
+    io,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpStream, UnixStream},
+};
 
 pub(crate) enum Socket {
     Tcp(TcpStream),
@@ -48,9 +55,9 @@ impl Socket {
 
     pub(crate) fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.try_read_buf(into),
+            Self::Tcp(stream) => at_once(stream.read_buf(into)),
             Self::Tls(stream) => stream.try_read(into),
-            Self::Unix(stream) => stream.try_read_buf(into),
+            Self::Unix(stream) => at_once(stream.read_buf(into)),
         }
     }
 
@@ -71,6 +78,15 @@ impl Socket {
     /// Whether what is sent here can be read on the way.
     pub(crate) fn is_bare_tcp(&self) -> bool {
         matches!(self, Self::Tcp(_))
+    }
+}
+
+/// A read that does not wait. Unlike a try it knows from a short read that there is no more, where
+/// trying again would cost a call.
+fn at_once(read: impl Future<Output = io::Result<usize>>) -> io::Result<usize> {
+    match pin!(read).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(read) => read,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

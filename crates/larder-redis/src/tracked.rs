@@ -17,12 +17,13 @@ use larder_core::{Engine, FetchError, StoreError};
 use session::{End, Session};
 pub(crate) use session::{LoadedPut, Request, refusal};
 use std::{
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
     sync::{Notify, mpsc},
-    time::{sleep, timeout},
+    time::{Instant, Sleep, sleep, timeout},
 };
 
 /// Requests that may wait for the connection.
@@ -130,8 +131,10 @@ impl Keeper {
     async fn live(&mut self, mut wire: Wire, version: String) -> Option<End> {
         let mut session = Session::begin(Arc::clone(&self.engine), self.url.db);
         self.set_link(Link::Tracked(version));
+        // One timer for all turns: to set it is not for each of them.
+        let mut next_beat = pin!(sleep(session.until_next_beat()));
         loop {
-            match self.turn(&mut wire, &mut session).await {
+            match self.turn(&mut wire, &mut session, next_beat.as_mut()).await {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(end) => return Some(end),
@@ -141,11 +144,15 @@ impl Keeper {
 
     /// One turn: take what has arrived, send what is due, wait for more. False when the handle is
     /// gone.
-    async fn turn(&mut self, wire: &mut Wire, session: &mut Session) -> Result<bool, End> {
+    async fn turn(
+        &mut self,
+        wire: &mut Wire,
+        session: &mut Session,
+        mut next_beat: Pin<&mut Sleep>,
+    ) -> Result<bool, End> {
         while let Some(frame) = wire.next_frame()? {
             session.take(&frame)?;
         }
-        session.beat(wire.output())?;
         wire.flush()?;
         tokio::select! {
             ready = wire.readable() => {
@@ -155,7 +162,10 @@ impl Keeper {
                 }
             }
             ready = wire.writable(), if wire.has_output() => ready.map_err(WireError::from)?,
-            () = sleep(session.until_next_beat()) => {}
+            () = next_beat.as_mut() => {
+                session.beat(wire.output())?;
+                next_beat.reset(Instant::now() + session.until_next_beat());
+            }
             request = self.queue.recv(), if wire.has_room() && session.has_room() => {
                 let Some(request) = request else { return Ok(false) };
                 session.send(request, wire.output());

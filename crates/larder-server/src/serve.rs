@@ -46,7 +46,10 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
     let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
     open_files::allow(plan.maxclients);
     let doors = Doors::open(plan)?;
-    let (larder, samples) = Larder::start(plan, origins);
+    let (larder, samples) = {
+        let _guard = doors.resp.as_ref().and_then(|(_, workers)| workers.enter_first());
+        Larder::start(plan, origins)
+    };
     let larder = Arc::new(larder);
     if let Some(samples) = samples {
         tokio::spawn(samples.verify(Arc::downgrade(&larder)));
@@ -74,7 +77,7 @@ async fn run(plan: &Plan) -> Result<(), Failure> {
 /// The open listeners.
 struct Doors {
     http: Option<TcpListener>,
-    resp: Option<resp::Listeners>,
+    resp: Option<(resp::Listeners, resp::Workers)>,
 }
 
 impl Doors {
@@ -86,7 +89,14 @@ impl Doors {
             }
             None => None,
         };
-        Ok(Self { http, resp: Self::open_resp(&plan.resp)? })
+        let resp = match Self::open_resp(&plan.resp)? {
+            Some(listeners) => {
+                let workers = resp::Workers::new(plan.resp.workers).map_err(Failure::Runtime)?;
+                Some((listeners, workers))
+            }
+            None => None,
+        };
+        Ok(Self { http, resp })
     }
 
     /// An address that nobody asked for may be another program's.

@@ -17,6 +17,8 @@ mod rounds;
 mod session;
 mod socket;
 mod traffic;
+mod workers;
 
 pub(crate) use accept::{Listeners, serve};
 pub(crate) use traffic::{Traffic, TrafficCounts};
+pub(crate) use workers::Workers;

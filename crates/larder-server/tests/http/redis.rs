@@ -1,6 +1,8 @@
 //! In front of a real Redis: what it says, HTTP says.
 
-use larder_testkit::{Direction, RedisServer, Relay, Signal, Which, eventually, require_redis};
+use larder_testkit::{
+    Direction, RedisServer, Relay, Signal, Which, eventually, free_port, require_redis,
+};
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -98,9 +100,15 @@ fn one_fetch_serves_all_who_wait() {
 
 #[test]
 fn a_read_that_waits_for_the_store_is_answered_while_draining() {
-    let Some(Held { server, relay, redis }) = Held::start(&["--drain-timeout", "60s"]) else {
-        return;
-    };
+    // The store's connections live with the first thread that serves RESP, if there is one.
+    for port in ["0", &free_port().to_string()] {
+        answer_while_draining(port);
+    }
+}
+
+fn answer_while_draining(port: &str) {
+    let flags = ["--drain-timeout", "60s", "--port", port];
+    let Some(Held { server, relay, redis }) = Held::start(&flags) else { return };
     redis.cmd(&["SET", "k", "v"]);
     relay.hold(TRACKED, Direction::ToClient);
     let mut wire = server.wire();

@@ -1,33 +1,22 @@
-//! Clients: accepted by one task, handed round to worker threads, each with a runtime of its own,
-//! so that a hit never crosses threads.
+//! Clients: accepted by one task, handed round to the [workers](super::workers).
 
-use super::{
-    client::Accepted,
-    connection::{Close, Connection},
-    rounds::Rounds,
-    traffic::Traffic,
-};
+use super::{client::Accepted, traffic::Traffic, workers::Workers};
 use crate::{larder::Larder, settings::RespPlan};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, Write},
-    rc::Rc,
     sync::Arc,
-    thread,
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, UnixListener},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::{JoinSet, LocalSet},
+    sync::{Semaphore, watch},
 };
 
 /// How long to wait when no connection can be accepted, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Accepted clients that may wait for their worker.
-const HANDED_MAX: usize = 1024;
 /// How often an idle client is probed, as in Redis.
 const KEEPALIVE: Duration = Duration::from_mins(5);
 
@@ -95,20 +84,15 @@ fn remove_stale(path: &std::path::Path) {
     }
 }
 
-/// A client with its place among `maxclients`.
-type Handed = (Accepted, OwnedSemaphorePermit);
-
 /// Serves until `draining` turns true, then until the workers have finished their clients' last
 /// batches.
 pub(crate) async fn serve(
-    listeners: Listeners,
+    (listeners, workers): (Listeners, Workers),
     larder: Arc<Larder>,
     traffic: Arc<Traffic>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let workers: Vec<_> = (0..larder.plan().resp.workers)
-        .filter_map(|number| Worker::start(number, &larder, &traffic, &draining))
-        .collect();
+    let workers = workers.start(&larder, &traffic, &draining);
     let places = Arc::new(Semaphore::new(larder.plan().maxclients));
     let mut next = workers.iter().cycle();
     loop {
@@ -151,105 +135,4 @@ fn reject(accepted: Accepted, why: &[u8]) {
         Accepted::Tls(..) => None,
         Accepted::Unix(mut stream) => stream.write(&text).ok(),
     };
-}
-
-struct Worker {
-    clients: mpsc::Sender<Handed>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Worker {
-    fn start(
-        number: usize,
-        larder: &Arc<Larder>,
-        traffic: &Arc<Traffic>,
-        draining: &watch::Receiver<bool>,
-    ) -> Option<Self> {
-        let (clients, handed) = mpsc::channel(HANDED_MAX);
-        let (larder, traffic, draining) =
-            (Arc::clone(larder), Arc::clone(traffic), draining.clone());
-        let work = move || match tokio::runtime::Builder::new_current_thread().enable_all().build()
-        {
-            Ok(runtime) => {
-                let tasks = LocalSet::new();
-                tasks.block_on(&runtime, work(larder, traffic, handed, draining));
-            }
-            Err(error) => tracing::error!(%error, "a worker's runtime does not start"),
-        };
-        let named = thread::Builder::new().name(format!("resp-{number}")).spawn(work);
-        named
-            .inspect_err(|error| tracing::error!(%error, "a worker thread does not start"))
-            .ok()
-            .map(|thread| Self { clients, thread })
-    }
-
-    async fn hand(&self, client: Handed) {
-        // A worker that has ended closes the client with the channel.
-        self.clients.send(client).await.ok();
-    }
-
-    async fn finish(self) {
-        drop(self.clients);
-        let thread = self.thread;
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("a worker thread panicked");
-        }
-    }
-}
-
-/// One worker: serves its clients until there are no more.
-async fn work(
-    larder: Arc<Larder>,
-    traffic: Arc<Traffic>,
-    handed: mpsc::Receiver<Handed>,
-    draining: watch::Receiver<bool>,
-) {
-    let (rounds, poll) = match Rounds::new() {
-        Ok(rounds) => rounds,
-        Err(error) => return tracing::error!(%error, "a worker cannot wait for its clients"),
-    };
-    tokio::select! {
-        Err(error) = Rc::clone(&rounds).hold(poll) => {
-            tracing::error!(%error, "a worker cannot wait for its clients any more");
-        }
-        () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
-    }
-}
-
-async fn serve_handed(
-    larder: Arc<Larder>,
-    traffic: Arc<Traffic>,
-    mut handed: mpsc::Receiver<Handed>,
-    rounds: &Rc<Rounds>,
-    draining: watch::Receiver<bool>,
-) {
-    let mut clients = JoinSet::new();
-    while let Some((accepted, place)) = handed.recv().await {
-        let Ok((mut client, seat)) = accepted.settle(rounds) else { continue };
-        let (larder, traffic) = (Arc::clone(&larder), Arc::clone(&traffic));
-        let mut draining = draining.clone();
-        clients.spawn_local(async move {
-            let greeted = tokio::select! {
-                biased;
-                greeted = client.shake_hands() => greeted,
-                // Told, or the one who tells is gone.
-                _ = draining.wait_for(|&draining| draining) => return,
-            };
-            if let Err(error) = greeted {
-                tracing::debug!(%error, "a client did not shake hands");
-                return;
-            }
-            let connection = Connection::new(larder, Arc::clone(&traffic), client);
-            traffic.client_came();
-            let close = connection.run(seat, draining).await;
-            traffic.client_went();
-            drop(place);
-            if let Close::Upstream(error) = close {
-                tracing::debug!(%error, "a client's upstream connection ended, and it with it");
-            }
-        });
-        while clients.try_join_next().is_some() {}
-    }
-    while clients.join_next().await.is_some() {}
 }

@@ -14,7 +14,16 @@ use super::{
 use bytes::BytesMut;
 use mio::{Events, Token};
 use slab::Slab;
-use std::{cell::RefCell, future::poll_fn, io, ops::Range, rc::Rc, task::Poll, time::Duration};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    ops::Range,
+    panic::{self, AssertUnwindSafe},
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::yield_now,
@@ -105,7 +114,15 @@ impl Rounds {
             let Token(number) = event.token();
             let Some(seat) = seats.get_mut(number) else { continue };
             seat.readiness.note(event);
-            seat.serve(number, &mut room, replies);
+            // As in a task of its own: one client's misfortune is not that of the others.
+            let before = replies.bytes.len();
+            let served =
+                panic::catch_unwind(AssertUnwindSafe(|| seat.serve(number, &mut room, replies)));
+            if served.is_err() {
+                replies.bytes.truncate(before);
+                seat.at_rest = None;
+                seat.readiness.call();
+            }
             if replies.bytes.len() > OUTPUT_BYTES_MAX {
                 replies.send(&mut seats);
             }

@@ -1,0 +1,152 @@
+//! The threads that serve clients, each with a runtime of its own: a hit never crosses threads.
+//!
+//! The first of them also has the store's connections: where one thread serves all clients, a miss
+//! does not cross threads either.
+
+use super::{
+    client::Accepted,
+    connection::{Close, Connection},
+    rounds::Rounds,
+    traffic::Traffic,
+};
+use crate::larder::Larder;
+use std::{io, rc::Rc, sync::Arc, thread};
+use tokio::{
+    runtime::{Builder, EnterGuard, Runtime},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
+    task::{JoinSet, LocalSet},
+};
+
+/// Accepted clients that may wait for their worker.
+const HANDED_MAX: usize = 1024;
+
+/// A client with its place among `maxclients`.
+type Handed = (Accepted, OwnedSemaphorePermit);
+
+/// The runtimes of workers that have not begun. At least one.
+pub(crate) struct Workers(Vec<Runtime>);
+
+/// A thread at work.
+pub(super) struct Worker {
+    clients: mpsc::Sender<Handed>,
+    /// Its last client has gone.
+    done: oneshot::Receiver<()>,
+}
+
+impl Workers {
+    pub(crate) fn new(count: usize) -> io::Result<Self> {
+        let runtime = |_| Builder::new_current_thread().enable_all().build();
+        (0..count.max(1)).map(runtime).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// What is spawned while this is held is a task of the first worker.
+    pub(crate) fn enter_first(&self) -> Option<EnterGuard<'_>> {
+        self.0.first().map(Runtime::enter)
+    }
+
+    /// Lets them begin. They go on without clients until whoever tells of `draining` is gone.
+    pub(super) fn start(
+        self,
+        larder: &Arc<Larder>,
+        traffic: &Arc<Traffic>,
+        draining: &watch::Receiver<bool>,
+    ) -> Vec<Worker> {
+        let start = |(number, runtime)| {
+            let (larder, traffic) = (Arc::clone(larder), Arc::clone(traffic));
+            Worker::start(number, runtime, (larder, traffic), draining.clone())
+        };
+        self.0.into_iter().enumerate().filter_map(start).collect()
+    }
+}
+
+impl Worker {
+    fn start(
+        number: usize,
+        runtime: Runtime,
+        (larder, traffic): (Arc<Larder>, Arc<Traffic>),
+        mut draining: watch::Receiver<bool>,
+    ) -> Option<Self> {
+        let (clients, handed) = mpsc::channel(HANDED_MAX);
+        let (tell_done, done) = oneshot::channel();
+        let work = move || {
+            LocalSet::new().block_on(&runtime, work(larder, traffic, handed, draining.clone()));
+            // Nobody may be listening, as after the drain's time is over.
+            tell_done.send(()).ok();
+            // Who is served over HTTP still needs the store.
+            runtime.block_on(async { while draining.changed().await.is_ok() {} });
+        };
+        let named = thread::Builder::new().name(format!("resp-{number}")).spawn(work);
+        named
+            .inspect_err(|error| tracing::error!(%error, "a worker thread does not start"))
+            .ok()
+            .map(|_| Self { clients, done })
+    }
+
+    pub(super) async fn hand(&self, client: Handed) {
+        // A worker that has ended closes the client with the channel.
+        self.clients.send(client).await.ok();
+    }
+
+    pub(super) async fn finish(self) {
+        drop(self.clients);
+        if self.done.await.is_err() {
+            tracing::error!("a worker thread panicked");
+        }
+    }
+}
+
+/// One worker: serves its clients until there are no more.
+async fn work(
+    larder: Arc<Larder>,
+    traffic: Arc<Traffic>,
+    handed: mpsc::Receiver<Handed>,
+    draining: watch::Receiver<bool>,
+) {
+    let (rounds, poll) = match Rounds::new() {
+        Ok(rounds) => rounds,
+        Err(error) => return tracing::error!(%error, "a worker cannot wait for its clients"),
+    };
+    tokio::select! {
+        Err(error) = Rc::clone(&rounds).hold(poll) => {
+            tracing::error!(%error, "a worker cannot wait for its clients any more");
+        }
+        () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
+    }
+}
+
+async fn serve_handed(
+    larder: Arc<Larder>,
+    traffic: Arc<Traffic>,
+    mut handed: mpsc::Receiver<Handed>,
+    rounds: &Rc<Rounds>,
+    draining: watch::Receiver<bool>,
+) {
+    let mut clients = JoinSet::new();
+    while let Some((accepted, permit)) = handed.recv().await {
+        let Ok((mut client, place)) = accepted.settle(rounds) else { continue };
+        let (larder, traffic) = (Arc::clone(&larder), Arc::clone(&traffic));
+        let mut draining = draining.clone();
+        clients.spawn_local(async move {
+            let greeted = tokio::select! {
+                biased;
+                greeted = client.shake_hands() => greeted,
+                // Told, or the one who tells is gone.
+                _ = draining.wait_for(|&draining| draining) => return,
+            };
+            if let Err(error) = greeted {
+                tracing::debug!(%error, "a client did not shake hands");
+                return;
+            }
+            let connection = Connection::new(larder, Arc::clone(&traffic), client);
+            traffic.client_came();
+            let close = connection.run(place, draining).await;
+            traffic.client_went();
+            drop(permit);
+            if let Close::Upstream(error) = close {
+                tracing::debug!(%error, "a client's upstream connection ended, and it with it");
+            }
+        });
+        while clients.try_join_next().is_some() {}
+    }
+    while clients.join_next().await.is_some() {}
+}
