@@ -1,8 +1,6 @@
 //! In front of a real Redis: what it says, HTTP says.
 
-use larder_testkit::{
-    Direction, RedisServer, Relay, Signal, Which, eventually, free_port, require_redis,
-};
+use larder_testkit::{Direction, RedisServer, Relay, Signal, Which, eventually, require_redis};
 use serde_json::{Value, json};
 
 use crate::server::Server;
@@ -101,13 +99,15 @@ fn one_fetch_serves_all_who_wait() {
 #[test]
 fn a_read_that_waits_for_the_store_is_answered_while_draining() {
     // The store's connections live with the first thread that serves RESP, if there is one.
-    for port in ["0", &free_port().to_string()] {
-        answer_while_draining(port);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("larder.sock");
+    for flags in [[].as_slice(), &["--unixsocket", socket.to_str().unwrap()]] {
+        answer_while_draining(flags);
     }
 }
 
-fn answer_while_draining(port: &str) {
-    let flags = ["--drain-timeout", "60s", "--port", port];
+fn answer_while_draining(flags: &[&str]) {
+    let flags = [&["--drain-timeout", "60s"], flags].concat();
     let Some(Held { server, relay, redis }) = Held::start(&flags) else { return };
     redis.cmd(&["SET", "k", "v"]);
     relay.hold(TRACKED, Direction::ToClient);
