@@ -63,10 +63,10 @@ fuzz: ## Runs each fuzz target for FUZZ_SECONDS
 
 # What `make bench` measures, one after the other.
 BENCHES := resp libraries hit-ratio
-BENCH := $(TARGET)/release/larder-bench
+BENCH := $(TARGET)/dist/larder-bench
 
 .PHONY: bench
-bench: $(BENCHES:%=bench-%) ## Measures everything beside others (less than three minutes: ARGS=--quick)
+bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than three minutes: ARGS=--quick)
 
 .PHONY: bench-resp
 bench-resp: redis bench-program ## Measures Larder beside Redis and others over RESP
@@ -99,9 +99,14 @@ clean: ## Removes everything that was built
 	cargo clean
 	rm -rf fuzz/target
 
+.PHONY: bench-report
+bench-report: bench-program ## Writes docs/benchmarks.md from the last figures of each of them
+	$(BENCH) report --from $(TARGET)/bench --to docs
+
+# Built as Larder is shipped, since it has the near tier in it.
 .PHONY: bench-program
 bench-program:
-	cargo build --release --locked --bin larder-bench
+	cargo build --profile dist --locked --bin larder-bench
 
 .PHONY: redis
 redis:

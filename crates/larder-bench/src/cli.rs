@@ -13,7 +13,7 @@ use crate::caches::CacheKind;
 use crate::floor::Floor;
 use crate::libraries::{LibrariesPlan, grow};
 use crate::plan::Plan;
-use crate::report::{Report, save};
+use crate::report::{Report, document, save};
 use crate::servers::Setup;
 use crate::stop::Stop;
 use crate::{hit_ratio, libraries, measure, report};
@@ -36,6 +36,8 @@ enum Part {
     Libraries(Libraries),
     /// Hit ratios of the same on real traces, and the best that could be done
     HitRatio(HitRatio),
+    /// Writes docs/benchmarks.md and its plots from the raw figures of the others
+    Report(ReportArgs),
     /// Serves the floor: the smallest program that answers every command with one value
     Floor(FloorArgs),
     /// Fills one cache, and says in JSON how this process grew
@@ -80,6 +82,16 @@ struct HitRatio {
 }
 
 #[derive(Args)]
+struct ReportArgs {
+    /// The folder with the raw figures
+    #[arg(long, default_value = "target/bench")]
+    from: PathBuf,
+    /// The folder of the document
+    #[arg(long, default_value = "docs")]
+    to: PathBuf,
+}
+
+#[derive(Args)]
 struct EntryBytes {
     #[arg(long)]
     cache: CacheKind,
@@ -103,6 +115,7 @@ pub fn run() -> ExitCode {
         Part::Resp(args) => resp(&args),
         Part::Libraries(args) => libraries(&args),
         Part::HitRatio(args) => hit_ratio(&args),
+        Part::Report(args) => report(&args),
         Part::Floor(args) => floor(&args),
         Part::EntryBytes(args) => entry_bytes(&args),
     };
@@ -138,6 +151,12 @@ fn show(report: &Report, results: &impl Serialize, json: &Path) -> io::Result<()
     print!("{}", report.text());
     save(results, json)?;
     println!("\nRaw figures: {}", json.display());
+    Ok(())
+}
+
+fn report(args: &ReportArgs) -> io::Result<()> {
+    document::render(&args.from, &args.to)?;
+    println!("Written: {}", args.to.join("benchmarks.md").display());
     Ok(())
 }
 

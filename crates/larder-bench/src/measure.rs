@@ -116,9 +116,9 @@ impl Bench<'_> {
         let behind = self.fleet.behind(server).map(Server::pid);
         let (own_before, behind_before) = (CpuTime::of(server.pid())?, cpu_of(behind)?);
         let time = Duration::from_millis(self.plan.round_millis);
-        let generator_before = of_this_thread()?;
+        let generator_before = of_this_thread();
         let seen = generator.run(&mut order, time)?.all_right()?;
-        let generator_ns = of_this_thread()?.saturating_sub(generator_before);
+        let generator_ns = of_this_thread().saturating_sub(generator_before);
         let (own, after) = (CpuTime::of(server.pid())?, cpu_of(behind)?);
 
         let behind_ns = after.zip(behind_before).map(|(now, before)| now.since(&before));

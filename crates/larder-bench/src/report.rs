@@ -1,7 +1,9 @@
 //! Figures as people read them: tables, and which goals are met.
 
+pub mod document;
 pub mod hit_ratio;
 pub mod libraries;
+mod plot;
 pub mod resp;
 mod table;
 
@@ -16,16 +18,28 @@ use crate::facts::Facts;
 use crate::goals::Goal;
 use crate::report::table::Table;
 
+pub use plot::Plot;
+
 /// One part of a report.
 pub struct Report {
     /// What was measured.
     pub title: &'static str,
     /// What a reader must know to compare it: names with what they mean.
     pub facts: Vec<(String, String)>,
-    /// Headings, each with what stands below it.
-    pub sections: Vec<(String, String)>,
+    /// What was found.
+    pub sections: Vec<Section>,
     /// What was wanted.
     pub verdicts: Vec<Verdict>,
+}
+
+/// What stands below a heading.
+pub struct Section {
+    /// The heading.
+    pub heading: String,
+    /// Tables and words, as Markdown.
+    pub body: String,
+    /// The same as a picture.
+    pub plot: Option<Plot>,
 }
 
 /// A figure beside its goal.
@@ -57,16 +71,16 @@ impl Verdict {
 
 impl Report {
     /// Adds a section, unless there is nothing to stand in it.
-    fn section(&mut self, heading: impl Into<String>, body: String) {
+    fn section(&mut self, heading: impl Into<String>, plot: Option<Plot>, body: String) {
         if !body.is_empty() {
-            self.sections.push((heading.into(), body));
+            self.sections.push(Section { heading: heading.into(), body, plot });
         }
     }
 
     /// All of it, for a terminal.
     pub fn text(&self) -> String {
         let mut text = format!("# {}\n\n{}", self.title, self.facts_text());
-        for (heading, body) in &self.sections {
+        for Section { heading, body, .. } in &self.sections {
             // Writing to a string does not fail.
             write!(text, "\n## {heading}\n\n{body}").ok();
         }
@@ -124,8 +138,16 @@ fn facts(
     let named =
         |what: &str, (name, value): &(String, String)| (format!("{what} of {name}"), value.clone());
     lines.extend(facts.versions.iter().map(|pair| named("version", pair)));
-    lines.extend(facts.commands.iter().map(|pair| named("command", pair)));
+    let commands = facts.commands.iter().map(|pair| named("command", pair));
+    lines.extend(commands.map(|(name, command)| (name, without_folder(&command))));
     lines
+}
+
+/// A command whose program is named without the place where it was built.
+fn without_folder(command: &str) -> String {
+    let (program, arguments) = command.split_once(' ').unwrap_or((command, ""));
+    let name = program.rsplit('/').next().unwrap_or(program);
+    format!("`{name} {arguments}`")
 }
 
 fn or_dash(text: Option<String>) -> String {

@@ -118,7 +118,7 @@ fn work(
     time: Duration,
 ) -> io::Result<(Sample, Tally)> {
     let mut tally = Tally::default();
-    let (cpu_before, before) = (of_this_thread()?, now());
+    let (cpu_before, before) = (of_this_thread(), now());
     match asked {
         Asked::Again { orders, round } => {
             let order = orders.get(thread).map(Vec::as_slice).unwrap_or_default();
@@ -137,7 +137,7 @@ fn work(
             }
         }
     }
-    let (elapsed, cpu) = (before.elapsed(), of_this_thread()?.saturating_sub(cpu_before));
+    let (elapsed, cpu) = (before.elapsed(), of_this_thread().saturating_sub(cpu_before));
     Ok((Sample::new(tally.reads, elapsed, cpu), tally))
 }
 

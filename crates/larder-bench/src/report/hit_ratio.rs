@@ -1,5 +1,7 @@
 //! Hit ratios, as people read them.
 
+mod plots;
+
 use crate::caches::CacheKind;
 use crate::goals;
 use crate::hit_ratio::{RatioResults, RatioRow};
@@ -15,9 +17,9 @@ pub fn report(results: &RatioResults) -> Report {
         sections: Vec::new(),
         verdicts: verdicts(results),
     };
-    report.section("Part of the optimum, mean of all rows", means(results));
-    report.section("Hit ratios in percent", ratios(results));
-    report.section("How to read this", READING.to_owned());
+    report.section("Part of the optimum, mean of all rows", plots::means(results), means(results));
+    report.section("Hit ratios in percent", plots::ratios(results), ratios(results));
+    report.section("How to read this", None, READING.to_owned());
     report
 }
 

@@ -1,8 +1,10 @@
 //! The near tier beside other caches, as people read it.
 
+mod plots;
+
 use crate::caches::CacheKind;
 use crate::goals;
-use crate::libraries::{Case, LibraryResults, LibraryRow, Memory, Pick, Sample, Work};
+use crate::libraries::{Case, LibraryResults, LibraryRow, Memory, Pick, Work};
 use crate::numbers::median;
 use crate::report::table::Table;
 use crate::report::{Report, Verdict, facts, or_dash, percent};
@@ -27,20 +29,21 @@ pub fn report(results: &LibraryResults) -> Report {
     for (work, name) in [(Work::Hit, "hit"), (Work::Insert, "miss and insertion, full cache")] {
         for &keys in &plan.keys {
             let heading = format!("Nanoseconds per {name}, {keys} keys");
-            report.section(heading, times(&rows(results, work, keys)));
+            let rows = rows(results, work, keys);
+            report.section(heading, plots::times(&rows, work, keys), times(&rows));
         }
     }
     let clears: Vec<_> =
         plan.keys.iter().flat_map(|&keys| rows(results, Work::Clear, keys)).collect();
-    report.section("Nanoseconds per clearing", times(&clears));
-    report.section("Bytes per entry", memory(&results.entries));
-    report.section("How to read this", READING.to_owned());
+    report.section("Nanoseconds per clearing", plots::clears(&clears), times(&clears));
+    report.section("Bytes per entry", plots::memory(&results.entries), memory(&results.entries));
+    report.section("How to read this", None, READING.to_owned());
     report
 }
 
 const READING: &str = "\
-Keys of 25 bytes, values of 100, each cache with its own hasher and shards. A hit copies the value \
-out;\nin brackets is its time against quick_cache's in the same rounds. `larder` reads in batches \
+Keys of 25 bytes, values of 100, each cache with its own hasher and shards. With one thread it is \
+the CPU time\nthat is counted, with two the time that passes. A hit copies the value out;\nin brackets is its time against quick_cache's in the same rounds. `larder` reads in batches \
 of 16, as from\na pipeline; `one by one` looks at the clock and counts for each read. An insertion \
 is a read that finds\nnothing, and what makes it find something: in Larder a lease and a flight \
 too, which keep out what a\nchange overtakes. Bytes are what a process of its own grew by, less \
@@ -55,9 +58,21 @@ fn pinned(results: &LibraryResults) -> String {
     )
 }
 
+/// The median of the figure that counts.
+fn nanos(row: &LibraryRow) -> f64 {
+    row.median(|sample| row.case.nanos(sample))
+}
+
+fn against(row: &LibraryRow, other: &LibraryRow) -> f64 {
+    row.against(other, |sample| row.case.nanos(sample))
+}
+
+fn spread(row: &LibraryRow) -> f64 {
+    row.spread_of(|sample| row.case.nanos(sample))
+}
+
 fn noise(results: &LibraryResults) -> String {
     let timed = || results.rows.iter().filter(|row| row.case.work != Work::Clear);
-    let spread = |row: &LibraryRow| row.spread_of(Sample::nanos);
     let worst = timed().max_by(|one, other| spread(one).total_cmp(&spread(other)));
     let Some(worst) = worst else { return "unknown".to_owned() };
     format!(
@@ -108,12 +123,12 @@ fn head(case: &Case) -> String {
 
 /// `28.3 (1.00)`: nanoseconds, and against the others' measure.
 fn cell(row: &LibraryRow, rows: &[&LibraryRow]) -> String {
-    let nanos = row.median(Sample::nanos);
-    let digits = usize::from(nanos < 1000.0);
-    let against = row.peer(rows, MEASURE).map(|peer| row.against(peer, Sample::nanos));
+    let time = nanos(row);
+    let digits = usize::from(time < 1000.0);
+    let against = row.peer(rows, MEASURE).map(|peer| against(row, peer));
     let against = against
         .map(|ratio| if ratio < 0.01 { format!("{ratio:.0e}") } else { format!("{ratio:.2}") });
-    format!("{nanos:.digits$} ({})", or_dash(against))
+    format!("{time:.digits$} ({})", or_dash(against))
 }
 
 fn memory(entries: &[Memory]) -> String {
@@ -148,12 +163,8 @@ fn time(row: &LibraryRow, all: &[&LibraryRow]) -> Option<Verdict> {
     let goal = goals::library(row.case)?;
     let peer = row.peer(all, MEASURE)?;
     let what = format!("{}: {}", row.who.name(), row.case);
-    let unit = format!(
-        "x quick_cache (CPU {:.2}, spread {})",
-        row.against(peer, Sample::cpu_nanos),
-        percent(row.spread_of(Sample::nanos)),
-    );
-    Some(Verdict::at_most(goal, what, row.against(peer, Sample::nanos), 2, &unit))
+    let unit = format!("x quick_cache (spread {})", percent(spread(row)));
+    Some(Verdict::at_most(goal, what, against(row, peer), 2, &unit))
 }
 
 /// How clearing grows with the entries: 1 if it takes a hundred times as long for as many more.
@@ -162,7 +173,7 @@ fn clearing(row: &LibraryRow, all: &[&LibraryRow]) -> Option<Verdict> {
         other.who == row.who && other.case.work == Work::Clear && other.case.keys < row.case.keys
     };
     let smaller = all.iter().find(smaller).filter(|_| row.case.work == Work::Clear)?;
-    let (time, smaller_time) = (row.median(Sample::nanos), smaller.median(Sample::nanos));
+    let (time, smaller_time) = (nanos(row), nanos(smaller));
     let more = f64::from(row.case.keys) / f64::from(smaller.case.keys);
     let what = format!("{}: {}, against {} keys", row.who.name(), row.case, smaller.case.keys);
     let unit = format!("of linear ({smaller_time:.0} ns, then {time:.0} ns)");

@@ -1,5 +1,7 @@
 //! GET over RESP, as people read it.
 
+mod plots;
+
 use crate::goals::{self, Goal};
 use crate::measure::{Case, Entries, Reads, Results, Row, Sample, Transport};
 use crate::numbers::{median, per};
@@ -19,17 +21,22 @@ pub fn report(results: &Results) -> Report {
     for (transport, name) in TRANSPORTS {
         report.section(
             format!("GET hits over {name}, {connections} connections"),
+            plots::hits(&hit_rows(results, transport), transport, name),
             hits(&hit_rows(results, transport)),
         );
     }
     // No goal here: what is looked at is the latency beside the others'.
     let many = results.plan.many_connections;
     let rows = select(results, |row| row.case.connections == many);
-    report.section(format!("GET hits over TCP, {many} connections"), hits(&rows));
+    report.section(format!("GET hits over TCP, {many} connections"), None, hits(&rows));
     let rows = select(results, |row| row.case.reads == Reads::Misses);
-    report.section(format!("GET misses over TCP, {connections} connections"), misses(&rows));
-    report.section("Memory", results.entries.as_ref().map(memory).unwrap_or_default());
-    report.section("How to read this", reading(results));
+    report.section(
+        format!("GET misses over TCP, {connections} connections"),
+        plots::misses(&rows),
+        misses(&rows),
+    );
+    report.section("Memory", None, results.entries.as_ref().map(memory).unwrap_or_default());
+    report.section("How to read this", None, reading(results));
     report
 }
 
