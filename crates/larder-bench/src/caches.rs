@@ -107,6 +107,11 @@ pub(crate) trait Cache: Send + Sync {
         is_hit
     }
 
+    /// The same for those whose crate lets one reader load for all who wait for the same key.
+    fn load(&self, key: &Key, value: &mut Value) -> bool {
+        self.fetch(key, value)
+    }
+
     /// Reads many.
     fn reads(&self, numbers: &[u32], tally: &mut Tally) {
         let mut value = [0; VALUE_BYTES];
@@ -123,6 +128,16 @@ pub(crate) trait Cache: Send + Sync {
         for &number in numbers {
             let key = key_of(number);
             let is_hit = self.fetch(&key, &mut value);
+            tally.count(&key, &value, is_hit);
+        }
+    }
+
+    /// Loads many.
+    fn loads(&self, numbers: &[u32], tally: &mut Tally) {
+        let mut value = [0; VALUE_BYTES];
+        for &number in numbers {
+            let key = key_of(number);
+            let is_hit = self.load(&key, &mut value);
             tally.count(&key, &value, is_hit);
         }
     }
@@ -206,6 +221,11 @@ impl CacheKind {
     /// Whether this is the near tier as it is shipped, of which there are goals.
     pub(crate) const fn has_goals(self) -> bool {
         matches!(self, Self::Larder | Self::LarderSingle)
+    }
+
+    /// Whether one reader can load for all who wait for the same key.
+    pub(crate) const fn has_loads(self) -> bool {
+        matches!(self, Self::Larder | Self::LarderLru | Self::QuickCache | Self::Moka)
     }
 
     /// Those of which each keeps other things, or otherwise, than the rest.

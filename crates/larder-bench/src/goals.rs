@@ -64,7 +64,7 @@ pub(crate) fn library(case: libraries::Case) -> Option<Goal> {
     match case.work {
         Work::Hit => hits(),
         Work::Insert => Some(INSERT),
-        Work::Clear => None,
+        Work::Load | Work::Clear => None,
     }
 }
 

@@ -55,8 +55,9 @@ pub fn run(program: &Path, plan: &LibrariesPlan, stop: &Stop) -> io::Result<Libr
 fn steps(plan: &LibrariesPlan) -> usize {
     let distinct = CacheKind::distinct().count();
     let hits = Pick::ALL.len() * plan.threads.len() * CacheKind::ALL.len();
-    let inserts = plan.threads.len() * distinct;
-    let rounds = (plan.rounds + 1) * (hits + inserts) + (plan.clear_rounds + 1) * distinct;
+    let loads = CacheKind::distinct().filter(|kind| kind.has_loads()).count();
+    let misses = plan.threads.len() * (distinct + loads);
+    let rounds = (plan.rounds + 1) * (hits + misses) + (plan.clear_rounds + 1) * distinct;
     plan.keys.len() * (rounds + CacheKind::ALL.len() + distinct) + distinct
 }
 
@@ -117,13 +118,20 @@ impl Bench<'_> {
     fn inserts(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
         let filled = |kind| self.full(kind, keys, Size::AtMost(keys.into()));
         let caches = CacheKind::distinct().map(filled).collect::<io::Result<Members<_, _>>>()?;
-        let case = |&threads| Case { work: Work::Insert, pick: None, keys, threads };
-        let cases: Vec<_> = self.plan.threads.iter().map(case).collect();
-        self.rounds(self.plan.rounds, &cases, &caches, |full, case, _| {
-            let (sample, tally) = self.ask(&*full.cache, case, &Asked::Anew(&full.next))?;
-            // None of them was ever there, and the cache was full before.
-            counted(tally, 0).map(|()| sample)
-        })
+        let mut rows = Vec::new();
+        for (work, together) in [(Work::Insert, false), (Work::Load, true)] {
+            let members: Vec<_> =
+                caches.iter().filter(|(kind, _)| !together || kind.has_loads()).collect();
+            let case = |&threads| Case { work, pick: None, keys, threads };
+            let cases: Vec<_> = self.plan.threads.iter().map(case).collect();
+            rows.extend(self.rounds(self.plan.rounds, &cases, &members, |full, case, _| {
+                let asked = Asked::Anew { next: &full.next, together };
+                let (sample, tally) = self.ask(&*full.cache, case, &asked)?;
+                // None of them was ever there, and the cache was full before.
+                counted(tally, 0).map(|()| sample)
+            })?);
+        }
+        Ok(rows)
     }
 
     /// A cache in which the first `keys` were put.

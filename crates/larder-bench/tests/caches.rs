@@ -33,6 +33,8 @@ fn figures_are_plausible() {
     // Two sizes; zipf and uniform; one thread and two.
     assert_eq!(count(&|row| row.case.work == Work::Hit), 2 * 2 * 2 * all);
     assert_eq!(count(&|row| row.case.work == Work::Insert), 2 * 2 * distinct);
+    // Only some let one reader load for all.
+    assert_eq!(count(&|row| row.case.work == Work::Load), 2 * 2 * 4);
     assert_eq!(count(&|row| row.case.work == Work::Clear), 2 * distinct);
     for row in &results.rows {
         let what = format!("{}, {}: {:?}", row.who.name(), row.case, row.samples);

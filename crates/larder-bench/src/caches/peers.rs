@@ -1,5 +1,6 @@
 //! The caches that others have written.
 
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -56,6 +57,15 @@ impl Cache for QuickCache {
         self.0.insert(name_of(key), shared_of(key));
     }
 
+    fn load(&self, key: &Key, value: &mut Value) -> bool {
+        let mut is_hit = true;
+        let loaded = self.0.get_or_insert_with::<_, Infallible>(&name_of(key), || {
+            is_hit = false;
+            Ok(shared_of(key))
+        });
+        loaded.is_ok_and(|found| copy(&found, value)) && is_hit
+    }
+
     fn clear(&self) {
         self.0.clear();
     }
@@ -90,6 +100,15 @@ impl Cache for Moka {
         if self.is_exact {
             self.settle();
         }
+    }
+
+    fn load(&self, key: &Key, value: &mut Value) -> bool {
+        let mut is_hit = true;
+        let found = self.cache.get_with(name_of(key), || {
+            is_hit = false;
+            shared_of(key)
+        });
+        copy(&found, value) && is_hit
     }
 
     fn clear(&self) {

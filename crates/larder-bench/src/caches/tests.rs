@@ -36,6 +36,19 @@ fn what_was_put_in_is_found_until_it_is_cleared() {
 }
 
 #[test]
+fn what_is_loaded_is_kept() {
+    for kind in CacheKind::ALL.into_iter().filter(|kind| kind.has_loads()) {
+        let cache = kind.build(Size::RoomFor(1000));
+        let (numbers, mut tally) = ((0..1000).collect::<Vec<_>>(), Tally::default());
+        cache.loads(&numbers, &mut tally);
+        assert_eq!(tally, Tally { reads: 1000, hits: 0, wrong: 0 }, "{}", kind.name());
+        cache.loads(&numbers, &mut tally);
+        assert_eq!(tally, Tally { reads: 2000, hits: 1000, wrong: 0 }, "{}", kind.name());
+        assert_eq!(hits(&*cache, &numbers), 1000, "{}", kind.name());
+    }
+}
+
+#[test]
 fn shards_hold_no_more_than_was_said() {
     for kind in CacheKind::ALL {
         let cache = kind.build(Size::AtMost(2000));

@@ -28,8 +28,9 @@ const STRIDE: u64 = 7_368_787;
 pub(super) enum Asked<'a> {
     /// Each thread those of its order, which begins elsewhere in each round.
     Again { orders: &'a [Vec<u32>], round: usize },
-    /// Each number once: those from here on.
-    Anew(&'a AtomicU32),
+    /// Each number once, those from here on, and all who miss the same load it together or each by
+    /// itself.
+    Anew { next: &'a AtomicU32, together: bool },
 }
 
 impl Pick {
@@ -128,12 +129,15 @@ fn work(
                 block.chunks(BATCH).for_each(|batch| cache.reads(batch, &mut tally));
             }
         }
-        Asked::Anew(next) => {
+        Asked::Anew { next, together } => {
             let mut block = [0; BLOCK];
             while before.elapsed() < time {
                 let numbers = take(next, narrow(BLOCK as u64))?;
                 block.iter_mut().zip(numbers).for_each(|(place, number)| *place = number);
-                cache.fetches(&block, &mut tally);
+                match together {
+                    true => cache.loads(&block, &mut tally),
+                    false => cache.fetches(&block, &mut tally),
+                }
             }
         }
     }

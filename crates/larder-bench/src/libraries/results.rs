@@ -71,6 +71,8 @@ pub enum Work {
     Hit,
     /// Say that it has nothing, and keep it: another entry has to leave.
     Insert,
+    /// The same, and others who read the key meanwhile wait for it instead of loading it too.
+    Load,
     /// Forget everything.
     Clear,
 }
@@ -118,6 +120,7 @@ impl fmt::Display for Case {
             (Work::Hit, Some(Pick::Zipf)) => "hit, zipf",
             (Work::Hit, _) => "hit, uniform",
             (Work::Insert, _) => "miss and insert",
+            (Work::Load, _) => "miss and load for all",
             (Work::Clear, _) => return write!(f, "clear {}", keys(self.keys)),
         };
         let threads = if self.threads == 1 { "thread" } else { "threads" };

@@ -26,7 +26,7 @@ pub fn report(results: &LibraryResults) -> Report {
         sections: Vec::new(),
         verdicts: verdicts(results),
     };
-    for (work, name) in [(Work::Hit, "hit"), (Work::Insert, "miss and insertion, full cache")] {
+    for (work, name) in TIMED {
         for &keys in &plan.keys {
             let heading = format!("Nanoseconds per {name}, {keys} keys");
             let rows = rows(results, work, keys);
@@ -41,12 +41,19 @@ pub fn report(results: &LibraryResults) -> Report {
     report
 }
 
+const TIMED: [(Work, &str); 3] = [
+    (Work::Hit, "hit"),
+    (Work::Insert, "miss and insertion, full cache"),
+    (Work::Load, "miss that is loaded for all who wait, full cache"),
+];
+
 const READING: &str = "\
 Keys of 25 bytes, values of 100, each cache with its own hasher and shards. With one thread it is \
 the CPU time\nthat is counted, with two the time that passes. A hit copies the value out;\nin brackets is its time against quick_cache's in the same rounds. `larder` reads in batches \
 of 16, as from\na pipeline; `one by one` looks at the clock and counts for each read. An insertion \
 is a read that finds\nnothing, and what makes it find something: in Larder a lease and a flight \
-too, which keep out what a\nchange overtakes. Bytes are what a process of its own grew by, less \
+too, which keep out what a\nchange overtakes and let all who wait share a load. Some others have the \
+latter, where they are asked for it.\nBytes are what a process of its own grew by, less \
 key and value: `replaced` after as many\nother entries had come. Clearing is the call alone: \
 Larder and moka give the memory back later.\n";
 

@@ -14,6 +14,7 @@ pub(super) fn times(rows: &[&LibraryRow], work: Work, keys: u32) -> Option<Plot>
     let (file, what) = match work {
         Work::Hit => ("hits", "hit"),
         Work::Insert => ("inserts", "miss and insertion"),
+        Work::Load => ("loads", "miss that is loaded for all who wait"),
         Work::Clear => return None,
     };
     let measure = rows.iter().filter(|row| row.who == MEASURE);
