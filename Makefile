@@ -1,7 +1,8 @@
 # The commands of this repository, for people and for .ci/run alike.
 #
-#   ARGS                    more arguments for `make run` and `make bench-resp`
+#   ARGS                    more arguments for `make run`, `make bench` and its parts
 #   LARDER_BIN              the larder that `make bench-resp` measures, instead of a new one
+#   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` plays
 #   FUZZ_SECONDS            how long each fuzz target runs
 #   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
 
@@ -21,7 +22,7 @@ EXPLORER := -p larder-core --features explorer
 
 .PHONY: help
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: ## Installs what the tests need and this machine lacks
@@ -60,15 +61,34 @@ lint: ## Format, clippy, scripts, documentation, dependencies
 fuzz: ## Runs each fuzz target for FUZZ_SECONDS
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
+# What `make bench` measures, one after the other.
+BENCHES := resp libraries hit-ratio
+BENCH := $(TARGET)/dist/larder-bench
+
+.PHONY: bench
+bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than three minutes: ARGS=--quick)
+
 .PHONY: bench-resp
-bench-resp: redis ## Measures Larder beside Redis and others (less than a minute: ARGS=--quick)
+bench-resp: redis bench-program ## Measures Larder beside Redis and others over RESP
 	@scripts/setup bench
 ifndef LARDER_BIN
 	cargo build --profile dist --locked --bin larder
 endif
-	cargo build --release --locked --bin larder-bench
 	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) \
-		$(TARGET)/release/larder-bench resp --json $(TARGET)/bench/resp.json $(ARGS)
+		$(BENCH) resp --json $(TARGET)/bench/resp.json $(ARGS)
+
+.PHONY: bench-libraries
+bench-libraries: bench-program ## Measures the near tier beside quick_cache, moka, foyer-memory and lru
+	$(BENCH) libraries --json $(TARGET)/bench/libraries.json $(ARGS)
+
+.PHONY: bench-hit-ratio
+bench-hit-ratio: bench-program ## Counts hits of the same in the traces of LARDER_TRACES
+ifdef LARDER_TRACES
+	$(BENCH) hit-ratio --json $(TARGET)/bench/hit-ratio.json $(ARGS)
+else
+	@echo "bench-hit-ratio: left out, as LARDER_TRACES names no folder with traces (CONTRIBUTING.md)" >&2
+	@[[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]
+endif
 
 .PHONY: dist
 dist: ## Builds the program that is shipped: target/dist/larder
@@ -78,6 +98,15 @@ dist: ## Builds the program that is shipped: target/dist/larder
 clean: ## Removes everything that was built
 	cargo clean
 	rm -rf fuzz/target
+
+.PHONY: bench-report
+bench-report: bench-program ## Writes docs/benchmarks.md from the last figures of each of them
+	$(BENCH) report --from $(TARGET)/bench --to docs
+
+# Built as Larder is shipped, since it has the near tier in it.
+.PHONY: bench-program
+bench-program:
+	cargo build --profile dist --locked --bin larder-bench
 
 .PHONY: redis
 redis:

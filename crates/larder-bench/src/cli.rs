@@ -7,12 +7,16 @@ use std::process::{Command, ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use serde::Serialize;
 
+use crate::caches::CacheKind;
 use crate::floor::Floor;
+use crate::libraries::{LibrariesPlan, grow};
 use crate::plan::Plan;
+use crate::report::{Report, document, save};
 use crate::servers::Setup;
 use crate::stop::Stop;
-use crate::{measure, report};
+use crate::{hit_ratio, libraries, measure, report};
 
 /// Files that may be open at once: a thousand connections, and room for more.
 const OPEN_FILES: u64 = 16 << 10;
@@ -28,8 +32,17 @@ struct Cli {
 enum Part {
     /// GET over RESP: Larder, redis-server, nutcracker and the floor
     Resp(Resp),
+    /// The near tier in one process: Larder and what others have written
+    Libraries(Libraries),
+    /// Hit ratios of the same on real traces, and the best that could be done
+    HitRatio(HitRatio),
+    /// Writes docs/benchmarks.md and its plots from the raw figures of the others
+    Report(ReportArgs),
     /// Serves the floor: the smallest program that answers every command with one value
     Floor(FloorArgs),
+    /// Fills one cache, and says in JSON how this process grew
+    #[command(hide = true)]
+    EntryBytes(EntryBytes),
 }
 
 #[derive(Args)]
@@ -46,6 +59,47 @@ struct Resp {
 }
 
 #[derive(Args)]
+struct Libraries {
+    /// A minute and a half instead of less than five: rougher figures
+    #[arg(long)]
+    quick: bool,
+    /// Where the raw figures go
+    #[arg(long, default_value = "target/bench/libraries.json")]
+    json: PathBuf,
+}
+
+#[derive(Args)]
+struct HitRatio {
+    /// Every second size alone
+    #[arg(long)]
+    quick: bool,
+    /// The folder with the traces, as Caffeine's simulator has them: multi1.trace.gz and so on
+    #[arg(long, env = "LARDER_TRACES")]
+    traces: PathBuf,
+    /// Where the raw figures go
+    #[arg(long, default_value = "target/bench/hit-ratio.json")]
+    json: PathBuf,
+}
+
+#[derive(Args)]
+struct ReportArgs {
+    /// The folder with the raw figures
+    #[arg(long, default_value = "target/bench")]
+    from: PathBuf,
+    /// The folder of the document
+    #[arg(long, default_value = "docs")]
+    to: PathBuf,
+}
+
+#[derive(Args)]
+struct EntryBytes {
+    #[arg(long)]
+    cache: CacheKind,
+    #[arg(long)]
+    entries: u32,
+}
+
+#[derive(Args)]
 struct FloorArgs {
     #[arg(long)]
     port: u16,
@@ -59,7 +113,11 @@ struct FloorArgs {
 pub fn run() -> ExitCode {
     let done = match Cli::parse().part {
         Part::Resp(args) => resp(&args),
+        Part::Libraries(args) => libraries(&args),
+        Part::HitRatio(args) => hit_ratio(&args),
+        Part::Report(args) => report(&args),
         Part::Floor(args) => floor(&args),
+        Part::EntryBytes(args) => entry_bytes(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,9 +133,35 @@ fn resp(args: &Resp) -> io::Result<()> {
     let stop = Stop::on_signals()?;
     allow_open_files()?;
     let results = measure::run(&setup(&args.larder)?, &plan, &stop)?;
-    print!("{}", report::text(&results));
-    report::save(&results, &args.json)?;
-    println!("\nRaw figures: {}", args.json.display());
+    show(&report::resp::report(&results), &results, &args.json)
+}
+
+fn libraries(args: &Libraries) -> io::Result<()> {
+    let plan = if args.quick { LibrariesPlan::quick() } else { LibrariesPlan::full() };
+    let results = libraries::run(&std::env::current_exe()?, &plan, &Stop::on_signals()?)?;
+    show(&report::libraries::report(&results), &results, &args.json)
+}
+
+fn hit_ratio(args: &HitRatio) -> io::Result<()> {
+    let results = hit_ratio::run(&args.traces, args.quick, &Stop::on_signals()?)?;
+    show(&report::hit_ratio::report(&results), &results, &args.json)
+}
+
+fn show(report: &Report, results: &impl Serialize, json: &Path) -> io::Result<()> {
+    print!("{}", report.text());
+    save(results, json)?;
+    println!("\nRaw figures: {}", json.display());
+    Ok(())
+}
+
+fn report(args: &ReportArgs) -> io::Result<()> {
+    document::render(&args.from, &args.to)?;
+    println!("Written: {}", args.to.join("benchmarks.md").display());
+    Ok(())
+}
+
+fn entry_bytes(args: &EntryBytes) -> io::Result<()> {
+    println!("{}", serde_json::to_string(&grow(args.cache, args.entries)?)?);
     Ok(())
 }
 

@@ -43,6 +43,11 @@ impl Cores {
         Ok(started)
     }
 
+    /// Pins this thread, one of several that work at once: no two to one core while there are two.
+    pub fn pin_worker(self, worker: usize) -> io::Result<()> {
+        pin(if worker.is_multiple_of(2) { self.server } else { self.generator })
+    }
+
     /// What is unusual about them, for the reader of the report.
     pub fn remark(self) -> Option<&'static str> {
         if self.server == self.generator {

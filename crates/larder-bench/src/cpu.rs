@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
 use std::io;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// CPU time of every thread of a process so far, in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct CpuTime(BTreeMap<String, u64>);
@@ -34,9 +36,12 @@ impl CpuTime {
     }
 }
 
-/// CPU time of this thread so far, in nanoseconds.
-pub(crate) fn of_this_thread() -> io::Result<u64> {
-    first(&read_to_string("/proc/thread-self/schedstat")?)
+/// CPU time of this thread so far, in nanoseconds. It runs while it asks, so the kernel has to
+/// count what `schedstat` does not know yet.
+pub(crate) fn of_this_thread() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let part = |part: i64| u64::try_from(part).unwrap_or_default();
+    part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
 }
 
 /// Bytes of memory that a process has in use.

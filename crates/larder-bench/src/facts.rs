@@ -2,12 +2,12 @@
 
 use std::fs::read_to_string;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cores::Cores;
 
 /// The machine, and how it was used.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Facts {
     /// The kernel's version.
     pub kernel: String,
@@ -22,7 +22,7 @@ pub struct Facts {
     /// What else ran: the load averages at the start.
     pub load: String,
     /// What is unusual about the cores.
-    pub remark: Option<&'static str>,
+    pub remark: Option<String>,
     /// Name and version of each program.
     pub versions: Vec<(String, String)>,
     /// Name and command of each server.
@@ -40,7 +40,7 @@ impl Facts {
             server_core: cores.server,
             generator_core: cores.generator,
             load: line("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
-            remark: cores.remark(),
+            remark: cores.remark().map(str::to_owned),
             versions: Vec::new(),
             commands: Vec::new(),
         }

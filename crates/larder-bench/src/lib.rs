@@ -1,13 +1,18 @@
-//! Larder measured beside Redis, a plain proxy and the floor, in one run on one machine.
+//! Larder measured beside others, in one run on one machine. A slow figure is a result; a wrong
+//! reply is an error, and ends the run.
 //!
-//! The figure that counts is the CPU time of the server per request: on a shared machine it is the
-//! only one that stays put. [`servers`] starts what is measured, each pinned to one core;
-//! [`generator`] asks from another core and checks every reply; [`measure`] takes all of them in
-//! turn, round by round, so that a slow minute of the machine hits everybody; [`report`] compares
-//! within each round and says which goals are met.
+//! **Over RESP**, beside Redis, a plain proxy and the floor: the figure that counts is the CPU time
+//! of the server per request, as on a shared machine it is the only one that stays put. [`servers`]
+//! starts what is measured, each pinned to one core; [`generator`] asks from another core and checks
+//! every reply; [`measure`] brings them together.
 //!
-//! A slow figure is a result. A wrong reply is an error, and ends the run.
+//! **In one process**, the near tier beside other caches: [`caches`] asks all of them in the same
+//! way; [`libraries`] measures time and memory; [`hit_ratio`] counts what they have of real traces.
+//!
+//! All have their turns in [`rounds`], so that a slow minute of the machine hits everybody;
+//! [`report`] compares within each round and says which goals are met.
 
+pub mod caches;
 pub mod cli;
 mod client;
 mod clock;
@@ -17,11 +22,14 @@ mod facts;
 pub mod floor;
 pub mod generator;
 mod goals;
+pub mod hit_ratio;
 pub mod keys;
+pub mod libraries;
 pub mod measure;
 mod numbers;
 pub mod plan;
 mod progress;
 pub mod report;
+pub mod rounds;
 pub mod servers;
 pub mod stop;

@@ -1,8 +1,4 @@
-//! All servers in turn, round by round.
-//!
-//! Within a round every server answers the same load within the same few seconds, so what else the
-//! machine does hits all of them, and figures are compared within the round. The order turns by
-//! one place each time, so that nobody always follows the same neighbour.
+//! All servers in turn, round by round: see [`rounds`](crate::rounds).
 
 mod fleet;
 mod results;
@@ -18,6 +14,7 @@ use crate::keys::{Family, Order};
 use crate::measure::fleet::Fleet;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::rounds::interleave;
 use crate::servers::{Server, Setup, named};
 use crate::stop::Stop;
 
@@ -80,37 +77,13 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn rounds(&self, cases: &[Case]) -> io::Result<Vec<Row>> {
-        let mut rows = self.empty_rows(cases);
-        for round in 0..=self.plan.rounds {
-            for case in cases {
-                let mut members = self.fleet.members(case);
-                let turn = round % members.len().max(1);
-                members.rotate_left(turn);
-                for (server, target) in members {
-                    let sample = self.sample(server, &target, *case, round)?;
-                    let mut rows = rows.iter_mut();
-                    let row = rows.find(|row| row.case == *case && row.server == server.kind);
-                    // The first round warms up everything that can be warm.
-                    if let Some(row) = row.filter(|_| round > 0) {
-                        row.samples.push(sample);
-                    }
-                }
-            }
-        }
-        Ok(rows)
-    }
-
-    fn empty_rows(&self, cases: &[Case]) -> Vec<Row> {
-        let of_case = |case: &Case| {
-            let (case, members) = (*case, self.fleet.members(case));
-            let row = move |(server, _): (&Server, _)| Row {
-                case,
-                server: server.kind,
-                samples: Vec::new(),
-            };
-            members.into_iter().map(row)
+        let members = |case: Case| {
+            let members = self.fleet.members(&case).into_iter();
+            members.map(|(server, target)| (server.kind, (server, target))).collect()
         };
-        cases.iter().flat_map(of_case).collect()
+        interleave(self.plan.rounds, cases, members, |_, (server, target), case, round| {
+            self.sample(server, target, case, round)
+        })
     }
 
     fn sample(
@@ -143,9 +116,9 @@ impl Bench<'_> {
         let behind = self.fleet.behind(server).map(Server::pid);
         let (own_before, behind_before) = (CpuTime::of(server.pid())?, cpu_of(behind)?);
         let time = Duration::from_millis(self.plan.round_millis);
-        let generator_before = of_this_thread()?;
+        let generator_before = of_this_thread();
         let seen = generator.run(&mut order, time)?.all_right()?;
-        let generator_ns = of_this_thread()?.saturating_sub(generator_before);
+        let generator_ns = of_this_thread().saturating_sub(generator_before);
         let (own, after) = (CpuTime::of(server.pid())?, cpu_of(behind)?);
 
         let behind_ns = after.zip(behind_before).map(|(now, before)| now.since(&before));

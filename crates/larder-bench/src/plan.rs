@@ -1,9 +1,9 @@
 //! How much is measured.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The size of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Plan {
     /// Rounds that count. One more comes first and is dropped: it is slower.
     pub rounds: usize,

@@ -70,7 +70,7 @@ fn pipelines_are_cheaper(results: &Results) {
     for kind in [Kind::Floor, Kind::Redis] {
         let cpu = |pipeline| {
             let row = results.rows.iter().find(|row| {
-                row.server == kind && row.case.pipeline == pipeline && row.case.connections == 5
+                row.who == kind && row.case.pipeline == pipeline && row.case.connections == 5
             });
             row.unwrap().median(Sample::cpu_micros)
         };
@@ -79,7 +79,7 @@ fn pipelines_are_cheaper(results: &Results) {
 }
 
 fn report_names_everything(results: &Results) {
-    let text = report::text(results);
+    let text = report::resp::report(results).text();
     let words = [
         "kernel",
         "version of redis: Redis server v=",
@@ -97,7 +97,7 @@ fn report_names_everything(results: &Results) {
     let file = folder.path().join("new/resp.json");
     report::save(results, &file).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    assert_eq!(json["rows"][0]["server"], "floor");
+    assert_eq!(json["rows"][0]["who"], "floor");
     assert!(json["rows"][0]["samples"][0]["cpu_ns"].as_u64().unwrap() > 0);
 }
 

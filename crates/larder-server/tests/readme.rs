@@ -29,13 +29,14 @@ use std::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_larder");
 const LIMIT: Duration = Duration::from_secs(20);
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
     "docs/settings.md",
+    "docs/benchmarks.md",
 ];
 
 #[test]

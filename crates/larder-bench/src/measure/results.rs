@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::generator::Seen;
 use crate::keys::{Family, VALUE_BYTES};
-use crate::numbers::{median, per, spread};
+use crate::numbers::per;
 use crate::plan::Plan;
+use crate::rounds::Row as RowOf;
 use crate::servers::Kind;
 
 /// Everything that a run has found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Results {
     /// The machine and the programs.
     pub facts: Facts,
@@ -25,7 +26,7 @@ pub struct Results {
 }
 
 /// What the reads find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reads {
     /// Keys that everybody has.
@@ -35,7 +36,7 @@ pub enum Reads {
 }
 
 /// What the reads travel over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// TCP over loopback.
@@ -45,7 +46,7 @@ pub enum Transport {
 }
 
 /// A load that servers are compared under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct Case {
     /// What the reads find.
     pub reads: Reads,
@@ -67,19 +68,10 @@ impl fmt::Display for Case {
 }
 
 /// One server in one case.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// The case.
-    pub case: Case,
-    /// The server.
-    #[serde(serialize_with = "name")]
-    pub server: Kind,
-    /// One per round that counts, in order.
-    pub samples: Vec<Sample>,
-}
+pub type Row = RowOf<Case, Kind, Sample>;
 
 /// One server in one case in one round.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Sample {
     /// Requests that were answered, each with the right value.
     pub requests: u64,
@@ -135,26 +127,8 @@ impl Sample {
     }
 }
 
-impl Row {
-    /// The median of a figure over the rounds.
-    pub fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().map(figure))
-    }
-
-    /// The median of this figure against that of another server in the same round.
-    pub fn against(&self, other: &Self, figure: impl Fn(&Sample) -> f64) -> f64 {
-        let pairs = self.samples.iter().zip(&other.samples);
-        median(pairs.map(|(own, others)| figure(own) / figure(others)))
-    }
-
-    /// How far the rounds lie apart in CPU per request, as a part of the median.
-    pub fn spread(&self) -> f64 {
-        spread(&self.samples.iter().map(Sample::cpu_micros).collect::<Vec<_>>())
-    }
-}
-
 /// What kept entries take.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Entries {
     /// How many were kept.
     pub items: u64,
@@ -172,43 +146,25 @@ impl Entries {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn name<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.name())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sample(cpu_ns: u64) -> Sample {
-        Sample {
+    #[test]
+    fn figures_are_per_request() {
+        let sample = Sample {
             requests: 1000,
             elapsed_ns: 10_000_000,
-            cpu_ns,
-            behind_ns: None,
+            cpu_ns: 5_000_000,
+            behind_ns: Some(1_000_000),
             generator_ns: 0,
             p50_ns: 0,
             p99_ns: 0,
             p999_ns: 0,
-        }
-    }
-
-    fn row(server: Kind, cpu_ns: [u64; 3]) -> Row {
-        let (reads, transport) = (Reads::Hits, Transport::Tcp);
-        let case = Case { reads, transport, connections: 1, pipeline: 1 };
-        Row { case, server, samples: cpu_ns.map(sample).to_vec() }
-    }
-
-    #[test]
-    fn servers_are_compared_within_a_round() {
-        // The machine was slow in the second round, for both.
-        let redis = row(Kind::Redis, [5_000_000, 9_000_000, 5_000_000]);
-        let larder = row(Kind::Larder, [4_000_000, 7_200_000, 4_000_000]);
-        assert!((larder.against(&redis, Sample::cpu_micros) - 0.8).abs() < 1e-9);
-        assert!((redis.median(Sample::cpu_micros) - 5.0).abs() < 1e-9);
-        assert!((redis.spread() - 0.8).abs() < 1e-9);
-        assert!((redis.median(Sample::rate) - 100_000.0).abs() < 1e-3);
+        };
+        assert!((sample.cpu_micros() - 5.0).abs() < 1e-9);
+        assert!((sample.total_micros() - 6.0).abs() < 1e-9);
+        assert!((sample.rate() - 100_000.0).abs() < 1e-3);
     }
 
     #[test]

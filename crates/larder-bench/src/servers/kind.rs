@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use larder_testkit::free_port;
+use serde::{Deserialize, Serialize};
 
 use crate::keys::VALUE_BYTES;
 use crate::servers::{SOCKET, absolute};
 
 /// A kind of server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The smallest program that answers.
     Floor,

@@ -1,0 +1,161 @@
+//! The near tier, through the engine as it is shipped: a miss takes a lease and a flight, and a
+//! reply enters under that lease alone.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use larder_core::expiry::Ttl;
+use larder_core::near::{NearPlan, Policy, Sight};
+use larder_core::{
+    Clock, Engine, EnginePlan, Fill, FlushCause, Found, Key as Name, Prefixes, Put, Seen, Store,
+    StoreError, Tiers,
+};
+
+use crate::caches::{Cache, Key, Size, Tally, Value, copy, key_of, value_of};
+use crate::keys::VALUE_BYTES;
+
+type Payload = Option<Arc<[u8]>>;
+
+/// More than any run here keeps.
+const BYTES_MAX: u64 = 8 << 30;
+/// As `near-max-value` has it.
+const VALUE_BYTES_MAX: u64 = 1 << 20;
+/// Entries that the sweep looks at in one go.
+const SWEEP_VISITS: usize = 1 << 20;
+const HOUR: Duration = Duration::from_hours(1);
+
+pub(super) struct Larder {
+    tiers: Tiers<Payload, Generated>,
+    one_by_one: bool,
+}
+
+impl Larder {
+    pub(super) fn new(size: Size, policy: Policy) -> Self {
+        // The tier has as many shards as have room for several of the largest values.
+        let value_bytes_max = if size.is_exact() { BYTES_MAX / 2 } else { VALUE_BYTES_MAX };
+        let near = NearPlan {
+            bytes_max: BYTES_MAX,
+            entries_max: if matches!(size, Size::RoomFor(_)) { 0 } else { size.entries() },
+            value_bytes_max: usize::try_from(value_bytes_max).unwrap_or(usize::MAX),
+            policy,
+        };
+        let plan =
+            EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
+        let engine = Engine::new(&plan, Clock::System);
+        let epoch = engine.begin_epoch();
+        engine.feed().beat_for_ever(epoch);
+        Self { tiers: Tiers::new(engine, Generated), one_by_one: false }
+    }
+
+    pub(super) fn read_one_by_one(self) -> Self {
+        Self { one_by_one: true, ..self }
+    }
+
+    fn sight(&self) -> Option<Sight> {
+        let engine = self.tiers.engine();
+        engine.feed().sight(engine.clock().now())
+    }
+}
+
+impl Cache for Larder {
+    fn read(&self, key: &Key, value: &mut Value) -> bool {
+        let Some(sight) = self.sight() else { return false };
+        let found = |seen: Seen<'_, Payload>, _| copy(bytes_of(&seen), value);
+        self.tiers.engine().looks(sight).look(Name::get(key, 0), found) == Some(true)
+    }
+
+    /// There is no way in but a fill.
+    fn insert(&self, key: &Key) {
+        self.fetch(key, &mut [0; VALUE_BYTES]);
+    }
+
+    fn clear(&self) {
+        self.tiers.engine().flush(FlushCause::Command);
+    }
+
+    fn len(&self) -> u64 {
+        self.tiers.engine().counts().near.items
+    }
+
+    /// Gives back what no longer counts, as the upkeep of a server does.
+    fn settle(&self) {
+        self.tiers.engine().sweep(SWEEP_VISITS);
+    }
+
+    fn fetch(&self, key: &Key, value: &mut Value) -> bool {
+        let fetched = pin!(self.tiers.fetch(Name::get(key, 0)));
+        // The store answers at once: there is nothing to wait for.
+        let Poll::Ready(Ok(fetched)) = fetched.poll(&mut Context::from_waker(Waker::noop())) else {
+            return false;
+        };
+        copy(bytes_of(&Seen::Whole(&fetched.value)), value)
+            && matches!(fetched.found, Found::Near(_))
+    }
+
+    /// As a server reads a pipeline: the clock once for all, and all are counted at once.
+    fn reads(&self, numbers: &[u32], tally: &mut Tally) {
+        let mut value = [0; VALUE_BYTES];
+        if self.one_by_one {
+            for &number in numbers {
+                let key = key_of(number);
+                let is_hit = self.read(&key, &mut value);
+                tally.count(&key, &value, is_hit);
+            }
+            return;
+        }
+        let Some(sight) = self.sight() else { return };
+        let mut looks = self.tiers.engine().looks(sight);
+        for &number in numbers {
+            let key = key_of(number);
+            let found = |seen: Seen<'_, Payload>, _| copy(bytes_of(&seen), &mut value);
+            let is_hit = looks.look(Name::get(&key, 0), found) == Some(true);
+            tally.count(&key, &value, is_hit);
+        }
+    }
+}
+
+#[inline]
+fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
+    match seen {
+        Seen::Plain(bytes) => bytes,
+        Seen::Whole(whole) => whole.as_deref().unwrap_or_default(),
+    }
+}
+
+/// A store that has a value for every name.
+struct Generated;
+
+impl Store<Payload> for Generated {
+    fn fill(&self, fill: Fill<Payload>) {
+        let value = value_of(fill.key().name);
+        fill.land(Some(value.as_slice().into()), Ttl::Forever);
+    }
+
+    async fn read(&self, _: Name<'_>) -> Result<Payload, StoreError> {
+        Err(StoreError::Away("it only fills".into()))
+    }
+
+    async fn put(&self, _: &[u8], _: u32, _: &[u8], _: Option<Duration>) -> Result<(), StoreError> {
+        Err(StoreError::Full)
+    }
+
+    async fn delete(&self, _: &[u8], _: u32) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn put_loaded(
+        &self,
+        _: &Fill<Payload>,
+        _: &[u8],
+        _: Duration,
+    ) -> Result<Put, StoreError> {
+        Err(StoreError::Full)
+    }
+
+    async fn take_back(&self, _: &[u8], _: u32, _: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

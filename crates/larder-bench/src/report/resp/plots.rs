@@ -1,0 +1,85 @@
+//! The figures over RESP as bars.
+
+use crate::goals;
+use crate::measure::{Row, Sample, Transport};
+use crate::report::Plot;
+use crate::report::plot::{Bar, Bars, Group};
+use crate::servers::Kind;
+
+/// Where the bars of the proxy end: it takes several times as long as the others.
+const TIMES_REDIS_MAX: f64 = 1.6;
+
+/// CPU per hit, against Redis.
+pub(super) fn hits(rows: &[&Row], transport: Transport, name: &str) -> Option<Plot> {
+    let mut groups: Vec<Group> = Vec::new();
+    for row in rows {
+        let group = format!("{} per write", requests(row.case.pipeline));
+        let Some(bar) = hit(row, rows) else { continue };
+        match groups.iter_mut().find(|other| other.name == group) {
+            Some(group) => group.bars.push(bar),
+            None => groups.push(Group { name: group, bars: vec![bar] }),
+        }
+    }
+    let short = if transport == Transport::Tcp { "tcp" } else { "unix" };
+    let bars = Bars {
+        name: format!("resp-hits-{short}"),
+        title: format!("CPU of the server per GET hit over {name}: shorter is better"),
+        axis: "CPU per request, times that of Redis in the same round".to_owned(),
+        is_log: false,
+        end: TIMES_REDIS_MAX,
+        groups,
+    };
+    bars.plot()
+}
+
+fn requests(pipeline: usize) -> String {
+    if pipeline == 1 { "1 request".to_owned() } else { format!("{pipeline} requests") }
+}
+
+fn hit(row: &Row, rows: &[&Row]) -> Option<Bar> {
+    let value = row.against(row.peer(rows, Kind::Redis)?, Sample::cpu_micros);
+    let must = goals::hits(row.case.transport, row.case.pipeline).map(|goal| goal.must);
+    Some(Bar {
+        text: format!("{value:.2} ({:.2} us)", row.median(Sample::cpu_micros)),
+        must: must.filter(|_| row.who == Kind::Larder),
+        ..bar(row, value)
+    })
+}
+
+/// CPU per miss: the server's own, and with the Redis behind it.
+pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
+    let figure = |micros: fn(&Sample) -> f64, must: Option<f64>| {
+        let bar = move |row: &&Row| {
+            let value = row.median(micros);
+            let must = must.filter(|_| row.who == Kind::Larder);
+            Bar { text: format!("{value:.2} us"), must, ..bar(row, value) }
+        };
+        rows.iter().map(bar).collect()
+    };
+    let own = figure(Sample::cpu_micros, Some(goals::MISS_MICROS.must));
+    let bars = Bars {
+        name: "resp-misses".to_owned(),
+        title: "CPU per GET miss over TCP: shorter is better".to_owned(),
+        axis: "CPU per request, microseconds".to_owned(),
+        is_log: false,
+        end: f64::INFINITY,
+        groups: vec![
+            Group { name: "of the proxy itself".to_owned(), bars: own },
+            Group {
+                name: "with the Redis behind it".to_owned(),
+                bars: figure(Sample::total_micros, None),
+            },
+        ],
+    };
+    bars.plot()
+}
+
+fn bar(row: &Row, value: f64) -> Bar {
+    let colour = match row.who {
+        Kind::Larder => "#d55e00",
+        Kind::Redis | Kind::Backend => "#3b8fd0",
+        Kind::Nutcracker => "#009e73",
+        Kind::Floor => "#8c8c8c",
+    };
+    Bar { name: row.who.name(), colour, value, text: String::new(), must: None }
+}
