@@ -34,6 +34,8 @@ impl Connection {
         let upstream = self.upstream.take();
         place.leave(self);
         let event = tokio::select! {
+            biased;
+            // What was read or is owed by now goes before any reason to close.
             () = place.called() => None,
             ready = ready(upstream.as_ref(), true) => Some(Event::Upstream(ready)),
             () = drained => return Err(Close::Drained),
