@@ -1,0 +1,46 @@
+//! A reply in RESP2's words is one reply, of kinds that RESP2 has; where there are no such words
+//! nothing is written. The first byte says what was asked for.
+#![no_main]
+
+use bytes::BytesMut;
+use larder_resp::Limits;
+use larder_resp::reply::{Frame, Scanner, Shape, write_as_resp2};
+use libfuzzer_sys::fuzz_target;
+
+const SHAPES: [Shape; 3] = [Shape::Plain, Shape::NullArray, Shape::FlatPairs];
+const BEFORE: &[u8] = b"+what was there\r\n";
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&shape, reply)) = data.split_first() else { return };
+    let mut out = BytesMut::from(BEFORE);
+    let written = write_as_resp2(&mut out, SHAPES[usize::from(shape) % SHAPES.len()], reply);
+    let resp2 = out.strip_prefix(BEFORE).expect("what was there before stays");
+    if written.is_err() {
+        assert!(resp2.is_empty());
+        return;
+    }
+    if Frame::parse(reply).is_err() {
+        // Only whole replies are kept; of others nothing is promised but that they do no harm.
+        return;
+    }
+    let unlimited = Limits {
+        bulk_bytes_max: usize::MAX,
+        elements_max: usize::MAX,
+        line_bytes_max: usize::MAX,
+        depth_max: usize::MAX,
+        ..Limits::default()
+    };
+    assert_eq!(Scanner::new(unlimited).scan(resp2), Ok(Some(resp2.len())));
+    let frame = Frame::parse(resp2).expect("a reply");
+    assert!(is_resp2(&frame), "{}", resp2.escape_ascii());
+});
+
+fn is_resp2(frame: &Frame<'_>) -> bool {
+    match frame {
+        Frame::Array(items) => items.clone().all(|item| is_resp2(&item)),
+        Frame::Simple(_) | Frame::Error(_) | Frame::Integer(_) | Frame::Bulk(_) | Frame::Null => {
+            true
+        }
+        _ => false,
+    }
+}
