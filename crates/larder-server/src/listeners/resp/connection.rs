@@ -67,6 +67,8 @@ pub(super) struct Connection {
     upstream: Option<Relay>,
     /// In place of an upstream where there is no Redis.
     embedded: Option<Embedded>,
+    /// The rounds have looked for the command at the head of the input just now.
+    was_looked_up: bool,
     /// The client has shown what `requirepass` wants.
     authenticated: bool,
     /// Nothing more is taken from the client, and this is why: it said goodbye, or one side broke
@@ -133,6 +135,7 @@ impl Connection {
             batch: Batch::default(),
             upstream: None,
             embedded,
+            was_looked_up: false,
             authenticated,
             leaving: None,
             ended: false,
@@ -338,20 +341,18 @@ impl Connection {
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
     /// when the command at the head of the input is not for here.
     async fn take_reads(&mut self) -> bool {
-        let wish = self.wish();
-        let Self { larder, table, traffic, decoder, input, batch, output, .. } = self;
-        let (consumed, stopped) =
-            serve_hits(larder, (table, traffic), wish, (decoder, input), batch, output);
-        input.advance(consumed);
-        match stopped {
-            Stopped::Blind => return false,
-            Stopped::Enough => {
-                yield_now().await;
-                return true;
+        if !std::mem::take(&mut self.was_looked_up) {
+            match self.take_hits_at_head() {
+                Stopped::Blind => return false,
+                Stopped::Enough => {
+                    yield_now().await;
+                    return true;
+                }
+                Stopped::AtOther if self.input.is_empty() => return true,
+                Stopped::AtOther => {}
             }
-            Stopped::AtOther if self.input.is_empty() => return true,
-            Stopped::AtOther => {}
         }
+        let wish = self.wish();
         let Self { larder, table, decoder, input, .. } = self;
         let requests = Requests { decoder, input };
         let Some(reads) = Reads::of(larder, table, wish, requests) else { return false };
@@ -360,6 +361,15 @@ impl Connection {
         self.client.flush(&mut self.output).ok();
         reads.finish(&self.larder, &self.traffic, &mut self.output).await;
         true
+    }
+
+    fn take_hits_at_head(&mut self) -> Stopped {
+        let wish = self.wish();
+        let Self { larder, table, traffic, decoder, input, batch, output, .. } = self;
+        let (consumed, stopped) =
+            serve_hits(larder, (table, traffic), wish, (decoder, input), batch, output);
+        input.advance(consumed);
+        stopped
     }
 
     /// Looks at the command at the head of the input.

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        hits::{Batch, Wish, serve_hits},
+        hits::{Batch, Stopped, Wish, serve_hits},
         rounds::Place,
     },
     Close, Connection, Event, pass, ready,
@@ -68,8 +68,10 @@ impl Connection {
         if self.may_use_near() {
             let wish = self.wish();
             let Self { larder, table, traffic, decoder, .. } = self;
-            (consumed, _) =
+            let (bytes, stopped) =
                 serve_hits(larder, (table, traffic), wish, (decoder, read), batch, output);
+            consumed = bytes;
+            self.was_looked_up = stopped == Stopped::AtOther;
         }
         let rest = read.get(consumed..).unwrap_or_default();
         self.input.extend_from_slice(rest);
