@@ -1,6 +1,6 @@
 # The commands of this repository, for people and for .ci/run alike.
 #
-#   ARGS                    more arguments for `make run`, `make bench` and its parts
+#   ARGS                    more arguments for `make run`, and --quick for `make bench`
 #   LARDER_BIN              the larder that `make bench-resp` measures, instead of a new one
 #   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` plays
 #   FUZZ_SECONDS            how long each fuzz target runs
@@ -84,7 +84,7 @@ bench-libraries: bench-program ## Measures the near tier beside quick_cache, mok
 .PHONY: bench-hit-ratio
 bench-hit-ratio: bench-program ## Counts hits of the same in the traces of LARDER_TRACES
 ifdef LARDER_TRACES
-	$(BENCH) hit-ratio --json $(TARGET)/bench/hit-ratio.json $(ARGS)
+	$(BENCH) hit-ratio --json $(TARGET)/bench/hit-ratio.json
 else
 	@echo "bench-hit-ratio: left out, as LARDER_TRACES names no folder with traces (CONTRIBUTING.md)" >&2
 	@[[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]

@@ -73,6 +73,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.reads += other.reads;
+        self.hits += other.hits;
+        self.wrong += other.wrong;
+    }
+
     #[inline]
     fn count(&mut self, key: &Key, value: &Value, is_hit: bool) {
         self.reads += 1;

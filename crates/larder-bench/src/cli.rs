@@ -70,9 +70,6 @@ struct Libraries {
 
 #[derive(Args)]
 struct HitRatio {
-    /// Every second size alone
-    #[arg(long)]
-    quick: bool,
     /// The folder with the traces, as Caffeine's simulator has them: multi1.trace.gz and so on
     #[arg(long, env = "LARDER_TRACES")]
     traces: PathBuf,
@@ -143,7 +140,7 @@ fn libraries(args: &Libraries) -> io::Result<()> {
 }
 
 fn hit_ratio(args: &HitRatio) -> io::Result<()> {
-    let results = hit_ratio::run(&args.traces, args.quick, &Stop::on_signals()?)?;
+    let results = hit_ratio::run(&args.traces, &Stop::on_signals()?)?;
     show(&report::hit_ratio::report(&results), &results, &args.json)
 }
 

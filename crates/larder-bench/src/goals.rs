@@ -21,8 +21,9 @@ pub(crate) const MISS_TOTAL: Goal = Goal { must: 1.0, aim: 1.0 };
 
 /// Bytes that an entry of 25 + 100 bytes takes beyond those, inside one process.
 pub(crate) const LIBRARY_ENTRY_BYTES: Goal = Goal { must: 130.0, aim: 100.0 };
-/// How the time to clear grows with the entries: 1 where it is linear.
-pub(crate) const CLEAR_GROWTH: Goal = Goal { must: 0.1, aim: 0.1 };
+/// How the time to clear grows with the entries: 1 or more where it is linear. Not 0 where it is
+/// constant, as a cache of many entries has left nothing else in the processor's.
+pub(crate) const CLEAR_GROWTH: Goal = Goal { must: 0.5, aim: 0.1 };
 /// A miss and its insertion, against `quick_cache`. The aim is 300 ns where that takes 304.
 const INSERT: Goal = Goal { must: 1.2, aim: 0.99 };
 /// The part of the optimum that is hoped for, in the mean of all traces.

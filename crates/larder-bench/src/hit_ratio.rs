@@ -23,19 +23,18 @@ pub use traces::{TRACES, Trace};
 /// Fetches at one go: then somebody may want to stop.
 const BLOCK: usize = 4096;
 
-/// Plays every trace in `folder` to every cache. With `quick`, in every second size.
+/// Plays every trace in `folder` to every cache, in every size.
 ///
 /// # Errors
 /// When there is no such trace, or a cache holds more than it may.
-pub fn run(folder: &Path, quick: bool, stop: &Stop) -> io::Result<RatioResults> {
+pub fn run(folder: &Path, stop: &Stop) -> io::Result<RatioResults> {
     let mut facts = Facts::of_machine(Cores::take()?);
     facts.versions = versions();
-    let sizes = |trace: &Trace| trace.sizes.iter().copied().step_by(1 + usize::from(quick));
-    let progress = Progress::new(TRACES.iter().map(|trace| sizes(trace).count()).sum());
+    let progress = Progress::new(TRACES.iter().map(|trace| trace.sizes.len()).sum());
     let mut rows = Vec::new();
     for trace in &TRACES {
         let numbers = trace.read(folder)?;
-        for entries in sizes(trace) {
+        for &entries in trace.sizes {
             progress.step(format!("{}, {entries} entries", trace.name));
             rows.push(row(trace.name, &numbers, entries, stop)?);
         }
@@ -93,11 +92,11 @@ mod tests {
         let mut number = move || u32::try_from(random.next().unwrap_or_default()).unwrap();
         let numbers: Vec<_> = (0..20_000)
             .map(|at| match number() {
-                many if many < 2000 => many % 300,
-                _ => 1000 + at % 700,
+                many if many < 2000 => many % 100,
+                _ => 1000 + at % 150,
             })
             .collect();
-        for entries in [10, 100, 400] {
+        for entries in [10, 50, 150] {
             let row = row("made up", &numbers, entries, &Stop::default()).unwrap();
             assert_eq!(row.hits.len(), CacheKind::ALL.len() - 1);
             for Hits { cache, hits } in &row.hits {

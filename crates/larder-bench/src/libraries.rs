@@ -20,6 +20,7 @@ use crate::facts::Facts;
 use crate::libraries::load::Asked;
 use crate::progress::Progress;
 use crate::rounds::{Members, interleave};
+use crate::servers::named;
 use crate::stop::Stop;
 
 pub use memory::{Growth, grow};
@@ -40,7 +41,8 @@ pub fn run(program: &Path, plan: &LibrariesPlan, stop: &Stop) -> io::Result<Libr
     let bench = Bench { cores, plan, stop, progress: &progress };
     let mut rows = Vec::new();
     for &keys in &plan.keys {
-        rows.extend(bench.hits_and_clears(keys)?);
+        rows.extend(bench.hits(keys)?);
+        rows.extend(bench.clears(keys)?);
         rows.extend(bench.inserts(keys)?);
     }
     let mut entries = Vec::new();
@@ -57,7 +59,7 @@ fn steps(plan: &LibrariesPlan) -> usize {
     let hits = Pick::ALL.len() * plan.threads.len() * CacheKind::ALL.len();
     let loads = CacheKind::distinct().filter(|kind| kind.has_loads()).count();
     let misses = plan.threads.len() * (distinct + loads);
-    let rounds = (plan.rounds + 1) * (hits + misses) + (plan.clear_rounds + 1) * distinct;
+    let rounds = (plan.rounds + 1) * (hits + misses) + 2 * (plan.clear_rounds + 1) * distinct;
     plan.keys.len() * (rounds + CacheKind::ALL.len() + distinct) + distinct
 }
 
@@ -75,7 +77,7 @@ struct Full {
 }
 
 impl Bench<'_> {
-    fn hits_and_clears(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
+    fn hits(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
         let filled = |kind| self.full(kind, keys, Size::RoomFor(keys.into()));
         let caches =
             CacheKind::ALL.into_iter().map(filled).collect::<io::Result<Members<_, _>>>()?;
@@ -94,24 +96,25 @@ impl Bench<'_> {
                 all_hits(tally).map(|()| sample)
             })?);
         }
-        rows.extend(self.clears(keys, &caches)?);
         Ok(rows)
     }
 
-    fn clears(&self, keys: u32, caches: &Members<CacheKind, Full>) -> io::Result<Vec<LibraryRow>> {
-        let distinct: Vec<_> =
-            caches.iter().filter(|(kind, _)| *kind != CacheKind::LarderSingle).collect();
+    /// Each round with new caches: some are not the same after they were cleared.
+    fn clears(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
         let case = Case { work: Work::Clear, pick: None, keys, threads: 1 };
-        self.rounds(self.plan.clear_rounds, &[case], &distinct, |full, _, _| {
+        let kinds = CacheKind::distinct().map(|kind| (kind, kind)).collect::<Vec<_>>();
+        let members = |_| kinds.clone();
+        interleave(self.plan.clear_rounds, &[case], members, |_, &kind, case, round| {
+            let what = format!("{}, {case}", kind.name());
+            self.progress.step(format!("round {round}: {what}"));
+            let (_, Full { cache, .. }) = self.full(kind, keys, Size::RoomFor(keys.into()))?;
+            all_there(kind, &*cache, keys)?;
             let before = now();
-            full.cache.clear();
+            cache.clear();
             let sample = Sample::of_one(before.elapsed());
             let mut tally = Tally::default();
-            full.cache.reads(&(0..keys.min(1000)).collect::<Vec<_>>(), &mut tally);
-            counted(tally, 0)?;
-            full.cache.settle();
-            fill(&*full.cache, 0..keys);
-            Ok(sample)
+            cache.reads(&(0..keys.min(1000)).collect::<Vec<_>>(), &mut tally);
+            counted(tally, 0).map(|()| sample).map_err(|error| named(&what, &error))
         })
     }
 
@@ -183,7 +186,7 @@ fn fill(cache: &dyn Cache, numbers: std::ops::Range<u32>) {
 fn all_there(kind: CacheKind, cache: &dyn Cache, keys: u32) -> io::Result<()> {
     let mut tally = Tally::default();
     cache.reads(&(0..keys).collect::<Vec<_>>(), &mut tally);
-    all_hits(tally).map_err(|error| io::Error::other(format!("{}: {error}", kind.name())))
+    all_hits(tally).map_err(|error| named(kind.name(), &error))
 }
 
 /// An error unless each read was a hit with the right value, but for the few that a cache may

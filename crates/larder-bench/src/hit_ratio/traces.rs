@@ -13,7 +13,7 @@ use lzma_rust2::XzReader;
 pub struct Trace {
     /// As publications name it.
     pub name: &'static str,
-    /// Entries with which caches are compared, those of the publications.
+    /// Entries with which caches are compared, in the range of the publications.
     pub sizes: &'static [u32],
     form: Form,
 }

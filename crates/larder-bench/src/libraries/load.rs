@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
 use std::thread::{self, ScopedJoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::caches::{Cache, Tally};
 use crate::clock::now;
@@ -12,6 +12,7 @@ use crate::cores::Cores;
 use crate::cpu::of_this_thread;
 use crate::keys::Order;
 use crate::libraries::{Pick, Sample, take};
+use crate::numbers::{median, per};
 
 /// Reads that are asked for at one go, as many as in a pipeline of the measurements over RESP.
 const BATCH: usize = 16;
@@ -101,48 +102,76 @@ pub(super) fn ask(
             (0..threads).map(|thread| scope.spawn(move || worker(thread))).collect();
         workers.into_iter().map(ScopedJoinHandle::join).collect()
     });
-    let (mut samples, mut tally) = (Sample::default(), Tally::default());
+    let (mut sample, mut tally, mut blocks) = (Sample::default(), Tally::default(), Vec::new());
     for result in done {
-        let (sample, seen) = result.map_err(|_| io::Error::other("a thread panicked"))??;
-        samples.add(sample);
-        tally.reads += seen.reads;
-        tally.hits += seen.hits;
-        tally.wrong += seen.wrong;
+        let done = result.map_err(|_| io::Error::other("a thread panicked"))??;
+        sample.add(done.sample);
+        tally.add(done.tally);
+        blocks.extend(done.blocks);
     }
-    Ok((samples, tally))
+    sample.read_ns = median(blocks) / per(BLOCK as u64, 1);
+    Ok((sample, tally))
 }
 
-fn work(
-    cache: &dyn Cache,
-    asked: &Asked<'_>,
-    thread: usize,
-    time: Duration,
-) -> io::Result<(Sample, Tally)> {
+/// What one thread has done.
+struct Done {
+    sample: Sample,
+    tally: Tally,
+    /// Nanoseconds of each block.
+    blocks: Vec<f64>,
+}
+
+fn work(cache: &dyn Cache, asked: &Asked<'_>, thread: usize, time: Duration) -> io::Result<Done> {
     let mut tally = Tally::default();
-    let (cpu_before, before) = (of_this_thread(), now());
+    let cpu_before = of_this_thread();
+    let mut watch = Watch { start: now(), last: Duration::ZERO, time, blocks: Vec::new() };
     match asked {
         Asked::Again { orders, round } => {
             let order = orders.get(thread).map(Vec::as_slice).unwrap_or_default();
             // Each round a quarter further on.
             let blocks = order.chunks_exact(BLOCK).cycle().skip(round * ORDER_READS / BLOCK / 4);
-            for block in blocks.take_while(|_| before.elapsed() < time) {
+            for block in blocks {
                 block.chunks(BATCH).for_each(|batch| cache.reads(batch, &mut tally));
+                if watch.is_over() {
+                    break;
+                }
             }
         }
         Asked::Anew { next, together } => {
             let mut block = [0; BLOCK];
-            while before.elapsed() < time {
+            loop {
                 let numbers = take(next, narrow(BLOCK as u64))?;
                 block.iter_mut().zip(numbers).for_each(|(place, number)| *place = number);
                 match together {
                     true => cache.loads(&block, &mut tally),
                     false => cache.fetches(&block, &mut tally),
                 }
+                if watch.is_over() {
+                    break;
+                }
             }
         }
     }
-    let (elapsed, cpu) = (before.elapsed(), of_this_thread().saturating_sub(cpu_before));
-    Ok((Sample::new(tally.reads, elapsed, cpu), tally))
+    let cpu = of_this_thread().saturating_sub(cpu_before);
+    Ok(Done { sample: Sample::new(tally.reads, watch.last, cpu), tally, blocks: watch.blocks })
+}
+
+/// Notes how long each block takes.
+struct Watch {
+    start: Instant,
+    last: Duration,
+    time: Duration,
+    blocks: Vec<f64>,
+}
+
+impl Watch {
+    /// To be asked after each block: whether that was the last one.
+    fn is_over(&mut self) -> bool {
+        let now = self.start.elapsed();
+        self.blocks.push(now.saturating_sub(self.last).as_secs_f64() * 1e9);
+        self.last = now;
+        now >= self.time
+    }
 }
 
 #[cfg(test)]
