@@ -2,11 +2,12 @@
 //!
 //! Read downwards: [`Connection::run`] waits; [`Connection::take_input`] serves what is in memory,
 //! fetches what is all reads, and hands everything else to [`Connection::forward`];
-//! [`Connection::take_replies`] does what each reply demands before it is handed on. A client that
-//! is owed nothing costs less: see [`rest`].
+//! [`Connection::take_replies`] in [`upstream`] does what each reply demands before it is handed on. A
+//! client that is owed nothing costs less: see [`rest`].
 
 mod local;
 mod rest;
+mod upstream;
 
 use super::{
     classify::{Kind, Local, shows_password},
@@ -22,12 +23,12 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
-use larder_core::{Bypass, Moment, is_not_ready};
+use larder_core::{Bypass, Moment};
 use larder_redis::{Ready, Relay, RelayError};
 use larder_resp::{
     ProtocolError,
     command::{Spec, Table},
-    reply::{self, Frame},
+    reply,
     request::{Command, Decoder, write_command},
 };
 use std::{
@@ -53,6 +54,7 @@ const STRANGERS_INPUT_BYTES_MAX: usize = 1 << 20;
 const FAIR_SHARE: usize = 256;
 
 /// See the [module](self).
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
 pub(super) struct Connection {
     larder: Arc<Larder>,
     table: Arc<Table>,
@@ -212,8 +214,8 @@ impl Connection {
         }
         // Room that was made, or a reply that came, may be what commands have waited for.
         self.take_input().await?;
-        after_others().await;
         if let Some(relay) = &mut self.upstream {
+            after_others().await;
             relay.flush();
         }
         self.client.flush(&mut self.output)?;
@@ -439,98 +441,6 @@ impl Connection {
         self.input.advance(bytes);
         self.decoder.set_auth_required(!self.authenticated);
     }
-
-    async fn connect(&mut self) -> Result<(), RelayError> {
-        let url = self.larder.backend().url().ok_or_else(RelayError::no_store)?;
-        let relay = Relay::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
-        self.traffic.upstream_opened();
-        self.upstream = Some(relay);
-        self.table = self.larder.commands();
-        Ok(())
-    }
-
-    /// Redis ended the connection. A client that has no state there and awaits nothing goes on, and
-    /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
-    fn upstream_ended(&mut self, error: RelayError) {
-        self.drop_upstream();
-        if !self.session.is_pristine(&self.larder) {
-            self.session.lose_replies();
-            self.leaving = Some(Close::Upstream(error));
-        }
-    }
-
-    fn drop_upstream(&mut self) {
-        if self.upstream.take().is_some() {
-            self.traffic.upstream_closed();
-        }
-    }
-
-    /// Hands on what has come from upstream, each reply when what it demands has been done.
-    async fn take_replies(&mut self) {
-        let Some(relay) = &mut self.upstream else { return };
-        let received = relay.receive();
-        let (mut frames, mut fence, mut puts) = (0, false, false);
-        let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
-        self.blocks &= self.session.is_awaiting();
-        if let Some(asked) = self.asked.take_if(|_| frames > 0) {
-            self.larder
-                .metrics()
-                .upstream_answered(self.larder.engine().clock().now().since(asked));
-        }
-        if self.session.has_shown_password() {
-            self.authenticated = true;
-            self.decoder.set_auth_required(false);
-        }
-        if fence {
-            self.traffic.fenced();
-            self.larder.backend().fence().await;
-        }
-        if puts || fence {
-            self.larder.engine().all_puts_over().await;
-        }
-        if let Err(error) = received.and(handed_on) {
-            self.upstream_ended(error);
-        }
-        if frames >= FAIR_SHARE {
-            yield_now().await;
-        }
-    }
-
-    /// Puts the frames that are there into the output, which must not be written before the
-    /// `fence` and the end of the `puts`.
-    fn hand_on(
-        &mut self,
-        frames: &mut usize,
-        fence: &mut bool,
-        puts: &mut bool,
-    ) -> Result<(), RelayError> {
-        let Some(relay) = &mut self.upstream else { return Ok(()) };
-        if self.session.stream() == Stream::Bytes {
-            self.output.unsplit(relay.take_bytes());
-            return Ok(());
-        }
-        while let Some(frame) = relay.next_frame()? {
-            *frames += 1;
-            let view = Frame::parse(&frame).map_err(RelayError::protocol)?;
-            if view.as_error().is_some_and(is_not_ready) {
-                self.larder.backend().distrust();
-            }
-            let before = self.session.received(&view, &self.larder);
-            *fence |= before == Before::Fence;
-            *puts |= before == Before::Puts;
-            match before {
-                Before::Nothing | Before::Fence | Before::Puts => {
-                    self.output.extend_from_slice(&frame);
-                }
-                Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
-                Before::Reset => {
-                    self.reset();
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Connection {
@@ -576,9 +486,9 @@ async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
     }
 }
 
-/// Lets every other client of this worker that is ready have its turn first. Whoever waits for
-/// bytes sleeps, and waking them up is the dearest part of a small reply; where all replies of a
-/// round go out together, who was woken by the first finds the others without having slept.
+/// Lets every other client of this worker that is ready have its turn first, so that commands of many
+/// go out together, and so do the replies to them: whoever was woken by the first finds the others
+/// without having slept (see [`super::rounds`]).
 async fn after_others() {
     let mut is_first = true;
     poll_fn(|context| {

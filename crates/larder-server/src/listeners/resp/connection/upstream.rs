@@ -1,0 +1,101 @@
+//! A client's own connection to Redis: how it comes about, what comes back on it, and how it ends.
+
+use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
+use larder_core::is_not_ready;
+use larder_redis::{Relay, RelayError};
+use larder_resp::reply::Frame;
+use tokio::task::yield_now;
+
+impl Connection {
+    pub(super) async fn connect(&mut self) -> Result<(), RelayError> {
+        let url = self.larder.backend().url().ok_or_else(RelayError::no_store)?;
+        let relay = Relay::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
+        self.traffic.upstream_opened();
+        self.upstream = Some(relay);
+        self.table = self.larder.commands();
+        Ok(())
+    }
+
+    /// Redis ended the connection. A client that has no state there and awaits nothing goes on, and
+    /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
+    pub(super) fn upstream_ended(&mut self, error: RelayError) {
+        self.drop_upstream();
+        if !self.session.is_pristine(&self.larder) {
+            self.session.lose_replies();
+            self.leaving = Some(Close::Upstream(error));
+        }
+    }
+
+    pub(super) fn drop_upstream(&mut self) {
+        if self.upstream.take().is_some() {
+            self.traffic.upstream_closed();
+        }
+    }
+
+    /// Hands on what has come from upstream, each reply when what it demands has been done.
+    pub(super) async fn take_replies(&mut self) {
+        let Some(relay) = &mut self.upstream else { return };
+        let received = relay.receive();
+        let (mut frames, mut fence, mut puts) = (0, false, false);
+        let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
+        self.blocks &= self.session.is_awaiting();
+        if let Some(asked) = self.asked.take_if(|_| frames > 0) {
+            self.larder
+                .metrics()
+                .upstream_answered(self.larder.engine().clock().now().since(asked));
+        }
+        if self.session.has_shown_password() {
+            self.authenticated = true;
+            self.decoder.set_auth_required(false);
+        }
+        if fence {
+            self.traffic.fenced();
+            self.larder.backend().fence().await;
+        }
+        if puts || fence {
+            self.larder.engine().all_puts_over().await;
+        }
+        if let Err(error) = received.and(handed_on) {
+            self.upstream_ended(error);
+        }
+        if frames >= FAIR_SHARE {
+            yield_now().await;
+        }
+    }
+
+    /// Puts the frames that are there into the output, which must not be written before the
+    /// `fence` and the end of the `puts`.
+    fn hand_on(
+        &mut self,
+        frames: &mut usize,
+        fence: &mut bool,
+        puts: &mut bool,
+    ) -> Result<(), RelayError> {
+        let Some(relay) = &mut self.upstream else { return Ok(()) };
+        if self.session.stream() == Stream::Bytes {
+            self.output.unsplit(relay.take_bytes());
+            return Ok(());
+        }
+        while let Some(frame) = relay.next_frame()? {
+            *frames += 1;
+            let view = Frame::parse(&frame).map_err(RelayError::protocol)?;
+            if view.as_error().is_some_and(is_not_ready) {
+                self.larder.backend().distrust();
+            }
+            let before = self.session.received(&view, &self.larder);
+            *fence |= before == Before::Fence;
+            *puts |= before == Before::Puts;
+            match before {
+                Before::Nothing | Before::Fence | Before::Puts => {
+                    self.output.extend_from_slice(&frame);
+                }
+                Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
+                Before::Reset => {
+                    self.reset();
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
