@@ -150,8 +150,8 @@ impl Keeper {
         session: &mut Session,
         mut next_beat: Pin<&mut Sleep>,
     ) -> Result<bool, End> {
-        while let Some(frame) = wire.next_frame()? {
-            session.take(&frame)?;
+        while let Some(taken) = wire.take_frame(|frame| session.take(frame))? {
+            taken?;
         }
         wire.flush()?;
         tokio::select! {

@@ -1,7 +1,7 @@
 //! A connection to Redis as two buffers: commands out, whole replies in.
 
 use crate::{socket::Socket, url::RedisUrl};
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use larder_resp::{
     Limits, ProtocolError,
     reply::{Frame, Scanner},
@@ -62,6 +62,21 @@ impl Wire {
 
     /// The next whole reply that has arrived.
     pub(crate) fn next_frame(&mut self) -> Result<Option<BytesMut>, WireError> {
+        Ok(self.next_length()?.map(|length| self.input.split_to(length)))
+    }
+
+    /// Shows the next whole reply that has arrived to `take`, which need not keep it.
+    pub(crate) fn take_frame<R>(
+        &mut self,
+        take: impl FnOnce(&[u8]) -> R,
+    ) -> Result<Option<R>, WireError> {
+        let Some(length) = self.next_length()? else { return Ok(None) };
+        let taken = take(self.input.get(..length).unwrap_or_default());
+        self.input.advance(length);
+        Ok(Some(taken))
+    }
+
+    fn next_length(&mut self) -> Result<Option<usize>, WireError> {
         if self.input.is_empty() {
             if self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
                 self.input = BytesMut::new();
@@ -69,7 +84,7 @@ impl Wire {
             return Ok(None);
         }
         match self.scanner.scan(&self.input) {
-            Ok(length) => Ok(length.map(|length| self.input.split_to(length))),
+            Ok(length) => Ok(length),
             Err(_) if is_tls(&self.input) => Err(WireError::Tls),
             Err(error) => Err(error.into()),
         }

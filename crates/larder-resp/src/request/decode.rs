@@ -85,12 +85,14 @@ impl Decoder {
     /// Takes the first command off `buf`. Empty lines and arrays without elements are ignored.
     ///
     /// `buf` begins where the last call stopped consuming, with at least the bytes that it left.
-    /// After an error nothing more can be read from the client.
+    /// After an error nothing more can be read from the client; asked again, it is the same error.
     pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Decoded<'a>, ProtocolError> {
         let mut start = 0;
         loop {
             let unread = buf.get(start..).unwrap_or_default();
-            let Some(length) = self.read(unread)? else {
+            // Whoever asks again after an error asks from where this call began.
+            let read = self.read(unread).inspect_err(|_| self.restart())?;
+            let Some(length) = read else {
                 return Ok(Decoded { consumed: start, command: None });
             };
             start += length;

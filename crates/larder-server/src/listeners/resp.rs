@@ -8,6 +8,7 @@ mod accept;
 mod classify;
 mod client;
 mod connection;
+mod desk;
 mod embedded;
 mod hello;
 mod hits;

@@ -33,6 +33,9 @@ const SMALL: &[&[u8]] = &[
     b"*-5\r\nPING\r\n",
     b"*1\r\n$-1\r\n",
     b"*1\r\n$-5\r\nPING\r\n",
+    // Behind what is ignored.
+    b"\r\n*1\r\n$-1\r\n",
+    b"PING\r\n*0\r\n\r\n*1\r\n:1\r\n",
     // Huge ones.
     b"*2147483648\r\nPING\r\n",
     b"*99999999999999999999\r\nPING\r\n",

@@ -1,5 +1,7 @@
 //! Nothing of a client that died is left to those after it.
 
+use std::{io::Write, os::unix::net::UnixStream, thread, time::Duration};
+
 use larder_testkit::eventually;
 
 use crate::stand::{LIMIT, Stand};
@@ -46,6 +48,34 @@ fn the_next_thousand_clients_begin_anew() {
     stand.direct().expect("PUBSUB NUMPAT", ":0");
     stand.direct().expect("PUBSUB CHANNELS", "*0");
     stand.direct().expect("EXISTS n", ":0");
+}
+
+#[test]
+fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
+    let Some(stand) = Stand::start(&["--maxclients", "40"]) else { return };
+    let mut wire = stand.wire();
+    wire.expect("SET k v", "+OK");
+    stand.heat(&mut wire, "GET k", "$1 v");
+    for round in 0..200 {
+        let mut gone = UnixStream::connect(stand.socket()).unwrap();
+        // Some have been waited for, some come with their first command.
+        thread::sleep(Duration::from_millis(round % 3));
+        gone.write_all(&written("GET k").repeat(2)).unwrap();
+        drop(gone);
+        wire.expect("GET k", "$1 v");
+    }
+    eventually(LIMIT, "the others to be gone", || stand.count("/resp/clients") == 1);
+}
+
+#[test]
+fn an_idle_client_is_closed_and_its_upstream_with_it() {
+    let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
+    let mut idle: Vec<_> = (0..5).map(|_| stand.wire()).collect();
+    idle.iter_mut().for_each(|wire| wire.expect("SET k v", "+OK"));
+    assert_eq!(stand.count("/resp/upstreams"), 5);
+    assert!(idle.iter_mut().all(Wire::is_closed));
+    eventually(LIMIT, "all to be gone", || stand.count("/resp/clients") == 0);
+    assert_eq!(stand.count("/resp/upstreams"), 0);
 }
 
 #[test]

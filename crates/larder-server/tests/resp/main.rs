@@ -16,6 +16,7 @@ mod bad_input;
 mod batches;
 mod benchmark;
 mod cost;
+mod footprint;
 mod kept_keys;
 mod leftovers;
 mod operator;

@@ -106,6 +106,35 @@ fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
 }
 
 #[test]
+fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    for round in 0..20 {
+        let (cold, late) = (format!("cold:{round}"), format!("late:{round}"));
+        foreign.pipeline(&["SET hot old", &format!("SET {late} old")]);
+        let mut client = stand.client();
+        stand.heat(&mut client, "GET hot", "old");
+        // Redis reads the two that are not in memory, and its replies are on their way for long.
+        stand.relay.hold(TRACKED, ToClient);
+        client.ask(&[&format!("GET {cold}"), "GET hot", &format!("GET {late}"), "MGET hot"]);
+        eventually(LIMIT, "the reads to be on their way", || {
+            stand.door.stats()["fills_under_way"] == 2
+        });
+        thread::sleep(Duration::from_millis(5));
+        // Whoever sees the second of these must see the first.
+        foreign.call(&format!("SET {late} new"));
+        foreign.call("SET hot new");
+        stand.relay.release(TRACKED, ToClient);
+        assert_eq!(client.answer(), Answer::Nil);
+        let (hot, late) = (client.answer(), client.answer());
+        if hot == "new".into() {
+            assert_eq!(late, "new".into(), "round {round}");
+        }
+        client.answer();
+    }
+}
+
+#[test]
 fn errors_come_in_their_turn() {
     let Some(stand) = Stand::start(&[]) else { return };
     const BROKEN: &[u8] = b"*1\r\n:x\r\n";

@@ -12,9 +12,10 @@ mod upstream;
 use super::{
     classify::{Kind, Local, shows_password},
     client::{self, Client},
+    desk::Desk,
     embedded::{self, Embedded},
     hello::Hello,
-    hits::{Batch, Stopped, serve_hits},
+    hits::{Stopped, serve_hits},
     info,
     near::{Reads, Requests},
     rounds::Place,
@@ -35,6 +36,7 @@ use std::{
     future::poll_fn,
     io,
     pin::{Pin, pin},
+    rc::Rc,
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -63,8 +65,8 @@ pub(super) struct Connection {
     input: BytesMut,
     output: BytesMut,
     decoder: Decoder,
-    /// The reads that are looked up.
-    batch: Batch,
+    /// What all clients of the worker share.
+    desk: Rc<Desk>,
     session: Session,
     upstream: Option<Relay>,
     /// In place of an upstream where there is no Redis.
@@ -120,7 +122,12 @@ enum Judged {
 }
 
 impl Connection {
-    pub(super) fn new(larder: Arc<Larder>, traffic: Arc<Traffic>, client: Client) -> Self {
+    pub(super) fn new(
+        larder: Arc<Larder>,
+        traffic: Arc<Traffic>,
+        client: Client,
+        desk: Rc<Desk>,
+    ) -> Self {
         let authenticated = larder.plan().resp.requirepass.is_none();
         let mut decoder = Decoder::new(larder.plan().resp.limits);
         decoder.set_auth_required(!authenticated);
@@ -134,7 +141,7 @@ impl Connection {
             input: BytesMut::new(),
             output: BytesMut::new(),
             decoder,
-            batch: Batch::default(),
+            desk,
             upstream: None,
             embedded,
             was_looked_up: false,
@@ -160,6 +167,9 @@ impl Connection {
         });
         let mut this = Box::new(self);
         loop {
+            if this.owes_nothing() && (this.ended || this.leaving.is_some()) {
+                return this.leaving.take().unwrap_or(Close::Client);
+            }
             let mut event = None;
             if let Some(place) = place.as_ref().filter(|place| place.is_quiet())
                 && this.may_rest()
@@ -168,14 +178,14 @@ impl Connection {
                     Ok(rested) => rested,
                     Err(close) => return close,
                 };
+                if this.leaving.is_some() {
+                    continue;
+                }
             }
             if let Err(close) = this.turn(event, drained.as_mut()).await {
                 // What it does not take now is lost with its connection.
                 this.client.flush(&mut this.output).ok();
                 return close;
-            }
-            if this.owes_nothing() && (this.ended || this.leaving.is_some()) {
-                return this.leaving.take().unwrap_or(Close::Client);
             }
         }
     }
@@ -203,6 +213,7 @@ impl Connection {
             Some(event) => event,
             None => self.wait(drained).await?,
         };
+        self.desk.lap().await;
         match event {
             // As in Redis: who waits for a key is gone, all others get what they asked for.
             Event::Client(client::Ready::End) if self.blocks => return Err(Close::Client),
@@ -218,7 +229,14 @@ impl Connection {
             after_others().await;
             relay.flush();
         }
+        self.flush()
+    }
+
+    /// Writes as much as the client takes.
+    fn flush(&mut self) -> Result<(), Close> {
+        let before = self.output.len();
         self.client.flush(&mut self.output)?;
+        self.desk.spend(before - self.output.len());
         Ok(())
     }
 
@@ -313,7 +331,7 @@ impl Connection {
             return Ok(false);
         }
         if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
-            self.client.flush(&mut self.output)?;
+            self.flush()?;
         }
         if let Some(relay) = self.upstream.as_mut().filter(|relay| !relay.has_room()) {
             relay.flush();
@@ -360,14 +378,15 @@ impl Connection {
         let Some(reads) = Reads::of(larder, table, wish, requests) else { return false };
         // What was served from memory need not wait for what is fetched. An error shows again
         // when the rest is written.
-        self.client.flush(&mut self.output).ok();
+        self.flush().ok();
         reads.finish(&self.larder, &self.traffic, &mut self.output).await;
         true
     }
 
     fn take_hits_at_head(&mut self) -> Stopped {
         let wish = self.wish();
-        let Self { larder, table, traffic, decoder, input, batch, output, .. } = self;
+        let Self { larder, table, traffic, decoder, input, desk, output, .. } = self;
+        let batch = &mut desk.batch();
         let (consumed, stopped) =
             serve_hits(larder, (table, traffic), wish, (decoder, input), batch, output);
         input.advance(consumed);

@@ -17,6 +17,8 @@ use larder_resp::{
 /// their turn.
 const HITS_MAX: u64 = 1024;
 const HIT_BYTES_MAX: usize = 1 << 20;
+/// A longer name is not looked for here, but where what misses is: the batch stays small.
+const NAME_BYTES_MAX: usize = 4 << 10;
 /// Commands that are looked up together, at most.
 const BATCH_MAX: usize = 16;
 
@@ -100,6 +102,9 @@ pub(super) fn serve_hits(
         hits += served as u64;
         if served < batch.reads.len() {
             decoder.restart();
+            if output.len() > HIT_BYTES_MAX {
+                stopped = Stopped::Enough;
+            }
             break;
         }
         match next {
@@ -163,7 +168,8 @@ impl Batch {
 
     fn add(&mut self, spec: &Spec, command: &Command<'_>, shape: Shape, consumed: usize) -> bool {
         let start = self.bytes.len();
-        let Some(name) = spec.encode_read(command, &mut self.bytes) else { return false };
+        let name = spec.encode_read(command, &mut self.bytes);
+        let Some(name) = name.filter(|name| name.len() <= NAME_BYTES_MAX) else { return false };
         let name_start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         let end = self.bytes.len();
@@ -178,7 +184,7 @@ impl Batch {
             let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
             (Key { name, db: wish.db, read: text }, read.shape)
         };
-        copy_hits(looks, self.reads.iter().map(wanted), wish.resp3, output)
+        copy_hits(looks, self.reads.iter().map(wanted), wish.resp3, HIT_BYTES_MAX, output)
     }
 }
 
@@ -204,7 +210,7 @@ fn serve_per_key(
     let (before, wanted) = (output.len(), names.len());
     reply::array(output, wanted);
     let keys = names.map(|name| (Key::get(name, wish.db), Shape::Plain));
-    if wanted == 0 || copy_hits(looks, keys, wish.resp3, output) < wanted {
+    if wanted == 0 || copy_hits(looks, keys, wish.resp3, usize::MAX, output) < wanted {
         output.truncate(before);
         return None;
     }
@@ -212,11 +218,12 @@ fn serve_per_key(
 }
 
 /// Copies replies out under the locks of their shards, up to the first that is not there: nothing is
-/// allocated or counted up. Says how many there were.
+/// allocated or counted up. None is begun past `bytes_max` of output. Says how many there were.
 fn copy_hits<'k>(
     looks: &mut Looks<'_, Reply>,
     mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Shape)> + Clone,
     resp3: bool,
+    bytes_max: usize,
     output: &mut BytesMut,
 ) -> usize {
     let mut copied = 0;
@@ -226,10 +233,16 @@ fn copy_hits<'k>(
             let keys = wanted.clone().map(|(key, _)| key);
             let mut shapes = wanted.clone().map(|(_, shape)| shape);
             let there = looks.look_at_once(keys, |seen, _| {
-                shapes.next().is_some_and(|shape| put(Reply::bytes_of(&seen), shape, resp3, output))
+                output.len() <= bytes_max
+                    && shapes
+                        .next()
+                        .is_some_and(|shape| put(Reply::bytes_of(&seen), shape, resp3, output))
             });
             wanted.by_ref().take(there).for_each(drop);
             copied += there;
+        }
+        if output.len() > bytes_max {
+            return copied;
         }
         let Some((key, shape)) = wanted.next() else { return copied };
         let copy =

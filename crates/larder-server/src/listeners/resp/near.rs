@@ -6,13 +6,14 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
-use larder_core::{FetchError, Fetched, Key, Started, StoreError, Value};
+use larder_core::{FetchError, Fetched, Found, Key, Started, StoreError, Value};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Spec, Table},
     reply::{self, Shape},
     request::{Command, Decoder},
 };
+use std::collections::VecDeque;
 
 /// Keys that are fetched at once, at most; those behind them follow.
 const KEYS_MAX: usize = 1024;
@@ -25,18 +26,36 @@ pub(super) struct Requests<'a> {
 
 /// Reads that are on their way, in the order asked.
 pub(super) struct Reads {
-    asked: Vec<Asked>,
-    resp3: bool,
+    commands: Vec<Asked>,
+    /// Those of all commands.
+    keys: VecDeque<Wanted>,
+    age: Age,
+    wish: Wish,
 }
 
 /// One command.
 struct Asked {
     /// One, or those of an `MGET`.
-    keys: Vec<(Box<[u8]>, Started<Reply>)>,
-    db: u32,
-    read: Box<[u8]>,
+    keys: usize,
     shape: Shape,
     per_key: bool,
+}
+
+struct Wanted {
+    name: Box<[u8]>,
+    read: Box<[u8]>,
+    started: Option<Started<Reply>>,
+}
+
+/// What has been waited for since those that remain were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// Nothing.
+    Fresh,
+    /// What was sent with them: what was found then may be older than that.
+    Waited,
+    /// What was sent after them.
+    Old,
 }
 
 impl Reads {
@@ -50,9 +69,10 @@ impl Reads {
         requests: Requests<'_>,
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
-        let mut wanted = Vec::new();
-        let (mut consumed, mut keys) = (0, 0);
-        while keys < KEYS_MAX {
+        let (commands, keys) = (Vec::new(), VecDeque::new());
+        let mut reads = Self { commands, keys, age: Age::Fresh, wish };
+        let mut consumed = 0;
+        while reads.keys.len() < KEYS_MAX {
             // What is no command shows again when its turn comes.
             let Ok(decoded) = decoder.decode(input.get(consumed..)?) else { break };
             let bytes = decoded.consumed;
@@ -60,101 +80,117 @@ impl Reads {
                 consumed += bytes;
                 break;
             };
-            let next = Wanted::of(larder, table.spec(&command), &command)?;
-            keys += next.keys.len();
-            wanted.push(next);
+            reads.add(larder, table.spec(&command), &command)?;
             consumed += bytes;
         }
-        if wanted.is_empty() {
+        if reads.commands.is_empty() {
             return None;
         }
         input.advance(consumed);
-        let ask = |wanted: Wanted| wanted.ask(larder, wish.db);
-        Some(Self { asked: wanted.into_iter().map(ask).collect(), resp3: wish.resp3 })
+        reads.ask(larder);
+        Some(reads)
     }
 
-    /// Waits for the replies, and writes them in the order asked.
-    pub(super) async fn finish(self, larder: &Larder, traffic: &Traffic, output: &mut BytesMut) {
-        let mut waited = false;
-        for asked in self.asked {
-            let before = output.len();
-            let finished = asked.finish(larder, traffic, self.resp3, &mut waited, output).await;
-            if let Err(error) = finished {
-                output.truncate(before);
-                put_error(&error, output);
+    /// `None` if it cannot be kept: then it takes the client's own road.
+    fn add(&mut self, larder: &Larder, spec: &Spec, command: &Command<'_>) -> Option<()> {
+        let near = spec.near.filter(|near| larder.keeps(near))?;
+        let mut add = |name: &[u8], read: Vec<u8>| {
+            let wanted = Wanted { name: name.into(), read: read.into(), started: None };
+            self.keys.push_back(wanted);
+            larder.engine().bars(name).is_none().then_some(())
+        };
+        let (keys, shape) = if near.per_key {
+            let names = command.args().skip(1);
+            let count = names.len();
+            if !(1..=KEYS_MAX).contains(&count) {
+                return None;
             }
-        }
+            for name in names {
+                add(name, Vec::new())?;
+            }
+            (count, Shape::Plain)
+        } else {
+            let mut read = Vec::new();
+            add(spec.encode_read(command, &mut read)?, read)?;
+            (1, near.shape)
+        };
+        self.commands.push(Asked { keys, shape, per_key: near.per_key });
+        Some(())
     }
-}
 
-impl Asked {
-    /// Writes the reply. An error is all of the reply, also to `MGET`. Notes whether any reply has
-    /// been `waited` for.
-    async fn finish(
-        self,
+    fn ask(&mut self, larder: &Larder) {
+        let db = self.wish.db;
+        for wanted in &mut self.keys {
+            wanted.started = Some(larder.start_fetch(wanted.key(db)));
+        }
+        self.age = Age::Fresh;
+    }
+
+    /// Waits for the replies, and writes them in the order asked. An error is all of a reply, also
+    /// to `MGET`.
+    pub(super) async fn finish(
+        mut self,
         larder: &Larder,
         traffic: &Traffic,
-        resp3: bool,
-        waited: &mut bool,
         output: &mut BytesMut,
-    ) -> Result<(), FetchError> {
-        if self.per_key {
-            reply::array(output, self.keys.len());
-        }
-        for (name, started) in self.keys {
-            let key = Key { name: &name, db: self.db, read: &self.read };
-            // What was there when the batch was asked may be older than what came meanwhile (R5).
-            let started = match *waited && !started.is_sent() {
-                true => larder.start_fetch(key),
-                false => started,
-            };
-            *waited |= !started.is_found();
-            let outcome = larder.finish_fetch(key, started).await;
-            count(traffic, outcome.as_ref());
-            match outcome {
-                Ok(fetched) => put_fetched(&fetched.value, self.shape, resp3, output),
-                // To MGET what is no string is as good as absent.
-                Err(error) if self.per_key && is_wrong_type(&error) => {
-                    put_fetched(&Reply::absent(), self.shape, resp3, output);
-                }
-                Err(error) => return Err(error),
+    ) {
+        for command in std::mem::take(&mut self.commands) {
+            let before = output.len();
+            let behind = self.keys.len().saturating_sub(command.keys);
+            if command.per_key {
+                reply::array(output, command.keys);
+            }
+            while self.keys.len() > behind
+                && let Some(outcome) = self.next(larder).await
+            {
+                count(traffic, outcome.as_ref());
+                let absent = Reply::absent();
+                let reply = match &outcome {
+                    Ok(fetched) => &fetched.value,
+                    // To MGET what is no string is as good as absent.
+                    Err(error) if command.per_key && is_wrong_type(error) => &absent,
+                    Err(error) => {
+                        output.truncate(before);
+                        put_error(error, output);
+                        self.keys.drain(..self.keys.len() - behind);
+                        break;
+                    }
+                };
+                put_fetched(reply, command.shape, self.wish.resp3, output);
             }
         }
-        Ok(())
     }
-}
 
-/// A command that would be fetched if all others beside it are reads.
-struct Wanted {
-    keys: Vec<Box<[u8]>>,
-    read: Box<[u8]>,
-    shape: Shape,
-    per_key: bool,
+    /// The reply to the next of them, which is no older than those before it (R5). What was asked
+    /// for too early is asked for again, and all behind it: they follow what is read then.
+    async fn next(&mut self, larder: &Larder) -> Option<Result<Fetched<Reply>, FetchError>> {
+        let is_sent = self.keys.front()?.started.as_ref().is_some_and(Started::is_sent);
+        match self.age {
+            Age::Fresh => {}
+            Age::Waited if is_sent => {}
+            Age::Waited | Age::Old => self.ask(larder),
+        }
+        let mut wanted = self.keys.pop_front()?;
+        let started = wanted.started.take()?;
+        let key = wanted.key(self.wish.db);
+        if !started.is_found() {
+            self.age = Age::Waited;
+        }
+        let outcome = larder.finish_fetch(key, started).await;
+        let is_in_turn = match &outcome {
+            Ok(fetched) => !matches!(fetched.found, Found::Bypass(_)),
+            Err(error) => matches!(error, FetchError::Store(StoreError::Refused(_))),
+        };
+        if !is_in_turn {
+            self.age = Age::Old;
+        }
+        Some(outcome)
+    }
 }
 
 impl Wanted {
-    fn of(larder: &Larder, spec: &Spec, command: &Command<'_>) -> Option<Self> {
-        let near = spec.near.filter(|near| larder.keeps(near))?;
-        let mut read = Vec::new();
-        let (keys, shape): (Vec<Box<[u8]>>, _) = if near.per_key {
-            (command.args().skip(1).map(Box::from).collect(), Shape::Plain)
-        } else {
-            (vec![spec.encode_read(command, &mut read)?.into()], near.shape)
-        };
-        // What cannot be kept takes the client's own road.
-        let fits = (1..=KEYS_MAX).contains(&keys.len())
-            && !keys.iter().any(|key| larder.engine().bars(key).is_some());
-        fits.then(|| Self { keys, read: read.into(), shape, per_key: near.per_key })
-    }
-
-    fn ask(self, larder: &Larder, db: u32) -> Asked {
-        let Self { keys, read, shape, per_key } = self;
-        let start = |name: Box<[u8]>| {
-            let started = larder.start_fetch(Key { name: &name, db, read: &read });
-            (name, started)
-        };
-        let keys = keys.into_iter().map(start).collect();
-        Asked { keys, db, read, shape, per_key }
+    fn key(&self, db: u32) -> Key<'_> {
+        Key { name: &self.name, db, read: &self.read }
     }
 }
 

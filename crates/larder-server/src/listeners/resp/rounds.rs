@@ -8,14 +8,15 @@
 
 use super::{
     connection::Connection,
-    hits::Batch,
-    socket::{Desk, Readiness, Socket, Stream, is_not_yet},
+    desk::Desk,
+    socket::{Readiness, Socket, Stream, is_not_yet},
 };
 use bytes::BytesMut;
 use mio::{Events, Token};
 use slab::Slab;
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     future::poll_fn,
     io,
     ops::Range,
@@ -40,6 +41,8 @@ const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Rounds {
     desk: Rc<Desk>,
     seats: RefCell<Slab<Seat>>,
+    /// The seats whose sockets have changed, and that have yet to be looked at.
+    changed: RefCell<VecDeque<usize>>,
 }
 
 /// One socket's.
@@ -61,8 +64,6 @@ pub(super) struct Place {
 #[derive(Default)]
 struct Replies {
     bytes: BytesMut,
-    /// The reads that are looked up.
-    batch: Batch,
     /// The seats they are for, one behind the other, and where they are.
     to: Vec<(usize, Range<usize>)>,
 }
@@ -72,7 +73,7 @@ impl Rounds {
     pub(super) fn new() -> io::Result<(Rc<Self>, AsyncFd<mio::Poll>)> {
         let poll = mio::Poll::new()?;
         let desk = Rc::new(Desk::new(poll.registry().try_clone()?));
-        let rounds = Rc::new(Self { desk, seats: RefCell::default() });
+        let rounds = Rc::new(Self { desk, seats: RefCell::default(), changed: RefCell::default() });
         Ok((rounds, watch(poll)?))
     }
 
@@ -86,8 +87,13 @@ impl Rounds {
         Ok((socket, place))
     }
 
+    /// What the clients share.
+    pub(super) fn desk(&self) -> &Rc<Desk> {
+        &self.desk
+    }
+
     /// Holds rounds as long as the runtime runs.
-    pub(super) async fn hold(self: Rc<Self>, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
+    pub(super) async fn hold(&self, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
         let mut events = Events::with_capacity(SOCKETS_MAX);
         let mut replies = Replies::default();
         loop {
@@ -100,20 +106,38 @@ impl Rounds {
             if is_all {
                 ready.clear_ready();
             }
-            self.hold_one(&events, &mut replies);
+            self.note(&events);
+            self.hold_one(&mut replies);
+            while !self.changed.borrow().is_empty() {
+                yield_now().await;
+                self.hold_one(&mut replies);
+            }
             if !is_all {
                 yield_now().await;
             }
         }
     }
 
-    fn hold_one(&self, events: &Events, replies: &mut Replies) {
-        let mut seats = self.seats.borrow_mut();
-        let mut room = self.desk.room().borrow_mut();
+    fn note(&self, events: &Events) {
+        let seats = self.seats.borrow();
         for event in events {
             let Token(number) = event.token();
+            if let Some(seat) = seats.get(number) {
+                seat.readiness.note(event);
+                self.changed.borrow_mut().push_back(number);
+            }
+        }
+    }
+
+    /// Serves whose sockets have changed, as long as there is anything left of this lap.
+    fn hold_one(&self, replies: &mut Replies) {
+        let mut seats = self.seats.borrow_mut();
+        let mut changed = self.changed.borrow_mut();
+        let mut room = self.desk.room();
+        while !self.desk.is_spent()
+            && let Some(number) = changed.pop_front()
+        {
             let Some(seat) = seats.get_mut(number) else { continue };
-            seat.readiness.note(event);
             // As in a task of its own: one client's misfortune is not that of the others.
             let before = replies.bytes.len();
             let served =
@@ -153,7 +177,7 @@ impl Seat {
             Err(_) => return readiness.call(),
         };
         let start = replies.bytes.len();
-        let is_all = connection.take_hits(read, &mut replies.batch, &mut replies.bytes);
+        let is_all = connection.take_hits(read, &mut replies.bytes);
         if replies.bytes.len() > start {
             replies.to.push((number, start..replies.bytes.len()));
         }

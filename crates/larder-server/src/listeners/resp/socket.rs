@@ -1,22 +1,19 @@
 //! A client's bare socket. The [rounds](super::rounds) of its worker learn what it is ready for,
 //! once for every change; what they have noted stays true until somebody has used it up.
 
-use super::client::Ready;
+use super::{client::Ready, desk::Desk};
 use bytes::{Buf, BytesMut};
 use mio::{
-    Interest, Registry, Token,
+    Interest, Token,
     event::{Event, Source},
 };
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     future::poll_fn,
     io::{self, Read, Write},
     rc::Rc,
     task::{Context, Poll, Waker},
 };
-
-/// Room for one read.
-const READ_BYTES: usize = 64 << 10;
 
 /// See the [module](self).
 pub(super) struct Socket {
@@ -33,13 +30,6 @@ pub(super) enum Stream {
     Unix(mio::net::UnixStream),
 }
 
-/// What the sockets of a worker share.
-pub(super) struct Desk {
-    registry: Registry,
-    /// Where everything is read first, so that a client who sends nothing takes no room.
-    room: RefCell<Box<[u8]>>,
-}
-
 /// What a socket is ready for, as far as it is known, and who waits for more.
 #[derive(Default)]
 pub(super) struct Readiness {
@@ -52,16 +42,6 @@ pub(super) struct Readiness {
     /// Whoever waits is to look again.
     called: Cell<bool>,
     waits: Cell<Option<Waker>>,
-}
-
-impl Desk {
-    pub(super) fn new(registry: Registry) -> Self {
-        Self { registry, room: RefCell::new(vec![0; READ_BYTES].into()) }
-    }
-
-    pub(super) fn room(&self) -> &RefCell<Box<[u8]>> {
-        &self.room
-    }
 }
 
 impl Readiness {
@@ -113,7 +93,7 @@ impl Socket {
         readiness: Rc<Readiness>,
         desk: Rc<Desk>,
     ) -> io::Result<Self> {
-        stream.source().register(&desk.registry, token, Interest::READABLE)?;
+        stream.source().register(desk.registry(), token, Interest::READABLE)?;
         Ok(Self { stream, token, readiness, desk, is_full: false })
     }
 
@@ -135,6 +115,7 @@ impl Socket {
             Err(_) => {}
         }
         self.readiness.readable.set(!is_all || self.readiness.ends.get());
+        self.desk.spend(read.as_ref().map_or(0, |&read| read));
         read
     }
 
@@ -174,7 +155,7 @@ impl Socket {
             true => Interest::READABLE.add(Interest::WRITABLE),
             false => Interest::READABLE,
         };
-        self.stream.source().reregister(&self.desk.registry, self.token, interest)
+        self.stream.source().reregister(self.desk.registry(), self.token, interest)
     }
 
     /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
@@ -204,7 +185,7 @@ impl Socket {
 
     fn read_into(&mut self, input: &mut BytesMut) -> io::Result<usize> {
         let desk = Rc::clone(&self.desk);
-        let mut room = desk.room.borrow_mut();
+        let mut room = desk.room();
         let read = self.read(&mut room)?;
         input.extend_from_slice(room.get(..read).unwrap_or_default());
         Ok(read)

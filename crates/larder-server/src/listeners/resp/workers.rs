@@ -10,7 +10,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::larder::Larder;
-use std::{io, rc::Rc, sync::Arc, thread};
+use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, thread};
 use tokio::{
     runtime::{Builder, EnterGuard, Runtime},
     sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
@@ -106,12 +106,21 @@ async fn work(
         Ok(rounds) => rounds,
         Err(error) => return tracing::error!(%error, "a worker cannot wait for its clients"),
     };
-    tokio::select! {
-        Err(error) = Rc::clone(&rounds).hold(poll) => {
-            tracing::error!(%error, "a worker cannot wait for its clients any more");
+    let mut work = pin!(async {
+        tokio::select! {
+            Err(error) = rounds.hold(poll) => {
+                tracing::error!(%error, "a worker cannot wait for its clients any more");
+            }
+            () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
         }
-        () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
-    }
+    });
+    // The runtime comes by here before each lap of the clients' tasks, and looks at all sockets
+    // after it.
+    poll_fn(|context| {
+        rounds.desk().begin_lap();
+        work.as_mut().poll(context)
+    })
+    .await;
 }
 
 async fn serve_handed(
@@ -125,6 +134,7 @@ async fn serve_handed(
     while let Some((accepted, permit)) = handed.recv().await {
         let Ok((mut client, place)) = accepted.settle(rounds) else { continue };
         let (larder, traffic) = (Arc::clone(&larder), Arc::clone(&traffic));
+        let desk = Rc::clone(rounds.desk());
         let mut draining = draining.clone();
         clients.spawn_local(async move {
             let greeted = tokio::select! {
@@ -137,7 +147,7 @@ async fn serve_handed(
                 tracing::debug!(%error, "a client did not shake hands");
                 return;
             }
-            let connection = Connection::new(larder, Arc::clone(&traffic), client);
+            let connection = Connection::new(larder, Arc::clone(&traffic), client, desk);
             traffic.client_came();
             let close = connection.run(place, draining).await;
             traffic.client_went();

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        hits::{Batch, Stopped, Wish, serve_hits},
+        hits::{Stopped, Wish, serve_hits},
         rounds::Place,
     },
     Close, Connection, Event, pass, ready,
@@ -36,14 +36,15 @@ impl Connection {
         let event = tokio::select! {
             biased;
             // What was read or is owed by now goes before any reason to close.
-            () = place.called() => None,
-            ready = ready(upstream.as_ref(), true) => Some(Event::Upstream(ready)),
-            () = drained => return Err(Close::Drained),
-            () = idle(place, limit), if !may_idle => return Err(Close::Idle),
+            () = place.called() => Ok(None),
+            ready = ready(upstream.as_ref(), true) => Ok(Some(Event::Upstream(ready))),
+            () = drained => Err(Close::Drained),
+            () = idle(place, limit), if !may_idle => Err(Close::Idle),
         };
-        // It is there: nobody else takes it.
+        // Where it is not, serving it has failed.
         let mut connection = place.take().ok_or(Close::Client)?;
         connection.upstream = upstream;
+        let event = event?;
         let was_read = !connection.input.is_empty();
         Ok((connection, event.or(was_read.then_some(Event::Client(Ready::Read)))))
     }
@@ -58,16 +59,12 @@ impl Connection {
 
     /// Answers what was read as far as that can be done from memory, and keeps the rest. False when
     /// there is any.
-    pub(in super::super) fn take_hits(
-        &mut self,
-        read: &[u8],
-        batch: &mut Batch,
-        output: &mut BytesMut,
-    ) -> bool {
+    pub(in super::super) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
         let mut consumed = 0;
         if self.may_use_near() {
             let wish = self.wish();
-            let Self { larder, table, traffic, decoder, .. } = self;
+            let Self { larder, table, traffic, decoder, desk, .. } = self;
+            let batch = &mut desk.batch();
             let (bytes, stopped) =
                 serve_hits(larder, (table, traffic), wish, (decoder, read), batch, output);
             consumed = bytes;
@@ -85,6 +82,7 @@ impl Connection {
             self.leaving = Some(Close::Client);
             replies.len()
         });
+        self.desk.spend(sent);
         self.output.extend_from_slice(replies.get(sent..).unwrap_or_default());
         self.output.is_empty() && self.leaving.is_none()
     }
