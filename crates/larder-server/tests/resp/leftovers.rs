@@ -71,7 +71,9 @@ fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
 fn an_idle_client_is_closed_and_its_upstream_with_it() {
     let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
     let mut idle: Vec<_> = (0..5).map(|_| stand.wire()).collect();
-    idle.iter_mut().for_each(|wire| wire.expect("SET k v", "+OK"));
+    for wire in &mut idle {
+        wire.expect("SET k v", "+OK");
+    }
     assert_eq!(stand.count("/resp/upstreams"), 5);
     assert!(idle.iter_mut().all(Wire::is_closed));
     eventually(LIMIT, "all to be gone", || stand.count("/resp/clients") == 0);

@@ -41,7 +41,7 @@ use std::{
     task::Poll,
     time::Duration,
 };
-use tokio::{sync::watch, task::yield_now, time::sleep};
+use tokio::{sync::watch, time::sleep};
 
 /// So much input is worth a turn of its own.
 const READ_BYTES: usize = 16 << 10;
@@ -213,7 +213,9 @@ impl Connection {
             Some(event) => event,
             None => self.wait(drained).await?,
         };
-        self.desk.lap().await;
+        if self.output.len() >= READ_BYTES {
+            self.desk.share().await;
+        }
         match event {
             // As in Redis: who waits for a key is gone, all others get what they asked for.
             Event::Client(client::Ready::End) if self.blocks => return Err(Close::Client),
@@ -229,7 +231,9 @@ impl Connection {
             after_others().await;
             relay.flush();
         }
-        self.flush()
+        self.flush()?;
+        self.desk.pass_on();
+        Ok(())
     }
 
     /// Writes as much as the client takes.
@@ -289,7 +293,7 @@ impl Connection {
     /// Serves what has arrived: from memory as far as that goes, the rest on other roads.
     async fn take_input(&mut self) -> Result<(), Close> {
         if self.input.len() >= READ_BYTES {
-            yield_now().await;
+            self.desk.share().await;
         }
         let (mut refused, mut forwarded) = (None, 0);
         while self.may_take_input()? {
@@ -317,7 +321,7 @@ impl Connection {
                     self.forward(&mut refused).await;
                     forwarded += 1;
                     if forwarded % FAIR_SHARE == 0 {
-                        yield_now().await;
+                        self.desk.share().await;
                     }
                 }
             }
@@ -346,7 +350,7 @@ impl Connection {
         match embedded.take(table, Requests { decoder, input }, output, authenticated) {
             embedded::Stopped::AtOther => Ok(false),
             embedded::Stopped::Enough => {
-                yield_now().await;
+                self.desk.share().await;
                 Ok(true)
             }
             embedded::Stopped::TooLarge => Err(Close::Flooded),
@@ -365,7 +369,7 @@ impl Connection {
             match self.take_hits_at_head() {
                 Stopped::Blind => return false,
                 Stopped::Enough => {
-                    yield_now().await;
+                    self.desk.share().await;
                     return true;
                 }
                 Stopped::AtOther if self.input.is_empty() => return true,

@@ -129,7 +129,7 @@ impl Rounds {
         }
     }
 
-    /// Serves whose sockets have changed, as long as there is anything left of this lap.
+    /// Serves whose sockets have changed, as long as there is anything left of this share.
     fn hold_one(&self, replies: &mut Replies) {
         let mut seats = self.seats.borrow_mut();
         let mut changed = self.changed.borrow_mut();

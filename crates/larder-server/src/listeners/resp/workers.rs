@@ -114,13 +114,7 @@ async fn work(
             () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
         }
     });
-    // The runtime comes by here before each lap of the clients' tasks, and looks at all sockets
-    // after it.
-    poll_fn(|context| {
-        rounds.desk().begin_lap();
-        work.as_mut().poll(context)
-    })
-    .await;
+    poll_fn(|context| rounds.desk().lap(context, |context| work.as_mut().poll(context))).await;
 }
 
 async fn serve_handed(

@@ -4,7 +4,6 @@ use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
 use larder_core::is_not_ready;
 use larder_redis::{Relay, RelayError};
 use larder_resp::reply::Frame;
-use tokio::task::yield_now;
 
 impl Connection {
     pub(super) async fn connect(&mut self) -> Result<(), RelayError> {
@@ -59,7 +58,7 @@ impl Connection {
             self.upstream_ended(error);
         }
         if frames >= FAIR_SHARE {
-            yield_now().await;
+            self.desk.share().await;
         }
     }
 
