@@ -10,13 +10,14 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::caches::CacheKind;
-use crate::floor::Floor;
+use crate::floor::{Floor, Language};
+use crate::http::HttpSetup;
 use crate::libraries::{LibrariesPlan, grow};
 use crate::plan::Plan;
 use crate::report::{Report, document, save};
 use crate::servers::Setup;
 use crate::stop::Stop;
-use crate::{hit_ratio, libraries, measure, report};
+use crate::{hit_ratio, http, libraries, measure, report};
 
 /// Files that may be open at once: a thousand connections, and room for more.
 const OPEN_FILES: u64 = 16 << 10;
@@ -32,6 +33,8 @@ struct Cli {
 enum Part {
     /// GET over RESP: Larder, redis-server, nutcracker and the floor
     Resp(Resp),
+    /// GET over HTTP: Larder, nginx, webdis, Python services and the floor
+    Http(Http),
     /// The near tier in one process: Larder and what others have written
     Libraries(Libraries),
     /// Hit ratios of the same on real traces, and the best that could be done
@@ -55,6 +58,25 @@ struct Resp {
     larder: PathBuf,
     /// Where the raw figures go
     #[arg(long, default_value = "target/bench/resp.json")]
+    json: PathBuf,
+}
+
+#[derive(Args)]
+struct Http {
+    /// Half a minute instead of less than five: rougher figures
+    #[arg(long)]
+    quick: bool,
+    /// The larder that is measured
+    #[arg(long, env = "LARDER_BIN", default_value = "target/release/larder")]
+    larder: PathBuf,
+    /// The Python with the services' packages
+    #[arg(long, default_value = "target/bench/venv/bin/python")]
+    python: PathBuf,
+    /// 1: what is not installed is an error
+    #[arg(long, env = "LARDER_REQUIRE_ALL", hide = true)]
+    require_all: Option<String>,
+    /// Where the raw figures go
+    #[arg(long, default_value = "target/bench/http.json")]
     json: PathBuf,
 }
 
@@ -107,12 +129,16 @@ struct FloorArgs {
     unixsocket: Option<PathBuf>,
     #[arg(long)]
     value_bytes: usize,
+    /// Speaks HTTP instead of RESP
+    #[arg(long)]
+    http: bool,
 }
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().part {
         Part::Resp(args) => resp(&args),
+        Part::Http(args) => http(&args),
         Part::Libraries(args) => libraries(&args),
         Part::HitRatio(args) => hit_ratio(&args),
         Part::Report(args) => report(&args),
@@ -134,6 +160,20 @@ fn resp(args: &Resp) -> io::Result<()> {
     allow_open_files()?;
     let results = measure::run(&setup(&args.larder)?, &plan, &stop)?;
     show(&report::resp::report(&results), &results, &args.json)
+}
+
+fn http(args: &Http) -> io::Result<()> {
+    let plan = if args.quick { Plan::quick() } else { Plan::full() };
+    let stop = Stop::on_signals()?;
+    allow_open_files()?;
+    let setup = http_setup(args)?;
+    let missing: Vec<_> = setup.missing().iter().map(|kind| kind.name()).collect();
+    if args.require_all.as_deref() == Some("1") && !missing.is_empty() {
+        let text = format!("not installed: {} (scripts/setup bench)", missing.join(", "));
+        return Err(io::Error::other(text));
+    }
+    let results = http::run(&setup, &plan, &stop)?;
+    show(&report::http::report(&results), &results, &args.json)
 }
 
 fn libraries(args: &Libraries) -> io::Result<()> {
@@ -166,7 +206,9 @@ fn entry_bytes(args: &EntryBytes) -> io::Result<()> {
 }
 
 fn floor(args: &FloorArgs) -> io::Result<()> {
-    Floor::bind(args.port, args.unixsocket.as_deref(), args.value_bytes)?.serve()
+    let language = if args.http { Language::Http } else { Language::Resp };
+    let floor = Floor::bind(args.port, args.unixsocket.as_deref(), args.value_bytes)?;
+    floor.speaking(language).serve()
 }
 
 /// What there is on this machine.
@@ -174,15 +216,32 @@ fn setup(larder: &Path) -> io::Result<Setup> {
     needed(larder, "build it with `cargo build --release --bin larder`")?;
     let redis = PathBuf::from("redis-server");
     needed(&redis, "install it with `scripts/setup redis`")?;
-    // Where Debian puts it is not on everybody's path.
-    let nutcracker = ["nutcracker", "/usr/sbin/nutcracker"].map(PathBuf::from);
     Ok(Setup {
         floor: std::env::current_exe()?,
         redis,
-        nutcracker: nutcracker.into_iter().find(|program| runs(program)),
+        nutcracker: found(["nutcracker", "/usr/sbin/nutcracker"]),
         larder: Some(larder.to_owned()),
         backend_port: 0,
     })
+}
+
+fn http_setup(args: &Http) -> io::Result<HttpSetup> {
+    let Setup { floor, redis, larder, backend_port, .. } = setup(&args.larder)?;
+    Ok(HttpSetup {
+        floor,
+        redis,
+        larder,
+        backend_port,
+        nginx: found(["nginx", "/usr/sbin/nginx"]),
+        // It serves when it is run.
+        webdis: Some(PathBuf::from("/usr/bin/webdis")).filter(|program| program.exists()),
+        python: Some(args.python.clone()).filter(|program| runs(program)),
+    })
+}
+
+/// The first one that runs: where Debian puts some is not on everybody's path.
+fn found(places: [&str; 2]) -> Option<PathBuf> {
+    places.into_iter().map(PathBuf::from).find(|program| runs(program))
 }
 
 fn needed(program: &Path, advice: &str) -> io::Result<()> {

@@ -6,6 +6,9 @@
 //! starts what is measured, each pinned to one core; [`generator`] asks from another core and checks
 //! every reply; [`measure`] brings them together.
 //!
+//! **Over HTTP**, in the same way ([`http`]): Larder's route beside nginx, webdis, the services that
+//! one writes in Python for want of it, and the floor.
+//!
 //! **In one process**, the near tier beside other caches: [`caches`] asks all of them in the same
 //! way; [`libraries`] measures time and memory; [`hit_ratio`] counts what they have of real traces.
 //!
@@ -23,6 +26,7 @@ pub mod floor;
 pub mod generator;
 mod goals;
 pub mod hit_ratio;
+pub mod http;
 pub mod keys;
 pub mod libraries;
 pub mod measure;

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod hit_ratio;
+pub mod http;
 pub mod libraries;
 mod plot;
 pub mod resp;
