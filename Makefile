@@ -92,6 +92,14 @@ else
 	@[[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]
 endif
 
+.PHONY: count
+count: redis bench-program ## Counts instructions per hit, beside docs/counts.json (ARGS=--save, ARGS=--check)
+	@scripts/setup count
+ifndef LARDER_BIN
+	cargo build --profile dist --locked --bin larder
+endif
+	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) $(BENCH) count $(ARGS)
+
 .PHONY: dist
 dist: ## Builds the program that is shipped: target/dist/larder
 	cargo build --profile dist --locked --bin larder

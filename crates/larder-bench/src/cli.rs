@@ -10,6 +10,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::caches::CacheKind;
+use crate::count::{CountSetup, Counts};
 use crate::floor::{Floor, Language};
 use crate::http::HttpSetup;
 use crate::libraries::{LibrariesPlan, grow};
@@ -17,7 +18,7 @@ use crate::plan::Plan;
 use crate::report::{Report, document, save};
 use crate::servers::Setup;
 use crate::stop::Stop;
-use crate::{hit_ratio, http, libraries, measure, report};
+use crate::{count, hit_ratio, http, libraries, measure, report};
 
 /// Files that may be open at once: a thousand connections, and room for more.
 const OPEN_FILES: u64 = 16 << 10;
@@ -39,6 +40,8 @@ enum Part {
     Libraries(Libraries),
     /// Hit ratios of the same on real traces, and the best that could be done
     HitRatio(HitRatio),
+    /// Instructions per hit, by callgrind, beside those of the last record
+    Count(Count),
     /// Writes docs/benchmarks.md and its plots from the raw figures of the others
     Report(ReportArgs),
     /// Serves the floor: the smallest program that answers every command with one value
@@ -46,6 +49,9 @@ enum Part {
     /// Fills one cache, and says in JSON how this process grew
     #[command(hide = true)]
     EntryBytes(EntryBytes),
+    /// Fills one cache, and hits it
+    #[command(hide = true)]
+    HitLibrary(HitLibrary),
 }
 
 #[derive(Args)]
@@ -104,6 +110,39 @@ struct HitRatio {
 }
 
 #[derive(Args)]
+struct Count {
+    /// The larder that is counted
+    #[arg(long, env = "LARDER_BIN", default_value = "target/release/larder")]
+    larder: PathBuf,
+    /// The record
+    #[arg(long, default_value = "docs/counts.json")]
+    json: PathBuf,
+    /// Writes the record anew
+    #[arg(long)]
+    save: bool,
+    /// Fails when something has grown by more than the tolerance
+    #[arg(long)]
+    check: bool,
+    /// In percent
+    #[arg(long, default_value_t = 3.0)]
+    tolerance: f64,
+    /// How often all keys are read while hits are counted
+    #[arg(long, default_value_t = 24)]
+    passes: u64,
+    /// 1: a missing valgrind is an error
+    #[arg(long, env = "LARDER_REQUIRE_ALL", hide = true)]
+    require_all: Option<String>,
+}
+
+#[derive(Args)]
+struct HitLibrary {
+    #[arg(long)]
+    cache: CacheKind,
+    #[arg(long)]
+    passes: u64,
+}
+
+#[derive(Args)]
 struct ReportArgs {
     /// The folder with the raw figures
     #[arg(long, default_value = "target/bench")]
@@ -141,6 +180,8 @@ pub fn run() -> ExitCode {
         Part::Http(args) => http(&args),
         Part::Libraries(args) => libraries(&args),
         Part::HitRatio(args) => hit_ratio(&args),
+        Part::Count(args) => count(&args),
+        Part::HitLibrary(args) => count::hit_library(args.cache, args.passes),
         Part::Report(args) => report(&args),
         Part::Floor(args) => floor(&args),
         Part::EntryBytes(args) => entry_bytes(&args),
@@ -185,6 +226,30 @@ fn libraries(args: &Libraries) -> io::Result<()> {
 fn hit_ratio(args: &HitRatio) -> io::Result<()> {
     let results = hit_ratio::run(&args.traces, args.quick, &Stop::on_signals()?)?;
     show(&report::hit_ratio::report(&results), &results, &args.json)
+}
+
+fn count(args: &Count) -> io::Result<()> {
+    let valgrind = PathBuf::from("valgrind");
+    if !runs(&valgrind) && args.require_all.as_deref() != Some("1") {
+        println!("Not counted: no valgrind (scripts/setup count)");
+        return Ok(());
+    }
+    needed(&valgrind, "install it with `scripts/setup count`")?;
+    let Setup { floor: bench, redis, .. } = setup(&args.larder)?;
+    let (larder, passes) = (args.larder.clone(), args.passes);
+    let setup = CountSetup { valgrind, bench, redis, larder, passes };
+    let counts = count::run(&setup, &Stop::on_signals()?)?;
+    let old = Counts::saved(&args.json)?;
+    print!("{}", count::report(&old, &counts));
+    if args.save {
+        save(&counts.rounded(), &args.json)?;
+        println!("\nWritten: {}", args.json.display());
+    }
+    let grown = counts.grown(&old, args.tolerance).join(", ");
+    match args.check && !grown.is_empty() {
+        true => Err(io::Error::other(format!("more instructions than before: {grown}"))),
+        false => Ok(()),
+    }
 }
 
 fn show(report: &Report, results: &impl Serialize, json: &Path) -> io::Result<()> {

@@ -12,7 +12,9 @@
 //! **In one process**, the near tier beside other caches: [`caches`] asks all of them in the same
 //! way; [`libraries`] measures time and memory; [`hit_ratio`] counts what they have of real traces.
 //!
-//! All have their turns in [`rounds`], so that a slow minute of the machine hits everybody;
+//! **Without a clock**, instructions per hit ([`count`]), which the machine's other work leaves alone.
+//!
+//! All that takes time has its turns in [`rounds`], so that a slow minute of the machine hits everybody;
 //! [`report`] compares within each round and says which goals are met.
 
 pub mod caches;
@@ -20,6 +22,7 @@ pub mod cli;
 mod client;
 mod clock;
 pub mod cores;
+pub mod count;
 mod cpu;
 mod facts;
 pub mod floor;

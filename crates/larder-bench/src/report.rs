@@ -111,6 +111,16 @@ fn verdicts<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
     table.text()
 }
 
+/// Columns side by side.
+pub(crate) fn plain_table<const COLUMNS: usize>(
+    head: &[&str],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> String {
+    let mut table = Table::new(head);
+    rows.for_each(|row| table.row(row));
+    table.text()
+}
+
 /// Writes raw figures as JSON.
 pub fn save(results: &impl Serialize, path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {

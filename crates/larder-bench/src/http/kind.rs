@@ -74,7 +74,7 @@ impl HttpKind {
     }
 
     /// How it is asked, and what it must answer.
-    pub(super) fn exchange(self) -> Exchange {
+    pub(crate) fn exchange(self) -> Exchange {
         let key = Family::HOT.key(0);
         let value = || String::from_utf8_lossy(&Family::HOT.value(0)).into_owned();
         let json = || format!(r#"{{"key":"{key}","value":"{}"}}"#, value());

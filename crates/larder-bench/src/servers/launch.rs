@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use larder_testkit::{Process, free_port};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::clock::now;
@@ -16,6 +17,8 @@ use crate::servers::named;
 
 /// How long a server may take from its start to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(20);
+/// How long it may take to end.
+const END_LIMIT: Duration = Duration::from_secs(30);
 /// How often a start is tried: another program may take the port first.
 const ATTEMPTS_MAX: usize = 3;
 
@@ -87,6 +90,15 @@ impl Launched {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Asks it to end, and waits for that; what it wrote to its standard error.
+    pub(crate) fn end(mut self) -> io::Result<String> {
+        self.process.signal(Signal::TERM);
+        match self.process.exits_within(END_LIMIT) {
+            Some(status) if status.success() => Ok(self.process.stderr()),
+            ended => Err(io::Error::other(format!("{ended:?}: {}", self.process.stderr()))),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
