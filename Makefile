@@ -1,7 +1,8 @@
 # The commands of this repository, for people and for .ci/run alike.
 #
 #   ARGS                    more arguments for `make run`, and --quick for `make bench`
-#   LARDER_BIN              the larder that `make bench-resp` measures, instead of a new one
+#   LARDER_BIN              the larder that `make bench-resp` and `make bench-http` measure, instead
+#                           of a new one
 #   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` plays
 #   FUZZ_SECONDS            how long each fuzz target runs
 #   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
@@ -62,20 +63,21 @@ fuzz: ## Runs each fuzz target for FUZZ_SECONDS
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
 # What `make bench` measures, one after the other.
-BENCHES := resp libraries hit-ratio
+BENCHES := resp http libraries hit-ratio
 BENCH := $(TARGET)/dist/larder-bench
 
 .PHONY: bench
-bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than three minutes: ARGS=--quick)
+bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than four minutes: ARGS=--quick)
 
 .PHONY: bench-resp
-bench-resp: redis bench-program ## Measures Larder beside Redis and others over RESP
-	@scripts/setup bench
-ifndef LARDER_BIN
-	cargo build --profile dist --locked --bin larder
-endif
+bench-resp: redis bench-program bench-peers ## Measures Larder beside Redis and others over RESP
 	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) \
 		$(BENCH) resp --json $(TARGET)/bench/resp.json $(ARGS)
+
+.PHONY: bench-http
+bench-http: redis bench-program bench-peers ## Measures Larder beside nginx, webdis and Python services over HTTP
+	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) \
+		$(BENCH) http --python $(TARGET)/bench/venv/bin/python --json $(TARGET)/bench/http.json $(ARGS)
 
 .PHONY: bench-libraries
 bench-libraries: bench-program ## Measures the near tier beside quick_cache, moka, foyer-memory and lru
@@ -90,6 +92,14 @@ else
 	@[[ "$${LARDER_REQUIRE_ALL:-}" != 1 ]]
 endif
 
+.PHONY: count
+count: redis bench-program ## Counts instructions per hit, beside docs/counts.json (ARGS=--save, ARGS=--check)
+	@scripts/setup count
+ifndef LARDER_BIN
+	cargo build --profile dist --locked --bin larder
+endif
+	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) $(BENCH) count $(ARGS)
+
 .PHONY: dist
 dist: ## Builds the program that is shipped: target/dist/larder
 	cargo build --profile dist --locked --bin larder
@@ -102,6 +112,13 @@ clean: ## Removes everything that was built
 .PHONY: bench-report
 bench-report: bench-program ## Writes docs/benchmarks.md from the last figures of each of them
 	$(BENCH) report --from $(TARGET)/bench --to docs
+
+.PHONY: bench-peers
+bench-peers:
+	@scripts/setup bench
+ifndef LARDER_BIN
+	cargo build --profile dist --locked --bin larder
+endif
 
 # Built as Larder is shipped, since it has the near tier in it.
 .PHONY: bench-program

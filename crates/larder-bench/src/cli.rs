@@ -10,13 +10,15 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
 use crate::caches::CacheKind;
-use crate::floor::Floor;
+use crate::count::{CountSetup, Counts};
+use crate::floor::{Floor, Language};
+use crate::http::HttpSetup;
 use crate::libraries::{LibrariesPlan, grow};
 use crate::plan::Plan;
 use crate::report::{Report, document, save};
 use crate::servers::Setup;
 use crate::stop::Stop;
-use crate::{hit_ratio, libraries, measure, report};
+use crate::{count, hit_ratio, http, libraries, measure, report};
 
 /// Files that may be open at once: a thousand connections, and room for more.
 const OPEN_FILES: u64 = 16 << 10;
@@ -32,10 +34,14 @@ struct Cli {
 enum Part {
     /// GET over RESP: Larder, redis-server, nutcracker and the floor
     Resp(Resp),
+    /// GET over HTTP: Larder, nginx, webdis, Python services and the floor
+    Http(Http),
     /// The near tier in one process: Larder and what others have written
     Libraries(Libraries),
     /// Hit ratios of the same on real traces, and the best that could be done
     HitRatio(HitRatio),
+    /// Instructions per hit, by callgrind, beside those of the last record
+    Count(Count),
     /// Writes docs/benchmarks.md and its plots from the raw figures of the others
     Report(ReportArgs),
     /// Serves the floor: the smallest program that answers every command with one value
@@ -43,6 +49,9 @@ enum Part {
     /// Fills one cache, and says in JSON how this process grew
     #[command(hide = true)]
     EntryBytes(EntryBytes),
+    /// Fills one cache, and hits it
+    #[command(hide = true)]
+    HitLibrary(HitLibrary),
 }
 
 #[derive(Args)]
@@ -55,6 +64,25 @@ struct Resp {
     larder: PathBuf,
     /// Where the raw figures go
     #[arg(long, default_value = "target/bench/resp.json")]
+    json: PathBuf,
+}
+
+#[derive(Args)]
+struct Http {
+    /// Half a minute instead of less than five: rougher figures
+    #[arg(long)]
+    quick: bool,
+    /// The larder that is measured
+    #[arg(long, env = "LARDER_BIN", default_value = "target/release/larder")]
+    larder: PathBuf,
+    /// The Python with the services' packages
+    #[arg(long, default_value = "target/bench/venv/bin/python")]
+    python: PathBuf,
+    /// 1: what is not installed is an error
+    #[arg(long, env = "LARDER_REQUIRE_ALL", hide = true)]
+    require_all: Option<String>,
+    /// Where the raw figures go
+    #[arg(long, default_value = "target/bench/http.json")]
     json: PathBuf,
 }
 
@@ -76,6 +104,39 @@ struct HitRatio {
     /// Where the raw figures go
     #[arg(long, default_value = "target/bench/hit-ratio.json")]
     json: PathBuf,
+}
+
+#[derive(Args)]
+struct Count {
+    /// The larder that is counted
+    #[arg(long, env = "LARDER_BIN", default_value = "target/release/larder")]
+    larder: PathBuf,
+    /// The record
+    #[arg(long, default_value = "docs/counts.json")]
+    json: PathBuf,
+    /// Writes the record anew
+    #[arg(long)]
+    save: bool,
+    /// Fails when something has grown by more than the tolerance
+    #[arg(long)]
+    check: bool,
+    /// In percent
+    #[arg(long, default_value_t = 3.0)]
+    tolerance: f64,
+    /// How often all keys are read while hits are counted
+    #[arg(long, default_value_t = 24)]
+    passes: u64,
+    /// 1: a missing valgrind is an error
+    #[arg(long, env = "LARDER_REQUIRE_ALL", hide = true)]
+    require_all: Option<String>,
+}
+
+#[derive(Args)]
+struct HitLibrary {
+    #[arg(long)]
+    cache: CacheKind,
+    #[arg(long)]
+    passes: u64,
 }
 
 #[derive(Args)]
@@ -104,14 +165,20 @@ struct FloorArgs {
     unixsocket: Option<PathBuf>,
     #[arg(long)]
     value_bytes: usize,
+    /// Speaks HTTP instead of RESP
+    #[arg(long)]
+    http: bool,
 }
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().part {
         Part::Resp(args) => resp(&args),
+        Part::Http(args) => http(&args),
         Part::Libraries(args) => libraries(&args),
         Part::HitRatio(args) => hit_ratio(&args),
+        Part::Count(args) => count(&args),
+        Part::HitLibrary(args) => count::hit_library(args.cache, args.passes),
         Part::Report(args) => report(&args),
         Part::Floor(args) => floor(&args),
         Part::EntryBytes(args) => entry_bytes(&args),
@@ -133,6 +200,20 @@ fn resp(args: &Resp) -> io::Result<()> {
     show(&report::resp::report(&results), &results, &args.json)
 }
 
+fn http(args: &Http) -> io::Result<()> {
+    let plan = if args.quick { Plan::quick() } else { Plan::full() };
+    let stop = Stop::on_signals()?;
+    allow_open_files()?;
+    let setup = http_setup(args)?;
+    let missing: Vec<_> = setup.missing().iter().map(|kind| kind.name()).collect();
+    if args.require_all.as_deref() == Some("1") && !missing.is_empty() {
+        let text = format!("not installed: {} (scripts/setup bench)", missing.join(", "));
+        return Err(io::Error::other(text));
+    }
+    let results = http::run(&setup, &plan, &stop)?;
+    show(&report::http::report(&results), &results, &args.json)
+}
+
 fn libraries(args: &Libraries) -> io::Result<()> {
     let plan = if args.quick { LibrariesPlan::quick() } else { LibrariesPlan::full() };
     let results = libraries::run(&std::env::current_exe()?, &plan, &Stop::on_signals()?)?;
@@ -142,6 +223,30 @@ fn libraries(args: &Libraries) -> io::Result<()> {
 fn hit_ratio(args: &HitRatio) -> io::Result<()> {
     let results = hit_ratio::run(&args.traces, &Stop::on_signals()?)?;
     show(&report::hit_ratio::report(&results), &results, &args.json)
+}
+
+fn count(args: &Count) -> io::Result<()> {
+    let valgrind = PathBuf::from("valgrind");
+    if !runs(&valgrind) && args.require_all.as_deref() != Some("1") {
+        println!("Not counted: no valgrind (scripts/setup count)");
+        return Ok(());
+    }
+    needed(&valgrind, "install it with `scripts/setup count`")?;
+    let Setup { floor: bench, redis, .. } = setup(&args.larder)?;
+    let (larder, passes) = (args.larder.clone(), args.passes);
+    let setup = CountSetup { valgrind, bench, redis, larder, passes };
+    let counts = count::run(&setup, &Stop::on_signals()?)?;
+    let old = Counts::saved(&args.json)?;
+    print!("{}", count::report(&old, &counts));
+    if args.save {
+        save(&counts.rounded(), &args.json)?;
+        println!("\nWritten: {}", args.json.display());
+    }
+    let grown = counts.grown(&old, args.tolerance).join(", ");
+    match args.check && !grown.is_empty() {
+        true => Err(io::Error::other(format!("more instructions than before: {grown}"))),
+        false => Ok(()),
+    }
 }
 
 fn show(report: &Report, results: &impl Serialize, json: &Path) -> io::Result<()> {
@@ -163,7 +268,9 @@ fn entry_bytes(args: &EntryBytes) -> io::Result<()> {
 }
 
 fn floor(args: &FloorArgs) -> io::Result<()> {
-    Floor::bind(args.port, args.unixsocket.as_deref(), args.value_bytes)?.serve()
+    let language = if args.http { Language::Http } else { Language::Resp };
+    let floor = Floor::bind(args.port, args.unixsocket.as_deref(), args.value_bytes)?;
+    floor.speaking(language).serve()
 }
 
 /// What there is on this machine.
@@ -171,15 +278,32 @@ fn setup(larder: &Path) -> io::Result<Setup> {
     needed(larder, "build it with `cargo build --release --bin larder`")?;
     let redis = PathBuf::from("redis-server");
     needed(&redis, "install it with `scripts/setup redis`")?;
-    // Where Debian puts it is not on everybody's path.
-    let nutcracker = ["nutcracker", "/usr/sbin/nutcracker"].map(PathBuf::from);
     Ok(Setup {
         floor: std::env::current_exe()?,
         redis,
-        nutcracker: nutcracker.into_iter().find(|program| runs(program)),
+        nutcracker: found(["nutcracker", "/usr/sbin/nutcracker"]),
         larder: Some(larder.to_owned()),
         backend_port: 0,
     })
+}
+
+fn http_setup(args: &Http) -> io::Result<HttpSetup> {
+    let Setup { floor, redis, larder, backend_port, .. } = setup(&args.larder)?;
+    Ok(HttpSetup {
+        floor,
+        redis,
+        larder,
+        backend_port,
+        nginx: found(["nginx", "/usr/sbin/nginx"]),
+        // It serves when it is run.
+        webdis: Some(PathBuf::from("/usr/bin/webdis")).filter(|program| program.exists()),
+        python: Some(args.python.clone()).filter(|program| runs(program)),
+    })
+}
+
+/// The first one that runs: where Debian puts some is not on everybody's path.
+fn found(places: [&str; 2]) -> Option<PathBuf> {
+    places.into_iter().map(PathBuf::from).find(|program| runs(program))
 }
 
 fn needed(program: &Path, advice: &str) -> io::Result<()> {

@@ -9,21 +9,32 @@ use std::io;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// CPU time of every thread of a process so far, in nanoseconds.
+/// CPU time of every thread of a process and of its children so far, in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct CpuTime(BTreeMap<String, u64>);
 
 impl CpuTime {
     /// Reads it.
     pub(crate) fn of(pid: u32) -> io::Result<Self> {
-        let mut threads = BTreeMap::new();
+        let mut time = Self(BTreeMap::new());
+        time.add(&pid.to_string())?;
+        Ok(time)
+    }
+
+    fn add(&mut self, pid: &str) -> io::Result<()> {
         for thread in read_dir(format!("/proc/{pid}/task"))? {
             let thread = thread?;
             // A thread may end between the listing and the reading.
             let Ok(text) = read_to_string(thread.path().join("schedstat")) else { continue };
-            threads.insert(thread.file_name().to_string_lossy().into_owned(), first(&text)?);
+            self.0.insert(thread.file_name().to_string_lossy().into_owned(), first(&text)?);
+            // Not every kernel tells.
+            let children = read_to_string(thread.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace() {
+                // So may a child.
+                self.add(child).or_else(absent)?;
+            }
         }
-        Ok(Self(threads))
+        Ok(())
     }
 
     /// Nanoseconds used since `earlier`. By thread: one that ended in between takes its old time
@@ -51,6 +62,10 @@ pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
     Ok(1024 * first(line.unwrap_or_default())?)
 }
 
+fn absent(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
 fn first(text: &str) -> io::Result<u64> {
     let number = text.split_whitespace().next().and_then(|word| word.parse().ok());
     number.ok_or_else(|| io::Error::other(format!("not a figure of the kernel: {text:?}")))
@@ -69,6 +84,16 @@ mod tests {
         let before = times(&[("1", 100), ("2", 5_000)]);
         let after = times(&[("1", 160), ("3", 7)]);
         assert_eq!(after.since(&before), 67);
+    }
+
+    #[test]
+    fn children_count_too() {
+        let mut child = std::process::Command::new("cat");
+        let mut child = child.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let time = CpuTime::of(std::process::id()).unwrap();
+        assert!(time.0.contains_key(&child.id().to_string()), "{time:?}");
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The floor: the smallest program that answers a fixed reply.
 //!
-//! It looks nothing up and understands nothing; it counts the commands in what it reads. What it
+//! It looks nothing up and understands nothing; it counts the requests in what it reads. What it
 //! costs is what the kernel costs, so no server that answers one read with one write can be
 //! cheaper. It is written for that: one thread, level-triggered epoll, one buffer in, one out.
 
@@ -26,10 +26,43 @@ const REPLIES_MAX: usize = 4096;
 const TCP: u64 = 0;
 const UNIX: u64 = 1;
 
+/// What the floor is asked in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// The protocol of Redis.
+    Resp,
+    /// HTTP/1.1, each request in one piece.
+    Http,
+}
+
+impl Language {
+    /// A value of that length as a reply.
+    pub(crate) fn reply(self, value_bytes: usize) -> Vec<u8> {
+        let (head, end) = match self {
+            Self::Resp => (format!("${value_bytes}\r\n"), "\r\n"),
+            Self::Http => (format!("HTTP/1.1 200 OK\r\nContent-Length: {value_bytes}\r\n\r\n"), ""),
+        };
+        let mut reply = head.into_bytes();
+        reply.resize(reply.len() + value_bytes, FILLER);
+        reply.extend_from_slice(end.as_bytes());
+        reply
+    }
+
+    /// How many requests there are in what was read.
+    fn requests(self, input: &[u8]) -> usize {
+        match self {
+            // Keys have no star, so each one begins a command.
+            Self::Resp => input.split(|byte| *byte == b'*').skip(1).count(),
+            Self::Http => input.windows(4).filter(|bytes| bytes == b"\r\n\r\n").count(),
+        }
+    }
+}
+
 /// Where the floor listens.
 pub struct Floor {
     tcp: TcpListener,
     unix: Option<UnixListener>,
+    language: Language,
     value_bytes: usize,
 }
 
@@ -39,7 +72,13 @@ impl Floor {
     pub fn bind(port: u16, unix: Option<&Path>, value_bytes: usize) -> io::Result<Self> {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let unix = unix.map(UnixListener::bind).transpose()?;
-        Ok(Self { tcp, unix, value_bytes })
+        Ok(Self { tcp, unix, language: Language::Resp, value_bytes })
+    }
+
+    /// The same in another language.
+    #[must_use]
+    pub fn speaking(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 
     /// The TCP port.
@@ -49,7 +88,7 @@ impl Floor {
 
     /// Serves until something breaks.
     pub fn serve(&self) -> io::Result<()> {
-        let mut service = Service::new(self.value_bytes)?;
+        let mut service = Service::new(self.language, self.value_bytes)?;
         listen_to(&service.queue, &self.tcp, TCP)?;
         if let Some(unix) = &self.unix {
             listen_to(&service.queue, unix, UNIX)?;
@@ -84,14 +123,6 @@ impl Floor {
     }
 }
 
-/// A value of that length as a reply.
-pub(crate) fn reply(value_bytes: usize) -> Vec<u8> {
-    let mut reply = format!("${value_bytes}\r\n").into_bytes();
-    reply.resize(reply.len() + value_bytes, FILLER);
-    reply.extend_from_slice(b"\r\n");
-    reply
-}
-
 fn listen_to(queue: impl AsFd, source: impl AsFd, number: u64) -> io::Result<()> {
     Ok(epoll::add(queue, source, EventData::new_u64(number), EventFlags::IN)?)
 }
@@ -118,10 +149,10 @@ struct Service {
 }
 
 impl Service {
-    fn new(value_bytes: usize) -> io::Result<Self> {
-        let reply = reply(value_bytes);
+    fn new(language: Language, value_bytes: usize) -> io::Result<Self> {
+        let reply = language.reply(value_bytes);
         let (one, all) = (reply.len(), reply.repeat(REPLIES_MAX));
-        let answers = Answers { input: vec![0; READ_BYTES_MAX], one, all };
+        let answers = Answers { language, input: vec![0; READ_BYTES_MAX], one, all };
         let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         Ok(Self { queue, clients: vec![None, None], answers })
     }
@@ -144,6 +175,7 @@ impl Service {
 }
 
 struct Answers {
+    language: Language,
     input: Vec<u8>,
     one: usize,
     all: Vec<u8>,
@@ -161,9 +193,8 @@ impl Answers {
 
     fn exchange(&mut self, socket: &mut (impl Read + Write)) -> io::Result<bool> {
         let count = socket.read(&mut self.input)?;
-        // Keys have no star, so each one begins a command.
-        let stars = self.input.iter().take(count).filter(|byte| **byte == b'*').count();
-        let replies = self.all.get(..stars * self.one).ok_or(io::ErrorKind::InvalidInput)?;
+        let requests = self.language.requests(self.input.get(..count).unwrap_or_default());
+        let replies = self.all.get(..requests * self.one).ok_or(io::ErrorKind::InvalidInput)?;
         socket.write_all(replies)?;
         Ok(count > 0)
     }

@@ -3,9 +3,11 @@
 //! Each connection sends a batch of reads in one write, waits for all replies, checks each, and
 //! sends the next. It has to be cheaper than any server it measures, so requests are made by
 //! writing digits into bytes that are there already, and replies are compared where they land.
+//! [`http`] says what changes where the server is asked over HTTP.
 
 mod batch;
 mod connection;
+pub mod http;
 mod replies;
 
 use std::io;
@@ -23,6 +25,7 @@ use rustix::io::Errno;
 
 use crate::clock::now;
 use crate::generator::connection::Connection;
+use crate::generator::http::Exchange;
 use crate::keys::{Family, Order};
 use crate::stop::Stop;
 
@@ -114,14 +117,36 @@ pub struct Generator {
 impl Generator {
     /// Connects.
     pub fn connect(target: &Target, shape: Shape, stop: &Stop) -> io::Result<Self> {
+        let open = |socket| Connection::new(socket, shape);
+        Self::open(target, shape.connections, shape.pipeline, stop, open)
+    }
+
+    /// Connects so many times, to ask over HTTP.
+    pub fn connect_http(
+        target: &Target,
+        connections: usize,
+        exchange: &Exchange,
+        stop: &Stop,
+    ) -> io::Result<Self> {
+        let open = |socket| Connection::over_http(socket, exchange);
+        Self::open(target, connections, 1, stop, open)
+    }
+
+    fn open(
+        target: &Target,
+        count: usize,
+        pipeline: usize,
+        stop: &Stop,
+        open: impl Fn(OwnedFd) -> Connection,
+    ) -> io::Result<Self> {
         let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut connections = Vec::with_capacity(shape.connections);
-        for number in 0..shape.connections {
+        let mut connections = Vec::with_capacity(count);
+        for number in 0..count {
             let socket = target.connect()?;
             epoll::add(&queue, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
-            connections.push(Connection::new(socket, shape));
+            connections.push(open(socket));
         }
-        Ok(Self { queue, connections, pipeline: shape.pipeline as u64, stop: stop.clone() })
+        Ok(Self { queue, connections, pipeline: pipeline as u64, stop: stop.clone() })
     }
 
     /// Asks for `time`, or until `order` ends, and then waits for what is on its way. Each

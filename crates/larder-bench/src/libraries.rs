@@ -171,7 +171,7 @@ impl Bench<'_> {
 }
 
 /// Fetches each of these keys once, none of which is there.
-fn fill(cache: &dyn Cache, numbers: std::ops::Range<u32>) {
+pub(crate) fn fill(cache: &dyn Cache, numbers: std::ops::Range<u32>) {
     // Without a list of them all: in some processes nothing else may take memory.
     let mut block = [0; load::BLOCK];
     let mut next = numbers.start;

@@ -110,19 +110,8 @@ impl Bench<'_> {
         let Case { connections, pipeline, .. } = case;
         let shape = Shape { connections, pipeline, family, answers: server.answers() };
         let mut generator = Generator::connect(target, shape, self.stop)?;
-        // One batch each: the server has accepted all when the clock starts.
-        generator.run(&mut order, Duration::ZERO)?.all_right()?;
-
         let behind = self.fleet.behind(server).map(Server::pid);
-        let (own_before, behind_before) = (CpuTime::of(server.pid())?, cpu_of(behind)?);
-        let time = Duration::from_millis(self.plan.round_millis);
-        let generator_before = of_this_thread();
-        let seen = generator.run(&mut order, time)?.all_right()?;
-        let generator_ns = of_this_thread().saturating_sub(generator_before);
-        let (own, after) = (CpuTime::of(server.pid())?, cpu_of(behind)?);
-
-        let behind_ns = after.zip(behind_before).map(|(now, before)| now.since(&before));
-        Ok(Sample::new(&seen, own.since(&own_before), behind_ns, generator_ns))
+        sample(&mut generator, &mut order, self.plan.round(), server.pid(), behind)
     }
 
     /// Hits ask for the hot keys again and again, each round for others. Misses need keys that
@@ -159,6 +148,28 @@ impl Bench<'_> {
             resident_bytes_after: after.resident_bytes,
         })
     }
+}
+
+/// Asks for `time`, and reads the clocks of this thread, of the server's process and of the one
+/// behind it.
+pub(crate) fn sample(
+    generator: &mut Generator,
+    order: &mut Order,
+    time: Duration,
+    server: u32,
+    behind: Option<u32>,
+) -> io::Result<Sample> {
+    // One batch each: the server has accepted all when the clock starts.
+    generator.run(order, Duration::ZERO)?.all_right()?;
+
+    let (own_before, behind_before) = (CpuTime::of(server)?, cpu_of(behind)?);
+    let generator_before = of_this_thread();
+    let seen = generator.run(order, time)?.all_right()?;
+    let generator_ns = of_this_thread().saturating_sub(generator_before);
+    let (own, after) = (CpuTime::of(server)?, cpu_of(behind)?);
+
+    let behind_ns = after.zip(behind_before).map(|(now, before)| now.since(&before));
+    Ok(Sample::new(&seen, own.since(&own_before), behind_ns, generator_ns))
 }
 
 fn cpu_of(pid: Option<u32>) -> io::Result<Option<CpuTime>> {

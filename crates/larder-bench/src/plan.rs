@@ -1,5 +1,7 @@
 //! How much is measured.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// The size of a run.
@@ -33,6 +35,11 @@ impl Plan {
             connections: 50,
             many_connections: 1000,
         }
+    }
+
+    /// How long each server is asked in each round.
+    pub(crate) fn round(&self) -> Duration {
+        Duration::from_millis(self.round_millis)
     }
 
     /// Less than one minute: rougher figures.

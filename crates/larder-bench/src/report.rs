@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod hit_ratio;
+pub mod http;
 pub mod libraries;
 mod plot;
 pub mod resp;
@@ -107,6 +108,16 @@ fn verdicts<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
     for verdict in verdicts {
         table.row([verdict.what.clone(), verdict.figure.clone(), verdict.text.clone()]);
     }
+    table.text()
+}
+
+/// Columns side by side.
+pub(crate) fn plain_table<const COLUMNS: usize>(
+    head: &[&str],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> String {
+    let mut table = Table::new(head);
+    rows.for_each(|row| table.row(row));
     table.text()
 }
 

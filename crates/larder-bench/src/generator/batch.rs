@@ -1,11 +1,11 @@
-//! The requests of one write. They differ in their digits alone, so only those are written anew.
+//! The requests of one write, in any language. They differ in their digits alone, so only those are written anew.
 
 use std::ops::Range;
 
 use crate::client::command;
 use crate::keys::{Family, Order};
 
-/// `GET`, some times over.
+/// A request for a key, some times over.
 pub(super) struct Batch {
     bytes: Vec<u8>,
     request_bytes: usize,
@@ -18,14 +18,18 @@ impl Batch {
     pub(super) fn new(family: Family, pipeline: usize) -> Self {
         let request = command(&[b"GET", family.key(0).as_bytes()]);
         // The key is the last word, before its line end.
-        let key_end = request.len() - 2;
-        let key_start = key_end - family.key_bytes();
+        let key_start = request.len() - 2 - family.key_bytes();
+        Self::of(&request, key_start, family, pipeline)
+    }
+
+    /// Of requests like this one, whose key begins there.
+    pub(super) fn of(request: &[u8], key_start: usize, family: Family, pipeline: usize) -> Self {
         let digits = family.digits();
         Self {
             bytes: request.repeat(pipeline),
             request_bytes: request.len(),
             pipeline,
-            key: key_start..key_end,
+            key: key_start..key_start + family.key_bytes(),
             digits: key_start + digits.start..key_start + digits.end,
         }
     }

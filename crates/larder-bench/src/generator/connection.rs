@@ -9,6 +9,7 @@ use rustix::io::{Errno, read, write};
 use crate::clock::now;
 use crate::generator::Shape;
 use crate::generator::batch::Batch;
+use crate::generator::http::{Exchange, Response};
 use crate::generator::replies::Replies;
 use crate::keys::Order;
 
@@ -22,17 +23,60 @@ pub(super) struct Answered {
     pub(super) wrong: u64,
 }
 
+/// What the server has to answer, in the language in which it is asked.
+enum Expected {
+    Resp(Replies),
+    Http(Response),
+}
+
+impl Expected {
+    fn expect_batch(&mut self) {
+        match self {
+            Self::Resp(replies) => replies.expect_batch(),
+            Self::Http(response) => response.expect_another(),
+        }
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        match self {
+            Self::Resp(replies) => replies.space(),
+            Self::Http(response) => response.space(),
+        }
+    }
+
+    fn take(&mut self, count: usize) -> io::Result<bool> {
+        match self {
+            Self::Resp(replies) => replies.take(count),
+            Self::Http(response) => response.take(count),
+        }
+    }
+
+    fn count_wrong<'a>(&mut self, mut keys: impl Iterator<Item = &'a [u8]>) -> io::Result<u64> {
+        match self {
+            Self::Resp(replies) => replies.count_wrong(keys),
+            Self::Http(response) => Ok(keys.next().map_or(0, |key| response.count_wrong(key))),
+        }
+    }
+}
+
 pub(super) struct Connection {
     socket: OwnedFd,
     batch: Batch,
-    replies: Replies,
+    replies: Expected,
     sent: Instant,
 }
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, shape: Shape) -> Self {
         let batch = Batch::new(shape.family, shape.pipeline);
-        Self { socket, batch, replies: Replies::new(shape), sent: now() }
+        let replies = Expected::Resp(Replies::new(shape));
+        Self { socket, batch, replies, sent: now() }
+    }
+
+    /// One request at a time.
+    pub(super) fn over_http(socket: OwnedFd, exchange: &Exchange) -> Self {
+        let replies = Expected::Http(Response::new(exchange));
+        Self { socket, batch: exchange.batch(), replies, sent: now() }
     }
 
     /// Sends a batch; false when no keys are left for one.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::floor;
+use crate::floor::Language;
 use crate::generator::{Answers, Shape};
 use crate::keys::VALUE_BYTES;
 
@@ -21,7 +21,7 @@ pub(super) struct Replies {
 impl Replies {
     pub(super) fn new(shape: Shape) -> Self {
         let head = format!("${VALUE_BYTES}\r\n").into_bytes();
-        let reply_bytes = floor::reply(VALUE_BYTES).len();
+        let reply_bytes = Language::Resp.reply(VALUE_BYTES).len();
         let buffer = vec![0; reply_bytes * shape.pipeline];
         Self { buffer, received: 0, head, reply_bytes, answers: shape.answers }
     }

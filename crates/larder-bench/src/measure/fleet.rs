@@ -102,7 +102,7 @@ impl Fleet {
     /// Name and command of each server.
     pub(super) fn commands(&self) -> Vec<(String, String)> {
         let all = self.servers.iter().chain([&self.backend]);
-        all.map(|server| (server.kind.name().to_owned(), server.command.clone())).collect()
+        all.map(|server| (server.kind.name().to_owned(), server.command().to_owned())).collect()
     }
 }
 

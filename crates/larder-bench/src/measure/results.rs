@@ -92,7 +92,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub(super) fn new(seen: &Seen, cpu_ns: u64, behind_ns: Option<u64>, generator_ns: u64) -> Self {
+    pub(crate) fn new(seen: &Seen, cpu_ns: u64, behind_ns: Option<u64>, generator_ns: u64) -> Self {
         let latency = |part| seen.latency.value_at_quantile(part);
         Self {
             requests: seen.requests,

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use crate::report::table::Table;
-use crate::report::{Report, Section, Verdict, hit_ratio, libraries, resp, verdicts};
+use crate::report::{Report, Section, Verdict, hit_ratio, http, libraries, resp, verdicts};
 
 /// A part of the document.
 struct Part {
@@ -20,11 +20,16 @@ struct Part {
 }
 
 /// What is measured, in the order of the document.
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
     Part {
         file: "resp.json",
         command: "make bench-resp",
         report: |json| Ok(resp::report(&parsed(json)?)),
+    },
+    Part {
+        file: "http.json",
+        command: "make bench-http",
+        report: |json| Ok(http::report(&parsed(json)?)),
     },
     Part {
         file: "libraries.json",

@@ -9,7 +9,7 @@ use larder_testkit::free_port;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::VALUE_BYTES;
-use crate::servers::{SOCKET, absolute};
+use crate::servers::{Launch, SOCKET};
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
@@ -66,11 +66,7 @@ impl Setup {
 
     /// What a program says of itself.
     pub(crate) fn version(&self, kind: Kind) -> io::Result<String> {
-        let output = Command::new(self.program(kind)?).arg("--version").output()?;
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text);
-        let line = text.lines().find(|line| !line.trim().is_empty());
-        Ok(line.unwrap_or("says no version").to_owned())
+        first_line(Command::new(self.program(kind)?).arg("--version"))
     }
 
     fn program(&self, kind: Kind) -> io::Result<&Path> {
@@ -88,12 +84,7 @@ impl Setup {
 
 impl Kind {
     /// The program and its arguments, to be run in `folder`.
-    pub(super) fn command(
-        self,
-        setup: &Setup,
-        folder: &Path,
-        port: u16,
-    ) -> io::Result<(PathBuf, Vec<String>)> {
+    pub(super) fn launch(self, setup: &Setup, folder: &Path, port: u16) -> io::Result<Launch> {
         let args = match self {
             Self::Floor => {
                 format!("floor --port {port} --unixsocket {SOCKET} --value-bytes {VALUE_BYTES}")
@@ -112,9 +103,17 @@ impl Kind {
             }
             Self::Larder => larder(port, setup.backend_port),
         };
-        let words = args.split_whitespace().map(|word| word.trim_matches('"').to_owned());
-        Ok((absolute(setup.program(self)?)?, words.collect()))
+        Launch::new(setup.program(self)?, &args)
     }
+}
+
+/// The first line that a command prints.
+pub(crate) fn first_line(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    Ok(line.unwrap_or("says no version").to_owned())
 }
 
 fn redis(port: u16) -> String {
