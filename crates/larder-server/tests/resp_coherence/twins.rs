@@ -100,6 +100,32 @@ const COMMANDS: &[&str] = &[
     "DBSIZE",
 ];
 
+/// Sessions that were once answered otherwise.
+const FOUND: &[&[&[&str]]] = &[
+    // Who is subscribed in RESP2 is refused nearly everything, and with replies off is not told.
+    &[
+        &["HELLO 3", "SUBSCRIBE a", "CLIENT REPLY OFF"],
+        &["HELLO 2"],
+        &["CLIENT REPLY ON", "MULTI", "GET k1"],
+        &["RESET", "GET k0"],
+    ],
+    &[
+        &["HELLO 3", "SUBSCRIBE a", "CLIENT REPLY OFF", "HELLO 2", "CLIENT REPLY SKIP", "PING"],
+        &["HELLO 3", "CLIENT REPLY ON", "PING", "RESET", "HELLO 3", "GET k0"],
+    ],
+];
+
+#[test]
+fn sessions_that_were_found_once_are_answered_as_by_redis() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let twin = RedisServer::start();
+    for session in FOUND {
+        let mut playing = Session::begin(&stand, &twin);
+        let replies: usize = session.iter().map(|write| playing.say(write.to_vec())).sum();
+        assert!(replies > 2, "{session:?}");
+    }
+}
+
 #[test]
 fn random_sessions_are_answered_as_by_redis() {
     let Some(stand) = Stand::start(&[]) else { return };

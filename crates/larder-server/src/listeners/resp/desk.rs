@@ -16,6 +16,7 @@ const READ_BYTES: usize = 64 << 10;
 /// Bytes read and sent in one share of a lap, about. What else the worker has to do, above all to
 /// hear from the store, waits as long as a lap takes.
 const SHARE_BYTES_MAX: usize = 1 << 20;
+
 /// See the [module](self).
 pub(super) struct Desk {
     registry: Registry,

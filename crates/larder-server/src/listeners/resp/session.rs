@@ -312,7 +312,10 @@ impl Session {
     /// A command whose reply, if there is one, cannot be told from others: what it writes is voided
     /// as it is sent, and the feed tells the rest.
     fn sent_unanswered(&mut self, kind: &Kind<'_>, larder: &Arc<Larder>) {
+        // Redis refuses it, and says nothing.
+        let is_refused = self.is_confined();
         match kind {
+            Kind::State(_) if is_refused => {}
             Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
             Kind::Flush => self.unanswered_flush = Some(Flush::of(larder)),
             // Without a user there is nothing that Redis could refuse.
@@ -327,6 +330,8 @@ impl Session {
             return;
         }
         self.replies = match (self.replies, kind) {
+            (before, Kind::State(_)) if is_refused && before == Replies::Off => Replies::Off,
+            (_, Kind::State(_)) if is_refused => Replies::On,
             (_, Kind::State(State::ReplyOn)) if self.in_multi.is_none() => {
                 let flush = self.unanswered_flush.take();
                 self.awaited.push_back(flush.map_or(Awaited::Nothing, Awaited::Flush));

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::listeners::resp::client::{Client, Ready};
 use bytes::BytesMut;
+use larder_redis::Relay;
 use std::{io, pin::Pin, time::Duration};
 
 /// How often it is looked whether a client was heard.
@@ -36,7 +37,7 @@ impl Connection {
         let event = tokio::select! {
             biased;
             // What was read or is owed by now goes before any reason to close.
-            () = place.called() => Ok(None),
+            () = place.called() => Ok(news_of(upstream.as_ref()).await),
             ready = ready(upstream.as_ref(), true) => Ok(Some(Event::Upstream(ready))),
             () = drained => Err(Close::Drained),
             () = idle(place, limit), if !may_idle => Err(Close::Idle),
@@ -90,6 +91,15 @@ impl Connection {
     /// How reads are served from memory now.
     pub(super) fn wish(&self) -> Wish {
         Wish { db: self.session.db, resp3: self.session.resp3 }
+    }
+}
+
+/// What has come from upstream by now: its end, above all, goes before what would be sent on it.
+async fn news_of(upstream: Option<&Relay>) -> Option<Event> {
+    tokio::select! {
+        biased;
+        ready = ready(upstream, true) => Some(Event::Upstream(ready)),
+        () = std::future::ready(()) => None,
     }
 }
 
