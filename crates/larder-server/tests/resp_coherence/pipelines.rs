@@ -113,7 +113,7 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
         let (cold, late) = (format!("cold:{round}"), format!("late:{round}"));
         foreign.pipeline(&["SET hot old", &format!("SET {late} old")]);
         let mut client = stand.client();
-        stand.heat(&mut client, "GET hot", "old");
+        stand.door.heat_soon(&mut client, "GET hot", "old");
         // Redis reads the two that are not in memory, and its replies are on their way for long.
         stand.relay.hold(TRACKED, ToClient);
         client.ask(&[&format!("GET {cold}"), "GET hot", &format!("GET {late}"), "MGET hot"]);
