@@ -13,9 +13,10 @@ use crate::{
 use larder_core::{
     Clock, Engine, FetchError, Fetched, Key, Moment, Origin, Started, StoreError, Tiers, WriteGuard,
 };
-use larder_redis::Reply;
+use larder_redis::{Payload, Reply};
 use larder_resp::command::{Near, Table};
 use std::{
+    iter,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -127,10 +128,28 @@ impl Larder {
     /// A hit in memory, or nothing. Never waits.
     pub(crate) fn look(&self, name: &[u8]) -> Option<Fetched<Reply>> {
         let hit = self.tiers.look(self.key(name))?;
-        if let Some(verifier) = self.verifier().filter(|verifier| verifier.is_due(1)) {
-            verifier.compare(self.key(name));
-        }
+        self.verify_hit(self.key(name));
         Some(hit)
+    }
+
+    /// A hit in memory, shown where it lies with its deadline, so that `found` copies what it needs,
+    /// or nothing. What is not taken here does not count as looked for.
+    pub(crate) fn look_in_place<R>(
+        &self,
+        name: &[u8],
+        found: impl Fn(Payload<'_>, Moment) -> Option<R>,
+    ) -> Option<R> {
+        let engine = self.engine();
+        let sight = engine.feed().sight(engine.clock().now())?;
+        let (key, mut taken) = (self.key(name), None);
+        engine.looks(sight).look_at_once(iter::once(key), |seen, deadline| {
+            taken = found(Payload::of(Reply::bytes_of(&seen)), deadline);
+            taken.is_some()
+        });
+        if taken.is_some() {
+            self.verify_hit(key);
+        }
+        taken
     }
 
     /// The first half of a read that is not in memory; it has been sent when this returns.
@@ -192,6 +211,13 @@ impl Larder {
 
     pub(crate) async fn delete(&self, name: &[u8]) -> Result<bool, StoreError> {
         self.timed(self.tiers.delete(name, self.backend().db())).await
+    }
+
+    /// Has a hit compared with the store, where it is one of the sample.
+    fn verify_hit(&self, key: Key<'_>) {
+        if let Some(verifier) = self.verifier().filter(|verifier| verifier.is_due(1)) {
+            verifier.compare(key);
+        }
     }
 
     fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {

@@ -33,6 +33,11 @@ impl DeclaredOrigin {
         self.plan.path.as_str()
     }
 
+    /// The id in the path of a request that is for this route, as it stands there.
+    pub(crate) fn id_in<'a>(&self, path: &'a str) -> Option<&'a str> {
+        self.plan.path.id_in(path)
+    }
+
     pub(crate) fn plan(&self) -> &OriginPlan {
         &self.plan
     }

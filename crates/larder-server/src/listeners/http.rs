@@ -9,6 +9,7 @@ mod conditional;
 mod docs;
 mod get_set;
 mod guard;
+mod hits;
 mod keys;
 mod leftover;
 mod limit;

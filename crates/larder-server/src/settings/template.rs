@@ -65,6 +65,12 @@ impl IdPath {
         Ok(Self(text.to_owned()))
     }
 
+    /// The id in a path like this one, as it stands there.
+    pub fn id_in<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let id = path.strip_prefix(self.0.strip_suffix(ID)?)?;
+        (!id.is_empty() && !id.contains('/')).then_some(id)
+    }
+
     /// The path with `{id}` in it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,9 +1,8 @@
 //! Connections: accepted up to `maxclients`, served by hyper, drained at the end.
 
-use super::{Shared, limit::Limit, router};
+use super::{Shared, hits::HitsFirst, limit::Limit, router};
 use crate::larder::Larder;
 use axum::{
-    Router,
     extract::{Request, State},
     middleware::Next,
     response::Response,
@@ -13,7 +12,6 @@ use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
-    service::TowerToHyperService,
 };
 use socket2::SockRef;
 use std::{io, sync::Arc, time::Duration};
@@ -38,7 +36,7 @@ pub(crate) async fn serve(
     mut draining: watch::Receiver<bool>,
 ) {
     let limit = Limit::new(&larder.plan().http);
-    let app = router(&larder, &limit);
+    let app = HitsFirst::new(Arc::clone(&larder), router(&larder, &limit));
     let clients = Arc::new(Semaphore::new(larder.plan().maxclients));
     let open = GracefulShutdown::new();
     loop {
@@ -87,7 +85,7 @@ async fn accept(
     }
 }
 
-async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: Router, open: Watcher) {
+async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: HitsFirst, open: Watcher) {
     if let Err(error) = prepare(&stream) {
         tracing::debug!(%error, "cannot set the options of a connection");
     }
@@ -95,7 +93,7 @@ async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: Router,
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), app);
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }

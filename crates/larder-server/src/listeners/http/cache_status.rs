@@ -2,36 +2,33 @@
 
 use crate::larder::Larder;
 use http::HeaderValue;
-use larder_core::{Bypass, Fetched, Found};
-use std::fmt::Write;
+use larder_core::{Bypass, Found};
+use std::io::Write;
 
-/// Room for nearly every value.
-const BYTES: usize = 48;
+/// Room for every value.
+const BYTES_MAX: usize = 96;
 
-/// The header's value.
-pub(super) fn value<V>(larder: &Larder, fetched: &Fetched<V>) -> HeaderValue {
-    let mut text = String::with_capacity(BYTES);
-    text.push_str("larder");
-    match fetched.found {
+/// The header's value for what was found, by this request or by one that it joined.
+pub(super) fn value(larder: &Larder, found: Found, collapsed: bool) -> HeaderValue {
+    let mut text = [0; BYTES_MAX];
+    let mut rest = &mut text[..];
+    let written = match found {
         Found::Near(deadline) => {
             let left = deadline.since(larder.engine().clock().now());
-            text.push_str("; hit; ttl=");
-            // Writing to a string does not fail.
-            write!(text, "{}", left.as_secs()).ok();
+            write!(rest, "larder; hit; ttl={}", left.as_secs())
         }
-        Found::Store { kept: Ok(_) } => text.push_str("; fwd=uri-miss; stored"),
+        Found::Store { kept: Ok(_) } => write!(rest, "larder; fwd=uri-miss; stored"),
         Found::Store { kept: Err(why) } => {
-            text.push_str("; fwd=uri-miss; detail=");
-            text.push_str(why.name());
+            write!(rest, "larder; fwd=uri-miss; detail={}", why.name())
         }
-        Found::Bypass(Bypass::Request) => text.push_str("; fwd=request"),
-        Found::Bypass(why) => {
-            text.push_str("; fwd=bypass; detail=");
-            text.push_str(why.name());
-        }
-    }
-    if fetched.collapsed {
-        text.push_str("; collapsed");
-    }
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("larder"))
+        Found::Bypass(Bypass::Request) => write!(rest, "larder; fwd=request"),
+        Found::Bypass(why) => write!(rest, "larder; fwd=bypass; detail={}", why.name()),
+    };
+    let joined = if collapsed { write!(rest, "; collapsed") } else { Ok(()) };
+    let bytes = BYTES_MAX - rest.len();
+    written
+        .and(joined)
+        .ok()
+        .and_then(|()| HeaderValue::from_bytes(text.get(..bytes)?).ok())
+        .unwrap_or(HeaderValue::from_static("larder"))
 }

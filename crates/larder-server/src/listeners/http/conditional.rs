@@ -11,22 +11,27 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS},
 };
-use larder_core::{FetchError, Fetched};
+use larder_core::{FetchError, Fetched, Found};
 use larder_redis::{Payload, Reply};
+use std::io::Write;
 use twox_hash::XxHash3_128;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
+/// Bytes of the largest value that is copied where it lies.
+const HIT_BYTES_MAX: usize = 16 << 10;
+/// Headers of a value, and a few that hyper adds.
+const HEADERS: usize = 10;
+
 /// How a payload is shown, and as what.
-pub(super) struct Shape<'a> {
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
     /// The media type.
     pub(super) media_type: &'static str,
     /// A number for this shape: one payload in two shapes has two tags.
     pub(super) number: u64,
     /// Whether `Accept` chose it.
     pub(super) varies: bool,
-    /// The body of a payload.
-    pub(super) body: &'a dyn Fn(Bytes) -> Body,
 }
 
 /// A reply that a body shares with the near tier.
@@ -41,13 +46,35 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
+/// Answers a read with a short value that is in memory, or leaves it to [`answer`].
+pub(super) fn hit(
+    larder: &Larder,
+    request: &HeaderMap,
+    name: &[u8],
+    shape: Shape,
+    body: impl Fn(&[u8]) -> Body,
+) -> Option<Response> {
+    let show = |payload: Payload<'_>, deadline| match payload {
+        Payload::String(payload) if payload.len() <= HIT_BYTES_MAX => {
+            Some((value(request, payload, shape, || body(payload)), deadline))
+        }
+        _ => None,
+    };
+    let (mut response, deadline) = larder.look_in_place(name, show)?;
+    larder.metrics().http().hits(1);
+    let status = cache_status::value(larder, Found::Near(deadline), false);
+    response.headers_mut().insert(CACHE_STATUS, status);
+    Some(response)
+}
+
 /// Answers a read: the value, 304 when the client has it, 404 with `missing` when there is none.
 pub(super) fn answer(
     larder: &Larder,
     request: &HeaderMap,
     fetched: Result<Fetched<Reply>, FetchError>,
     missing: &'static str,
-    shape: &Shape<'_>,
+    shape: Shape,
+    body: impl FnOnce(Bytes) -> Body,
 ) -> Response {
     let fetched = match fetched {
         Ok(fetched) => fetched,
@@ -57,8 +84,11 @@ pub(super) fn answer(
         }
     };
     larder.metrics().http().answered(&fetched);
+    let status = cache_status::value(larder, fetched.found, fetched.collapsed);
     let mut response = match fetched.value.payload() {
-        Payload::String(payload) => value(request, payload, &fetched.value, shape),
+        Payload::String(payload) => value(request, payload, shape, || {
+            body(Bytes::from_owner(Shared(fetched.value.clone())))
+        }),
         Payload::Absent => Problem::not_found(missing).into_response(),
         Payload::Other => Problem::new(
             StatusCode::BAD_GATEWAY,
@@ -66,19 +96,24 @@ pub(super) fn answer(
         )
         .into_response(),
     };
-    response.headers_mut().insert(CACHE_STATUS, cache_status::value(larder, &fetched));
+    response.headers_mut().insert(CACHE_STATUS, status);
     response
 }
 
-fn value(request: &HeaderMap, payload: &[u8], reply: &Reply, shape: &Shape<'_>) -> Response {
+fn value(
+    request: &HeaderMap,
+    payload: &[u8],
+    shape: Shape,
+    body: impl FnOnce() -> Body,
+) -> Response {
     let tag = tag(payload, shape.number);
     let known = tag.to_str().is_ok_and(|tag| is_known(request, tag));
-    let mut response = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        Response::new((shape.body)(Bytes::from_owner(Shared(reply.clone()))))
-    };
+    let mut response = Response::new(if known { Body::empty() } else { body() });
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(ETAG, tag);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if shape.varies {
@@ -95,7 +130,10 @@ fn value(request: &HeaderMap, payload: &[u8], reply: &Reply, shape: &Shape<'_>) 
 /// A strong tag: 128 bits of XXH3 over the payload, the same on every Larder.
 fn tag(payload: &[u8], shape: u64) -> HeaderValue {
     let hash = XxHash3_128::oneshot_with_seed(shape, payload);
-    HeaderValue::try_from(format!("\"{hash:032x}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+    let mut text = [0; 34];
+    let written = write!(&mut text[..], "\"{hash:032x}\"");
+    let tag = written.ok().and_then(|()| HeaderValue::from_bytes(&text).ok());
+    tag.unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Whether `If-None-Match` names this tag. It compares weakly (RFC 9110, 13.1.2).

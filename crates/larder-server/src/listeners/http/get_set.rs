@@ -2,13 +2,14 @@
 
 use super::{
     Shared,
-    conditional::{Shape, answer},
+    conditional::{self, Shape, answer},
     keys,
     negotiate::{Representation, representation},
     path,
     problem::Problem,
     ttl,
 };
+use crate::larder::Larder;
 use axum::{
     Json,
     body::Body,
@@ -51,14 +52,28 @@ pub(super) async fn get(
     let key = path::key(path::after(uri.path(), "/get/"))?;
     let representation = representation(&headers).ok_or_else(not_acceptable)?;
     let fetched = keys::read(&larder, &key, &headers).await?;
-    let json = |value: Bytes| Body::from(to_json(&key, &value));
-    let shape = match representation {
-        Representation::Raw => Shape { varies: true, ..keys::RAW },
-        Representation::Json => {
-            Shape { media_type: "application/json", number: 2, varies: true, body: &json }
-        }
+    let body = |value: Bytes| match representation {
+        Representation::Raw => Body::from(value),
+        Representation::Json => Body::from(to_json(&key, &value)),
     };
-    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, &shape))
+    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, shape(representation), body))
+}
+
+/// The same of a value in memory, or nothing.
+pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
+    let key = path::key(part).ok()?;
+    let representation = representation(headers)?;
+    conditional::hit(larder, headers, &key, shape(representation), |value| match representation {
+        Representation::Raw => Body::from(value.to_vec()),
+        Representation::Json => Body::from(to_json(&key, value)),
+    })
+}
+
+fn shape(representation: Representation) -> Shape {
+    match representation {
+        Representation::Raw => Shape { varies: true, ..keys::RAW },
+        Representation::Json => Shape { media_type: "application/json", number: 2, varies: true },
+    }
 }
 
 /// `PUT` and `POST` set; `GET`, which prefetchers and crawlers send, does not.

@@ -12,10 +12,13 @@ use axum::{
     response::Response,
 };
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
     header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE},
 };
 use std::net::IpAddr;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Lets a request through, or answers it.
 pub(super) async fn guard(
@@ -23,13 +26,19 @@ pub(super) async fn guard(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let plan = &larder.plan().http;
-    check_host(request.uri(), request.headers(), &plan.allowed_hosts)?;
-    check_page(request.method(), request.headers())?;
-    if !is_open(request.uri().path()) && !has_token(request.headers(), plan) {
-        return Err(unauthorized());
-    }
+    check(&larder.plan().http, &request)?;
     Ok(next.run(request).await)
+}
+
+/// What is wrong with whoever sends a request.
+pub(super) fn check<B>(plan: &HttpPlan, request: &Request<B>) -> Result<(), Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    check_host(uri, headers, &plan.allowed_hosts)?;
+    check_page(request.method(), headers)?;
+    match is_open(uri.path()) || has_token(headers, plan) {
+        true => Ok(()),
+        false => Err(unauthorized()),
+    }
 }
 
 /// `Host` must be an address, `localhost`, a name without a dot (as in compose files and clusters;
@@ -84,10 +93,10 @@ fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         let all_own = headers.get_all(ORIGIN).iter().all(is_own);
         return if all_own { Ok(()) } else { Err(foreign_page()) };
     }
-    let fetch = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    match fetch("sec-fetch-site") {
+    let fetch = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match fetch(&SEC_FETCH_SITE) {
         None | Some("same-origin" | "none") => Ok(()),
-        Some(_) if *method == Method::GET && fetch("sec-fetch-mode") == Some("navigate") => Ok(()),
+        Some(_) if *method == Method::GET && fetch(&SEC_FETCH_MODE) == Some("navigate") => Ok(()),
         Some(_) => Err(foreign_page()),
     }
 }

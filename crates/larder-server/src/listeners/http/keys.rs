@@ -2,7 +2,7 @@
 
 use super::{
     Shared,
-    conditional::{Shape, answer},
+    conditional::{self, Shape, answer},
     path,
     problem::Problem,
     read_body::raw_value,
@@ -18,7 +18,7 @@ use larder_core::{FetchError, Fetched};
 use larder_redis::Reply;
 use std::borrow::Cow;
 
-const PREFIX: &str = "/v1/keys/";
+pub(super) const PREFIX: &str = "/v1/keys/";
 
 /// What every client looks for.
 pub(super) const KEY_NOT_FOUND: &str = "key not found";
@@ -31,7 +31,13 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let key = key(&uri)?;
     let fetched = read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, &RAW))
+    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, RAW, Body::from))
+}
+
+/// The same of a value in memory, or nothing.
+pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
+    let key = path::key(part).ok()?;
+    conditional::hit(larder, headers, &key, RAW, |value| Body::from(value.to_vec()))
 }
 
 /// Sets the value to the body.
@@ -69,12 +75,8 @@ fn key(uri: &Uri) -> Result<Cow<'_, [u8]>, Problem> {
 }
 
 /// The bytes as they are.
-pub(super) const RAW: Shape<'static> = Shape {
-    media_type: "application/octet-stream",
-    number: 1,
-    varies: false,
-    body: &|payload| Body::from(payload),
-};
+pub(super) const RAW: Shape =
+    Shape { media_type: "application/octet-stream", number: 1, varies: false };
 
 /// Reads a key as the request's `Cache-Control` wants it.
 pub(super) async fn read(

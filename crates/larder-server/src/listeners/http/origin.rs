@@ -2,23 +2,18 @@
 
 use super::{
     Shared,
-    conditional::{Shape, answer},
+    conditional::{self, Shape, answer},
     keys::{CacheWish, not_in_memory, refuse_conditions},
     path,
     problem::Problem,
 };
-use crate::origins::DeclaredOrigin;
+use crate::{larder::Larder, origins::DeclaredOrigin};
 use axum::{Router, body::Body, extract::State, response::Response, routing::get};
 use http::{HeaderMap, StatusCode, Uri};
 use larder_core::Value;
 use std::sync::Arc;
 
-const ROW: Shape<'static> = Shape {
-    media_type: "application/json",
-    number: 3,
-    varies: false,
-    body: &|row| Body::from(row),
-};
+const ROW: Shape = Shape { media_type: "application/json", number: 3, varies: false };
 
 const NO_SUCH_ROW: &str = "the origin has no such row";
 
@@ -55,7 +50,18 @@ async fn read(
         None if wish.only_if_cached => return Err(not_in_memory()),
         None => larder.get_or_load(origin, id).await,
     };
-    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, &ROW))
+    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, ROW, Body::from))
+}
+
+/// A row that is in memory, or nothing.
+pub(super) fn hit(
+    larder: &Larder,
+    origin: &DeclaredOrigin,
+    part: &str,
+    headers: &HeaderMap,
+) -> Option<Response> {
+    let name = origin.key(std::str::from_utf8(&path::key(part).ok()?).ok()?);
+    conditional::hit(larder, headers, name.as_bytes(), ROW, |row| Body::from(row.to_vec()))
 }
 
 /// Forgets a row here and in the store: the next read asks the origin.

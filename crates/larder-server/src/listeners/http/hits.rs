@@ -1,0 +1,66 @@
+//! Hits, before the router: a read of what is in memory waits for nothing and nobody, so it takes no
+//! turn and passes no layer. Whatever is not just that is left to the router, which also says what
+//! is wrong with it.
+
+use super::{Shared, get_set, guard, keys, origin};
+use axum::{Router, response::Response};
+use futures_util::future::Either;
+use http::{Method, Request};
+use hyper::{
+    body::{Body, Incoming},
+    service::Service,
+};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+};
+use tower::{ServiceExt, util::Oneshot};
+
+/// Answers hits, and lets a router answer the rest.
+#[derive(Clone)]
+pub(super) struct HitsFirst {
+    larder: Shared,
+    router: Router,
+}
+
+impl HitsFirst {
+    pub(super) fn new(larder: Shared, router: Router) -> Self {
+        Self { larder, router }
+    }
+
+    fn hit(&self, request: &Request<Incoming>) -> Option<Response> {
+        let (larder, headers) = (&*self.larder, request.headers());
+        let may_hit = request.method() == Method::GET
+            && request.uri().query().is_none()
+            && request.body().is_end_stream()
+            && guard::check(&larder.plan().http, request).is_ok()
+            && !keys::CacheWish::of(headers).no_cache
+            && !larder.health().is_draining();
+        if !may_hit {
+            return None;
+        }
+        let path = request.uri().path();
+        if let Some(key) = path.strip_prefix("/get/") {
+            return get_set::hit(larder, key, headers);
+        }
+        if let Some(key) = path.strip_prefix(keys::PREFIX) {
+            return keys::hit(larder, key, headers);
+        }
+        let mut origins = larder.origins().iter();
+        let (origin, id) = origins.find_map(|origin| Some((origin, origin.id_in(path)?)))?;
+        origin::hit(larder, origin, id, headers)
+    }
+}
+
+impl Service<Request<Incoming>> for HitsFirst {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Response, Infallible>>, Oneshot<Router, Request<Incoming>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        match self.hit(&request) {
+            Some(response) => Either::Left(ready(Ok(response))),
+            None => Either::Right(self.router.clone().oneshot(request)),
+        }
+    }
+}
