@@ -15,8 +15,12 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 #[test]
 fn requests_at_work_are_answered_and_new_clients_refused() {
     let server = Server::start(&["--drain-timeout", "60s"]);
+    for status in [204, 200] {
+        let method = if status == 204 { "PUT" } else { "GET" };
+        assert_eq!(server.send(method, "/v1/keys/hot", &[], b"").status, status);
+    }
     let upload = Upload::begin(&server);
-    let mut open = [server.wire(), server.wire()];
+    let mut open = [server.wire(), server.wire(), server.wire()];
     for wire in &mut open {
         assert_eq!(wire.ask("GET", "/readyz").json()["status"], "ok");
     }
@@ -25,7 +29,7 @@ fn requests_at_work_are_answered_and_new_clients_refused() {
         TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err()
     });
 
-    let [readyz, value] = &mut open;
+    let [readyz, value, hit] = &mut open;
     let answer = readyz.ask("GET", "/readyz");
     assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
     assert_eq!(answer.json()["status"], "draining");
@@ -33,6 +37,9 @@ fn requests_at_work_are_answered_and_new_clients_refused() {
     let answer = value.ask("GET", "/v1/keys/upload");
     assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
     value.ends();
+    let answer = hit.ask("GET", "/v1/keys/hot");
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    hit.ends();
 
     upload.finish();
     assert_eq!(server.wait().code(), Some(0));

@@ -16,6 +16,7 @@ mod drain;
 mod errors;
 mod guard;
 mod heads;
+mod hits;
 mod keys;
 mod limits;
 mod openapi;

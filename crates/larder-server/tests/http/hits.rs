@@ -1,0 +1,89 @@
+//! What is in memory is answered before the router, and nobody can tell but by the time it takes.
+
+use crate::limits::Upload;
+use crate::origins;
+use crate::server::Server;
+use crate::wire::Answer;
+
+/// The head without what the moment decides.
+fn head(answer: &Answer) -> Vec<String> {
+    let is_of_the_moment = |line: &&str| !line.to_ascii_lowercase().starts_with("date:");
+    let without_ttl = |line: &str| match line.split_once("; hit; ttl=") {
+        Some((before, _)) => format!("{before}; hit"),
+        None => line.to_owned(),
+    };
+    let mut lines: Vec<_> = answer.head.lines().filter(is_of_the_moment).map(without_ttl).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_hit_is_what_the_router_answers() {
+    let (server, _folder) = origins::start(|larder| larder);
+    let values = [&b"v"[..], b"", &[0, 255, 34, 92], "\u{1f980}".as_bytes(), &[b'v'; 20_000]];
+    for (number, value) in values.into_iter().enumerate() {
+        assert_eq!(server.put(&format!("/v1/keys/k%22%00{number}"), value).status, 204);
+    }
+    let keys = (0..values.len()).map(|number| format!("k%22%00{number}"));
+    let targets = keys.flat_map(|key| [format!("/get/{key}"), format!("/v1/keys/{key}")]);
+    for target in targets.chain(["/users/7".to_owned()]) {
+        let etag = server.get(&target, &[]).header("etag").unwrap().to_owned();
+        for headers in [
+            &[][..],
+            &[("accept", "application/octet-stream")],
+            &[("accept", "image/png")],
+            &[("accept", "application/json;q=0.1, */*")],
+            &[("if-none-match", &etag)],
+            &[("if-none-match", "\"another\"")],
+            &[("cache-control", "only-if-cached")],
+        ] {
+            let hit = server.get(&target, headers);
+            // Who sends a body with a GET is no simple client.
+            let routed = server.send("GET", &target, headers, b"body");
+            assert_eq!(head(&hit), head(&routed), "{target} {headers:?}");
+            assert_eq!(hit.body, routed.body, "{target} {headers:?}");
+            assert_eq!(hit.hit_ttl().is_some(), hit.status != 406, "{}", hit.head);
+        }
+    }
+}
+
+#[test]
+fn a_hit_takes_no_turn() {
+    let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
+    for key in ["hot", "cold"] {
+        assert_eq!(server.put(&format!("/v1/keys/{key}"), "v").status, 204);
+    }
+    assert_eq!(server.get("/get/hot", &[]).status, 200);
+    let upload = Upload::begin(&server);
+    assert_eq!(server.get("/get/hot", &[]).text(), r#"{"key":"hot","value":"v"}"#);
+    assert_eq!(server.get("/v1/keys/hot", &[]).text(), "v");
+    assert_eq!(server.get("/get/cold", &[]).status, 429);
+    upload.finish();
+}
+
+#[test]
+fn who_is_not_let_in_gets_no_hit_either() {
+    let token = ("authorization", "Bearer secret-of-the-test");
+    let server = Server::start_with(|larder| larder.env("LARDER_HTTP_TOKEN", "secret-of-the-test"));
+    assert_eq!(server.send("PUT", "/v1/keys/k", &[token], b"v").status, 204);
+    for _ in 0..2 {
+        assert_eq!(server.get("/get/k", &[token]).status, 200);
+    }
+    let page = [token, ("origin", "http://evil.example")];
+    for target in ["/get/k", "/v1/keys/k"] {
+        assert_eq!(server.get(target, &[]).status, 401, "{target}");
+        assert_eq!(server.get(target, &page).status, 403, "{target}");
+        assert!(server.get(target, &[token]).hit_ttl().is_some(), "{target}");
+    }
+}
+
+#[test]
+fn each_hit_is_counted_once() {
+    let server = Server::start(&[]);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    for target in ["/get/k", "/get/k", "/v1/keys/k", "/get/k"] {
+        assert_eq!(server.get(target, &[]).status, 200);
+    }
+    let requests = &server.get("/v1/stats", &[]).json()["requests"];
+    assert_eq!((&requests["hit"], &requests["miss"]), (&3.into(), &1.into()), "{requests}");
+}
