@@ -7,6 +7,7 @@ mod command;
 mod decode;
 mod inline;
 mod multibulk;
+mod short;
 mod write;
 
 pub use command::{Args, Command};

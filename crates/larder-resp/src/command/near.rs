@@ -40,7 +40,7 @@ impl Spec {
         let near = self.near.as_ref().filter(|near| near.keeps(command.args().len()))?;
         let mut args = command.args().skip(1);
         let key = args.next().filter(|_| !near.per_key)?;
-        if self.name.as_bytes() != GET {
+        if !matches!(self.name.as_bytes(), GET) {
             let before = read.len();
             put_part(read, self.name.as_bytes());
             for arg in args {

@@ -1,8 +1,8 @@
 //! The commands in a read buffer, one by one.
 
 use super::command::{Command, Form, Span};
-use super::inline;
 use super::multibulk::Multibulk;
+use super::{inline, short};
 use crate::line::Line;
 use crate::{Limits, ProtocolError};
 
@@ -35,6 +35,8 @@ const TEXT_BYTES_KEPT_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
+    /// Short commands are within all of them.
+    reads_short: bool,
     auth_required: bool,
     stage: Stage,
     spans: Vec<Span>,
@@ -68,6 +70,7 @@ impl Decoder {
     /// A decoder at the start of a connection.
     pub fn new(limits: Limits) -> Self {
         Self {
+            reads_short: short::is_within(&limits),
             limits,
             auth_required: false,
             stage: Stage::Start,
@@ -127,6 +130,12 @@ impl Decoder {
         if matches!(self.stage, Stage::Start) {
             let Some(first) = buf.first() else { return Ok(None) };
             self.begin(*first);
+            if self.reads_short {
+                match short::read(buf, &mut self.spans) {
+                    None => self.spans.clear(),
+                    length => return Ok(length),
+                }
+            }
         }
         match &mut self.stage {
             Stage::Multibulk(multibulk) => {

@@ -148,6 +148,8 @@ impl Batch {
         self.reads.clear();
         self.ignored = 0;
         let mut rest = input;
+        // Clients ask the same way again and again.
+        let mut last: Option<&Spec> = None;
         while self.reads.len() < BATCH_MAX {
             // What is no command shows again when its turn comes.
             let Ok(taken) = decoder.decode(rest) else { return Next::Other };
@@ -155,7 +157,11 @@ impl Batch {
                 self.ignored = taken.consumed;
                 return Next::Incomplete;
             };
-            let spec = table.spec(&command);
+            let spec = match last {
+                Some(spec) if spec.name.as_bytes() == command.name() => spec,
+                _ => table.spec(&command),
+            };
+            last = spec.near.is_some().then_some(spec);
             match spec.near {
                 Some(near) if near.per_key => return Next::PerKey,
                 Some(near) if self.add(spec, &command, near.shape, taken.consumed) => {}
