@@ -159,9 +159,9 @@ impl Session {
         self.heard = self.engine.clock().now();
     }
 
-    /// Takes one reply or push.
+    /// Takes one reply or push, as a scanner found it.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let frame = Frame::parse(bytes)?;
+        let frame = Frame::of_scanned(bytes)?;
         if let Frame::Push(push) = frame {
             return self.take_push(push);
         }
@@ -284,7 +284,7 @@ impl Drop for Session {
 /// Lands a read: `value` is its reply, `frame` the one to the PTTL behind it (R6).
 fn finish_read(fill: Option<Fill<Reply>>, value: Reply, frame: &Frame<'_>) -> Result<(), End> {
     let Some(fill) = fill else { return Ok(()) };
-    if let Some(error) = Frame::parse(value.bytes())?.as_error() {
+    if let Some(error) = Frame::of_scanned(value.bytes())?.as_error() {
         fill.fail(FetchError::Store(refusal(error)));
         return expect_ready_text(error);
     }

@@ -47,12 +47,16 @@ impl<'a> Frame<'a> {
     /// Views `bytes`, which must be one reply, whole and checked here to its last element.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
         match Scanner::new(Limits::NONE).scan(bytes)? {
-            Some(length) if length == bytes.len() => {
-                view(bytes).map(|(frame, _)| frame).ok_or(ProtocolError::Incomplete)
-            }
+            Some(length) if length == bytes.len() => Self::of_scanned(bytes),
             Some(_) => Err(ProtocolError::TrailingBytes),
             None => Err(ProtocolError::Incomplete),
         }
+    }
+
+    /// The same of bytes in which a [`Scanner`](super::Scanner) has found one reply, of which nothing
+    /// is checked again. Of other bytes it says something, or that they are incomplete.
+    pub fn of_scanned(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
+        view(bytes).map(|(frame, _)| frame).ok_or(ProtocolError::Incomplete)
     }
 
     /// The bytes of a string: simple, bulk or verbatim.
@@ -271,6 +275,16 @@ mod tests {
         assert_eq!(frame(",-inf\r\n").as_double(), Some(f64::NEG_INFINITY));
         assert!(frame("-ERR\r\n").is_error() && frame("!1\r\nE\r\n").is_error());
         assert!(!frame("+ERR\r\n").is_error());
+    }
+
+    #[test]
+    fn what_was_scanned_is_seen_as_what_is_parsed() {
+        for bytes in ["+OK\r\n", "$3\r\nabc\r\n", "|1\r\n+a\r\n+b\r\n*2\r\n:1\r\n~1\r\n_\r\n"] {
+            assert_eq!(Frame::of_scanned(bytes.as_bytes()), Frame::parse(bytes.as_bytes()));
+        }
+        for bytes in ["", "+OK", "$3\r\nab", "#x\r\n"] {
+            assert_eq!(Frame::of_scanned(bytes.as_bytes()), Err(ProtocolError::Incomplete));
+        }
     }
 
     #[test]

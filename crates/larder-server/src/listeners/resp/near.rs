@@ -13,7 +13,7 @@ use larder_resp::{
     reply::{self, Shape},
     request::{Command, Decoder},
 };
-use std::collections::VecDeque;
+use smallvec::SmallVec;
 
 /// Keys that are fetched at once, at most; those behind them follow.
 const KEYS_MAX: usize = 1024;
@@ -26,9 +26,9 @@ pub(super) struct Requests<'a> {
 
 /// Reads that are on their way, in the order asked.
 pub(super) struct Reads {
-    commands: Vec<Asked>,
-    /// Those of all commands.
-    keys: VecDeque<Wanted>,
+    commands: SmallVec<[Asked; 1]>,
+    /// Those of all commands, the last first. Most clients wait for one.
+    keys: SmallVec<[Wanted; 1]>,
     age: Age,
     wish: Wish,
 }
@@ -69,7 +69,7 @@ impl Reads {
         requests: Requests<'_>,
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
-        let (commands, keys) = (Vec::new(), VecDeque::new());
+        let (commands, keys) = (SmallVec::new(), SmallVec::new());
         let mut reads = Self { commands, keys, age: Age::Fresh, wish };
         let mut consumed = 0;
         while reads.keys.len() < KEYS_MAX {
@@ -87,6 +87,7 @@ impl Reads {
             return None;
         }
         input.advance(consumed);
+        reads.keys.reverse();
         reads.ask(larder);
         Some(reads)
     }
@@ -96,7 +97,7 @@ impl Reads {
         let near = spec.near.filter(|near| larder.keeps(near))?;
         let mut add = |name: &[u8], read: Vec<u8>| {
             let wanted = Wanted { name: name.into(), read: read.into(), started: None };
-            self.keys.push_back(wanted);
+            self.keys.push(wanted);
             larder.engine().bars(name).is_none().then_some(())
         };
         let (keys, shape) = if near.per_key {
@@ -120,7 +121,7 @@ impl Reads {
 
     fn ask(&mut self, larder: &Larder) {
         let db = self.wish.db;
-        for wanted in &mut self.keys {
+        for wanted in self.keys.iter_mut().rev() {
             wanted.started = Some(larder.start_fetch(wanted.key(db)));
         }
         self.age = Age::Fresh;
@@ -152,7 +153,7 @@ impl Reads {
                     Err(error) => {
                         output.truncate(before);
                         put_error(error, output);
-                        self.keys.drain(..self.keys.len() - behind);
+                        self.keys.truncate(behind);
                         break;
                     }
                 };
@@ -164,13 +165,13 @@ impl Reads {
     /// The reply to the next of them, which is no older than those before it (R5). What was asked
     /// for too early is asked for again, and all behind it: they follow what is read then.
     async fn next(&mut self, larder: &Larder) -> Option<Result<Fetched<Reply>, FetchError>> {
-        let is_sent = self.keys.front()?.started.as_ref().is_some_and(Started::is_sent);
+        let is_sent = self.keys.last()?.started.as_ref().is_some_and(Started::is_sent);
         match self.age {
             Age::Fresh => {}
             Age::Waited if is_sent => {}
             Age::Waited | Age::Old => self.ask(larder),
         }
-        let mut wanted = self.keys.pop_front()?;
+        let mut wanted = self.keys.pop()?;
         let started = wanted.started.take()?;
         let key = wanted.key(self.wish.db);
         if !started.is_found() {

@@ -77,7 +77,7 @@ impl Connection {
         }
         while let Some(frame) = relay.next_frame()? {
             *frames += 1;
-            let view = Frame::parse(&frame).map_err(RelayError::protocol)?;
+            let view = Frame::of_scanned(&frame).map_err(RelayError::protocol)?;
             if view.as_error().is_some_and(is_not_ready) {
                 self.larder.backend().distrust();
             }
