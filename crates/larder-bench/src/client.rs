@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::generator::Protocol;
 use crate::keys::Family;
 use crate::stop::Stop;
 
@@ -35,9 +36,10 @@ impl Client {
         self.reply()
     }
 
-    /// Sets these keys of a family.
+    /// Sets these keys of a family, in the protocol that the server understands.
     pub(crate) fn fill(
         &mut self,
+        protocol: Protocol,
         family: Family,
         numbers: Range<u64>,
         stop: &Stop,
@@ -46,16 +48,22 @@ impl Client {
         while start < numbers.end {
             stop.check()?;
             let end = numbers.end.min(start + WRITES_MAX);
-            let writes = (start..end).flat_map(|number| {
-                command(&[b"SET", family.key(number).as_bytes(), &family.value(number)])
-            });
+            let writes = (start..end).flat_map(|number| protocol.set(family, number));
             self.socket.write_all(&writes.collect::<Vec<u8>>())?;
             for _ in start..end {
-                self.reply()?;
+                self.line(protocol.stored())?;
             }
             start = end;
         }
         Ok(())
+    }
+
+    /// A line that must be this one.
+    fn line(&mut self, wanted: &str) -> io::Result<()> {
+        let mut line = String::new();
+        self.replies.read_line(&mut line)?;
+        let wrong = || io::Error::other(format!("answered {line:?}"));
+        (line == wanted).then_some(()).ok_or_else(wrong)
     }
 
     fn reply(&mut self) -> io::Result<String> {

@@ -8,7 +8,9 @@
 mod batch;
 mod connection;
 pub mod http;
+mod protocol;
 mod replies;
+mod template;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
@@ -28,6 +30,8 @@ use crate::generator::connection::Connection;
 use crate::generator::http::Exchange;
 use crate::keys::{Family, Order};
 use crate::stop::Stop;
+
+pub use protocol::Protocol;
 
 /// How many events are taken at a time.
 const EVENTS_MAX: usize = 1024;
@@ -74,6 +78,8 @@ pub struct Shape {
     pub connections: usize,
     /// How many requests each sends in one write.
     pub pipeline: usize,
+    /// What they are written in.
+    pub protocol: Protocol,
     /// Which keys are asked for.
     pub family: Family,
     /// What must come back.

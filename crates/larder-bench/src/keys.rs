@@ -2,23 +2,24 @@
 
 use std::ops::Range;
 
-/// Bytes of every value.
+/// Bytes of a value, unless something else is said.
 pub const VALUE_BYTES: usize = 100;
 /// What fills a value behind its key, and is all of the floor's answer.
 pub(crate) const FILLER: u8 = b'x';
 
-/// A family of keys: a name, then a number with leading zeros.
+/// A family of keys: a name, then a number with leading zeros. Their values have one length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Family {
     name: &'static str,
     digits: usize,
+    value_bytes: usize,
 }
 
 impl Family {
     /// `key:000000000007`: read over and over, 16 bytes.
-    pub const HOT: Self = Self { name: "key:", digits: 12 };
+    pub const HOT: Self = Self { name: "key:", digits: 12, value_bytes: VALUE_BYTES };
     /// `cold:000000000000007`: read once, 20 bytes.
-    pub const COLD: Self = Self { name: "cold:", digits: 15 };
+    pub const COLD: Self = Self { name: "cold:", digits: 15, value_bytes: VALUE_BYTES };
 
     /// Bytes of a key.
     pub const fn key_bytes(self) -> usize {
@@ -30,10 +31,15 @@ impl Family {
         format!("{}{number:0digits$}", self.name, digits = self.digits)
     }
 
+    /// Bytes of a value.
+    pub const fn value_bytes(self) -> usize {
+        self.value_bytes
+    }
+
     /// The value of the key with this number: begins with the key.
     pub fn value(self, number: u64) -> Vec<u8> {
         let mut value = self.key(number).into_bytes();
-        value.resize(VALUE_BYTES, FILLER);
+        value.resize(self.value_bytes, FILLER);
         value
     }
 

@@ -108,7 +108,7 @@ impl Bench<'_> {
     ) -> io::Result<Sample> {
         let (family, mut order) = self.keys(case.reads, round);
         let Case { connections, pipeline, .. } = case;
-        let shape = Shape { connections, pipeline, family, answers: server.answers() };
+        let shape = shape(server, family, connections, pipeline);
         let mut generator = Generator::connect(target, shape, self.stop)?;
         let behind = self.fleet.behind(server).map(Server::pid);
         sample(&mut generator, &mut order, self.plan.round(), server.pid(), behind)
@@ -129,12 +129,7 @@ impl Bench<'_> {
 
     /// Reads every cold key once through a Larder that has read none.
     fn entries(&self, larder: &Server) -> io::Result<Entries> {
-        let shape = Shape {
-            connections: self.plan.connections,
-            pipeline: PASS_PIPELINE,
-            family: Family::COLD,
-            answers: larder.answers(),
-        };
+        let shape = shape(larder, Family::COLD, self.plan.connections, PASS_PIPELINE);
         let mut order = Order::Once(0..self.plan.cold_keys);
         let mut generator = Generator::connect(&larder.tcp(), shape, self.stop)?;
         // The connections' own memory is there before the counting starts.
@@ -148,6 +143,12 @@ impl Bench<'_> {
             resident_bytes_after: after.resident_bytes,
         })
     }
+}
+
+/// Reads of these keys as a server understands them.
+fn shape(server: &Server, family: Family, connections: usize, pipeline: usize) -> Shape {
+    let (protocol, answers) = (server.protocol(), server.answers());
+    Shape { connections, pipeline, protocol, family, answers }
 }
 
 /// Asks for `time`, and reads the clocks of this thread, of the server's process and of the one

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use larder_bench::floor::Floor;
-use larder_bench::generator::{Answers, Generator, Shape, Target};
+use larder_bench::generator::{Answers, Generator, Protocol, Shape, Target};
 use larder_bench::keys::{Family, Order, VALUE_BYTES};
 use larder_bench::measure::{self, Results, Sample};
 use larder_bench::plan::Plan;
@@ -18,13 +18,8 @@ use larder_bench::stop::Stop;
 const ROUND_MILLIS: u64 = 50;
 
 fn run() -> Results {
-    let setup = Setup {
-        floor: PathBuf::from(env!("CARGO_BIN_EXE_larder-bench")),
-        redis: "redis-server".into(),
-        nutcracker: None,
-        larder: None,
-        backend_port: 0,
-    };
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_larder-bench"));
+    let setup = Setup::new(program, "redis-server".into());
     let plan = Plan {
         rounds: 2,
         round_millis: ROUND_MILLIS,
@@ -84,7 +79,7 @@ fn report_names_everything(results: &Results) {
         "kernel",
         "version of redis: Redis server v=",
         "command of floor",
-        "not measured: nutcracker",
+        "not measured: memcached, nutcracker, haproxy",
         "over TCP, 5 connections",
         "over a unix socket, 5",
         "over TCP, 100",
@@ -110,7 +105,8 @@ fn floor(value_bytes: usize) -> Target {
 }
 
 fn shape(answers: Answers) -> Shape {
-    Shape { connections: 2, pipeline: 4, family: Family::HOT, answers }
+    let (protocol, family) = (Protocol::Resp, Family::HOT);
+    Shape { connections: 2, pipeline: 4, protocol, family, answers }
 }
 
 #[test]

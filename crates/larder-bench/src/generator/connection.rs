@@ -11,6 +11,7 @@ use crate::generator::Shape;
 use crate::generator::batch::Batch;
 use crate::generator::http::{Exchange, Response};
 use crate::generator::replies::Replies;
+use crate::generator::template::Template;
 use crate::keys::Order;
 
 /// A batch that was answered.
@@ -25,35 +26,35 @@ pub(super) struct Answered {
 
 /// What the server has to answer, in the language in which it is asked.
 enum Expected {
-    Resp(Replies),
+    Replies(Replies),
     Http(Response),
 }
 
 impl Expected {
     fn expect_batch(&mut self) {
         match self {
-            Self::Resp(replies) => replies.expect_batch(),
+            Self::Replies(replies) => replies.expect_batch(),
             Self::Http(response) => response.expect_another(),
         }
     }
 
     fn space(&mut self) -> &mut [u8] {
         match self {
-            Self::Resp(replies) => replies.space(),
+            Self::Replies(replies) => replies.space(),
             Self::Http(response) => response.space(),
         }
     }
 
     fn take(&mut self, count: usize) -> io::Result<bool> {
         match self {
-            Self::Resp(replies) => replies.take(count),
+            Self::Replies(replies) => replies.take(count),
             Self::Http(response) => response.take(count),
         }
     }
 
     fn count_wrong<'a>(&mut self, mut keys: impl Iterator<Item = &'a [u8]>) -> io::Result<u64> {
         match self {
-            Self::Resp(replies) => replies.count_wrong(keys),
+            Self::Replies(replies) => replies.count_wrong(keys),
             Self::Http(response) => Ok(keys.next().map_or(0, |key| response.count_wrong(key))),
         }
     }
@@ -68,8 +69,9 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, shape: Shape) -> Self {
-        let batch = Batch::new(shape.family, shape.pipeline);
-        let replies = Expected::Resp(Replies::new(shape));
+        let request = shape.protocol.get(&shape.family.key(0));
+        let batch = Batch::new(Template::new(request, shape.family), shape.pipeline);
+        let replies = Expected::Replies(Replies::new(shape));
         Self { socket, batch, replies, sent: now() }
     }
 

@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::generator::batch::Batch;
+use crate::generator::template::Template;
 use crate::keys::Family;
 
 /// What a head and a body may take together.
@@ -50,8 +51,7 @@ impl Exchange {
     }
 
     pub(super) fn batch(&self) -> Batch {
-        let key_start = "GET ".len() + self.prefix.len();
-        Batch::of(self.request().as_bytes(), key_start, Self::FAMILY, 1)
+        Batch::new(Template::new(self.request().into_bytes(), Self::FAMILY), 1)
     }
 }
 

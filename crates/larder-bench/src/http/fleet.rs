@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
 use crate::generator::http::Exchange;
-use crate::generator::{Generator, Target};
+use crate::generator::{Generator, Protocol, Target};
 use crate::http::{Ask, HttpKind, HttpSetup};
 use crate::keys::{Family, Order};
 use crate::plan::Plan;
@@ -65,7 +65,12 @@ impl Fleet {
         stop: &Stop,
     ) -> io::Result<Self> {
         let backend = Server::start(Kind::Backend, &behind(setup), cores)?;
-        Client::connect(backend.port())?.fill(Family::HOT, 0..plan.hot_keys, stop)?;
+        Client::connect(backend.port())?.fill(
+            Protocol::Resp,
+            Family::HOT,
+            0..plan.hot_keys,
+            stop,
+        )?;
         let setup = HttpSetup { backend_port: backend.port(), ..setup.clone() };
         let mut servers = Vec::new();
         let mut etags = Vec::new();
@@ -120,13 +125,7 @@ impl Fleet {
 
 /// What the Redis behind them is started with.
 fn behind(setup: &HttpSetup) -> Setup {
-    Setup {
-        floor: setup.floor.clone(),
-        redis: setup.redis.clone(),
-        nutcracker: None,
-        larder: None,
-        backend_port: 0,
-    }
+    Setup::new(setup.floor.clone(), setup.redis.clone())
 }
 
 fn start(kind: HttpKind, setup: &HttpSetup, plan: &Plan, cores: Cores) -> io::Result<HttpServer> {

@@ -7,9 +7,9 @@ use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
 use crate::cpu::resident_bytes;
-use crate::generator::{Generator, Shape, Target};
+use crate::generator::{Generator, Target};
 use crate::keys::{Family, Order};
-use crate::measure::{Case, Reads, Transport};
+use crate::measure::{Case, Reads, Transport, shape};
 use crate::plan::Plan;
 use crate::servers::{Kind, Server, Setup};
 use crate::stop::Stop;
@@ -49,19 +49,17 @@ impl Fleet {
     }
 
     fn fill(&self, plan: &Plan, stop: &Stop) -> io::Result<()> {
-        let mut behind = Client::connect(self.backend.port())?;
-        behind.fill(Family::HOT, 0..plan.hot_keys, stop)?;
+        fill(&self.backend, Family::HOT, plan.hot_keys, stop)?;
         if self.setup.larder.is_some() || self.setup.nutcracker.is_some() {
-            behind.fill(Family::COLD, 0..plan.cold_keys, stop)?;
+            fill(&self.backend, Family::COLD, plan.cold_keys, stop)?;
         }
         for server in &self.servers {
             match server.kind {
-                Kind::Redis => {
-                    let mut client = Client::connect(server.port())?;
-                    client.fill(Family::HOT, 0..plan.hot_keys, stop)?;
+                Kind::Redis | Kind::Memcached => {
+                    fill(server, Family::HOT, plan.hot_keys, stop)?;
                 }
                 Kind::Larder => warm(server, plan, stop)?,
-                Kind::Floor | Kind::Nutcracker | Kind::Backend => {}
+                Kind::Floor | Kind::Nutcracker | Kind::Haproxy | Kind::Backend => {}
             }
         }
         Ok(())
@@ -83,7 +81,7 @@ impl Fleet {
 
     /// The Redis that a server asks.
     pub(super) fn behind(&self, server: &Server) -> Option<&Server> {
-        matches!(server.kind, Kind::Nutcracker | Kind::Larder).then_some(&self.backend)
+        server.kind.has_redis_behind().then_some(&self.backend)
     }
 
     /// A Larder that has read nothing; `None` if there is no program for it.
@@ -106,10 +104,14 @@ impl Fleet {
     }
 }
 
+/// Sets the first keys of a family.
+fn fill(server: &Server, family: Family, keys: u64, stop: &Stop) -> io::Result<()> {
+    Client::connect(server.port())?.fill(server.protocol(), family, 0..keys, stop)
+}
+
 /// Reads the hot keys until Larder keeps them all.
 fn warm(larder: &Server, plan: &Plan, stop: &Stop) -> io::Result<()> {
-    let shape =
-        Shape { connections: 1, pipeline: 1, family: Family::HOT, answers: larder.answers() };
+    let shape = shape(larder, Family::HOT, 1, 1);
     let mut generator = Generator::connect(&larder.tcp(), shape, stop)?;
     let end = now() + WARM_LIMIT;
     while memory(larder)?.items < plan.hot_keys {

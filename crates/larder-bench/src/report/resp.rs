@@ -61,9 +61,11 @@ fn more(results: &Results) -> Vec<(&'static str, String)> {
     let (server, generator) = (facts.server_core, facts.generator_core);
     let pinned = format!("servers to core {server}, generator to core {generator}");
     let mut lines = vec![("pinned", pinned)];
-    if !facts.versions.iter().any(|(name, _)| name == Kind::Nutcracker.name()) {
-        let text = "nutcracker, which is not installed (scripts/setup bench)";
-        lines.push(("not measured", text.to_owned()));
+    let is_missing = |name: &&str| !facts.versions.iter().any(|(measured, _)| measured == name);
+    let missing: Vec<_> = Kind::OPTIONAL.map(Kind::name).into_iter().filter(is_missing).collect();
+    if !missing.is_empty() {
+        let text = format!("{}, as not installed (scripts/setup bench)", missing.join(", "));
+        lines.push(("not measured", text));
     }
     lines.push(("noise", noise(results)));
     lines
