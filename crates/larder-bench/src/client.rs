@@ -11,8 +11,9 @@ use crate::stop::Stop;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// How many writes are on their way together.
-const WRITES_MAX: u64 = 1000;
+/// How many values are on their way together, and how many bytes of them.
+const WRITES_MAX: usize = 1000;
+const WRITE_BYTES_MAX: usize = 4 << 20;
 
 /// One connection.
 pub(crate) struct Client {
@@ -44,10 +45,11 @@ impl Client {
         numbers: Range<u64>,
         stop: &Stop,
     ) -> io::Result<()> {
+        let writes_max = (WRITE_BYTES_MAX / family.value_bytes()).clamp(1, WRITES_MAX) as u64;
         let mut start = numbers.start;
         while start < numbers.end {
             stop.check()?;
-            let end = numbers.end.min(start + WRITES_MAX);
+            let end = numbers.end.min(start + writes_max);
             let writes = (start..end).flat_map(|number| protocol.set(family, number));
             self.socket.write_all(&writes.collect::<Vec<u8>>())?;
             for _ in start..end {

@@ -188,7 +188,7 @@ impl Counter<'_> {
         let mut about = Client::connect(launched.port())?;
         wait_for(&mut about, "larder_coherent:1")?;
         let mut generator = connect(launched.port(), http)?;
-        let mut pass = || generator.run(&mut Order::Once(0..KEYS), LIMIT)?.all_right();
+        let mut pass = || generator.run(&mut Order::once(0..KEYS), LIMIT)?.all_right();
         pass()?;
         wait_for(&mut about, &format!("larder_near_items:{KEYS}"))?;
         for _ in 0..passes {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use larder_bench::floor::Floor;
 use larder_bench::generator::{Answers, Generator, Protocol, Shape, Target};
-use larder_bench::keys::{Family, Order, VALUE_BYTES};
-use larder_bench::measure::{self, Results, Sample};
-use larder_bench::plan::Plan;
+use larder_bench::keys::{Family, Order, VALUE_BYTES, ValueSize};
+use larder_bench::measure::{self, Reads, Results, Sample};
+use larder_bench::plan::{Large, Plan};
 use larder_bench::report;
 use larder_bench::servers::{Kind, Setup};
 use larder_bench::stop::Stop;
@@ -28,6 +28,7 @@ fn run() -> Results {
         pipelines: vec![1, 16],
         connections: 5,
         many_connections: 100,
+        large: vec![Large { size: ValueSize::Kib16, keys: 10, connections: 3 }],
     };
     measure::run(&setup, &plan, &Stop::default()).unwrap()
 }
@@ -38,12 +39,13 @@ fn figures_are_plausible() {
         return;
     }
     let results = run();
-    // Two pipelines over two transports, and many connections; two servers each.
-    assert_eq!(results.rows.len(), 10);
+    // Two pipelines over two transports and by zipf, many connections, and larger values: two servers
+    // each. Reads and writes in two pipelines: Redis alone.
+    assert_eq!(results.rows.len(), 18);
     for row in &results.rows {
         assert_eq!(row.samples.len(), 2, "{}", row.case);
         for sample in &row.samples {
-            assert!(sample.requests >= 2 * row.case.connections as u64, "{}: {sample:?}", row.case);
+            assert!(sample.requests >= row.case.connections as u64, "{}: {sample:?}", row.case);
             // Half a request per nanosecond, or one that takes a hundredth of a second, is none.
             let micros = sample.cpu_micros();
             assert!((0.002..10_000.0).contains(&micros), "{}: {sample:?}", row.case);
@@ -55,8 +57,17 @@ fn figures_are_plausible() {
             assert!(sample.cpu_ns <= most, "{}: {sample:?}", row.case);
         }
     }
+    a_tenth_is_written_and_nothing_elsewhere(&results);
     pipelines_are_cheaper(&results);
     report_names_everything(&results);
+}
+
+fn a_tenth_is_written_and_nothing_elsewhere(results: &Results) {
+    for row in &results.rows {
+        let share = row.median(Sample::write_share);
+        let wanted = if row.case.reads == Reads::Mix { 0.05..0.15 } else { 0.0..0.001 };
+        assert!(wanted.contains(&share), "{}: {share}", row.case);
+    }
 }
 
 /// One write with sixteen requests costs less per request than sixteen writes. That holds by a
@@ -83,6 +94,10 @@ fn report_names_everything(results: &Results) {
         "over TCP, 5 connections",
         "over a unix socket, 5",
         "over TCP, 100",
+        "| 16 KiB |           3 | redis",
+        "MB/s",
+        "(zipf)",
+        "hits of reads",
         "noise",
     ];
     for word in words {
@@ -114,7 +129,7 @@ fn each_request_is_counted_once() {
     let target = floor(VALUE_BYTES);
     let shape = shape(Answers::OfLength);
     let mut generator = Generator::connect(&target, shape, &Stop::default()).unwrap();
-    let seen = generator.run(&mut Order::Once(0..4_002), Duration::from_mins(1)).unwrap();
+    let seen = generator.run(&mut Order::once(0..4_002), Duration::from_mins(1)).unwrap();
     // Two were too few for a batch.
     assert_eq!((seen.requests, seen.wrong), (4_000, 0));
     assert_eq!(seen.latency.len(), 1_000);

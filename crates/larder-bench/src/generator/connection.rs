@@ -11,7 +11,6 @@ use crate::generator::Shape;
 use crate::generator::batch::Batch;
 use crate::generator::http::{Exchange, Response};
 use crate::generator::replies::Replies;
-use crate::generator::template::Template;
 use crate::keys::Order;
 
 /// A batch that was answered.
@@ -20,6 +19,8 @@ pub(super) struct Answered {
     pub(super) at: Instant,
     /// Since it was written.
     pub(super) took: Duration,
+    /// How many of its requests were writes.
+    pub(super) writes: u64,
     /// Replies that held another value.
     pub(super) wrong: u64,
 }
@@ -31,9 +32,9 @@ enum Expected {
 }
 
 impl Expected {
-    fn expect_batch(&mut self) {
+    fn expect(&mut self, batch: &Batch) {
         match self {
-            Self::Replies(replies) => replies.expect_batch(),
+            Self::Replies(replies) => replies.expect(batch),
             Self::Http(response) => response.expect_another(),
         }
     }
@@ -45,17 +46,19 @@ impl Expected {
         }
     }
 
-    fn take(&mut self, count: usize) -> io::Result<bool> {
+    fn take(&mut self, count: usize, batch: &Batch) -> io::Result<bool> {
         match self {
-            Self::Replies(replies) => replies.take(count),
+            Self::Replies(replies) => replies.take(count, batch),
             Self::Http(response) => response.take(count),
         }
     }
 
-    fn count_wrong<'a>(&mut self, mut keys: impl Iterator<Item = &'a [u8]>) -> io::Result<u64> {
+    fn count_wrong(&mut self, batch: &Batch) -> io::Result<u64> {
         match self {
-            Self::Replies(replies) => replies.count_wrong(keys),
-            Self::Http(response) => Ok(keys.next().map_or(0, |key| response.count_wrong(key))),
+            Self::Replies(replies) => replies.count_wrong(batch),
+            Self::Http(response) => {
+                Ok(batch.asked().map(|asked| response.count_wrong(asked.key)).sum())
+            }
         }
     }
 }
@@ -69,10 +72,8 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, shape: Shape) -> Self {
-        let request = shape.protocol.get(&shape.family.key(0));
-        let batch = Batch::new(Template::new(request, shape.family), shape.pipeline);
         let replies = Expected::Replies(Replies::new(shape));
-        Self { socket, batch, replies, sent: now() }
+        Self { socket, batch: shape.batch(), replies, sent: now() }
     }
 
     /// One request at a time.
@@ -86,7 +87,7 @@ impl Connection {
         if !self.batch.fill(order) {
             return Ok(false);
         }
-        self.replies.expect_batch();
+        self.replies.expect(&self.batch);
         self.sent = now();
         let mut rest = self.batch.bytes();
         while !rest.is_empty() {
@@ -103,11 +104,12 @@ impl Connection {
             Err(Errno::INTR) => return Ok(None),
             count => count?,
         };
-        if !self.replies.take(count)? {
+        if !self.replies.take(count, &self.batch)? {
             return Ok(None);
         }
         let at = now();
-        let wrong = self.replies.count_wrong(self.batch.keys())?;
-        Ok(Some(Answered { at, took: at - self.sent, wrong }))
+        let wrong = self.replies.count_wrong(&self.batch)?;
+        let writes = self.batch.asked().filter(|asked| asked.is_write).count() as u64;
+        Ok(Some(Answered { at, took: at - self.sent, writes, wrong }))
     }
 }

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_key_changes_and_nothing_else() {
         let mut batch = exchange().batch();
-        assert!(batch.fill(&mut Order::Once(7..8)));
+        assert!(batch.fill(&mut Order::once(7..8)));
         let wanted = exchange().request().replace("key:000000000000", "key:000000000007");
         assert_eq!(batch.bytes(), wanted.as_bytes());
     }

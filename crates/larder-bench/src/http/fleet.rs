@@ -100,9 +100,9 @@ impl Fleet {
             .collect()
     }
 
-    /// The process of the Redis that a server asks.
-    pub(super) fn behind(&self, kind: HttpKind) -> Option<u32> {
-        kind.has_redis_behind().then(|| self.backend.pid())
+    /// The Redis that a server asks.
+    pub(super) fn behind(&self, kind: HttpKind) -> Option<&Server> {
+        kind.has_redis_behind().then_some(&self.backend)
     }
 
     /// Name and version of each program.
@@ -141,7 +141,7 @@ fn warm(server: &HttpServer, plan: &Plan, stop: &Stop) -> io::Result<()> {
     let mut generator = Generator::connect_http(&server.target(), 1, &exchange, stop)?;
     let end = now() + WARM_LIMIT;
     loop {
-        generator.run(&mut Order::Once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
+        generator.run(&mut Order::once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
         if server.kind != HttpKind::Larder || items(server)? >= plan.hot_keys {
             return Ok(());
         }

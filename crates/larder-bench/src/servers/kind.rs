@@ -64,6 +64,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is made to listen on a unix socket as well.
+    pub(crate) const fn has_unix_socket(self) -> bool {
+        matches!(self, Self::Floor | Self::Redis | Self::Larder)
+    }
+
     /// Whether it asks a Redis for what it does not have.
     pub(crate) const fn has_redis_behind(self) -> bool {
         matches!(self, Self::Nutcracker | Self::Haproxy | Self::Larder)
@@ -87,6 +92,8 @@ pub struct Setup {
     pub larder: Option<PathBuf>,
     /// The port of the redis behind the proxies, once it runs.
     pub backend_port: u16,
+    /// Bytes of the value that the floor answers with.
+    pub floor_bytes: usize,
 }
 
 impl Setup {
@@ -100,6 +107,7 @@ impl Setup {
             haproxy: None,
             larder: None,
             backend_port: 0,
+            floor_bytes: VALUE_BYTES,
         }
     }
 
@@ -137,7 +145,8 @@ impl Kind {
     pub(super) fn launch(self, setup: &Setup, folder: &Path, port: u16) -> io::Result<Launch> {
         let args = match self {
             Self::Floor => {
-                format!("floor --port {port} --unixsocket {SOCKET} --value-bytes {VALUE_BYTES}")
+                let bytes = setup.floor_bytes;
+                format!("floor --port {port} --unixsocket {SOCKET} --value-bytes {bytes}")
             }
             Self::Redis => redis(port),
             // Every key is read through Larder at some time. By default Redis remembers a million
@@ -183,11 +192,13 @@ fn memcached(port: u16) -> String {
     format!("-u root -l 127.0.0.1 -p {port} -U 0 -t 1 -c {CLIENTS_MAX} -m 1024")
 }
 
-/// One thread, as it has one core; no entry may leave during a run.
+/// One thread, as it has one core; no entry may leave during a run. A value of 1 MiB weighs a little
+/// more than that in memory, so the default would not let it in.
 fn larder(port: u16, backend: u16) -> String {
     format!(
         "serve --store redis://127.0.0.1:{backend} --bind 127.0.0.1 --port {port} \
-         --unixsocket {SOCKET} --http-port 0 --io-threads 1 --maxmemory 2gb --near-ttl 1h"
+         --unixsocket {SOCKET} --http-port 0 --io-threads 1 --maxmemory 2gb --near-max-value 2mb \
+         --near-ttl 1h"
     )
 }
 
