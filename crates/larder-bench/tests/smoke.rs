@@ -8,7 +8,7 @@ use std::time::Duration;
 use larder_bench::floor::Floor;
 use larder_bench::generator::{Answers, Generator, Protocol, Shape, Target};
 use larder_bench::keys::{Family, Order, VALUE_BYTES, ValueSize};
-use larder_bench::measure::{self, Reads, Results, Sample};
+use larder_bench::measure::{self, Reads, Results, Row, Sample, Transport};
 use larder_bench::plan::{Large, Plan};
 use larder_bench::report;
 use larder_bench::servers::{Kind, Setup};
@@ -17,10 +17,8 @@ use larder_bench::stop::Stop;
 /// How long a server is asked: short, as nobody looks at the third digit.
 const ROUND_MILLIS: u64 = 50;
 
-fn run() -> Results {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_larder-bench"));
-    let setup = Setup::new(program, "redis-server".into());
-    let plan = Plan {
+fn plan() -> Plan {
+    Plan {
         rounds: 2,
         round_millis: ROUND_MILLIS,
         hot_keys: 100,
@@ -29,8 +27,13 @@ fn run() -> Results {
         connections: 5,
         many_connections: 100,
         large: vec![Large { size: ValueSize::Kib16, keys: 10, connections: 3 }],
-    };
-    measure::run(&setup, &plan, &Stop::default()).unwrap()
+    }
+}
+
+fn run() -> Results {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_larder-bench"));
+    let setup = Setup::new(program, "redis-server".into());
+    measure::run(&setup, &plan(), &Stop::default()).unwrap()
 }
 
 #[test]
@@ -81,6 +84,33 @@ fn pipelines_are_cheaper(results: &Results) {
             row.unwrap().median(Sample::cpu_micros)
         };
         assert!(cpu(16) < cpu(1), "{}: {} and {}", kind.name(), cpu(16), cpu(1));
+    }
+}
+
+/// Each where it is installed: a proxy sends every request on, and memcached has none behind it.
+#[test]
+fn peers_are_asked_in_their_own_way() {
+    if !larder_testkit::require_redis() {
+        return;
+    }
+    let installed = |path: &str| Some(PathBuf::from(path)).filter(|program| program.exists());
+    let setup = Setup {
+        memcached: installed("/usr/bin/memcached"),
+        haproxy: installed("/usr/sbin/haproxy"),
+        ..Setup::new(env!("CARGO_BIN_EXE_larder-bench").into(), "redis-server".into())
+    };
+    let wanted = setup.kinds();
+    let plan = Plan { rounds: 1, pipelines: vec![4], large: Vec::new(), ..plan() };
+    let results = measure::run(&setup, &plan, &Stop::default()).unwrap();
+    let hits: Vec<_> = results.rows.iter().filter(|row| row.case.pipeline == 4).collect();
+    let over_tcp = |row: &&&Row| row.case.transport == Transport::Tcp;
+    assert_eq!(hits.iter().filter(over_tcp).map(|row| row.who).collect::<Vec<_>>(), wanted);
+    for row in hits {
+        let commands = row.samples[0].commands;
+        match row.who {
+            Kind::Haproxy => assert_eq!(commands, Some(row.samples[0].requests)),
+            _ => assert_eq!(commands, None, "{}", row.who.name()),
+        }
     }
 }
 

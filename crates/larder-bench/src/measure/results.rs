@@ -96,6 +96,11 @@ impl Sample {
         Some(per(self.hits?, self.requests - self.writes))
     }
 
+    /// Commands of the Redis behind it per request.
+    pub fn commands_per_request(&self) -> f64 {
+        per(self.commands.unwrap_or_default(), self.requests)
+    }
+
     /// The part of the requests that were writes.
     pub fn write_share(&self) -> f64 {
         per(self.writes, self.requests)
@@ -136,7 +141,7 @@ mod tests {
             requests: 1000,
             writes: 200,
             hits: Some(600),
-            commands: Some(1),
+            commands: Some(1500),
             elapsed_ns: 10_000_000,
             cpu_ns: 5_000_000,
             behind_ns: Some(1_000_000),
@@ -148,6 +153,7 @@ mod tests {
         assert!((sample.cpu_micros() - 5.0).abs() < 1e-9);
         assert!((sample.total_micros() - 6.0).abs() < 1e-9);
         assert!((sample.rate() - 100_000.0).abs() < 1e-3);
+        assert!((sample.commands_per_request() - 1.5).abs() < 1e-9);
         assert!((sample.hit_share().unwrap() - 0.75).abs() < 1e-9);
     }
 

@@ -17,7 +17,7 @@ const fn column(head: &'static str, cell: fn(&Row, &[&Row]) -> String) -> Column
     Column { head, cell }
 }
 
-pub(super) const HITS: [Column; 12] = [
+pub(super) const HITS: [Column; 13] = [
     PIPELINE,
     SERVER,
     CPU,
@@ -25,14 +25,15 @@ pub(super) const HITS: [Column; 12] = [
     TIMES_FLOOR,
     SPREAD,
     BEHIND,
+    COMMANDS,
     P50,
     P99,
     P999,
     RATE,
     GENERATOR,
 ];
-pub(super) const MISSES: [Column; 10] =
-    [SERVER, CPU, BEHIND, TOTAL, TIMES_NUTCRACKER, SPREAD, P50, P99, P999, RATE];
+pub(super) const MISSES: [Column; 11] =
+    [SERVER, CPU, BEHIND, COMMANDS, TOTAL, TIMES_NUTCRACKER, SPREAD, P50, P99, P999, RATE];
 pub(super) const LARGE: [Column; 13] = [
     VALUE,
     CONNECTIONS,
@@ -49,11 +50,12 @@ pub(super) const LARGE: [Column; 13] = [
     GENERATOR,
 ];
 
-pub(super) const MIX: [Column; 12] = [
+pub(super) const MIX: [Column; 13] = [
     PIPELINE,
     SERVER,
     CPU,
     BEHIND,
+    COMMANDS,
     TOTAL,
     TIMES_REDIS_TOTAL,
     HIT_SHARE,
@@ -73,6 +75,10 @@ const TOTAL: Column = column("total us", |row, _| micros(row, Sample::total_micr
 const BEHIND: Column = column("behind us", |row, _| {
     let measured = row.samples.iter().any(|sample| sample.behind_ns.is_some());
     or_dash(measured.then(|| micros(row, Sample::behind_micros)))
+});
+const COMMANDS: Column = column("commands", |row, _| {
+    let counted = row.samples.iter().any(|sample| sample.commands.is_some());
+    or_dash(counted.then(|| format!("{:.3}", row.median(Sample::commands_per_request))))
 });
 const TIMES_REDIS: Column =
     column("x redis", |row, rows| times(row, rows, Kind::Redis, Sample::cpu_micros));
