@@ -70,7 +70,7 @@ BENCH := $(TARGET)/dist/larder-bench
 bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than four minutes: ARGS=--quick)
 
 .PHONY: bench-resp
-bench-resp: redis bench-program bench-peers ## Measures Larder beside Redis and others over RESP
+bench-resp: redis bench-program bench-peers ## Measures Larder beside Redis, memcached and proxies over RESP
 	LARDER_BIN=$(or $(LARDER_BIN),$(TARGET)/dist/larder) \
 		$(BENCH) resp --json $(TARGET)/bench/resp.json $(ARGS)
 

@@ -32,7 +32,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Part {
-    /// GET over RESP: Larder, redis-server, nutcracker and the floor
+    /// GET over RESP: Larder, redis-server, memcached, nutcracker, haproxy and the floor
     Resp(Resp),
     /// GET over HTTP: Larder, nginx, webdis, Python services and the floor
     Http(Http),
@@ -279,11 +279,11 @@ fn setup(larder: &Path) -> io::Result<Setup> {
     let redis = PathBuf::from("redis-server");
     needed(&redis, "install it with `scripts/setup redis`")?;
     Ok(Setup {
-        floor: std::env::current_exe()?,
-        redis,
+        memcached: found(["memcached", "/usr/bin/memcached"]),
         nutcracker: found(["nutcracker", "/usr/sbin/nutcracker"]),
+        haproxy: found(["haproxy", "/usr/sbin/haproxy"]),
         larder: Some(larder.to_owned()),
-        backend_port: 0,
+        ..Setup::new(std::env::current_exe()?, redis)
     })
 }
 

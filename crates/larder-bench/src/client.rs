@@ -5,13 +5,15 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::generator::Protocol;
 use crate::keys::Family;
 use crate::stop::Stop;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// How many writes are on their way together.
-const WRITES_MAX: u64 = 1000;
+/// How many values are on their way together, and how many bytes of them.
+const WRITES_MAX: usize = 1000;
+const WRITE_BYTES_MAX: usize = 4 << 20;
 
 /// One connection.
 pub(crate) struct Client {
@@ -35,27 +37,35 @@ impl Client {
         self.reply()
     }
 
-    /// Sets these keys of a family.
+    /// Sets these keys of a family, in the protocol that the server understands.
     pub(crate) fn fill(
         &mut self,
+        protocol: Protocol,
         family: Family,
         numbers: Range<u64>,
         stop: &Stop,
     ) -> io::Result<()> {
+        let writes_max = (WRITE_BYTES_MAX / family.value_bytes()).clamp(1, WRITES_MAX) as u64;
         let mut start = numbers.start;
         while start < numbers.end {
             stop.check()?;
-            let end = numbers.end.min(start + WRITES_MAX);
-            let writes = (start..end).flat_map(|number| {
-                command(&[b"SET", family.key(number).as_bytes(), &family.value(number)])
-            });
+            let end = numbers.end.min(start + writes_max);
+            let writes = (start..end).flat_map(|number| protocol.set(family, number));
             self.socket.write_all(&writes.collect::<Vec<u8>>())?;
             for _ in start..end {
-                self.reply()?;
+                self.line(protocol.stored())?;
             }
             start = end;
         }
         Ok(())
+    }
+
+    /// A line that must be this one.
+    fn line(&mut self, wanted: &str) -> io::Result<()> {
+        let mut line = String::new();
+        self.replies.read_line(&mut line)?;
+        let wrong = || io::Error::other(format!("answered {line:?}"));
+        (line == wanted).then_some(()).ok_or_else(wrong)
     }
 
     fn reply(&mut self) -> io::Result<String> {

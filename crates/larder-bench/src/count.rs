@@ -20,7 +20,7 @@ use crate::caches::{CacheKind, Size, Tally};
 use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
-use crate::generator::{Answers, Generator, Shape, Target};
+use crate::generator::{Answers, Generator, Protocol, Shape, Target};
 use crate::http::HttpKind;
 use crate::keys::{Family, Order};
 use crate::libraries::fill;
@@ -82,7 +82,7 @@ const HITS: [(&str, Hit); 5] = [
 pub fn run(setup: &CountSetup, stop: &Stop) -> io::Result<Counts> {
     let cores = Cores::take()?;
     let backend = Server::start(Kind::Backend, &behind(setup), cores)?;
-    Client::connect(backend.port())?.fill(Family::HOT, 0..KEYS, stop)?;
+    Client::connect(backend.port())?.fill(Protocol::Resp, Family::HOT, 0..KEYS, stop)?;
     let counter = Counter { setup, cores, backend, stop };
     let mut counts = Counts::default();
     for (name, hit) in HITS {
@@ -112,13 +112,7 @@ pub fn hit_library(kind: CacheKind, passes: u64) -> io::Result<()> {
 }
 
 fn behind(setup: &CountSetup) -> Setup {
-    Setup {
-        floor: setup.bench.clone(),
-        redis: setup.redis.clone(),
-        nutcracker: None,
-        larder: None,
-        backend_port: 0,
-    }
+    Setup::new(setup.bench.clone(), setup.redis.clone())
 }
 
 struct Counter<'a> {
@@ -144,8 +138,13 @@ impl Counter<'_> {
         let log = match hit {
             Hit::Library(kind) => self.library(kind, passes)?,
             Hit::Resp(pipeline) => self.server(passes, |resp, _| {
-                let (family, answers) = (Family::HOT, Answers::OfKey);
-                let shape = Shape { connections: 1, pipeline, family, answers };
+                let shape = Shape {
+                    connections: 1,
+                    pipeline,
+                    protocol: Protocol::Resp,
+                    family: Family::HOT,
+                    answers: Answers::OfKey,
+                };
                 Generator::connect(&Target::Tcp(resp), shape, self.stop)
             })?,
             Hit::Http => self.server(passes, |_, http| {
@@ -189,7 +188,7 @@ impl Counter<'_> {
         let mut about = Client::connect(launched.port())?;
         wait_for(&mut about, "larder_coherent:1")?;
         let mut generator = connect(launched.port(), http)?;
-        let mut pass = || generator.run(&mut Order::Once(0..KEYS), LIMIT)?.all_right();
+        let mut pass = || generator.run(&mut Order::once(0..KEYS), LIMIT)?.all_right();
         pass()?;
         wait_for(&mut about, &format!("larder_near_items:{KEYS}"))?;
         for _ in 0..passes {

@@ -20,8 +20,10 @@ use crate::keys::FILLER;
 const EVENTS_MAX: usize = 256;
 /// How many bytes are read at a time.
 const READ_BYTES_MAX: usize = 64 << 10;
-/// How many replies leave in one write. A read may hold more commands than that.
+/// How many replies leave in one write, as far as they are small. A read may hold more commands.
 const REPLIES_MAX: usize = 4096;
+/// How many bytes leave in one write, unless a single reply is larger.
+const REPLY_BYTES_MAX: usize = 1 << 20;
 /// The number of the TCP listener among the events; clients come after the two listeners.
 const TCP: u64 = 0;
 const UNIX: u64 = 1;
@@ -151,7 +153,8 @@ struct Service {
 impl Service {
     fn new(language: Language, value_bytes: usize) -> io::Result<Self> {
         let reply = language.reply(value_bytes);
-        let (one, all) = (reply.len(), reply.repeat(REPLIES_MAX));
+        let count = (REPLY_BYTES_MAX / reply.len()).clamp(1, REPLIES_MAX);
+        let (one, all) = (reply.len(), reply.repeat(count));
         let answers = Answers { language, input: vec![0; READ_BYTES_MAX], one, all };
         let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         Ok(Self { queue, clients: vec![None, None], answers })

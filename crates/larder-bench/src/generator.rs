@@ -1,6 +1,6 @@
 //! The load: a closed loop over many connections, in one thread.
 //!
-//! Each connection sends a batch of reads in one write, waits for all replies, checks each, and
+//! Each connection sends a batch of reads (and writes, if wanted) in one write, waits for all replies, checks each, and
 //! sends the next. It has to be cheaper than any server it measures, so requests are made by
 //! writing digits into bytes that are there already, and replies are compared where they land.
 //! [`http`] says what changes where the server is asked over HTTP.
@@ -8,7 +8,9 @@
 mod batch;
 mod connection;
 pub mod http;
+mod protocol;
 mod replies;
+mod template;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
@@ -24,10 +26,14 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 
 use crate::clock::now;
+use crate::generator::batch::Batch;
 use crate::generator::connection::Connection;
 use crate::generator::http::Exchange;
+use crate::generator::template::Template;
 use crate::keys::{Family, Order};
 use crate::stop::Stop;
+
+pub use protocol::Protocol;
 
 /// How many events are taken at a time.
 const EVENTS_MAX: usize = 1024;
@@ -74,10 +80,20 @@ pub struct Shape {
     pub connections: usize,
     /// How many requests each sends in one write.
     pub pipeline: usize,
+    /// What they are written in.
+    pub protocol: Protocol,
     /// Which keys are asked for.
     pub family: Family,
     /// What must come back.
     pub answers: Answers,
+}
+
+impl Shape {
+    fn batch(&self) -> Batch {
+        let template = |request| Template::new(request, self.family);
+        let read = template(self.protocol.get(&self.family.key(0)));
+        Batch::new(read, self.pipeline).with_writes(template(self.protocol.set(self.family, 0)))
+    }
 }
 
 /// What a load has seen.
@@ -85,6 +101,8 @@ pub struct Shape {
 pub struct Seen {
     /// Requests that were answered.
     pub requests: u64,
+    /// How many of them were writes.
+    pub writes: u64,
     /// Replies of the right form that held another value.
     pub wrong: u64,
     /// From the first write to the last reply.
@@ -157,7 +175,7 @@ impl Generator {
     pub fn run(&mut self, order: &mut Order, time: Duration) -> io::Result<Seen> {
         let (lowest, highest) = LATENCY_NS;
         let latency = Histogram::new_with_bounds(lowest, highest, 3).map_err(io::Error::other)?;
-        let mut seen = Seen { requests: 0, wrong: 0, elapsed: Duration::ZERO, latency };
+        let mut seen = Seen { requests: 0, writes: 0, wrong: 0, elapsed: Duration::ZERO, latency };
         let start = now();
         let mut waiting = 0_usize;
         for connection in &mut self.connections {
@@ -198,6 +216,7 @@ impl Generator {
         let latency = u64::try_from(batch.took.as_nanos()).unwrap_or(u64::MAX);
         seen.latency.saturating_record(latency);
         seen.requests += self.pipeline;
+        seen.writes += batch.writes;
         seen.wrong += batch.wrong;
         let goes_on = batch.at < end && connection.send(order)?;
         Ok(!goes_on)

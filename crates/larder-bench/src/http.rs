@@ -15,7 +15,7 @@ use crate::facts::Facts;
 use crate::generator::Generator;
 use crate::http::fleet::{Fleet, Member};
 use crate::keys::Order;
-use crate::measure;
+use crate::measure::{self, Gauges};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::rounds::interleave;
@@ -77,6 +77,6 @@ fn ask(
         Ask::Change => 1,
     };
     let mut order = Order::random(keys, round as u64);
-    let behind = fleet.behind(member.kind());
-    measure::sample(&mut generator, &mut order, plan.round(), member.server.pid(), behind)
+    let gauges = Gauges::of_process(member.server.pid(), fleet.behind(member.kind()));
+    measure::sample(&mut generator, &mut order, plan.round(), gauges)
 }

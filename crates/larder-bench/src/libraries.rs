@@ -23,8 +23,9 @@ use crate::rounds::{Members, interleave};
 use crate::servers::named;
 use crate::stop::Stop;
 
+pub use crate::keys::Pick;
 pub use memory::{Growth, grow};
-pub use results::{Case, LibrariesPlan, LibraryResults, LibraryRow, Memory, Pick, Sample, Work};
+pub use results::{Case, LibrariesPlan, LibraryResults, LibraryRow, Memory, Sample, Work};
 
 /// One miss among so many hits is none: in a shard of Larder, two names with one tag take turns.
 const READS_PER_LOSS: u64 = 10_000;

@@ -1,16 +1,19 @@
 //! All servers in turn, round by round: see [`rounds`](crate::rounds).
 
+mod case;
 mod fleet;
+mod gauges;
 mod results;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cores::Cores;
-use crate::cpu::{CpuTime, of_this_thread};
 use crate::facts::Facts;
 use crate::generator::{Generator, Shape, Target};
-use crate::keys::{Family, Order};
+use crate::keys::{Family, Order, Pick};
+use crate::measure::case::WRITES_PERCENT;
 use crate::measure::fleet::Fleet;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -18,7 +21,9 @@ use crate::rounds::interleave;
 use crate::servers::{Server, Setup, named};
 use crate::stop::Stop;
 
-pub use results::{Case, Entries, Reads, Results, Row, Sample, Transport};
+pub use case::{Case, Reads, Transport};
+pub(crate) use gauges::Gauges;
+pub use results::{Entries, Results, Row, Sample};
 
 /// How long one run over all keys may take.
 const PASS_LIMIT: Duration = Duration::from_mins(5);
@@ -32,40 +37,25 @@ const PASS_PIPELINE: usize = 16;
 pub fn run(setup: &Setup, plan: &Plan, stop: &Stop) -> io::Result<Results> {
     let cores = Cores::take()?;
     let mut facts = Facts::of_machine(cores);
-    let cases = cases(plan);
+    let cases = Case::all(plan);
     let progress = Progress::new(steps(setup, plan, &cases));
     progress.step("starting and filling servers".to_owned());
     let fleet = Fleet::start(setup, plan, cores, stop)?;
     facts.versions = fleet.versions()?;
     facts.commands = fleet.commands();
-    let bench = Bench { fleet: &fleet, plan, stop, progress: &progress };
+    let zipf = Pick::Zipf.order(u32::try_from(plan.hot_keys).unwrap_or(u32::MAX), 0).into();
+    let bench = Bench { fleet: &fleet, plan, stop, progress: &progress, zipf };
     let rows = bench.rounds(&cases)?;
     progress.step("counting bytes per entry".to_owned());
     let entries = fleet.another_larder()?.map(|larder| bench.entries(&larder)).transpose()?;
     Ok(Results { facts, plan: plan.clone(), rows, entries })
 }
 
-/// What is asked of the servers.
-fn cases(plan: &Plan) -> Vec<Case> {
-    let connections = plan.connections;
-    let hits = |transport| {
-        let case = move |pipeline: &usize| Case {
-            reads: Reads::Hits,
-            transport,
-            connections,
-            pipeline: *pipeline,
-        };
-        plan.pipelines.iter().map(case)
-    };
-    let one = Case { reads: Reads::Hits, transport: Transport::Tcp, connections, pipeline: 1 };
-    let many = Case { connections: plan.many_connections, ..one };
-    let misses = Case { reads: Reads::Misses, ..one };
-    hits(Transport::Tcp).chain(hits(Transport::Unix)).chain([many, misses]).collect()
-}
-
-/// At most so many: not every server takes part in every case.
+/// How often the progress moves.
 fn steps(setup: &Setup, plan: &Plan, cases: &[Case]) -> usize {
-    2 + (plan.rounds + 1) * cases.len() * setup.kinds().len()
+    let kinds = setup.kinds();
+    let members = |case: &Case| kinds.iter().filter(|kind| case.is_for(**kind)).count();
+    2 + (plan.rounds + 1) * cases.iter().map(members).sum::<usize>()
 }
 
 struct Bench<'a> {
@@ -73,6 +63,8 @@ struct Bench<'a> {
     plan: &'a Plan,
     stop: &'a Stop,
     progress: &'a Progress,
+    /// The hot keys, a few of them most of the time.
+    zipf: Arc<[u32]>,
 }
 
 impl Bench<'_> {
@@ -106,36 +98,36 @@ impl Bench<'_> {
         case: Case,
         round: usize,
     ) -> io::Result<Sample> {
-        let (family, mut order) = self.keys(case.reads, round);
         let Case { connections, pipeline, .. } = case;
-        let shape = Shape { connections, pipeline, family, answers: server.answers() };
+        let mut order = self.order(case, round);
+        let shape = shape(server, case.family(server.kind), connections, pipeline);
         let mut generator = Generator::connect(target, shape, self.stop)?;
-        let behind = self.fleet.behind(server).map(Server::pid);
-        sample(&mut generator, &mut order, self.plan.round(), server.pid(), behind)
+        let gauges = Gauges::of(server, self.fleet.behind(server));
+        sample(&mut generator, &mut order, self.plan.round(), gauges)
     }
 
-    /// Hits ask for the hot keys again and again, each round for others. Misses need keys that
+    /// Hits ask for the same keys again and again, each round for others. Misses need keys that
     /// were never asked for: each round has its share of the cold ones.
-    fn keys(&self, reads: Reads, round: usize) -> (Family, Order) {
-        let (round, rounds) = (round as u64, self.plan.rounds as u64 + 1);
-        match reads {
-            Reads::Hits => (Family::HOT, Order::random(self.plan.hot_keys, round)),
+    fn order(&self, case: Case, round: usize) -> Order {
+        match case.reads {
+            Reads::Hits if case.pick == Pick::Zipf => Order::again(
+                Arc::clone(&self.zipf),
+                self.zipf.len() / (self.plan.rounds + 1) * round,
+            ),
+            Reads::Hits => Order::random(self.plan.keys(case.size), round as u64),
+            Reads::Mix => Order::random(self.plan.hot_keys, round as u64).writing(WRITES_PERCENT),
             Reads::Misses => {
-                let share = self.plan.cold_keys / rounds;
-                (Family::COLD, Order::Once(round * share..(round + 1) * share))
+                let share = self.plan.cold_keys / (self.plan.rounds as u64 + 1);
+                let start = round as u64 * share;
+                Order::once(start..start + share)
             }
         }
     }
 
     /// Reads every cold key once through a Larder that has read none.
     fn entries(&self, larder: &Server) -> io::Result<Entries> {
-        let shape = Shape {
-            connections: self.plan.connections,
-            pipeline: PASS_PIPELINE,
-            family: Family::COLD,
-            answers: larder.answers(),
-        };
-        let mut order = Order::Once(0..self.plan.cold_keys);
+        let shape = shape(larder, Family::COLD, self.plan.connections, PASS_PIPELINE);
+        let mut order = Order::once(0..self.plan.cold_keys);
         let mut generator = Generator::connect(&larder.tcp(), shape, self.stop)?;
         // The connections' own memory is there before the counting starts.
         generator.run(&mut order, Duration::ZERO)?.all_right()?;
@@ -150,28 +142,22 @@ impl Bench<'_> {
     }
 }
 
-/// Asks for `time`, and reads the clocks of this thread, of the server's process and of the one
-/// behind it.
+/// Reads of these keys as a server understands them.
+fn shape(server: &Server, family: Family, connections: usize, pipeline: usize) -> Shape {
+    let (protocol, answers) = (server.protocol(), server.answers());
+    Shape { connections, pipeline, protocol, family, answers }
+}
+
+/// Asks for `time`, and looks at the gauges before and after.
 pub(crate) fn sample(
     generator: &mut Generator,
     order: &mut Order,
     time: Duration,
-    server: u32,
-    behind: Option<u32>,
+    gauges: Gauges<'_>,
 ) -> io::Result<Sample> {
     // One batch each: the server has accepted all when the clock starts.
     generator.run(order, Duration::ZERO)?.all_right()?;
-
-    let (own_before, behind_before) = (CpuTime::of(server)?, cpu_of(behind)?);
-    let generator_before = of_this_thread();
+    let before = gauges.read()?;
     let seen = generator.run(order, time)?.all_right()?;
-    let generator_ns = of_this_thread().saturating_sub(generator_before);
-    let (own, after) = (CpuTime::of(server)?, cpu_of(behind)?);
-
-    let behind_ns = after.zip(behind_before).map(|(now, before)| now.since(&before));
-    Ok(Sample::new(&seen, own.since(&own_before), behind_ns, generator_ns))
-}
-
-fn cpu_of(pid: Option<u32>) -> io::Result<Option<CpuTime>> {
-    pid.map(CpuTime::of).transpose()
+    Ok(Sample::new(&seen, gauges.since(&before)?))
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::keys::ValueSize;
+
 /// The size of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Plan {
@@ -21,6 +23,20 @@ pub struct Plan {
     pub connections: usize,
     /// Connections where many are open.
     pub many_connections: usize,
+    /// Reads of larger values.
+    #[serde(default)]
+    pub large: Vec<Large>,
+}
+
+/// Reads of values of another size: fewer keys, so that they have room everywhere.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Large {
+    /// How large they are.
+    pub size: ValueSize,
+    /// Keys that are read over and over.
+    pub keys: u64,
+    /// Connections.
+    pub connections: usize,
 }
 
 impl Plan {
@@ -34,7 +50,17 @@ impl Plan {
             pipelines: vec![1, 16, 64],
             connections: 50,
             many_connections: 1000,
+            large: vec![
+                Large { size: ValueSize::Kib16, keys: 1000, connections: 50 },
+                Large { size: ValueSize::Mib1, keys: 32, connections: 8 },
+            ],
         }
+    }
+
+    /// Keys that are read over and over, of those with values of this size.
+    pub(crate) fn keys(&self, size: ValueSize) -> u64 {
+        let large = self.large.iter().find(|large| large.size == size);
+        large.map_or(self.hot_keys, |large| large.keys)
     }
 
     /// How long each server is asked in each round.

@@ -7,9 +7,8 @@ mod launch;
 use std::io;
 use std::path::PathBuf;
 
-use crate::client::command;
 use crate::cores::Cores;
-use crate::generator::{Answers, Target};
+use crate::generator::{Answers, Protocol, Target};
 
 pub(crate) use kind::first_line;
 pub use kind::{Kind, Setup};
@@ -28,8 +27,7 @@ pub struct Server {
 impl Server {
     /// Starts it and waits for its first answer.
     pub fn start(kind: Kind, setup: &Setup, cores: Cores) -> io::Result<Self> {
-        // Every kind understands that.
-        let question = command(&[b"GET", b"ready"]);
+        let question = kind.protocol().get("ready");
         let launch = |folder: &_, port| kind.launch(setup, folder, port);
         Ok(Self { kind, launched: Launched::start(kind.name(), cores, &question, launch)? })
     }
@@ -58,6 +56,11 @@ impl Server {
     pub fn unix(&self) -> Option<Target> {
         let path: PathBuf = self.launched.folder().join(SOCKET);
         path.exists().then_some(Target::Unix(path))
+    }
+
+    /// What it is asked in.
+    pub fn protocol(&self) -> Protocol {
+        self.kind.protocol()
     }
 
     /// What its replies must be.

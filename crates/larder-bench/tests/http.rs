@@ -35,6 +35,7 @@ fn run(nginx: Option<PathBuf>) -> HttpResults {
         pipelines: Vec::new(),
         connections: 5,
         many_connections: 100,
+        large: Vec::new(),
     };
     http::run(&setup, &plan, &Stop::default()).unwrap()
 }
@@ -122,7 +123,7 @@ fn generator(target: &Target, body: String) -> Generator {
 #[test]
 fn each_request_is_counted_once() {
     let mut generator = generator(&floor(VALUE_BYTES), "x".repeat(VALUE_BYTES));
-    let seen = generator.run(&mut Order::Once(0..4_001), Duration::from_mins(1)).unwrap();
+    let seen = generator.run(&mut Order::once(0..4_001), Duration::from_mins(1)).unwrap();
     assert_eq!((seen.requests, seen.wrong, seen.latency.len()), (4_001, 0, 4_001));
 }
 

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use larder_bench::floor::Floor;
-use larder_bench::generator::{Answers, Generator, Shape, Target};
-use larder_bench::keys::{Family, Order, VALUE_BYTES};
-use larder_bench::measure::{self, Results, Sample};
-use larder_bench::plan::Plan;
+use larder_bench::generator::{Answers, Generator, Protocol, Shape, Target};
+use larder_bench::keys::{Family, Order, VALUE_BYTES, ValueSize};
+use larder_bench::measure::{self, Reads, Results, Row, Sample, Transport};
+use larder_bench::plan::{Large, Plan};
 use larder_bench::report;
 use larder_bench::servers::{Kind, Setup};
 use larder_bench::stop::Stop;
@@ -17,15 +17,8 @@ use larder_bench::stop::Stop;
 /// How long a server is asked: short, as nobody looks at the third digit.
 const ROUND_MILLIS: u64 = 50;
 
-fn run() -> Results {
-    let setup = Setup {
-        floor: PathBuf::from(env!("CARGO_BIN_EXE_larder-bench")),
-        redis: "redis-server".into(),
-        nutcracker: None,
-        larder: None,
-        backend_port: 0,
-    };
-    let plan = Plan {
+fn plan() -> Plan {
+    Plan {
         rounds: 2,
         round_millis: ROUND_MILLIS,
         hot_keys: 100,
@@ -33,8 +26,14 @@ fn run() -> Results {
         pipelines: vec![1, 16],
         connections: 5,
         many_connections: 100,
-    };
-    measure::run(&setup, &plan, &Stop::default()).unwrap()
+        large: vec![Large { size: ValueSize::Kib16, keys: 10, connections: 3 }],
+    }
+}
+
+fn run() -> Results {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_larder-bench"));
+    let setup = Setup::new(program, "redis-server".into());
+    measure::run(&setup, &plan(), &Stop::default()).unwrap()
 }
 
 #[test]
@@ -43,12 +42,13 @@ fn figures_are_plausible() {
         return;
     }
     let results = run();
-    // Two pipelines over two transports, and many connections; two servers each.
-    assert_eq!(results.rows.len(), 10);
+    // Two pipelines over two transports and by zipf, many connections, and larger values: two servers
+    // each. Reads and writes in two pipelines: Redis alone.
+    assert_eq!(results.rows.len(), 18);
     for row in &results.rows {
         assert_eq!(row.samples.len(), 2, "{}", row.case);
         for sample in &row.samples {
-            assert!(sample.requests >= 2 * row.case.connections as u64, "{}: {sample:?}", row.case);
+            assert!(sample.requests >= row.case.connections as u64, "{}: {sample:?}", row.case);
             // Half a request per nanosecond, or one that takes a hundredth of a second, is none.
             let micros = sample.cpu_micros();
             assert!((0.002..10_000.0).contains(&micros), "{}: {sample:?}", row.case);
@@ -60,8 +60,17 @@ fn figures_are_plausible() {
             assert!(sample.cpu_ns <= most, "{}: {sample:?}", row.case);
         }
     }
+    a_tenth_is_written_and_nothing_elsewhere(&results);
     pipelines_are_cheaper(&results);
     report_names_everything(&results);
+}
+
+fn a_tenth_is_written_and_nothing_elsewhere(results: &Results) {
+    for row in &results.rows {
+        let share = row.median(Sample::write_share);
+        let wanted = if row.case.reads == Reads::Mix { 0.05..0.15 } else { 0.0..0.001 };
+        assert!(wanted.contains(&share), "{}: {share}", row.case);
+    }
 }
 
 /// One write with sixteen requests costs less per request than sixteen writes. That holds by a
@@ -78,16 +87,47 @@ fn pipelines_are_cheaper(results: &Results) {
     }
 }
 
+/// Each where it is installed: a proxy sends every request on, and memcached has none behind it.
+#[test]
+fn peers_are_asked_in_their_own_way() {
+    if !larder_testkit::require_redis() {
+        return;
+    }
+    let installed = |path: &str| Some(PathBuf::from(path)).filter(|program| program.exists());
+    let setup = Setup {
+        memcached: installed("/usr/bin/memcached"),
+        haproxy: installed("/usr/sbin/haproxy"),
+        ..Setup::new(env!("CARGO_BIN_EXE_larder-bench").into(), "redis-server".into())
+    };
+    let wanted = setup.kinds();
+    let plan = Plan { rounds: 1, pipelines: vec![4], large: Vec::new(), ..plan() };
+    let results = measure::run(&setup, &plan, &Stop::default()).unwrap();
+    let hits: Vec<_> = results.rows.iter().filter(|row| row.case.pipeline == 4).collect();
+    let over_tcp = |row: &&&Row| row.case.transport == Transport::Tcp;
+    assert_eq!(hits.iter().filter(over_tcp).map(|row| row.who).collect::<Vec<_>>(), wanted);
+    for row in hits {
+        let commands = row.samples[0].commands;
+        match row.who {
+            Kind::Haproxy => assert_eq!(commands, Some(row.samples[0].requests)),
+            _ => assert_eq!(commands, None, "{}", row.who.name()),
+        }
+    }
+}
+
 fn report_names_everything(results: &Results) {
     let text = report::resp::report(results).text();
     let words = [
         "kernel",
         "version of redis: Redis server v=",
         "command of floor",
-        "not measured: nutcracker",
+        "not measured: memcached, nutcracker, haproxy",
         "over TCP, 5 connections",
         "over a unix socket, 5",
         "over TCP, 100",
+        "| 16 KiB |           3 | redis",
+        "MB/s",
+        "(zipf)",
+        "hits of reads",
         "noise",
     ];
     for word in words {
@@ -110,7 +150,8 @@ fn floor(value_bytes: usize) -> Target {
 }
 
 fn shape(answers: Answers) -> Shape {
-    Shape { connections: 2, pipeline: 4, family: Family::HOT, answers }
+    let (protocol, family) = (Protocol::Resp, Family::HOT);
+    Shape { connections: 2, pipeline: 4, protocol, family, answers }
 }
 
 #[test]
@@ -118,7 +159,7 @@ fn each_request_is_counted_once() {
     let target = floor(VALUE_BYTES);
     let shape = shape(Answers::OfLength);
     let mut generator = Generator::connect(&target, shape, &Stop::default()).unwrap();
-    let seen = generator.run(&mut Order::Once(0..4_002), Duration::from_mins(1)).unwrap();
+    let seen = generator.run(&mut Order::once(0..4_002), Duration::from_mins(1)).unwrap();
     // Two were too few for a batch.
     assert_eq!((seen.requests, seen.wrong), (4_000, 0));
     assert_eq!(seen.latency.len(), 1_000);

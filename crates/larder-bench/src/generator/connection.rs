@@ -19,42 +19,46 @@ pub(super) struct Answered {
     pub(super) at: Instant,
     /// Since it was written.
     pub(super) took: Duration,
+    /// How many of its requests were writes.
+    pub(super) writes: u64,
     /// Replies that held another value.
     pub(super) wrong: u64,
 }
 
 /// What the server has to answer, in the language in which it is asked.
 enum Expected {
-    Resp(Replies),
+    Replies(Replies),
     Http(Response),
 }
 
 impl Expected {
-    fn expect_batch(&mut self) {
+    fn expect(&mut self, batch: &Batch) {
         match self {
-            Self::Resp(replies) => replies.expect_batch(),
+            Self::Replies(replies) => replies.expect(batch),
             Self::Http(response) => response.expect_another(),
         }
     }
 
     fn space(&mut self) -> &mut [u8] {
         match self {
-            Self::Resp(replies) => replies.space(),
+            Self::Replies(replies) => replies.space(),
             Self::Http(response) => response.space(),
         }
     }
 
-    fn take(&mut self, count: usize) -> io::Result<bool> {
+    fn take(&mut self, count: usize, batch: &Batch) -> io::Result<bool> {
         match self {
-            Self::Resp(replies) => replies.take(count),
+            Self::Replies(replies) => replies.take(count, batch),
             Self::Http(response) => response.take(count),
         }
     }
 
-    fn count_wrong<'a>(&mut self, mut keys: impl Iterator<Item = &'a [u8]>) -> io::Result<u64> {
+    fn count_wrong(&mut self, batch: &Batch) -> io::Result<u64> {
         match self {
-            Self::Resp(replies) => replies.count_wrong(keys),
-            Self::Http(response) => Ok(keys.next().map_or(0, |key| response.count_wrong(key))),
+            Self::Replies(replies) => replies.count_wrong(batch),
+            Self::Http(response) => {
+                Ok(batch.asked().map(|asked| response.count_wrong(asked.key)).sum())
+            }
         }
     }
 }
@@ -68,9 +72,8 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd, shape: Shape) -> Self {
-        let batch = Batch::new(shape.family, shape.pipeline);
-        let replies = Expected::Resp(Replies::new(shape));
-        Self { socket, batch, replies, sent: now() }
+        let replies = Expected::Replies(Replies::new(shape));
+        Self { socket, batch: shape.batch(), replies, sent: now() }
     }
 
     /// One request at a time.
@@ -84,7 +87,7 @@ impl Connection {
         if !self.batch.fill(order) {
             return Ok(false);
         }
-        self.replies.expect_batch();
+        self.replies.expect(&self.batch);
         self.sent = now();
         let mut rest = self.batch.bytes();
         while !rest.is_empty() {
@@ -101,11 +104,12 @@ impl Connection {
             Err(Errno::INTR) => return Ok(None),
             count => count?,
         };
-        if !self.replies.take(count)? {
+        if !self.replies.take(count, &self.batch)? {
             return Ok(None);
         }
         let at = now();
-        let wrong = self.replies.count_wrong(self.batch.keys())?;
-        Ok(Some(Answered { at, took: at - self.sent, wrong }))
+        let wrong = self.replies.count_wrong(&self.batch)?;
+        let writes = self.batch.asked().filter(|asked| asked.is_write).count() as u64;
+        Ok(Some(Answered { at, took: at - self.sent, writes, wrong }))
     }
 }

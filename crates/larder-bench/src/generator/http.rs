@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::generator::batch::Batch;
+use crate::generator::template::Template;
 use crate::keys::Family;
 
 /// What a head and a body may take together.
@@ -50,8 +51,7 @@ impl Exchange {
     }
 
     pub(super) fn batch(&self) -> Batch {
-        let key_start = "GET ".len() + self.prefix.len();
-        Batch::of(self.request().as_bytes(), key_start, Self::FAMILY, 1)
+        Batch::new(Template::new(self.request().into_bytes(), Self::FAMILY), 1)
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_key_changes_and_nothing_else() {
         let mut batch = exchange().batch();
-        assert!(batch.fill(&mut Order::Once(7..8)));
+        assert!(batch.fill(&mut Order::once(7..8)));
         let wanted = exchange().request().replace("key:000000000000", "key:000000000007");
         assert_eq!(batch.bytes(), wanted.as_bytes());
     }

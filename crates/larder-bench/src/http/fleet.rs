@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
 use crate::generator::http::Exchange;
-use crate::generator::{Generator, Target};
+use crate::generator::{Generator, Protocol, Target};
 use crate::http::{Ask, HttpKind, HttpSetup};
 use crate::keys::{Family, Order};
 use crate::plan::Plan;
@@ -65,7 +65,12 @@ impl Fleet {
         stop: &Stop,
     ) -> io::Result<Self> {
         let backend = Server::start(Kind::Backend, &behind(setup), cores)?;
-        Client::connect(backend.port())?.fill(Family::HOT, 0..plan.hot_keys, stop)?;
+        Client::connect(backend.port())?.fill(
+            Protocol::Resp,
+            Family::HOT,
+            0..plan.hot_keys,
+            stop,
+        )?;
         let setup = HttpSetup { backend_port: backend.port(), ..setup.clone() };
         let mut servers = Vec::new();
         let mut etags = Vec::new();
@@ -95,9 +100,9 @@ impl Fleet {
             .collect()
     }
 
-    /// The process of the Redis that a server asks.
-    pub(super) fn behind(&self, kind: HttpKind) -> Option<u32> {
-        kind.has_redis_behind().then(|| self.backend.pid())
+    /// The Redis that a server asks.
+    pub(super) fn behind(&self, kind: HttpKind) -> Option<&Server> {
+        kind.has_redis_behind().then_some(&self.backend)
     }
 
     /// Name and version of each program.
@@ -120,13 +125,7 @@ impl Fleet {
 
 /// What the Redis behind them is started with.
 fn behind(setup: &HttpSetup) -> Setup {
-    Setup {
-        floor: setup.floor.clone(),
-        redis: setup.redis.clone(),
-        nutcracker: None,
-        larder: None,
-        backend_port: 0,
-    }
+    Setup::new(setup.floor.clone(), setup.redis.clone())
 }
 
 fn start(kind: HttpKind, setup: &HttpSetup, plan: &Plan, cores: Cores) -> io::Result<HttpServer> {
@@ -142,7 +141,7 @@ fn warm(server: &HttpServer, plan: &Plan, stop: &Stop) -> io::Result<()> {
     let mut generator = Generator::connect_http(&server.target(), 1, &exchange, stop)?;
     let end = now() + WARM_LIMIT;
     loop {
-        generator.run(&mut Order::Once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
+        generator.run(&mut Order::once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
         if server.kind != HttpKind::Larder || items(server)? >= plan.hot_keys {
             return Ok(());
         }

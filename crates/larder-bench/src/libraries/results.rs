@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caches::CacheKind;
 use crate::facts::Facts;
+use crate::keys::Pick;
 use crate::libraries::memory::Growth;
 use crate::numbers::per;
 use crate::rounds::Row;
@@ -75,21 +76,6 @@ pub enum Work {
     Load,
     /// Forget everything.
     Clear,
-}
-
-/// How often each key is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pick {
-    /// A few are asked for most of the time.
-    Zipf,
-    /// One as often as the other.
-    Uniform,
-}
-
-impl Pick {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Zipf, Self::Uniform];
 }
 
 /// A load that caches are compared under.

@@ -7,10 +7,11 @@ use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
 use crate::cpu::resident_bytes;
-use crate::generator::{Generator, Shape, Target};
-use crate::keys::{Family, Order};
-use crate::measure::{Case, Reads, Transport};
-use crate::plan::Plan;
+use crate::generator::{Generator, Target};
+use crate::keys::{Family, Order, ValueSize};
+use crate::measure::gauges::count;
+use crate::measure::{Case, Reads, Transport, shape};
+use crate::plan::{Large, Plan};
 use crate::servers::{Kind, Server, Setup};
 use crate::stop::Stop;
 
@@ -24,6 +25,8 @@ pub(super) struct Fleet {
     cores: Cores,
     /// Of each kind one, in the order of [`Kind`].
     servers: Vec<Server>,
+    /// The floor knows one value; here are others of it, with larger ones.
+    floors: Vec<(ValueSize, Server)>,
     /// A second Larder, for misses: what they leave behind would change the hits of the first.
     cold: Option<Server>,
     // Last, as the proxies hang on it.
@@ -43,25 +46,24 @@ impl Fleet {
         let start = |kind| Server::start(kind, &setup, cores);
         let servers = setup.kinds().into_iter().map(start).collect::<io::Result<_>>()?;
         let cold = setup.larder.is_some().then(|| start(Kind::Larder)).transpose()?;
-        let fleet = Self { setup, cores, servers, cold, backend };
+        let floors = floors(&setup, plan, cores)?;
+        let fleet = Self { setup, cores, servers, floors, cold, backend };
         fleet.fill(plan, stop)?;
         Ok(fleet)
     }
 
     fn fill(&self, plan: &Plan, stop: &Stop) -> io::Result<()> {
-        let mut behind = Client::connect(self.backend.port())?;
-        behind.fill(Family::HOT, 0..plan.hot_keys, stop)?;
+        fill_hot(&self.backend, plan, stop)?;
+        fill(&self.backend, Family::MIXED_APART, plan.hot_keys, stop)?;
         if self.setup.larder.is_some() || self.setup.nutcracker.is_some() {
-            behind.fill(Family::COLD, 0..plan.cold_keys, stop)?;
+            fill(&self.backend, Family::COLD, plan.cold_keys, stop)?;
         }
         for server in &self.servers {
             match server.kind {
-                Kind::Redis => {
-                    let mut client = Client::connect(server.port())?;
-                    client.fill(Family::HOT, 0..plan.hot_keys, stop)?;
-                }
+                Kind::Redis => fill_hot(server, plan, stop)?,
+                Kind::Memcached => fill(server, Family::HOT, plan.hot_keys, stop)?,
                 Kind::Larder => warm(server, plan, stop)?,
-                Kind::Floor | Kind::Nutcracker | Kind::Backend => {}
+                Kind::Floor | Kind::Nutcracker | Kind::Haproxy | Kind::Backend => {}
             }
         }
         Ok(())
@@ -73,17 +75,27 @@ impl Fleet {
             Transport::Tcp => Some(Server::tcp(server)),
             Transport::Unix => Server::unix(server),
         };
-        let proxy = |server: &&Server| server.kind == Kind::Nutcracker;
-        let servers: Vec<&Server> = match case.reads {
-            Reads::Hits => self.servers.iter().collect(),
-            Reads::Misses => self.servers.iter().filter(proxy).chain(&self.cold).collect(),
+        let servers = self.servers.iter().filter(|server| case.is_for(server.kind));
+        let servers = servers.map(|server| self.for_case(server, case));
+        servers.filter_map(|server| Some((server, asked_at(server)?))).collect()
+    }
+
+    /// The server of the same kind that this case is for.
+    fn for_case<'a>(&'a self, server: &'a Server, case: &Case) -> &'a Server {
+        let other = match (server.kind, case.reads) {
+            (Kind::Larder, Reads::Misses) => self.cold.as_ref(),
+            (Kind::Floor, _) => {
+                let floor = self.floors.iter().find(|(size, _)| *size == case.size);
+                floor.map(|(_, floor)| floor)
+            }
+            _ => None,
         };
-        servers.into_iter().filter_map(|server| Some((server, asked_at(server)?))).collect()
+        other.unwrap_or(server)
     }
 
     /// The Redis that a server asks.
     pub(super) fn behind(&self, server: &Server) -> Option<&Server> {
-        matches!(server.kind, Kind::Nutcracker | Kind::Larder).then_some(&self.backend)
+        server.kind.has_redis_behind().then_some(&self.backend)
     }
 
     /// A Larder that has read nothing; `None` if there is no program for it.
@@ -106,26 +118,54 @@ impl Fleet {
     }
 }
 
-/// Reads the hot keys until Larder keeps them all.
+/// Floors whose value is larger.
+fn floors(setup: &Setup, plan: &Plan, cores: Cores) -> io::Result<Vec<(ValueSize, Server)>> {
+    let start = |size| {
+        let floor_bytes = Family::with_values_of(size).value_bytes();
+        let setup = Setup { floor_bytes, ..setup.clone() };
+        Ok((size, Server::start(Kind::Floor, &setup, cores)?))
+    };
+    plan.large.iter().map(|large| start(large.size)).collect()
+}
+
+/// The keys that are read over and over, of each family so many.
+fn hot_families(plan: &Plan) -> impl Iterator<Item = (Family, u64)> {
+    let large = |it: &Large| (Family::with_values_of(it.size), it.keys);
+    let usual = [Family::HOT, Family::MIXED].map(|family| (family, plan.hot_keys));
+    usual.into_iter().chain(plan.large.iter().map(large))
+}
+
+/// Sets all keys that are read over and over.
+fn fill_hot(server: &Server, plan: &Plan, stop: &Stop) -> io::Result<()> {
+    hot_families(plan).try_for_each(|(family, keys)| fill(server, family, keys, stop))
+}
+
+/// Sets the first keys of a family.
+fn fill(server: &Server, family: Family, keys: u64, stop: &Stop) -> io::Result<()> {
+    Client::connect(server.port())?.fill(server.protocol(), family, 0..keys, stop)
+}
+
+/// Reads all keys that are read over and over, until Larder keeps them.
 fn warm(larder: &Server, plan: &Plan, stop: &Stop) -> io::Result<()> {
-    let shape =
-        Shape { connections: 1, pipeline: 1, family: Family::HOT, answers: larder.answers() };
-    let mut generator = Generator::connect(&larder.tcp(), shape, stop)?;
     let end = now() + WARM_LIMIT;
-    while memory(larder)?.items < plan.hot_keys {
-        if now() > end {
-            return Err(io::Error::other("larder does not keep what it reads"));
+    let mut wanted = 0;
+    for (family, keys) in hot_families(plan) {
+        wanted += keys;
+        let shape = shape(larder, family, 1, 1);
+        let mut generator = Generator::connect(&larder.tcp(), shape, stop)?;
+        while memory(larder)?.items < wanted {
+            if now() > end {
+                let what = format!("larder does not keep what it reads, as {}", family.key(0));
+                return Err(io::Error::other(what));
+            }
+            generator.run(&mut Order::once(0..keys), WARM_LIMIT)?.all_right()?;
         }
-        generator.run(&mut Order::Once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
     }
     Ok(())
 }
 
 /// Asks a Larder what it holds, and the kernel what that takes.
 pub(super) fn memory(larder: &Server) -> io::Result<Memory> {
-    let info = Client::connect(larder.port())?.ask(&["INFO", "larder"])?;
-    let items = info.lines().find_map(|line| line.strip_prefix("larder_near_items:"));
-    let items = items.and_then(|digits| digits.parse().ok());
-    let items = items.ok_or_else(|| io::Error::other("larder does not say what it holds"))?;
+    let items = count(larder, "larder", "larder_near_items:")?;
     Ok(Memory { items, resident_bytes: resident_bytes(larder.pid())? })
 }

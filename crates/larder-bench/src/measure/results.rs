@@ -1,12 +1,12 @@
 //! The figures of a run, as they were measured.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 use crate::generator::Seen;
 use crate::keys::{Family, VALUE_BYTES};
+use crate::measure::Case;
+use crate::measure::gauges::Used;
 use crate::numbers::per;
 use crate::plan::Plan;
 use crate::rounds::Row as RowOf;
@@ -25,48 +25,6 @@ pub struct Results {
     pub entries: Option<Entries>,
 }
 
-/// What the reads find.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Reads {
-    /// Keys that everybody has.
-    Hits,
-    /// Keys that nobody has read before.
-    Misses,
-}
-
-/// What the reads travel over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// TCP over loopback.
-    Tcp,
-    /// A unix socket.
-    Unix,
-}
-
-/// A load that servers are compared under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-pub struct Case {
-    /// What the reads find.
-    pub reads: Reads,
-    /// What they travel over.
-    pub transport: Transport,
-    /// How many connections are open.
-    pub connections: usize,
-    /// Requests per write.
-    pub pipeline: usize,
-}
-
-impl fmt::Display for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reads, transport, connections, pipeline } = self;
-        let reads = if *reads == Reads::Hits { "hits" } else { "misses" };
-        let transport = if *transport == Transport::Tcp { "TCP" } else { "unix" };
-        write!(f, "{reads}, {transport}, {connections} connections, P={pipeline}")
-    }
-}
-
 /// One server in one case.
 pub type Row = RowOf<Case, Kind, Sample>;
 
@@ -81,6 +39,15 @@ pub struct Sample {
     pub cpu_ns: u64,
     /// CPU time of the Redis behind it, in nanoseconds.
     pub behind_ns: Option<u64>,
+    /// How many of them were writes.
+    #[serde(default)]
+    pub writes: u64,
+    /// Reads that Larder answered from memory.
+    #[serde(default)]
+    pub hits: Option<u64>,
+    /// Commands that the Redis behind it has processed.
+    #[serde(default)]
+    pub commands: Option<u64>,
     /// CPU time of the generator, in nanoseconds.
     pub generator_ns: u64,
     /// Median of the batches' latencies, in nanoseconds.
@@ -92,14 +59,17 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub(crate) fn new(seen: &Seen, cpu_ns: u64, behind_ns: Option<u64>, generator_ns: u64) -> Self {
+    pub(crate) fn new(seen: &Seen, used: Used) -> Self {
         let latency = |part| seen.latency.value_at_quantile(part);
         Self {
             requests: seen.requests,
+            writes: seen.writes,
+            hits: used.hits,
+            commands: used.commands,
             elapsed_ns: u64::try_from(seen.elapsed.as_nanos()).unwrap_or(u64::MAX),
-            cpu_ns,
-            behind_ns,
-            generator_ns,
+            cpu_ns: used.cpu_ns,
+            behind_ns: used.behind_ns,
+            generator_ns: used.generator_ns,
             p50_ns: latency(0.5),
             p99_ns: latency(0.99),
             p999_ns: latency(0.999),
@@ -119,6 +89,21 @@ impl Sample {
     /// Both together.
     pub fn total_micros(&self) -> f64 {
         self.cpu_micros() + self.behind_micros()
+    }
+
+    /// The part of the reads that were hits.
+    pub fn hit_share(&self) -> Option<f64> {
+        Some(per(self.hits?, self.requests - self.writes))
+    }
+
+    /// Commands of the Redis behind it per request.
+    pub fn commands_per_request(&self) -> f64 {
+        per(self.commands.unwrap_or_default(), self.requests)
+    }
+
+    /// The part of the requests that were writes.
+    pub fn write_share(&self) -> f64 {
+        per(self.writes, self.requests)
     }
 
     /// Requests per second.
@@ -154,6 +139,9 @@ mod tests {
     fn figures_are_per_request() {
         let sample = Sample {
             requests: 1000,
+            writes: 200,
+            hits: Some(600),
+            commands: Some(1500),
             elapsed_ns: 10_000_000,
             cpu_ns: 5_000_000,
             behind_ns: Some(1_000_000),
@@ -165,6 +153,8 @@ mod tests {
         assert!((sample.cpu_micros() - 5.0).abs() < 1e-9);
         assert!((sample.total_micros() - 6.0).abs() < 1e-9);
         assert!((sample.rate() - 100_000.0).abs() < 1e-3);
+        assert!((sample.commands_per_request() - 1.5).abs() < 1e-9);
+        assert!((sample.hit_share().unwrap() - 0.75).abs() < 1e-9);
     }
 
     #[test]

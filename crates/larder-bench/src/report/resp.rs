@@ -1,12 +1,14 @@
 //! GET over RESP, as people read it.
 
 mod plots;
+mod tables;
 
 use crate::goals::{self, Goal};
+use crate::keys::{Pick, ValueSize};
 use crate::measure::{Case, Entries, Reads, Results, Row, Sample, Transport};
-use crate::numbers::{median, per};
-use crate::report::table::Table;
-use crate::report::{Report, Verdict, facts, or_dash, percent};
+use crate::numbers::median;
+use crate::report::resp::tables::{HITS, LARGE, MISSES, MIX, table};
+use crate::report::{Report, Verdict, facts, percent};
 use crate::servers::Kind;
 
 /// The report of a run.
@@ -22,19 +24,33 @@ pub fn report(results: &Results) -> Report {
         report.section(
             format!("GET hits over {name}, {connections} connections"),
             plots::hits(&hit_rows(results, transport), transport, name),
-            hits(&hit_rows(results, transport)),
+            table(&hit_rows(results, transport), &HITS),
         );
     }
     // No goal here: what is looked at is the latency beside the others'.
     let many = results.plan.many_connections;
     let rows = select(results, |row| row.case.connections == many);
-    report.section(format!("GET hits over TCP, {many} connections"), None, hits(&rows));
+    report.section(format!("GET hits over TCP, {many} connections"), None, table(&rows, &HITS));
     let rows = select(results, |row| row.case.reads == Reads::Misses);
     report.section(
         format!("GET misses over TCP, {connections} connections"),
         plots::misses(&rows),
-        misses(&rows),
+        table(&rows, &MISSES),
     );
+    let rows = select(results, |row| row.case.pick == Pick::Zipf);
+    report.section(
+        format!("GET hits over TCP, {connections} connections, a few keys most of the time (zipf)"),
+        None,
+        table(&rows, &HITS),
+    );
+    let rows = select(results, |row| row.case.reads == Reads::Mix);
+    report.section(
+        format!("Nine GET to one SET over TCP, {connections} connections"),
+        None,
+        table(&rows, &MIX),
+    );
+    let rows = select(results, |row| row.case.size != ValueSize::Usual);
+    report.section("GET hits with larger values, over TCP", None, table(&rows, &LARGE));
     report.section("Memory", None, results.entries.as_ref().map(memory).unwrap_or_default());
     report.section("How to read this", None, reading(results));
     report
@@ -47,13 +63,11 @@ fn select(results: &Results, wanted: impl Fn(&Row) -> bool) -> Vec<&Row> {
     results.rows.iter().filter(|row| wanted(row)).collect()
 }
 
-/// Those of which there are goals: with the usual number of connections.
+/// Those of which there are goals: with the usual number of connections, of keys and so on.
 fn hit_rows(results: &Results, transport: Transport) -> Vec<&Row> {
     let connections = results.plan.connections;
-    select(results, |row| {
-        let Case { reads, transport: via, connections: open, .. } = row.case;
-        (reads, via, open) == (Reads::Hits, transport, connections)
-    })
+    let hits = |pipeline| Case { transport, ..Case::hits(connections, pipeline) };
+    select(results, |row| row.case == hits(row.case.pipeline))
 }
 
 fn more(results: &Results) -> Vec<(&'static str, String)> {
@@ -61,9 +75,11 @@ fn more(results: &Results) -> Vec<(&'static str, String)> {
     let (server, generator) = (facts.server_core, facts.generator_core);
     let pinned = format!("servers to core {server}, generator to core {generator}");
     let mut lines = vec![("pinned", pinned)];
-    if !facts.versions.iter().any(|(name, _)| name == Kind::Nutcracker.name()) {
-        let text = "nutcracker, which is not installed (scripts/setup bench)";
-        lines.push(("not measured", text.to_owned()));
+    let is_missing = |name: &&str| !facts.versions.iter().any(|(measured, _)| measured == name);
+    let missing: Vec<_> = Kind::OPTIONAL.map(Kind::name).into_iter().filter(is_missing).collect();
+    if !missing.is_empty() {
+        let text = format!("{}, as not installed (scripts/setup bench)", missing.join(", "));
+        lines.push(("not measured", text));
     }
     lines.push(("noise", noise(results)));
     lines
@@ -124,83 +140,6 @@ fn verdicts(results: &Results) -> Vec<Verdict> {
     verdicts
 }
 
-fn hits(rows: &[&Row]) -> String {
-    let mut table = Table::new(&[
-        "P",
-        "server",
-        "CPU us",
-        "x redis",
-        "x floor",
-        "spread",
-        "behind us",
-        "p50 us",
-        "p99 us",
-        "p99.9 us",
-        "req/s",
-        "generator us",
-    ]);
-    for row in rows {
-        let peer = |kind| row.peer(rows, kind);
-        let ratio = |kind| peer(kind).map(|other| row.against(other, Sample::cpu_micros));
-        let ratio = |kind| or_dash(ratio(kind).map(|ratio| format!("{ratio:.2}")));
-        table.row([
-            row.case.pipeline.to_string(),
-            row.who.name().to_owned(),
-            format!("{:.3}", row.median(Sample::cpu_micros)),
-            ratio(Kind::Redis),
-            ratio(Kind::Floor),
-            percent(spread(row)),
-            behind(row),
-            latency(row, |sample| sample.p50_ns),
-            latency(row, |sample| sample.p99_ns),
-            latency(row, |sample| sample.p999_ns),
-            format!("{:.0}", row.median(Sample::rate)),
-            format!("{:.3}", row.median(|sample| per(sample.generator_ns, sample.requests * 1000))),
-        ]);
-    }
-    table.text()
-}
-
-fn misses(rows: &[&Row]) -> String {
-    let mut table = Table::new(&[
-        "server",
-        "CPU us",
-        "behind us",
-        "total us",
-        "x nutcracker",
-        "spread",
-        "p50 us",
-        "p99 us",
-        "p99.9 us",
-        "req/s",
-    ]);
-    for row in rows {
-        let ratio = miss_goal(row, rows).map(|(_, ratio)| format!("{ratio:.2}"));
-        table.row([
-            row.who.name().to_owned(),
-            format!("{:.3}", row.median(Sample::cpu_micros)),
-            behind(row),
-            format!("{:.3}", row.median(Sample::total_micros)),
-            or_dash(ratio),
-            percent(spread(row)),
-            latency(row, |sample| sample.p50_ns),
-            latency(row, |sample| sample.p99_ns),
-            latency(row, |sample| sample.p999_ns),
-            format!("{:.0}", row.median(Sample::rate)),
-        ]);
-    }
-    table.text()
-}
-
-fn behind(row: &Row) -> String {
-    let measured = row.samples.iter().any(|sample| sample.behind_ns.is_some());
-    or_dash(measured.then(|| format!("{:.3}", row.median(Sample::behind_micros))))
-}
-
-fn latency(row: &Row, nanos: impl Fn(&Sample) -> u64) -> String {
-    format!("{:.0}", row.median(|sample| per(nanos(sample), 1000)))
-}
-
 fn memory(entries: &Entries) -> String {
     let bytes = entries.overhead_bytes();
     format!("{} entries of 20 + 100 bytes take {bytes:.0} bytes each beyond those\n", entries.items)
@@ -210,7 +149,7 @@ fn reading(results: &Results) -> String {
     format!(
         "P is requests per write. Figures are medians of {} rounds of {} ms; ratios are taken \
          within a round.\nCPU is the server's own, user and kernel, per request; `behind` is that \
-         of the Redis it asks.\nLatency is that of a whole write, with the generator as busy as \
+         of the Redis it asks,\n`commands` how many that one has processed per request.\nLatency is that of a whole write, with the generator as busy as \
          the server: compare it, do not quote it.\n",
         results.plan.rounds, results.plan.round_millis
     )

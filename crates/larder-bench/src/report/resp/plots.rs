@@ -78,7 +78,9 @@ fn bar(row: &Row, value: f64) -> Bar {
     let colour = match row.who {
         Kind::Larder => "#d55e00",
         Kind::Redis | Kind::Backend => "#3b8fd0",
+        Kind::Memcached => "#e6a817",
         Kind::Nutcracker => "#009e73",
+        Kind::Haproxy => "#b07ad6",
         Kind::Floor => "#8c8c8c",
     };
     Bar { name: row.who.name(), colour, value, text: String::new(), must: None }

@@ -1,0 +1,131 @@
+//! The tables: which columns each has, and what stands in those.
+
+use crate::keys::Family;
+use crate::measure::{Row, Sample};
+use crate::numbers::per;
+use crate::report::table::Table;
+use crate::report::{or_dash, percent};
+use crate::servers::Kind;
+
+/// A column: its head, and what a row has in it beside the others.
+pub(super) struct Column {
+    head: &'static str,
+    cell: fn(&Row, &[&Row]) -> String,
+}
+
+const fn column(head: &'static str, cell: fn(&Row, &[&Row]) -> String) -> Column {
+    Column { head, cell }
+}
+
+pub(super) const HITS: [Column; 13] = [
+    PIPELINE,
+    SERVER,
+    CPU,
+    TIMES_REDIS,
+    TIMES_FLOOR,
+    SPREAD,
+    BEHIND,
+    COMMANDS,
+    P50,
+    P99,
+    P999,
+    RATE,
+    GENERATOR,
+];
+pub(super) const MISSES: [Column; 11] =
+    [SERVER, CPU, BEHIND, COMMANDS, TOTAL, TIMES_NUTCRACKER, SPREAD, P50, P99, P999, RATE];
+pub(super) const LARGE: [Column; 13] = [
+    VALUE,
+    CONNECTIONS,
+    SERVER,
+    CPU,
+    TIMES_REDIS,
+    TIMES_FLOOR,
+    SPREAD,
+    BEHIND,
+    MEGABYTES,
+    P50,
+    P99,
+    RATE,
+    GENERATOR,
+];
+
+pub(super) const MIX: [Column; 13] = [
+    PIPELINE,
+    SERVER,
+    CPU,
+    BEHIND,
+    COMMANDS,
+    TOTAL,
+    TIMES_REDIS_TOTAL,
+    HIT_SHARE,
+    WRITE_SHARE,
+    SPREAD,
+    P50,
+    P99,
+    RATE,
+];
+
+const PIPELINE: Column = column("P", |row, _| row.case.pipeline.to_string());
+const VALUE: Column = column("value", |row, _| row.case.size.name().to_owned());
+const CONNECTIONS: Column = column("connections", |row, _| row.case.connections.to_string());
+const SERVER: Column = column("server", |row, _| row.who.name().to_owned());
+const CPU: Column = column("CPU us", |row, _| micros(row, Sample::cpu_micros));
+const TOTAL: Column = column("total us", |row, _| micros(row, Sample::total_micros));
+const BEHIND: Column = column("behind us", |row, _| {
+    let measured = row.samples.iter().any(|sample| sample.behind_ns.is_some());
+    or_dash(measured.then(|| micros(row, Sample::behind_micros)))
+});
+const COMMANDS: Column = column("commands", |row, _| {
+    let counted = row.samples.iter().any(|sample| sample.commands.is_some());
+    or_dash(counted.then(|| format!("{:.3}", row.median(Sample::commands_per_request))))
+});
+const TIMES_REDIS: Column =
+    column("x redis", |row, rows| times(row, rows, Kind::Redis, Sample::cpu_micros));
+const TIMES_FLOOR: Column =
+    column("x floor", |row, rows| times(row, rows, Kind::Floor, Sample::cpu_micros));
+const TIMES_NUTCRACKER: Column =
+    column("x nutcracker", |row, rows| times(row, rows, Kind::Nutcracker, Sample::total_micros));
+const TIMES_REDIS_TOTAL: Column =
+    column("total x redis", |row, rows| times(row, rows, Kind::Redis, Sample::total_micros));
+const HIT_SHARE: Column = column("hits of reads", |row, _| {
+    let counts = row.samples.iter().any(|sample| sample.hits.is_some());
+    or_dash(counts.then(|| percent(row.median(|sample| sample.hit_share().unwrap_or_default()))))
+});
+const WRITE_SHARE: Column = column("writes", |row, _| percent(row.median(Sample::write_share)));
+const SPREAD: Column = column("spread", |row, _| percent(row.spread_of(Sample::cpu_micros)));
+const P50: Column = column("p50 us", |row, _| latency(row, |sample| sample.p50_ns));
+const P99: Column = column("p99 us", |row, _| latency(row, |sample| sample.p99_ns));
+const P999: Column = column("p99.9 us", |row, _| latency(row, |sample| sample.p999_ns));
+const RATE: Column = column("req/s", |row, _| format!("{:.0}", row.median(Sample::rate)));
+const MEGABYTES: Column = column("MB/s", |row, _| {
+    let bytes = Family::with_values_of(row.case.size).value_bytes() as u64;
+    format!("{:.0}", row.median(Sample::rate) * per(bytes, 1_000_000))
+});
+const GENERATOR: Column = column("generator us", |row, _| {
+    micros(row, |sample| per(sample.generator_ns, sample.requests * 1000))
+});
+
+/// These columns of all rows; nothing without rows.
+pub(super) fn table(rows: &[&Row], columns: &[Column]) -> String {
+    let head: Vec<_> = columns.iter().map(|column| column.head).collect();
+    let mut table = Table::new(&head);
+    for row in rows {
+        table.row(columns.iter().map(|column| (column.cell)(row, rows)));
+    }
+    table.text()
+}
+
+fn micros(row: &Row, figure: fn(&Sample) -> f64) -> String {
+    format!("{:.3}", row.median(figure))
+}
+
+/// A figure against that of another one under the same load.
+fn times(row: &Row, rows: &[&Row], other: Kind, figure: fn(&Sample) -> f64) -> String {
+    let ratio = row.peer(rows, other).map(|other| row.against(other, figure));
+    or_dash(ratio.map(|ratio| format!("{ratio:.2}")))
+}
+
+fn latency(row: &Row, nanos: fn(&Sample) -> u64) -> String {
+    format!("{:.0}", row.median(|sample| per(nanos(sample), 1000)))
+}
