@@ -38,7 +38,7 @@ enum Part {
     Http(Http),
     /// The near tier in one process: Larder and what others have written
     Libraries(Libraries),
-    /// Hit ratios of the same on real traces, and the best that could be done
+    /// Hit ratios of the same on traces, and the best that could be done
     HitRatio(HitRatio),
     /// Instructions per hit, by callgrind, beside those of the last record
     Count(Count),
@@ -98,9 +98,10 @@ struct Libraries {
 
 #[derive(Args)]
 struct HitRatio {
-    /// The folder with the traces, as Caffeine's simulator has them: multi1.trace.gz and so on
+    /// The folder with the traces, as Caffeine's simulator has them: multi1.trace.gz and so on;
+    /// without one, a few are made up
     #[arg(long, env = "LARDER_TRACES")]
-    traces: PathBuf,
+    traces: Option<PathBuf>,
     /// Where the raw figures go
     #[arg(long, default_value = "target/bench/hit-ratio.json")]
     json: PathBuf,
@@ -221,7 +222,7 @@ fn libraries(args: &Libraries) -> io::Result<()> {
 }
 
 fn hit_ratio(args: &HitRatio) -> io::Result<()> {
-    let results = hit_ratio::run(&args.traces, &Stop::on_signals()?)?;
+    let results = hit_ratio::run(args.traces.as_deref(), &Stop::on_signals()?)?;
     show(&report::hit_ratio::report(&results), &results, &args.json)
 }
 

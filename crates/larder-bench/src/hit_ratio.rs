@@ -1,8 +1,9 @@
-//! Hit ratios: what part of the reads in real traces a cache of so many entries answers, under
-//! every policy, beside other caches and the best that could be done.
+//! Hit ratios: what part of the reads in a trace a cache of so many entries answers, under every
+//! policy, beside other caches and the best that could be done.
 //!
 //! Time plays no part: one pass over a trace is all there is to know, on whatever machine.
 
+mod made_up;
 mod optimum;
 mod results;
 mod traces;
@@ -13,6 +14,7 @@ use std::path::Path;
 use crate::caches::{Cache, CacheKind, Size, Tally, versions};
 use crate::cores::Cores;
 use crate::facts::Facts;
+use crate::hit_ratio::made_up::{MADE_UP, MadeUp};
 use crate::hit_ratio::optimum::optimum;
 use crate::progress::Progress;
 use crate::stop::Stop;
@@ -23,23 +25,36 @@ pub use traces::{TRACES, Trace};
 /// Fetches at one go: then somebody may want to stop.
 const BLOCK: usize = 4096;
 
-/// Plays every trace in `folder` to every cache, in every size.
+/// Plays every trace in `folder` to every cache, in every size; made-up ones where there is no
+/// folder.
 ///
 /// # Errors
 /// When there is no such trace, or a cache holds more than it may.
-pub fn run(folder: &Path, stop: &Stop) -> io::Result<RatioResults> {
+pub fn run(folder: Option<&Path>, stop: &Stop) -> io::Result<RatioResults> {
     let mut facts = Facts::of_machine(Cores::take()?);
     facts.versions = versions();
-    let progress = Progress::new(TRACES.iter().map(|trace| trace.sizes.len()).sum());
+    let plays = match folder {
+        Some(folder) => TRACES.iter().map(|trace| trace.play(folder)).collect::<io::Result<_>>()?,
+        None => MADE_UP.iter().map(MadeUp::play).collect::<Vec<_>>(),
+    };
+    let progress = Progress::new(plays.iter().map(|play| play.sizes.len()).sum());
     let mut rows = Vec::new();
-    for trace in &TRACES {
-        let numbers = trace.read(folder)?;
-        for &entries in trace.sizes {
-            progress.step(format!("{}, {entries} entries", trace.name));
-            rows.push(row(trace.name, &numbers, entries, stop)?);
+    for Play { name, sizes, reads } in &plays {
+        for &entries in *sizes {
+            progress.step(format!("{name}, {entries} entries"));
+            rows.push(row(name, reads, entries, stop)?);
         }
     }
-    Ok(RatioResults { facts, rows })
+    Ok(RatioResults { facts, made_up: folder.is_none(), rows })
+}
+
+/// What caches are played.
+struct Play {
+    name: &'static str,
+    /// Entries that a cache may hold.
+    sizes: &'static [u32],
+    /// Each key by a number of its own.
+    reads: Vec<u32>,
 }
 
 fn row(trace: &str, numbers: &[u32], entries: u32, stop: &Stop) -> io::Result<RatioRow> {

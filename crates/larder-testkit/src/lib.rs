@@ -35,9 +35,22 @@ pub use relay::{Direction, Relay, Which};
 pub use rustix::process::Signal;
 pub use wait::eventually;
 
-/// A TCP port of 127.0.0.1 that was free a moment ago. Nothing reserves it: whoever binds it must
-/// be ready to find it taken.
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    iter::repeat_with,
+    net::{Ipv4Addr, TcpListener},
+    ops::Range,
+};
+
+/// Below those from which systems choose one for a connection that goes out: none takes it in
+/// between.
+const PORTS: Range<u64> = 10_000..32_000;
+
+/// A TCP port of 127.0.0.1 that was free a moment ago, any of some ten thousand. Nothing reserves
+/// it: whoever binds it must be ready to find it taken.
 pub fn free_port() -> u16 {
-    let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port on 127.0.0.1");
-    probe.local_addr().expect("a bound socket has an address").port()
+    let random = || RandomState::new().build_hasher().finish();
+    let any = || u16::try_from(PORTS.start + random() % (PORTS.end - PORTS.start)).ok();
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    repeat_with(any).flatten().take(1000).find(is_free).expect("a free port on 127.0.0.1")
 }

@@ -11,6 +11,9 @@ use crate::numbers::per;
 pub struct RatioResults {
     /// The machine and the crates.
     pub facts: Facts,
+    /// Whether the traces were made up, as there were no real ones.
+    #[serde(default)]
+    pub made_up: bool,
     /// One per trace and size.
     pub rows: Vec<RatioRow>,
 }
@@ -80,7 +83,8 @@ mod tests {
             hits: vec![Hits { cache: CacheKind::Moka, hits }],
         };
         let facts = Facts::of_machine(crate::cores::Cores { server: 0, generator: 0, allowed: 1 });
-        let results = RatioResults { facts, rows: vec![row(1000, 10, 10), row(10, 8, 4)] };
+        let results =
+            RatioResults { facts, made_up: false, rows: vec![row(1000, 10, 10), row(10, 8, 4)] };
         let mean = results.mean_of_optimum(CacheKind::Moka).unwrap();
         assert!((mean - 0.75).abs() < 1e-9, "{mean}");
         assert_eq!(results.mean_of_optimum(CacheKind::Lru), None);

@@ -8,6 +8,8 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use lzma_rust2::XzReader;
 
+use crate::hit_ratio::Play;
+
 /// A trace in a file.
 #[derive(Debug)]
 pub struct Trace {
@@ -53,8 +55,13 @@ const fn big_endian(name: &'static str, sizes: &'static [u32]) -> Trace {
 }
 
 impl Trace {
+    /// To be played, as it lies in a folder.
+    pub(super) fn play(&self, folder: &Path) -> io::Result<Play> {
+        Ok(Play { name: self.name, sizes: self.sizes, reads: self.read(folder)? })
+    }
+
     /// The reads: each key by a number of its own, from 0 on.
-    pub(super) fn read(&self, folder: &Path) -> io::Result<Vec<u32>> {
+    fn read(&self, folder: &Path) -> io::Result<Vec<u32>> {
         let extension = match self.form {
             Form::Lines => "gz",
             Form::BigEndian => "xz",
