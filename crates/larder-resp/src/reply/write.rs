@@ -64,9 +64,18 @@ pub fn push(out: &mut BytesMut, elements: usize) {
 
 /// A line that announces how much follows.
 pub(crate) fn count(out: &mut BytesMut, kind: u8, count: usize) {
-    out.put_u8(kind);
-    number::write_length(out, count);
-    out.put_slice(b"\r\n");
+    match u8::try_from(count) {
+        // Nearly all of them, and all of those in a command.
+        Ok(one @ 0..=9) => out.put_slice(&[kind, b'0' + one, b'\r', b'\n']),
+        Ok(two @ 10..=99) => {
+            out.put_slice(&[kind, b'0' + two / 10, b'0' + two % 10, b'\r', b'\n']);
+        }
+        _ => {
+            out.put_u8(kind);
+            number::write_length(out, count);
+            out.put_slice(b"\r\n");
+        }
+    }
 }
 
 fn line(out: &mut BytesMut, kind: u8, text: &[u8]) {
@@ -98,6 +107,9 @@ mod tests {
         assert_eq!(written(|out| map(out, 1)), "%1\r\n");
         assert_eq!(written(|out| set(out, 2)), "~2\r\n");
         assert_eq!(written(|out| push(out, 3)), ">3\r\n");
+        for elements in [0, 9, 10, 99, 100, 255, 256, 4_294_967_296] {
+            assert_eq!(written(|out| array(out, elements)), format!("*{elements}\r\n"));
+        }
     }
 
     #[test]
