@@ -107,6 +107,14 @@ impl<V: Value> Started<V> {
         matches!(self.0, Step::Sent(_))
     }
 
+    /// The value, if there is nothing to wait for and nothing more to be asked.
+    fn into_answer(self) -> Result<Fetched<V>, Self> {
+        match self.0 {
+            Step::Found(fetched) | Step::Sent(Answer(Answered::Here(Ok(fetched)))) => Ok(fetched),
+            step => Err(Self(step)),
+        }
+    }
+
     /// Whether it was found in memory, and there is nothing to wait for.
     pub fn is_found(&self) -> bool {
         matches!(self.0, Step::Found(_))
@@ -161,7 +169,10 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     /// A value of the store: from memory, with whoever fetches it already, or by a fill; past the
     /// near tier when that cannot be trusted.
     pub async fn fetch(&self, key: Key<'_>) -> Outcome<V> {
-        self.finish(key, self.start(key)).await
+        match self.start(key).into_answer() {
+            Ok(fetched) => Ok(fetched),
+            Err(started) => self.finish(key, started).await,
+        }
     }
 
     /// The part of [`Tiers::fetch`] that does not wait: what must be sent has been sent.

@@ -68,8 +68,8 @@ impl Cache for Larder {
     }
 
     /// There is no way in but a fill.
-    fn insert(&self, key: &Key) {
-        self.fetch(key, &mut [0; VALUE_BYTES]);
+    fn insert(&self, key: &Key, value: &mut Value) {
+        self.fetch(key, value);
     }
 
     fn clear(&self) {

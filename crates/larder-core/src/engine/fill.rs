@@ -232,9 +232,9 @@ impl<'a, V: Value> Fill<'a, V> {
 
     fn tell(&mut self, joined: Option<Arc<Flight<Outcome<V>>>>, outcome: &Outcome<V>) {
         self.answered = true;
-        for flight in joined.into_iter().chain(self.promised.take()) {
-            flight.land(outcome.clone());
-        }
+        let tell = |flight: Arc<Flight<_>>| flight.land(outcome.clone());
+        joined.map(tell);
+        self.promised.take().map(tell);
     }
 }
 
