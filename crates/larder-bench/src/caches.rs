@@ -92,8 +92,8 @@ pub(crate) trait Cache: Send + Sync {
     /// Copies out what is kept under a key. False when that is nothing.
     fn read(&self, key: &Key, value: &mut Value) -> bool;
 
-    /// Keeps a key's value.
-    fn insert(&self, key: &Key);
+    /// Makes a key's value, keeps it, and copies it out for whoever missed it.
+    fn insert(&self, key: &Key, value: &mut Value);
 
     /// Forgets everything.
     fn clear(&self);
@@ -104,11 +104,12 @@ pub(crate) trait Cache: Send + Sync {
     /// Does what it has put off.
     fn settle(&self) {}
 
-    /// Reads a key and, if there is nothing, has its value kept. Says whether there was something.
+    /// Reads a key and, if there is nothing, has its value kept. Says whether there was something;
+    /// its value is copied out in either case.
     fn fetch(&self, key: &Key, value: &mut Value) -> bool {
         let is_hit = self.read(key, value);
         if !is_hit {
-            self.insert(key);
+            self.insert(key, value);
         }
         is_hit
     }

@@ -27,7 +27,8 @@ pub(crate) const LIBRARY_ENTRY_BYTES: Goal = Goal { must: 130.0, aim: 100.0 };
 /// How the time to clear grows with the entries: 1 or more where it is linear. Not 0 where it is
 /// constant, as a cache of many entries has left nothing else in the processor's.
 pub(crate) const CLEAR_GROWTH: Goal = Goal { must: 0.5, aim: 0.1 };
-/// A miss and its insertion, against `quick_cache`. The aim is 300 ns where that takes 304.
+/// A miss and its insertion, against `quick_cache`: as it does them at its cheapest, and where it
+/// loads for all who wait, as Larder always does. The aim is 300 ns where that takes 304.
 const INSERT: Goal = Goal { must: 1.2, aim: 0.99 };
 /// The part of the optimum that is hoped for, in the mean of all traces.
 const HIT_RATIO_AIM: f64 = 0.9;
@@ -67,8 +68,8 @@ pub(crate) fn library(case: libraries::Case) -> Option<Goal> {
     };
     match case.work {
         Work::Hit => hits(),
-        Work::Insert => Some(INSERT),
-        Work::Load | Work::Clear => None,
+        Work::Insert | Work::Load => Some(INSERT),
+        Work::Clear => None,
     }
 }
 

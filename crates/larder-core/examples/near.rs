@@ -12,7 +12,8 @@
 #![allow(clippy::unwrap_used, reason = "a measurement may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, Found, Key, Prefixes, Put, Seen, Store, StoreError, Tiers,
+    Answer, Clock, Engine, EnginePlan, Fill, Found, Key, Prefixes, Put, Seen, Store, StoreError,
+    Tiers,
     expiry::Ttl,
     near::{NearPlan, Policy},
 };
@@ -187,10 +188,10 @@ fn resident_bytes() -> u64 {
 struct Generated;
 
 impl Store<Payload> for Generated {
-    fn fill(&self, fill: Fill<Payload>) {
+    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
         // A reply of 100 bytes as Redis frames it.
         let value = [b'.'; VALUE_BYTES + 8];
-        fill.land(Some(value.as_slice().into()), Ttl::Forever);
+        fill.land(Some(value.as_slice().into()), Ttl::Forever)
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
@@ -207,7 +208,7 @@ impl Store<Payload> for Generated {
 
     async fn put_loaded(
         &self,
-        _: &Fill<Payload>,
+        _: &Fill<'_, Payload>,
         _: &[u8],
         _: Duration,
     ) -> Result<Put, StoreError> {

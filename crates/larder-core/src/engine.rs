@@ -10,18 +10,19 @@ mod prefixes;
 mod puts;
 
 use crate::{
-    Clock, Key, Moment, Value,
+    Clock, Key, Moment, Seen, Value,
     coherence::{
         feed::{Epoch, Feed},
         flight::Seat,
         lease::{Boarding, Leases},
     },
     fetch::{Bypass, FetchError, Fetched},
-    near::{Looks, Near, NearPlan, Sight},
+    near::{Hashed, Looks, Near, NearPlan, Sight},
 };
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
-pub use fill::{Fill, LeaseView, NotKept};
+pub(crate) use fill::Answered;
+pub use fill::{Answer, Fill, LeaseView, NotKept};
 use oversized::Oversized;
 pub use prefixes::Prefixes;
 use puts::Puts;
@@ -57,11 +58,11 @@ pub struct Engine<V: Value> {
 pub(crate) type Outcome<V> = Result<Fetched<V>, FetchError>;
 
 /// What a reader gets who asks for a key that is not in memory.
-pub(crate) enum Boarded<V: Value> {
+pub(crate) enum Boarded<'a, V: Value> {
     /// Wait with the others.
     Joined(Seat<Outcome<V>>),
     /// Fetch it for all.
-    Leading(Fill<V>, Seat<Outcome<V>>),
+    Leading(Fill<'a, V>),
 }
 
 impl<V: Value> Engine<V> {
@@ -91,9 +92,20 @@ impl<V: Value> Engine<V> {
         &self.feed
     }
 
+    /// The key with what all parts here know its name by.
+    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
+        self.near.hashed(key)
+    }
+
     /// Looks into the near tier. A hit gives the reply and its deadline.
     pub fn look(&self, key: Key<'_>, sight: Sight) -> Option<(V, Moment)> {
-        self.near.look(key, sight, |seen, deadline| (seen.to_value(), deadline))
+        self.look_hashed(self.hashed(key), sight)
+    }
+
+    /// See [`Engine::look`].
+    pub(crate) fn look_hashed(&self, key: Hashed<'_>, sight: Sight) -> Option<(V, Moment)> {
+        let found = |seen: Seen<'_, V>, deadline| (seen.to_value(), deadline);
+        self.near.looks(sight).look_hashed(key, found)
     }
 
     /// Looks into the near tier at replies where they are: nothing is copied, counted up or freed.
@@ -102,22 +114,21 @@ impl<V: Value> Engine<V> {
     }
 
     /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.
-    pub(crate) fn board(
-        self: &Arc<Self>,
-        key: Key<'_>,
+    pub(crate) fn board<'a>(
+        self: &'a Arc<Self>,
+        key: Hashed<'a>,
         now: Moment,
         since: Moment,
         sight: Option<Sight>,
-    ) -> Boarded<V> {
+    ) -> Boarded<'a, V> {
         match self.leases.board(key, now, since) {
             Boarding::Joined(seat) => {
                 self.tally.joined();
                 Boarded::Joined(seat)
             }
-            Boarding::Leading(lease, flight) => {
-                let seat = Seat::on(&flight);
+            Boarding::Leading(lease) => {
                 let epoch = sight.map(|sight| sight.epoch);
-                Boarded::Leading(Fill::new(Arc::clone(self), key, now, epoch, lease, flight), seat)
+                Boarded::Leading(Fill::new(self, key.key, now, epoch, lease))
             }
         }
     }
@@ -155,9 +166,10 @@ impl<V: Value> Engine<V> {
     /// A name may have changed: voids its leases, takes its flights off the map, forgets its
     /// entries in every db.
     pub fn void(&self, name: &[u8]) {
-        let forgotten = self.leases.void(name, || {
+        let key = self.hashed(Key::get(name, 0));
+        let forgotten = self.leases.void(key, || {
             self.oversized.remove(name);
-            self.near.forget(name)
+            self.near.forget(key)
         });
         drop(forgotten);
     }
@@ -166,9 +178,10 @@ impl<V: Value> Engine<V> {
     /// (R13): as [`Engine::void`], but that it is too large to be kept stays known, and a load
     /// without news that the read is `part_of` goes on: what it brings is no older than what was
     /// read.
-    pub fn overtake(&self, name: &[u8], part_of: Option<&Fill<V>>) {
+    pub fn overtake(&self, name: &[u8], part_of: Option<&Fill<'_, V>>) {
         let spared = part_of.and_then(Fill::lease_without_news);
-        drop(self.leases.void_but(name, spared, || self.near.forget(name)));
+        let key = self.hashed(Key::get(name, 0));
+        drop(self.leases.void_but(key, spared, || self.near.forget(key)));
     }
 
     /// Everything may have changed.

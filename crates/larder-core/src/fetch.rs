@@ -4,8 +4,8 @@
 use crate::{
     Engine, Key, Moment, Origin, OriginError, Put, Store, StoreError, Value,
     coherence::flight::Seat,
-    engine::{Boarded, Fill, NotKept, Outcome},
-    near::Sight,
+    engine::{Answer, Answered, Boarded, Fill, NotKept, Outcome},
+    near::{Hashed, Sight},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -104,7 +104,15 @@ impl<V: Value> Started<V> {
     /// Whether a read was sent for it alone, behind those that were started before it. What was
     /// found in memory, or is fetched by somebody else, may be older than what those bring.
     pub fn is_sent(&self) -> bool {
-        matches!(self.0, Step::Wait { collapsed: false, .. })
+        matches!(self.0, Step::Sent(_))
+    }
+
+    /// The value, if there is nothing to wait for and nothing more to be asked.
+    fn into_answer(self) -> Result<Fetched<V>, Self> {
+        match self.0 {
+            Step::Found(fetched) | Step::Sent(Answer(Answered::Here(Ok(fetched)))) => Ok(fetched),
+            step => Err(Self(step)),
+        }
     }
 
     /// Whether it was found in memory, and there is nothing to wait for.
@@ -116,7 +124,8 @@ impl<V: Value> Started<V> {
 enum Step<V: Value> {
     Found(Fetched<V>),
     Bypass(Bypass),
-    Wait { seat: Seat<Outcome<V>>, collapsed: bool },
+    Joined(Seat<Outcome<V>>),
+    Sent(Answer<V>),
 }
 
 /// How an origin is asked.
@@ -154,13 +163,16 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     /// A hit in the near tier, or nothing. Never waits.
     pub fn look(&self, key: Key<'_>) -> Option<Fetched<V>> {
         let sight = self.engine.feed().sight(self.engine.clock().now())?;
-        self.remembered(key, sight)
+        self.remembered(self.engine.hashed(key), sight)
     }
 
     /// A value of the store: from memory, with whoever fetches it already, or by a fill; past the
     /// near tier when that cannot be trusted.
     pub async fn fetch(&self, key: Key<'_>) -> Outcome<V> {
-        self.finish(key, self.start(key)).await
+        match self.start(key).into_answer() {
+            Ok(fetched) => Ok(fetched),
+            Err(started) => self.finish(key, started).await,
+        }
     }
 
     /// The part of [`Tiers::fetch`] that does not wait: what must be sent has been sent.
@@ -169,19 +181,17 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         let Some(sight) = self.engine.feed().sight(now) else {
             return Started(Step::Bypass(self.engine.feed().why_blind()));
         };
+        let key = self.engine.hashed(key);
         if let Some(hit) = self.remembered(key, sight) {
             return Started(Step::Found(hit));
         }
-        if let Some(why) = self.engine.bars(key.name) {
+        if let Some(why) = self.engine.bars(key.key.name) {
             return Started(Step::Bypass(why));
         }
         let since = now.minus(self.engine.feed().bound());
         Started(match self.engine.board(key, now, since, Some(sight)) {
-            Boarded::Joined(seat) => Step::Wait { seat, collapsed: true },
-            Boarded::Leading(fill, seat) => {
-                self.store.fill(fill);
-                Step::Wait { seat, collapsed: false }
-            }
+            Boarded::Joined(seat) => Step::Joined(seat),
+            Boarded::Leading(fill) => Step::Sent(self.store.fill(fill)),
         })
     }
 
@@ -192,16 +202,18 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     async fn finish_for(
         &self,
-        load: Option<&Fill<V>>,
+        load: Option<&Fill<'_, V>>,
         key: Key<'_>,
         started: Started<V>,
     ) -> Outcome<V> {
-        let (seat, collapsed) = match started.0 {
+        let (outcome, collapsed) = match started.0 {
             Step::Found(hit) => return Ok(hit),
             Step::Bypass(why) => return self.bypass_for(load, key, why).await,
-            Step::Wait { seat, collapsed } => (seat, collapsed),
+            Step::Joined(seat) => (seat.await, true),
+            Step::Sent(Answer(Answered::Promised(seat))) => (seat.await, false),
+            Step::Sent(Answer(Answered::Here(outcome))) => (outcome, false),
         };
-        match seat.await {
+        match outcome {
             // A read may be asked twice, so what the feed's connection lost is asked elsewhere.
             Err(FetchError::GivenUp) => self.bypass_for(load, key, Bypass::FeedLost).await,
             Err(FetchError::Store(lost)) if lost.is_outage() => {
@@ -219,21 +231,22 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         for _ in 0..LEADERS_LOST_MAX {
             let now = self.engine.clock().now();
             let sight = self.engine.feed().sight(now);
-            if let Some(hit) = sight.and_then(|sight| self.remembered_or_refused(key, sight)) {
+            let hashed = self.engine.hashed(key);
+            if let Some(hit) = sight.and_then(|sight| self.remembered_or_refused(hashed, sight)) {
                 return Ok(hit);
             }
             // While the feed is fresh a load may take its time: a change would have ended its
             // flight. Without news a flight is as good as it is young.
             let (flight, since) = match sight {
-                Some(_) => (key.load(), Moment::START),
-                None => (key.load_without_news(), now.minus(self.engine.feed().bound())),
+                Some(_) => (hashed.load(), Moment::START),
+                None => (hashed.load_without_news(), now.minus(self.engine.feed().bound())),
             };
             match self.engine.board(flight, now, since, sight) {
                 Boarded::Joined(seat) => match seat.await {
                     Err(FetchError::GivenUp) => {}
                     outcome => return outcome.map(|it| Fetched { collapsed: true, ..it }),
                 },
-                Boarded::Leading(fill, _) => return self.lead(fill, key, load).await,
+                Boarded::Leading(fill) => return self.lead(fill, key, load).await,
             }
         }
         Err(FetchError::GivenUp)
@@ -259,8 +272,8 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         deleted
     }
 
-    fn remembered(&self, key: Key<'_>, sight: Sight) -> Option<Fetched<V>> {
-        self.engine.look(key, sight).map(|(value, deadline)| Fetched {
+    fn remembered(&self, key: Hashed<'_>, sight: Sight) -> Option<Fetched<V>> {
+        self.engine.look_hashed(key, sight).map(|(value, deadline)| Fetched {
             value,
             found: Found::Near(deadline),
             collapsed: false,
@@ -268,7 +281,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// The value, or the origin's remembered answer that it has none.
-    fn remembered_or_refused(&self, key: Key<'_>, sight: Sight) -> Option<Fetched<V>> {
+    fn remembered_or_refused(&self, key: Hashed<'_>, sight: Sight) -> Option<Fetched<V>> {
         self.remembered(key, sight)
             .filter(|hit| !hit.value.is_absent())
             .or_else(|| self.remembered(key.load(), sight))
@@ -279,30 +292,34 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         self.bypass_for(None, key, why).await
     }
 
-    async fn bypass_for(&self, load: Option<&Fill<V>>, key: Key<'_>, why: Bypass) -> Outcome<V> {
+    async fn bypass_for(
+        &self,
+        load: Option<&Fill<'_, V>>,
+        key: Key<'_>,
+        why: Bypass,
+    ) -> Outcome<V> {
         let value = self.store.read(key).await.map_err(FetchError::Store)?;
         self.engine.overtake(key.name, load);
         Ok(Fetched { value, found: Found::Bypass(why), collapsed: false })
     }
 
-    async fn lead(&self, fill: Fill<V>, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
+    async fn lead(&self, fill: Fill<'_, V>, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
         let outcome = match self.load(&fill, key, load).await {
             Ok(Loaded::Value(fetched)) => Ok(fetched),
-            Ok(Loaded::Nothing(None)) => return Ok(fill.land_absent(load.negative_ttl)),
+            Ok(Loaded::Nothing(None)) => return fill.land_absent(load.negative_ttl),
             Ok(Loaded::Nothing(Some(why))) => {
                 Ok(Fetched { value: V::absent(), found: Found::Bypass(why), collapsed: false })
             }
             Err(error) => Err(error),
         };
-        fill.answer(outcome.clone());
-        outcome
+        fill.answer(outcome)
     }
 
     /// Store, then origin, then store again: the value that is kept is one that the store gave, for
     /// what was only put would never be invalidated.
     async fn load(
         &self,
-        fill: &Fill<V>,
+        fill: &Fill<'_, V>,
         key: Key<'_>,
         load: Load<'_>,
     ) -> Result<Loaded<V>, FetchError> {
@@ -336,7 +353,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// A fetch that is part of a load.
-    async fn fetch_for(&self, load: &Fill<V>, key: Key<'_>) -> Outcome<V> {
+    async fn fetch_for(&self, load: &Fill<'_, V>, key: Key<'_>) -> Outcome<V> {
         self.finish_for(Some(load), key, self.start(key)).await
     }
 

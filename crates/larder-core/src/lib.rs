@@ -21,7 +21,8 @@ mod value;
 
 pub use clock::{Clock, Moment};
 pub use engine::{
-    Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, Prefixes, WriteGuard,
+    Answer, Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, Prefixes,
+    WriteGuard,
 };
 pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Started, Tiers};
 pub use map_store::MapStore;

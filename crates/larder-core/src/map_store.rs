@@ -7,7 +7,12 @@ mod db;
 mod txn;
 mod watch;
 
-use crate::{Clock, Key, Put, Store, StoreError, Value, engine::Fill, expiry::Ttl, sync::Mutex};
+use crate::{
+    Clock, Key, Put, Store, StoreError, Value,
+    engine::{Answer, Fill},
+    expiry::Ttl,
+    sync::Mutex,
+};
 use db::Db;
 use hashbrown::HashMap;
 use std::time::Duration;
@@ -112,9 +117,9 @@ fn millis(span: Duration) -> i64 {
 }
 
 impl<V: Value> Store<V> for MapStore {
-    fn fill(&self, fill: Fill<V>) {
+    fn fill(&self, fill: Fill<'_, V>) -> Answer<V> {
         let (value, ttl) = self.get(fill.key());
-        fill.land(value, ttl);
+        fill.land(value, ttl)
     }
 
     async fn read(&self, key: Key<'_>) -> Result<V, StoreError> {
@@ -137,7 +142,7 @@ impl<V: Value> Store<V> for MapStore {
 
     async fn put_loaded(
         &self,
-        load: &Fill<V>,
+        load: &Fill<'_, V>,
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {

@@ -17,6 +17,7 @@ mod places;
 mod scan_resistant;
 mod slot;
 mod table;
+mod tally;
 mod weigh;
 
 use crate::{
@@ -24,10 +25,12 @@ use crate::{
     sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 pub use looks::Looks;
-pub(crate) use name::NameHash;
+pub(crate) use name::Hashed;
+use name::NameHash;
 use slot::{Life, Slot};
 use std::str::FromStr;
 use table::Table;
+use tally::Tally;
 use weigh::Weigh;
 
 /// Which entry leaves when the near tier is full.
@@ -109,6 +112,7 @@ pub struct Near<V: Value> {
     generation: AtomicU32,
     sweep_cursor: AtomicUsize,
     evicted: Evicted,
+    tally: Tally,
 }
 
 /// How many entries left, and why. Looks need what stands beside it, so it has cache lines of its
@@ -116,18 +120,17 @@ pub struct Near<V: Value> {
 #[derive(Default)]
 #[repr(align(128))]
 struct Evicted {
+    /// For another name with the same tag; tables count those that leave for want of room.
     full: AtomicU64,
     expired: AtomicU64,
     invalidation: AtomicU64,
     ended: AtomicU64,
 }
 
-/// A table with its own counters, on cache lines of its own.
+/// A table on cache lines of its own.
 #[repr(align(128))]
 struct Shard<V: Value> {
     table: Table<V>,
-    hits: AtomicU64,
-    misses: AtomicU64,
 }
 
 /// Shards at most: enough that threads rarely meet, few enough that each holds large values.
@@ -146,11 +149,7 @@ impl<V: Value> Near<V> {
         };
         let weigh = Weigh::with_floor(floor);
         let shards = (0..shards)
-            .map(|_| Shard {
-                table: Table::new(plan.policy, bytes_max, weigh),
-                hits: AtomicU64::new(0),
-                misses: AtomicU64::new(0),
-            })
+            .map(|_| Shard { table: Table::new(plan.policy, bytes_max, weigh) })
             .collect();
         Self {
             shards,
@@ -161,6 +160,7 @@ impl<V: Value> Near<V> {
             generation: AtomicU32::new(0),
             sweep_cursor: AtomicUsize::new(0),
             evicted: Evicted::default(),
+            tally: Tally::new(),
         }
     }
 
@@ -179,9 +179,15 @@ impl<V: Value> Near<V> {
         self.looks(sight).look(key, found)
     }
 
+    /// The key with what this goes by.
+    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
+        self.hash.hashed(key)
+    }
+
     /// Puts a reply under a name, beside the replies to other reads that still count. False when it
     /// is too large to be held, or one too many.
-    pub(crate) fn put(&self, key: Key<'_>, value: V, deadline: Moment, sight: Sight) -> bool {
+    pub(crate) fn put(&self, key: Hashed<'_>, value: &V, deadline: Moment, sight: Sight) -> bool {
+        let Hashed { key, hash } = key;
         let life = Life { deadline, epoch: sight.epoch, generation: self.generation.load(Relaxed) };
         let alone = Slot::new(life, key, value);
         if self.weigh.bytes(&alone) > self.entry_bytes_max {
@@ -200,19 +206,15 @@ impl<V: Value> Near<V> {
             }
             _ => Some(alone),
         };
-        let hash = self.hash.of(key.name);
         let left = self.shard(hash).and_then(|shard| shard.table.put(tag(hash), make));
-        let evicted = left.as_ref().map_or(0, |left| left.evicted.len());
-        self.evicted.full.fetch_add(evicted as u64, Relaxed);
         left.is_some()
     }
 
     /// Forgets all that is known under a name, or under another one with the same tag. What it
     /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
-    pub(crate) fn forget(&self, name: &[u8]) -> Option<Slot<V>> {
-        let hash = self.hash.of(name);
-        let gone = self.shard(hash)?.table.remove(tag(hash));
+    pub(crate) fn forget(&self, key: Hashed<'_>) -> Option<Slot<V>> {
+        let gone = self.shard(key.hash)?.table.remove(tag(key.hash));
         if gone.is_some() {
             self.evicted.invalidation.fetch_add(1, Relaxed);
         }
@@ -255,12 +257,12 @@ impl<V: Value> Near<V> {
             ..NearCounts::default()
         };
         for shard in &self.shards {
-            let (items, bytes) = shard.table.size();
-            counts.items += items;
-            counts.bytes += bytes;
-            counts.hits += shard.hits.load(Relaxed);
-            counts.misses += shard.misses.load(Relaxed);
+            let size = shard.table.size();
+            counts.items += size.items;
+            counts.bytes += size.bytes;
+            counts.evicted_full += size.evicted;
         }
+        (counts.hits, counts.misses) = self.tally.read();
         counts
     }
 

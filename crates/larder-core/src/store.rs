@@ -1,6 +1,10 @@
 //! The road to the shared tier behind this process.
 
-use crate::{Value, engine::Fill};
+use crate::{
+    Value,
+    engine::{Answer, Fill},
+};
+use smallvec::SmallVec;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 /// Which value is asked for: a read of a name in a db.
@@ -32,11 +36,35 @@ impl<'a> Key<'a> {
     }
 }
 
+/// A key with bytes of its own; those of most names in one piece with it.
+#[derive(Clone)]
+pub(crate) struct OwnedKey {
+    name: SmallVec<[u8; SHORT_NAME_BYTES]>,
+    db: u32,
+    read: Box<[u8]>,
+}
+
+const SHORT_NAME_BYTES: usize = 32;
+
+impl OwnedKey {
+    pub(crate) fn as_key(&self) -> Key<'_> {
+        Key { name: &self.name, db: self.db, read: &self.read }
+    }
+}
+
+impl From<Key<'_>> for OwnedKey {
+    fn from(key: Key<'_>) -> Self {
+        let Key { name, db, read } = key;
+        Self { name: SmallVec::from_slice(name), db, read: read.into() }
+    }
+}
+
 /// A store: Redis, or a map in this process.
 pub trait Store<V: Value>: Send + Sync + 'static {
     /// Sends a fill's read on the road on which the feed travels, and lands the fill there. Returns
-    /// at once.
-    fn fill(&self, fill: Fill<V>);
+    /// at once: with the answer, if the fill has landed by then, else with a promise of it
+    /// ([`Fill::promise`]).
+    fn fill(&self, fill: Fill<'_, V>) -> Answer<V>;
 
     /// Reads past the near tier. The reply may be newer than what the feed has told.
     fn read(&self, key: Key<'_>) -> impl Future<Output = Result<V, StoreError>> + Send;
@@ -59,7 +87,7 @@ pub trait Store<V: Value>: Send + Sync + 'static {
     /// been applied when this returns.
     fn put_loaded(
         &self,
-        load: &Fill<V>,
+        load: &Fill<'_, V>,
         payload: &[u8],
         ttl: Duration,
     ) -> impl Future<Output = Result<Put, StoreError>> + Send;

@@ -56,7 +56,7 @@ impl Room {
 }
 
 /// An engine, and the permit of somebody who fills `a`.
-fn filling() -> (Tiers<Payload, FaultStore>, Fill<Payload>) {
+fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
     let clock = Clock::manual();
     let near = NearPlan {
         bytes_max: 1 << 20,

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, Key, Prefixes, Put, Store, StoreError, Tiers,
+    Answer, Clock, Engine, EnginePlan, Fill, Key, Prefixes, Put, Store, StoreError, Tiers,
     expiry::Ttl,
     near::{NearPlan, Policy},
 };
@@ -76,10 +76,10 @@ fn resident_bytes() -> u64 {
 struct Generated;
 
 impl Store<Payload> for Generated {
-    fn fill(&self, fill: Fill<Payload>) {
+    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
         let mut value = [b'.'; 20];
         value.iter_mut().zip(fill.key().name).for_each(|(byte, of_name)| *byte = *of_name);
-        fill.land(Some(value.as_slice().into()), Ttl::Forever);
+        fill.land(Some(value.as_slice().into()), Ttl::Forever)
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
@@ -96,7 +96,7 @@ impl Store<Payload> for Generated {
 
     async fn put_loaded(
         &self,
-        _: &Fill<Payload>,
+        _: &Fill<'_, Payload>,
         _: &[u8],
         _: Duration,
     ) -> Result<Put, StoreError> {

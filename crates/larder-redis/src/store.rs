@@ -6,7 +6,7 @@ use crate::{
     tracked::{LoadedPut, Request, Tracked, refusal, refuse},
 };
 use bytes::{Bytes, BytesMut};
-use larder_core::{Engine, Fill, Key, Put, Store, StoreError, is_not_ready};
+use larder_core::{Answer, Engine, Fill, Key, Put, Store, StoreError, is_not_ready};
 use larder_resp::{command::write_read, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -102,10 +102,12 @@ impl RedisStore {
 }
 
 impl Store<Reply> for RedisStore {
-    fn fill(&self, fill: Fill<Reply>) {
+    fn fill(&self, fill: Fill<'_, Reply>) -> Answer<Reply> {
+        let (fill, answer) = fill.promise();
         if let Err(request) = self.tracked.send(Request::Fill(fill)) {
             refuse(request);
         }
+        answer
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
@@ -143,7 +145,7 @@ impl Store<Reply> for RedisStore {
 
     async fn put_loaded(
         &self,
-        load: &Fill<Reply>,
+        load: &Fill<'_, Reply>,
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {

@@ -233,7 +233,7 @@ impl Keeper {
 pub(crate) fn refuse(request: Request) {
     let away = StoreError::Away("the tracked connection is down".into());
     match request {
-        Request::Fill(fill) => fill.fail(FetchError::Store(away)),
+        Request::Fill(fill) => drop(fill.fail(FetchError::Store(away))),
         // The receiver may have left, and a dropped fence says that the epoch is over.
         Request::Put(put) => drop(put.answer.send(Err(away))),
         Request::Fence(answer) => drop(answer),

@@ -2,7 +2,7 @@
 
 use crate::settings::{StoreKind, StorePlan};
 use bytes::Bytes;
-use larder_core::{Engine, Fill, Key, MapStore, Put, Store, StoreError};
+use larder_core::{Answer, Engine, Fill, Key, MapStore, Put, Store, StoreError};
 use larder_redis::{Link, RedisStore, RedisUrl, Reply};
 use std::{sync::Arc, time::Duration};
 
@@ -111,7 +111,7 @@ impl Backend {
 }
 
 impl Store<Reply> for Backend {
-    fn fill(&self, fill: Fill<Reply>) {
+    fn fill(&self, fill: Fill<'_, Reply>) -> Answer<Reply> {
         match self {
             Self::Redis { store, .. } => store.fill(fill),
             Self::Memory(map) => map.fill(fill),
@@ -147,7 +147,7 @@ impl Store<Reply> for Backend {
 
     async fn put_loaded(
         &self,
-        load: &Fill<Reply>,
+        load: &Fill<'_, Reply>,
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use larder_core::expiry::Ttl;
 use larder_core::near::{NearPlan, Policy, Sight};
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, FlushCause, Found, Key as Name, Prefixes, Put, Seen, Store,
-    StoreError, Tiers,
+    Answer, Clock, Engine, EnginePlan, Fill, FlushCause, Found, Key as Name, Prefixes, Put, Seen,
+    Store, StoreError, Tiers,
 };
 
 use crate::caches::{Cache, Key, Size, Tally, Value, copy, key_of, value_of};
@@ -68,8 +68,8 @@ impl Cache for Larder {
     }
 
     /// There is no way in but a fill.
-    fn insert(&self, key: &Key) {
-        self.fetch(key, &mut [0; VALUE_BYTES]);
+    fn insert(&self, key: &Key, value: &mut Value) {
+        self.fetch(key, value);
     }
 
     fn clear(&self) {
@@ -129,9 +129,9 @@ fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
 struct Generated;
 
 impl Store<Payload> for Generated {
-    fn fill(&self, fill: Fill<Payload>) {
+    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
         let value = value_of(fill.key().name);
-        fill.land(Some(value.as_slice().into()), Ttl::Forever);
+        fill.land(Some(value.as_slice().into()), Ttl::Forever)
     }
 
     async fn read(&self, _: Name<'_>) -> Result<Payload, StoreError> {
@@ -148,7 +148,7 @@ impl Store<Payload> for Generated {
 
     async fn put_loaded(
         &self,
-        _: &Fill<Payload>,
+        _: &Fill<'_, Payload>,
         _: &[u8],
         _: Duration,
     ) -> Result<Put, StoreError> {

@@ -53,8 +53,10 @@ impl Cache for QuickCache {
         self.0.get(key.as_slice()).is_some_and(|found| copy(&found, value))
     }
 
-    fn insert(&self, key: &Key) {
-        self.0.insert(name_of(key), shared_of(key));
+    fn insert(&self, key: &Key, value: &mut Value) {
+        let made = shared_of(key);
+        copy(&made, value);
+        self.0.insert(name_of(key), made);
     }
 
     fn load(&self, key: &Key, value: &mut Value) -> bool {
@@ -95,8 +97,10 @@ impl Cache for Moka {
         found.is_some_and(|found| copy(&found, value))
     }
 
-    fn insert(&self, key: &Key) {
-        self.cache.insert(name_of(key), shared_of(key));
+    fn insert(&self, key: &Key, value: &mut Value) {
+        let made = shared_of(key);
+        copy(&made, value);
+        self.cache.insert(name_of(key), made);
         if self.is_exact {
             self.settle();
         }
@@ -147,8 +151,10 @@ impl Cache for Foyer {
         self.0.get(key.as_slice()).is_some_and(|found| copy(found.value(), value))
     }
 
-    fn insert(&self, key: &Key) {
-        drop(self.0.insert(name_of(key), shared_of(key)));
+    fn insert(&self, key: &Key, value: &mut Value) {
+        let made = shared_of(key);
+        copy(&made, value);
+        drop(self.0.insert(name_of(key), made));
     }
 
     fn clear(&self) {
@@ -176,8 +182,10 @@ impl Cache for LruMutex {
     }
 
     /// What leaves is dropped after the lock, as a careful user does it.
-    fn insert(&self, key: &Key) {
-        let left = self.0.lock().push(name_of(key), shared_of(key));
+    fn insert(&self, key: &Key, value: &mut Value) {
+        let made = shared_of(key);
+        copy(&made, value);
+        let left = self.0.lock().push(name_of(key), made);
         drop(left);
     }
 

@@ -1,6 +1,7 @@
 //! A flight: one shared fetch that several waiters join.
 
 use crate::sync::Mutex;
+use smallvec::SmallVec;
 use std::{
     future::Future,
     pin::Pin,
@@ -12,13 +13,14 @@ use std::{
 pub(crate) struct Flight<T>(Mutex<State<T>>);
 
 enum State<T> {
-    Flying(Vec<Option<Waker>>),
+    /// Most have one who waits.
+    Flying(SmallVec<[Option<Waker>; 1]>),
     Landed(T),
 }
 
 impl<T> Flight<T> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State::Flying(Vec::new())))
+        Self(Mutex::new(State::Flying(SmallVec::new())))
     }
 
     /// Gives every waiter the outcome. The first outcome stands; false for a later one.
@@ -52,16 +54,16 @@ impl<T: Clone> Future for Seat<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let flight = Arc::clone(&self.flight);
+        let Self { flight, number } = &mut *self;
         let mut state = flight.0.lock();
         match &mut *state {
             State::Landed(outcome) => Poll::Ready(outcome.clone()),
             State::Flying(waiters) => {
                 let waker = Some(context.waker().clone());
-                if let Some(place) = self.number.and_then(|number| waiters.get_mut(number)) {
+                if let Some(place) = number.and_then(|number| waiters.get_mut(number)) {
                     *place = waker;
                 } else {
-                    self.number = Some(waiters.len());
+                    *number = Some(waiters.len());
                     waiters.push(waker);
                 }
                 Poll::Pending

@@ -6,41 +6,50 @@
 //!
 //! Each place carries a generation, not a bare mark: after a void and a second fill of the same
 //! name, the late reply of the first must not pass for that of the second.
+//!
+//! Most fills land before anybody has joined them, so a place gets its flight from the first who
+//! joins. Taken off the map, that flight waits among the detached ones for its fill, which always
+//! comes: with a reply, or dropped.
 
 use super::flight::{Flight, Seat};
 use crate::{
-    Key, Moment,
-    near::NameHash,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    Moment,
+    near::Hashed,
+    store::OwnedKey,
+    sync::{Mutex, MutexGuard},
 };
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use std::sync::Arc;
 
 /// The fills that are on their way.
 pub(crate) struct Leases<T> {
-    shards: Box<[Mutex<Places<T>>]>,
-    hash: NameHash,
-    next_generation: AtomicU64,
+    shards: Box<[Mutex<Shard<T>>]>,
 }
 
-type Places<T> = HashMap<Box<[u8]>, Vec<Place<T>>, RandomState>;
+/// Some of the names, by their hashes.
+struct Shard<T> {
+    places: HashTable<Place<T>>,
+    /// Flights of places that were taken off the map, by generation.
+    detached: HashMap<u64, Arc<Flight<T>>, RandomState>,
+    next_generation: u64,
+}
 
 /// One fill on the map.
 struct Place<T> {
-    generation: u64,
-    db: u32,
-    read: Box<[u8]>,
+    lease: Lease,
+    key: OwnedKey,
     sent: Moment,
-    flight: Arc<Flight<T>>,
+    /// Of those who joined, if anybody did.
+    flight: Option<Arc<Flight<T>>>,
 }
 
 /// The right of one fill to enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
+    /// That of the name: where the place is found.
+    hash: u64,
+    /// Nobody else has it in this shard.
     generation: u64,
 }
 
@@ -49,119 +58,147 @@ pub(crate) enum Boarding<T> {
     /// Somebody is on the way: wait with the others.
     Joined(Seat<T>),
     /// Nobody is: go.
-    Leading(Lease, Arc<Flight<T>>),
+    Leading(Lease),
+}
+
+/// A lease that has come to its end.
+pub(crate) struct Redeemed<'a, T> {
+    /// Proof that it held.
+    pub(crate) held: Option<Held<'a, T>>,
+    /// Those who joined, and are to be told.
+    pub(crate) joined: Option<Arc<Flight<T>>>,
 }
 
 /// Proof that the lease still holds; while it lives, nobody voids this name.
 pub(crate) struct Held<'a, T> {
-    _shard: MutexGuard<'a, Places<T>>,
+    _shard: MutexGuard<'a, Shard<T>>,
 }
 
 const SHARDS: usize = 64;
 
 impl<T> Leases<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(HashMap::default())).collect(),
-            hash: NameHash::default(),
-            next_generation: AtomicU64::new(0),
-        }
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect() }
     }
 
     /// Joins the flight to this key, if it set out after `since`, or takes a lease and leads.
     /// A flight too old to be joined gives up its place: its reply will not be kept.
-    pub(crate) fn board(&self, key: Key<'_>, now: Moment, since: Moment) -> Boarding<T> {
-        let Key { name, db, read } = key;
-        let mut shard = self.shard(name);
-        let places = shard.entry(name.into()).or_default();
-        let same = places.iter().position(|place| place.db == db && *place.read == *read);
-        if let Some(place) = same.and_then(|at| places.get(at))
-            && place.sent >= since
-        {
-            return Boarding::Joined(Seat::on(&place.flight));
+    pub(crate) fn board(&self, key: Hashed<'_>, now: Moment, since: Moment) -> Boarding<T> {
+        let mut shard = self.shard(key.hash);
+        if let Some(place) = shard.find(key) {
+            if place.sent >= since {
+                return Boarding::Joined(Seat::on(place.flight()));
+            }
+            let too_old = place.lease;
+            shard.void(key.hash, |place| place.lease == too_old);
         }
-        if let Some(at) = same {
-            places.swap_remove(at);
-        }
-        let generation = self.next_generation.fetch_add(1, Relaxed);
-        let flight = Arc::new(Flight::new());
-        places.push(Place {
-            generation,
-            db,
-            read: read.into(),
-            sent: now,
-            flight: Arc::clone(&flight),
-        });
-        Boarding::Leading(Lease { generation }, flight)
+        Boarding::Leading(shard.add(key, now))
     }
 
     /// Ends a lease. If it still held, the shard stays locked until the proof is dropped, so that
     /// what is done on its strength is done before the next void.
-    pub(crate) fn redeem(&self, name: &[u8], lease: Lease) -> Option<Held<'_, T>> {
-        let mut shard = self.shard(name);
-        let places = shard.get_mut(name)?;
-        let at = places.iter().position(|place| place.generation == lease.generation)?;
-        places.swap_remove(at);
-        if places.is_empty() {
-            shard.remove(name);
+    pub(crate) fn redeem(&self, lease: Lease) -> Redeemed<'_, T> {
+        let mut shard = self.shard(lease.hash);
+        match shard.take(lease) {
+            Some(place) => Redeemed { held: Some(Held { _shard: shard }), joined: place.flight },
+            None => Redeemed { held: None, joined: shard.detached.remove(&lease.generation) },
         }
-        Some(Held { _shard: shard })
     }
 
     /// Whether a lease holds at this moment.
-    pub(crate) fn holds(&self, name: &[u8], lease: Lease) -> bool {
-        self.shard(name)
-            .get(name)
-            .is_some_and(|places| places.iter().any(|place| place.generation == lease.generation))
+    pub(crate) fn holds(&self, lease: Lease) -> bool {
+        self.shard(lease.hash).places.find(lease.hash, |place| place.lease == lease).is_some()
     }
 
     /// Voids every lease on a name, then does `forget` before anybody can take a new one.
-    pub(crate) fn void<R>(&self, name: &[u8], forget: impl FnOnce() -> R) -> R {
-        let mut shard = self.shard(name);
-        let places = shard.remove(name);
-        let forgotten = forget();
-        drop(shard);
-        drop(places);
-        forgotten
+    pub(crate) fn void<R>(&self, name: Hashed<'_>, forget: impl FnOnce() -> R) -> R {
+        self.void_but(name, None, forget)
     }
 
     /// As [`Leases::void`], but that one lease still holds if it did.
     pub(crate) fn void_but<R>(
         &self,
-        name: &[u8],
+        name: Hashed<'_>,
         spared: Option<Lease>,
         forget: impl FnOnce() -> R,
     ) -> R {
-        let spared = spared.map(|lease| lease.generation);
-        let mut shard = self.shard(name);
-        let places = shard.remove(name).unwrap_or_default();
-        let (stays, gone): (Vec<_>, Vec<_>) =
-            places.into_iter().partition(|place| Some(place.generation) == spared);
-        if !stays.is_empty() {
-            shard.insert(name.into(), stays);
-        }
-        let forgotten = forget();
-        drop(shard);
-        drop(gone);
-        forgotten
+        let mut shard = self.shard(name.hash);
+        let is_meant = |place: &Place<T>| {
+            place.key.as_key().name == name.key.name && Some(place.lease) != spared
+        };
+        while shard.void(name.hash, is_meant) {}
+        forget()
     }
 
     /// Voids every lease on every name.
     pub(crate) fn void_all(&self) {
         for shard in &self.shards {
-            let places = std::mem::take(&mut *shard.lock());
-            drop(places);
+            let mut shard = shard.lock();
+            let places = std::mem::take(&mut shard.places);
+            places.into_iter().for_each(|place| shard.detach(place));
         }
     }
 
     /// Fills on their way.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().values().map(Vec::len).sum::<usize>()).sum()
+        self.shards.iter().map(|shard| shard.lock().places.len()).sum()
     }
 
+    /// The tables inside take the hash's ends; the choice of shard takes bits between them.
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
     #[allow(clippy::indexing_slicing, reason = "the index is taken modulo the length")]
-    fn shard(&self, name: &[u8]) -> MutexGuard<'_, Places<T>> {
-        self.shards[self.hash.of(name) as usize % SHARDS].lock()
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard<T>> {
+        self.shards[(hash >> 32) as usize % SHARDS].lock()
+    }
+}
+
+impl<T> Shard<T> {
+    fn new() -> Self {
+        Self { places: HashTable::new(), detached: HashMap::default(), next_generation: 0 }
+    }
+
+    /// The place of a fill of this very key.
+    fn find(&mut self, key: Hashed<'_>) -> Option<&mut Place<T>> {
+        self.places.find_mut(key.hash, |place| place.key.as_key() == key.key)
+    }
+
+    fn add(&mut self, key: Hashed<'_>, sent: Moment) -> Lease {
+        let lease = Lease { hash: key.hash, generation: self.next_generation };
+        self.next_generation += 1;
+        let place = Place { lease, key: key.key.into(), sent, flight: None };
+        self.places.insert_unique(key.hash, place, |place| place.lease.hash);
+        lease
+    }
+
+    /// Takes the place of a lease off the map.
+    fn take(&mut self, lease: Lease) -> Option<Place<T>> {
+        let found = self.places.find_entry(lease.hash, |place| place.lease == lease);
+        found.ok().map(|place| place.remove().0)
+    }
+
+    /// Takes a place off the map that is meant, if there is one.
+    fn void(&mut self, hash: u64, is_meant: impl Fn(&Place<T>) -> bool) -> bool {
+        let found = self.places.find_entry(hash, is_meant).ok();
+        found.map(|place| place.remove().0).map(|place| self.detach(place)).is_some()
+    }
+
+    /// Keeps the flight of a place that is off the map for its fill.
+    fn detach(&mut self, place: Place<T>) {
+        if let Some(flight) = place.flight {
+            self.detached.insert(place.lease.generation, flight);
+        }
+    }
+}
+
+impl Lease {
+    /// That of the name.
+    pub(crate) fn hash(self) -> u64 {
+        self.hash
+    }
+}
+
+impl<T> Place<T> {
+    fn flight(&mut self) -> &Arc<Flight<T>> {
+        self.flight.get_or_insert_with(|| Arc::new(Flight::new()))
     }
 }

@@ -3,27 +3,43 @@
 use super::{Engine, Outcome};
 use crate::{
     Key, Moment, Value,
-    coherence::{flight::Flight, lease::Lease},
+    coherence::{
+        flight::{Flight, Seat},
+        lease::{Held, Lease, Redeemed},
+    },
     expiry::{Ttl, deadline},
     fetch::{FetchError, Fetched, Found},
-    near::Sight,
+    near::{Hashed, Sight},
+    store::OwnedKey,
 };
 use std::{sync::Arc, time::Duration};
 
 /// The permit to answer a flight and, while its lease holds, to keep the reply. Dropped without an
 /// answer it says so to the flight, whose waiters then try for themselves.
-pub struct Fill<V: Value> {
-    engine: Arc<Engine<V>>,
-    name: Box<[u8]>,
-    db: u32,
-    read: Box<[u8]>,
+pub struct Fill<'a, V: Value> {
+    asked: Asked<'a, V>,
     /// Taken before the read was sent.
     sent: Moment,
     /// The epoch in which it was sent; `None` when there was none, and nothing will be kept.
     epoch: Option<u32>,
     lease: Lease,
-    flight: Arc<Flight<Outcome<V>>>,
+    /// Of the one who asked, if they wait.
+    promised: Option<Arc<Flight<Outcome<V>>>>,
     answered: bool,
+}
+
+/// Who is asked for what: as the one who asks has it, until the fill goes elsewhere.
+enum Asked<'a, V: Value> {
+    Here(&'a Arc<Engine<V>>, Key<'a>),
+    Elsewhere(Arc<Engine<V>>, OwnedKey),
+}
+
+/// The answer to a fill, for the one who asked.
+pub struct Answer<V: Value>(pub(crate) Answered<V>);
+
+pub(crate) enum Answered<V: Value> {
+    Here(Outcome<V>),
+    Promised(Seat<Outcome<V>>),
 }
 
 /// Why a reply was not kept.
@@ -58,23 +74,47 @@ impl NotKept {
     }
 }
 
-impl<V: Value> Fill<V> {
+impl<'a, V: Value> Fill<'a, V> {
     pub(super) fn new(
-        engine: Arc<Engine<V>>,
-        key: Key<'_>,
+        engine: &'a Arc<Engine<V>>,
+        key: Key<'a>,
         sent: Moment,
         epoch: Option<u32>,
         lease: Lease,
-        flight: Arc<Flight<Outcome<V>>>,
     ) -> Self {
-        let Key { name, db, read } = key;
-        let (name, read) = (name.into(), read.into());
-        Self { engine, name, db, read, sent, epoch, lease, flight, answered: false }
+        let asked = Asked::Here(engine, key);
+        Self { asked, sent, epoch, lease, promised: None, answered: false }
+    }
+
+    /// Promises the answer to the one who asked, who waits for it while the fill goes elsewhere.
+    pub fn promise(mut self) -> (Fill<'static, V>, Answer<V>) {
+        let flight = self.promised.take().unwrap_or_else(|| Arc::new(Flight::new()));
+        let seat = Seat::on(&flight);
+        let fill = Fill {
+            asked: Asked::Elsewhere(Arc::clone(self.engine()), self.key().into()),
+            sent: self.sent,
+            epoch: self.epoch,
+            lease: self.lease,
+            promised: Some(flight),
+            answered: false,
+        };
+        self.answered = true;
+        (fill, Answer(Answered::Promised(seat)))
     }
 
     /// Which value is asked for.
     pub fn key(&self) -> Key<'_> {
-        Key { name: &self.name, db: self.db, read: &self.read }
+        match &self.asked {
+            Asked::Here(_, key) => *key,
+            Asked::Elsewhere(_, key) => key.as_key(),
+        }
+    }
+
+    fn engine(&self) -> &Arc<Engine<V>> {
+        match &self.asked {
+            Asked::Here(engine, _) => engine,
+            Asked::Elsewhere(engine, _) => engine,
+        }
     }
 
     /// When it set out.
@@ -84,7 +124,7 @@ impl<V: Value> Fill<V> {
 
     /// Whether the lease holds at this moment.
     pub fn holds(&self) -> bool {
-        self.engine.leases.holds(&self.name, self.lease)
+        self.engine().leases.holds(self.lease)
     }
 
     /// The lease, if nobody relies on the feed to void it.
@@ -94,108 +134,128 @@ impl<V: Value> Fill<V> {
 
     /// Forgets the name, as the feed does where the store has one of its own.
     pub(crate) fn void_name(&self) {
-        self.engine.void(&self.name);
+        self.engine().void(self.key().name);
     }
 
     /// The lease alone, for whoever must judge it elsewhere.
     pub fn lease_view(&self) -> LeaseView<V> {
-        LeaseView { engine: Arc::clone(&self.engine), name: self.name.clone(), lease: self.lease }
+        LeaseView { engine: Arc::clone(self.engine()), lease: self.lease }
     }
 
     /// The reply is here, with what the store says of the key's time to live: keeps it if it may be
-    /// kept, and answers the flight.
-    pub fn land(self, value: V, ttl: Ttl) {
+    /// kept, and answers all who wait.
+    pub fn land(self, value: V, ttl: Ttl) -> Answer<V> {
         let kept = match ttl {
             Ttl::NoKey if !value.fits_no_key() => Err(NotKept::TtlGone),
             // Other reads answer null for a field that a key does not have.
-            Ttl::Left(_) | Ttl::Forever if self.read.is_empty() && value.is_absent() => {
+            Ttl::Left(_) | Ttl::Forever if self.key().read.is_empty() && value.is_absent() => {
                 Err(NotKept::NotAllowed)
             }
-            _ => Ok(deadline(self.sent, self.engine.near_ttl, ttl)),
+            _ => Ok(deadline(self.sent, self.engine().near_ttl, ttl)),
         };
-        self.arrive(value, kept);
+        Answer(Answered::Here(self.arrive(value, kept)))
     }
 
-    /// The origin has none: remembers that for `ttl` if it may, and answers the flight.
-    pub(crate) fn land_absent(self, ttl: Duration) -> Fetched<V> {
-        let until = self.engine.clock.now().plus(ttl);
+    /// The origin has none: remembers that for `ttl` if it may, and answers all who wait.
+    pub(crate) fn land_absent(self, ttl: Duration) -> Outcome<V> {
+        let until = self.engine().clock.now().plus(ttl);
         self.arrive(V::absent(), Ok(until))
     }
 
-    /// The reply is here and must not be kept: answers the flight.
-    pub fn pass_on(self, value: V, why: NotKept) {
-        self.arrive(value, Err(why));
+    /// The reply is here and must not be kept: answers all who wait.
+    pub fn pass_on(self, value: V, why: NotKept) -> Answer<V> {
+        Answer(Answered::Here(self.arrive(value, Err(why))))
     }
 
-    /// There will be no reply: tells the flight.
-    pub fn fail(self, error: FetchError) {
-        self.answer(Err(error));
+    /// There will be no reply: tells all who wait.
+    pub fn fail(self, error: FetchError) -> Answer<V> {
+        Answer(Answered::Here(self.answer(Err(error))))
     }
 
-    /// Answers the flight with what was found on another road.
-    pub(crate) fn answer(mut self, outcome: Outcome<V>) {
-        self.tell(outcome);
+    /// Answers all who wait with what was found on another road.
+    pub(crate) fn answer(mut self, outcome: Outcome<V>) -> Outcome<V> {
+        // Who comes after the answer asks anew: the lease is given up first.
+        let joined = self.engine().leases.redeem(self.lease).joined;
+        self.tell(joined, &outcome);
+        outcome
     }
 
-    fn arrive(mut self, value: V, deadline: Result<Moment, NotKept>) -> Fetched<V> {
-        let kept = self.keep(&value, deadline);
+    fn arrive(mut self, value: V, deadline: Result<Moment, NotKept>) -> Outcome<V> {
+        let Redeemed { held, joined } = self.engine().leases.redeem(self.lease);
+        let kept =
+            held.ok_or(NotKept::LeaseVoid).and_then(|held| self.keep(held, &value, deadline));
         if let Err(why) = kept {
-            self.engine.tally.refused(why);
+            self.engine().tally.refused(why);
         }
-        let fetched = Fetched { value, found: Found::Store { kept }, collapsed: false };
-        self.answered = true;
-        self.flight.land(Ok(fetched.clone()));
-        fetched
-    }
-
-    /// Gives up the lease, then tells the flight: who comes after the answer asks anew.
-    fn tell(&mut self, outcome: Outcome<V>) {
-        self.answered = true;
-        drop(self.engine.leases.redeem(&self.name, self.lease));
-        self.flight.land(outcome);
+        let outcome = Ok(Fetched { value, found: Found::Store { kept }, collapsed: false });
+        self.tell(joined, &outcome);
+        outcome
     }
 
     /// The only way into the near tier: the lease is ended, and what it allows is done before
     /// anybody can void the name.
-    fn keep(&self, value: &V, deadline: Result<Moment, NotKept>) -> Result<Moment, NotKept> {
-        let held = self.engine.leases.redeem(&self.name, self.lease).ok_or(NotKept::LeaseVoid)?;
+    fn keep(
+        &self,
+        held: Held<'_, Outcome<V>>,
+        value: &V,
+        deadline: Result<Moment, NotKept>,
+    ) -> Result<Moment, NotKept> {
         let deadline = deadline?;
-        let now = self.engine.clock.now();
+        let key = Hashed { key: self.key(), hash: self.lease.hash() };
         let epoch = self.epoch.ok_or(NotKept::FeedDown)?;
+        let now = self.now_before(deadline);
         if deadline <= now {
             return Err(NotKept::TtlGone);
         }
-        if !self.engine.keys.admit(&self.name) {
+        if !self.engine().keys.admit(key.key.name) {
             return Err(NotKept::NotAllowed);
         }
-        if value.heap_bytes() > self.engine.value_bytes_max {
-            self.engine.oversized.insert(&self.name);
+        if value.heap_bytes() > self.engine().value_bytes_max {
+            self.engine().oversized.insert(key.key.name);
             return Err(NotKept::TooLarge);
         }
-        let room = self.engine.near.put(self.key(), value.clone(), deadline, Sight { now, epoch });
+        let room = self.engine().near.put(key, value, deadline, Sight { now, epoch });
         drop(held);
         if room { Ok(deadline) } else { Err(NotKept::TooLarge) }
+    }
+
+    /// The time now, if a reply that took no longer than a bound may be past its deadline; else the
+    /// time when it set out, to spare the clock. One that took longer is kept in vain: a look goes
+    /// by the time of the look.
+    fn now_before(&self, deadline: Moment) -> Moment {
+        if deadline < self.sent.plus(self.engine().feed.bound()) {
+            self.engine().clock.now()
+        } else {
+            self.sent
+        }
+    }
+
+    fn tell(&mut self, joined: Option<Arc<Flight<Outcome<V>>>>, outcome: &Outcome<V>) {
+        self.answered = true;
+        let tell = |flight: Arc<Flight<_>>| flight.land(outcome.clone());
+        joined.map(tell);
+        self.promised.take().map(tell);
     }
 }
 
 /// A look at a fill's lease, without the permit to keep anything.
 pub struct LeaseView<V: Value> {
     engine: Arc<Engine<V>>,
-    name: Box<[u8]>,
     lease: Lease,
 }
 
 impl<V: Value> LeaseView<V> {
     /// Whether the lease holds at this moment.
     pub fn holds(&self) -> bool {
-        self.engine.leases.holds(&self.name, self.lease)
+        self.engine.leases.holds(self.lease)
     }
 }
 
-impl<V: Value> Drop for Fill<V> {
+impl<V: Value> Drop for Fill<'_, V> {
     fn drop(&mut self) {
         if !self.answered {
-            self.tell(Err(FetchError::GivenUp));
+            let joined = self.engine().leases.redeem(self.lease).joined;
+            self.tell(joined, &Err(FetchError::GivenUp));
         }
     }
 }

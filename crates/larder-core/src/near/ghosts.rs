@@ -18,36 +18,33 @@ pub(super) struct Ghosts {
 const NUMBERS: u32 = PLACES_MAX / 2;
 
 impl Ghosts {
-    /// Notes a name that leaves, and forgets the oldest past so many.
+    /// Notes a name that leaves, of which the index still knows, and forgets the oldest past so
+    /// many.
     pub(super) fn add(&mut self, tag: u32, ghosts_max: usize, index: &mut Index) {
         self.tags.push_back(tag);
         self.count += 1;
-        index.set(tag, self.mark(self.tags.len() - 1));
+        index.change(tag, self.mark(self.tags.len() - 1));
         while self.count > ghosts_max || self.tags.len() > 2 * ghosts_max {
             self.forget_oldest(index);
         }
     }
 
-    /// Whether a tag is that of a ghost; then it no longer is.
-    pub(super) fn recall(&mut self, tag: u32, index: &mut Index) -> bool {
-        let is_ghost = index.get(tag).is_some_and(|place| place >= PLACES_MAX);
-        if is_ghost {
-            index.remove(tag);
-            self.count -= 1;
-        }
-        is_ghost
+    /// A ghost comes back, and is one no longer.
+    pub(super) fn recall(&mut self, tag: u32, index: &mut Index) {
+        index.remove(tag);
+        self.count -= 1;
     }
 
     fn forget_oldest(&mut self, index: &mut Index) {
         let mark = self.mark(0);
         let Some(tag) = self.tags.pop_front() else { return };
-        if index.get(tag) == Some(mark) {
-            index.remove(tag);
+        if index.remove_from(tag, mark) {
             self.count -= 1;
         }
         self.first = (self.first + 1) % NUMBERS;
     }
 
+    /// What the index says of a ghost: a number past those of all places.
     #[allow(clippy::cast_possible_truncation, reason = "there are fewer ghosts than numbers")]
     fn mark(&self, nth: usize) -> u32 {
         PLACES_MAX + (self.first + nth as u32) % NUMBERS

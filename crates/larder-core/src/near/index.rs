@@ -4,10 +4,16 @@
 //! A word is a tag and a place. The tag is all that is known of a name here, and each stands here
 //! once: two names with one tag take turns. Who looks compares the name itself.
 //!
-//! Open addressing with linear steps; what is removed leaves no mark, those behind it move up.
+//! Open addressing with linear steps, in which all words stand in the order of their tags, gaps
+//! between them (linear probing sort; Robin Hood hashing comes to the same). So a search ends at
+//! the first word that is no smaller, whether what it seeks is there or not, and a gap is larger
+//! than every word. What is removed leaves no mark: those behind it move up.
 
 pub(super) struct Index {
+    /// The last one is always a gap. Some more than `homes`, for those that stand behind their own.
     words: Vec<Word>,
+    /// Where searches begin: below this.
+    homes: usize,
     taken: usize,
 }
 
@@ -15,115 +21,134 @@ pub(super) struct Index {
 type Word = u64;
 
 /// No place is that far.
-const EMPTY: Word = Word::MAX;
-/// Words of the smallest table.
-const WORDS_MIN: usize = 16;
+const GAP: Word = Word::MAX;
+/// Homes of the smallest table.
+const HOMES_MIN: usize = 16;
+/// Words behind the homes, at first.
+const WORDS_BEHIND: usize = 8;
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { words: Vec::new(), taken: 0 }
+        Self { words: vec![GAP], homes: 0, taken: 0 }
     }
 
     #[inline]
     pub(super) fn get(&self, tag: u32) -> Option<u32> {
-        let at = self.find(tag)?;
-        self.words.get(at).map(|&word| place_of(word))
+        self.find(tag).map(|(_, word)| place_of(word))
     }
 
     /// Where the search for a tag begins: what is there, for a look-up that comes soon.
     #[inline]
     pub(super) fn first_word(&self, tag: u32) -> u64 {
-        self.word(self.home(word_of(tag, 0)))
+        self.word(self.home(tag))
     }
 
-    /// Says that what has this tag stands there now, whatever was said of it before.
-    pub(super) fn set(&mut self, tag: u32, place: u32) {
-        if let Some(word) = self.find(tag).and_then(|at| self.words.get_mut(at)) {
-            *word = word_of(tag, place);
-            return;
+    /// Says that what has this tag stands elsewhere now, if anything has.
+    pub(super) fn change(&mut self, tag: u32, place: u32) {
+        if let Some((at, _)) = self.find(tag) {
+            self.put(at, word_of(tag, place));
         }
-        // Four fifths full at most: a look-up for what is there then takes three steps on average.
-        if self.taken * 5 >= self.words.len() * 4 {
+    }
+
+    /// Says where what has this tag stands. Nothing else may have it.
+    pub(super) fn insert(&mut self, tag: u32, place: u32) {
+        // Four fifths full at most: a look-up then takes three steps on average.
+        if self.taken * 5 >= self.homes * 4 {
             self.grow();
         }
-        self.add(word_of(tag, place));
         self.taken += 1;
+        let mut word = word_of(tag, place);
+        let mut at = self.from(word);
+        // Those up to the next gap make room.
+        while word != GAP {
+            word = self.put(at, word);
+            at += 1;
+        }
+        if at == self.words.len() {
+            self.words.reserve_exact(WORDS_BEHIND);
+            self.words.push(GAP);
+        }
     }
 
     pub(super) fn remove(&mut self, tag: u32) {
-        let Some(mut hole) = self.find(tag) else { return };
+        if let Some((at, _)) = self.find(tag) {
+            self.remove_at(at);
+        }
+    }
+
+    /// Removes a tag if it stands there. Says whether it did.
+    pub(super) fn remove_from(&mut self, tag: u32, place: u32) -> bool {
+        let found = self.find(tag).filter(|&(_, word)| place_of(word) == place);
+        if let Some((at, _)) = found {
+            self.remove_at(at);
+        }
+        found.is_some()
+    }
+
+    /// Those behind it move up as far as to their homes.
+    fn remove_at(&mut self, mut hole: usize) {
         self.taken -= 1;
-        let mut at = hole;
         loop {
-            at = self.next(at);
-            let word = self.word(at);
-            if word == EMPTY {
+            let word = self.word(hole + 1);
+            if word == GAP || self.home(tag_of(word)) > hole {
                 break;
             }
-            // It may move up if its search begins at the hole or before.
-            if self.distance(self.home(word), at) >= self.distance(hole, at) {
-                self.put(hole, word);
-                hole = at;
-            }
+            self.put(hole, word);
+            hole += 1;
         }
-        self.put(hole, EMPTY);
+        self.put(hole, GAP);
     }
 
     #[inline]
-    fn find(&self, tag: u32) -> Option<usize> {
-        let mut at = self.home(word_of(tag, 0));
-        loop {
-            let word = *self.words.get(at)?;
-            if tag_of(word) == tag && word != EMPTY {
-                return Some(at);
-            }
-            if word == EMPTY {
-                return None;
-            }
-            at = self.next(at);
-        }
+    fn find(&self, tag: u32) -> Option<(usize, Word)> {
+        let at = self.from(word_of(tag, 0));
+        let word = self.word(at);
+        (tag_of(word) == tag && word != GAP).then_some((at, word))
     }
 
-    fn add(&mut self, word: Word) {
-        let mut at = self.home(word);
-        while self.word(at) != EMPTY {
-            at = self.next(at);
+    /// The first that is no smaller than a word.
+    #[inline]
+    fn from(&self, word: Word) -> usize {
+        let mut at = self.home(tag_of(word));
+        while self.word(at) < word {
+            at += 1;
         }
-        self.put(at, word);
+        at
     }
 
     fn grow(&mut self) {
-        let words = (self.words.len() / 2 * 3).max(WORDS_MIN);
-        let old = std::mem::replace(&mut self.words, vec![EMPTY; words]);
-        old.into_iter().filter(|&word| word != EMPTY).for_each(|word| self.add(word));
-    }
-
-    /// Where the search for a word begins: tags in order, spread over the table.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "it is less than the length")]
-    fn home(&self, word: Word) -> usize {
-        ((u128::from(tag_of(word)) * self.words.len() as u128) >> 32) as usize
-    }
-
-    #[inline]
-    fn next(&self, at: usize) -> usize {
-        if at + 1 < self.words.len() { at + 1 } else { 0 }
-    }
-
-    /// Steps from one place forward to another.
-    fn distance(&self, from: usize, to: usize) -> usize {
-        if from <= to { to - from } else { to + self.words.len() - from }
-    }
-
-    fn word(&self, at: usize) -> Word {
-        self.words.get(at).copied().unwrap_or(EMPTY)
-    }
-
-    fn put(&mut self, at: usize, word: Word) {
-        if let Some(place) = self.words.get_mut(at) {
-            *place = word;
+        let taken = self.words.iter().copied().filter(|&word| word != GAP);
+        self.homes = (self.homes / 2 * 3).max(HOMES_MIN);
+        let mut words = Vec::with_capacity(self.homes + WORDS_BEHIND);
+        for word in taken {
+            let at = words.len().max(home(tag_of(word), self.homes));
+            words.resize(at, GAP);
+            words.push(word);
         }
+        words.resize((self.homes + WORDS_BEHIND).max(words.len() + 1), GAP);
+        self.words = words;
     }
+
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        home(tag, self.homes)
+    }
+
+    #[inline]
+    fn word(&self, at: usize) -> Word {
+        self.words.get(at).copied().unwrap_or(GAP)
+    }
+
+    fn put(&mut self, at: usize, word: Word) -> Word {
+        self.words.get_mut(at).map_or(GAP, |old| std::mem::replace(old, word))
+    }
+}
+
+/// Where the search for a tag begins: tags in order, spread over the table.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "it is less than the length")]
+fn home(tag: u32, homes: usize) -> usize {
+    ((u128::from(tag) * homes as u128) >> 32) as usize
 }
 
 fn word_of(tag: u32, place: u32) -> Word {
@@ -150,11 +175,18 @@ mod tests {
         fn it_is_a_map(ops in prop::collection::vec((0..200_u32, any::<bool>()), 0..600)) {
             let (mut index, mut model) = (Index::new(), HashMap::new());
             for (place, (tag, is_set)) in ops.into_iter().enumerate() {
-                // Many at the end, so that searches run over it.
+                // Many at the end, so that words stand behind all homes.
                 let tag = if tag % 2 == 0 { u32::MAX - tag } else { tag << 20 };
                 if is_set {
-                    index.set(tag, u32::try_from(place).unwrap());
-                    model.insert(tag, u32::try_from(place).unwrap());
+                    let place = u32::try_from(place).unwrap();
+                    match model.insert(tag, place) {
+                        None => index.insert(tag, place),
+                        Some(_) => index.change(tag, place),
+                    }
+                } else if let Some(place) = model.get(&tag).filter(|place| *place % 2 == 0) {
+                    prop_assert!(!index.remove_from(tag, place + 1));
+                    prop_assert!(index.remove_from(tag, *place));
+                    model.remove(&tag);
                 } else {
                     index.remove(tag);
                     model.remove(&tag);

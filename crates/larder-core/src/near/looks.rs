@@ -1,6 +1,6 @@
 //! Looking: where a hit is decided.
 
-use super::{Near, Shard, Sight, places::NOWHERE, scan_resistant::Reading, slot::Slot, tag};
+use super::{Hashed, Near, Sight, places::NOWHERE, scan_resistant::Reading, slot::Slot, tag};
 use crate::{Key, Moment, Seen, Value, sync::atomic::Ordering::Relaxed};
 use std::hint::black_box;
 
@@ -12,15 +12,13 @@ const AT_ONCE_MAX: usize = 16;
 pub struct Looks<'a, V: Value> {
     near: &'a Near<V>,
     sight: Sight,
-    /// Where the last one was: it keeps the count, as good as any other.
-    shard: Option<&'a Shard<V>>,
     hits: u64,
     misses: u64,
 }
 
 impl<'a, V: Value> Looks<'a, V> {
     pub(super) fn new(near: &'a Near<V>, sight: Sight) -> Self {
-        Self { near, sight, shard: None, hits: 0, misses: 0 }
+        Self { near, sight, hits: 0, misses: 0 }
     }
 
     /// Looks for the reply to a read. `found` sees the reply where it is and its deadline, under
@@ -31,16 +29,25 @@ impl<'a, V: Value> Looks<'a, V> {
         key: Key<'_>,
         found: impl FnOnce(Seen<'_, V>, Moment) -> R,
     ) -> Option<R> {
+        self.look_hashed(self.near.hashed(key), found)
+    }
+
+    /// See [`Looks::look`].
+    #[inline]
+    pub(crate) fn look_hashed<R>(
+        &mut self,
+        key: Hashed<'_>,
+        found: impl FnOnce(Seen<'_, V>, Moment) -> R,
+    ) -> Option<R> {
+        let Hashed { key, hash } = key;
         // Read each time: a flush counts from the next look on.
         let generation = self.near.generation.load(Relaxed);
         let judge = |slot: &Slot<V>| {
             let seen = self.sight.judge(slot, generation).then(|| slot.get(key)).flatten();
             seen.map(|seen| found(seen, slot.life.deadline))
         };
-        let hash = self.near.hash.of(key.name);
         let shard = self.near.shard(hash)?;
         let found = shard.table.get(tag(hash), judge).flatten();
-        self.shard = Some(shard);
         let counter = if found.is_some() { &mut self.hits } else { &mut self.misses };
         *counter += 1;
         found
@@ -65,7 +72,6 @@ impl<'a, V: Value> Looks<'a, V> {
             let Some(shard) = self.near.shard(hash) else { break };
             let Some(reading) = shard.table.try_read() else { break };
             *door = Some(Door { reading, tag: tag(hash), at: NOWHERE });
-            self.shard = Some(shard);
         }
         // Nothing hangs on what a loop has read before it ends.
         for door in doors.iter().map_while(Option::as_ref) {
@@ -112,12 +118,6 @@ impl Sight {
 
 impl<V: Value> Drop for Looks<'_, V> {
     fn drop(&mut self) {
-        let Some(shard) = self.shard else { return };
-        if self.hits > 0 {
-            shard.hits.fetch_add(self.hits, Relaxed);
-        }
-        if self.misses > 0 {
-            shard.misses.fetch_add(self.misses, Relaxed);
-        }
+        self.near.tally.add(self.hits, self.misses);
     }
 }

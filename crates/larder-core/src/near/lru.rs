@@ -4,7 +4,7 @@
 use super::{
     places::{Places, Ring, State},
     slot::Slot,
-    table::Left,
+    table::{Left, Size},
     weigh::Weigh,
 };
 use crate::{Value, sync::Mutex};
@@ -16,11 +16,17 @@ struct Line<V> {
     /// The one not asked for longest is the first.
     ring: Ring,
     bytes_max: u64,
+    evicted: u64,
 }
 
 impl<V: Value> Lru<V> {
     pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
-        Self(Mutex::new(Line { places: Places::new(weigh), ring: Ring::new(), bytes_max }))
+        Self(Mutex::new(Line {
+            places: Places::new(weigh),
+            ring: Ring::new(),
+            bytes_max,
+            evicted: 0,
+        }))
     }
 
     pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
@@ -39,6 +45,7 @@ impl<V: Value> Lru<V> {
         let mut left = Left::default();
         let mut line = self.0.lock();
         let put = line.put(tag, make, &mut left);
+        line.evicted += left.evicted.len() as u64;
         drop(line);
         put.map(|()| left)
     }
@@ -47,7 +54,7 @@ impl<V: Value> Lru<V> {
         let mut line = self.0.lock();
         let Line { places, ring, .. } = &mut *line;
         let (at, _) = places.find(tag)?;
-        places.take(at, ring).map(|(_, slot)| slot)
+        places.take(at, ring)
     }
 
     pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
@@ -61,9 +68,9 @@ impl<V: Value> Lru<V> {
         usize::try_from(visited).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn size(&self) -> (u64, u64) {
+    pub(super) fn size(&self) -> Size {
         let line = self.0.lock();
-        (line.ring.items, line.ring.bytes)
+        Size { items: line.ring.items, bytes: line.ring.bytes, evicted: line.evicted }
     }
 }
 
@@ -76,7 +83,7 @@ impl<V: Value> Line<V> {
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
         left: &mut Left<V>,
     ) -> Option<()> {
-        let Self { places, ring, bytes_max } = self;
+        let Self { places, ring, bytes_max, .. } = self;
         let present = places.find(tag);
         let at = present.map(|(at, _)| at);
         let slot = make(present.map(|(_, slot)| slot))?;
@@ -89,7 +96,7 @@ impl<V: Value> Line<V> {
         while ring.bytes > *bytes_max
             && let Some(first) = ring.first()
         {
-            left.evicted.extend(places.take(first, ring).map(|(_, slot)| slot));
+            left.evicted.extend(places.take(first, ring));
         }
         Some(())
     }

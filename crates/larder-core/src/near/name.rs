@@ -3,6 +3,7 @@
 //! It is computed once per request. The near tier goes by the finished hash alone, and finds the
 //! name itself beside the value: no entry is served, joined or kept on the strength of its hash.
 
+use crate::Key;
 use foldhash::quality::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
@@ -15,7 +16,30 @@ pub(crate) struct NameHash {
     hashes: Option<u64>,
 }
 
+/// A key with the hash of its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) key: Key<'a>,
+    pub(crate) hash: u64,
+}
+
+impl Hashed<'_> {
+    /// See [`Key::load`].
+    pub(crate) fn load(self) -> Self {
+        Self { key: self.key.load(), ..self }
+    }
+
+    /// See [`Key::load_without_news`].
+    pub(crate) fn load_without_news(self) -> Self {
+        Self { key: self.key.load_without_news(), ..self }
+    }
+}
+
 impl NameHash {
+    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
+        Hashed { key, hash: self.of(key.name) }
+    }
+
     pub(crate) fn of(&self, name: &[u8]) -> u64 {
         let mut hasher = self.secret.build_hasher();
         hasher.write(name);

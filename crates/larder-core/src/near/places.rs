@@ -98,7 +98,8 @@ impl<V: Value> Places<V> {
         self.weigh.bytes(slot)
     }
 
-    /// Puts a new entry at the end of a ring. Gives it back where there is no place.
+    /// Puts a new entry, whose tag is not in the index, at the end of a ring. Gives it back where
+    /// there is no place.
     pub(super) fn add(
         &mut self,
         tag: u32,
@@ -122,7 +123,7 @@ impl<V: Value> Places<V> {
                 _ => return Err(place.slot),
             },
         };
-        self.index.set(tag, at);
+        self.index.insert(tag, at);
         self.link_last(at, ring);
         Ok(())
     }
@@ -138,9 +139,16 @@ impl<V: Value> Places<V> {
         Some(std::mem::replace(&mut place.slot, slot))
     }
 
-    /// Takes an entry out of its ring and gives it back with its tag, of which the index knows
-    /// nothing then.
-    pub(super) fn take(&mut self, at: u32, ring: &mut Ring) -> Option<(u32, Slot<V>)> {
+    /// Takes an entry out of its ring, and its tag out of the index.
+    pub(super) fn take(&mut self, at: u32, ring: &mut Ring) -> Option<Slot<V>> {
+        let (tag, slot) = self.vacate(at, ring)?;
+        self.index.remove(tag);
+        Some(slot)
+    }
+
+    /// Takes an entry out of its ring and gives it back with its tag, which the index still has
+    /// and must not have for long.
+    pub(super) fn vacate(&mut self, at: u32, ring: &mut Ring) -> Option<(u32, Slot<V>)> {
         self.unlink(at, ring);
         let free = self.free;
         let place = self.get_mut(at)?;
@@ -148,7 +156,6 @@ impl<V: Value> Places<V> {
         let tag = place.tag;
         (place.state, place.after) = (State::Free, free);
         self.free = at;
-        self.index.remove(tag);
         Some((tag, slot))
     }
 

@@ -9,9 +9,9 @@
 
 use super::{
     ghosts::Ghosts,
-    places::{Places, Ring, State},
+    places::{PLACES_MAX, Places, Ring, State},
     slot::Slot,
-    table::Left,
+    table::{Left, Size},
     weigh::Weigh,
 };
 use crate::{
@@ -31,6 +31,7 @@ struct Rings<V> {
     ghosts: Ghosts,
     bytes_max: u64,
     hot_bytes_max: u64,
+    evicted: u64,
 }
 
 /// One ghost for so many entries.
@@ -47,6 +48,7 @@ impl<V: Value> ScanResistant<V> {
             ghosts: Ghosts::default(),
             bytes_max,
             hot_bytes_max: hot_part(bytes_max, weigh),
+            evicted: 0,
         }))
     }
 
@@ -67,6 +69,7 @@ impl<V: Value> ScanResistant<V> {
         let mut left = Left::default();
         let mut rings = self.0.write();
         let put = rings.put(tag, make, &mut left);
+        rings.evicted += left.evicted.len() as u64;
         drop(rings);
         put.map(|()| left)
     }
@@ -74,7 +77,7 @@ impl<V: Value> ScanResistant<V> {
     pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
         let mut rings = self.0.write();
         let (at, _) = rings.places.find(tag)?;
-        rings.take(at).map(|(_, slot)| slot)
+        rings.take(at)
     }
 
     pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
@@ -87,9 +90,9 @@ impl<V: Value> ScanResistant<V> {
         usize::try_from(visited).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn size(&self) -> (u64, u64) {
+    pub(super) fn size(&self) -> Size {
         let rings = self.0.read();
-        (rings.items(), rings.bytes())
+        Size { items: rings.items(), bytes: rings.bytes(), evicted: rings.evicted }
     }
 }
 
@@ -106,12 +109,11 @@ impl<V: Value> Rings<V> {
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
         left: &mut Left<V>,
     ) -> Option<()> {
-        let present = self.places.find(tag);
-        let at = present.map(|(at, _)| at);
-        let slot = make(present.map(|(_, slot)| slot))?;
-        match at {
-            Some(at) => self.replace(at, slot, left),
-            None => self.add(tag, slot, left)?,
+        let stands = self.places.index.get(tag);
+        let slot = make(stands.and_then(|at| self.places.slot(at)))?;
+        match stands {
+            Some(at) if at < PLACES_MAX => self.replace(at, slot, left),
+            ghost => self.add(tag, slot, ghost.is_some(), left)?,
         }
         Some(())
     }
@@ -123,9 +125,11 @@ impl<V: Value> Rings<V> {
     }
 
     /// `None` when there is no place, which takes more entries than there is memory for.
-    fn add(&mut self, tag: u32, slot: Slot<V>, left: &mut Left<V>) -> Option<()> {
+    fn add(&mut self, tag: u32, slot: Slot<V>, came_back: bool, left: &mut Left<V>) -> Option<()> {
+        if came_back {
+            self.ghosts.recall(tag, &mut self.places.index);
+        }
         let bytes = self.places.weight(&slot);
-        let came_back = self.ghosts.recall(tag, &mut self.places.index);
         let is_hot = came_back || self.hot.bytes + bytes <= self.hot_bytes_max;
         self.make_room(bytes, left);
         let (state, ring) =
@@ -144,7 +148,7 @@ impl<V: Value> Rings<V> {
         if self.places.unvisit(at) {
             self.places.change(at, &mut self.cold, &mut self.hot, State::Hot);
             while self.hot.bytes > self.hot_bytes_max && self.turn_hot(left) {}
-        } else if let Some((tag, slot)) = self.take(at) {
+        } else if let Some((tag, slot)) = self.places.vacate(at, &mut self.cold) {
             left.evicted.push(slot);
             let ghosts_max = usize::try_from(self.items() / ITEMS_PER_GHOST).unwrap_or(usize::MAX);
             self.ghosts.add(tag, ghosts_max.max(GHOSTS_MIN), &mut self.places.index);
@@ -158,14 +162,14 @@ impl<V: Value> Rings<V> {
             if self.places.unvisit(at) {
                 self.places.turn(&mut self.hot);
             } else {
-                left.evicted.extend(self.take(at).map(|(_, slot)| slot));
+                left.evicted.extend(self.places.take(at, &mut self.hot));
                 return true;
             }
         }
         false
     }
 
-    fn take(&mut self, at: u32) -> Option<(u32, Slot<V>)> {
+    fn take(&mut self, at: u32) -> Option<Slot<V>> {
         match self.places.state(at) {
             State::Hot => self.places.take(at, &mut self.hot),
             State::Cold => self.places.take(at, &mut self.cold),

@@ -55,13 +55,13 @@ struct Form<V> {
 }
 
 impl<V: Value> Slot<V> {
-    pub(crate) fn new(life: Life, key: Key<'_>, value: V) -> Self {
+    pub(crate) fn new(life: Life, key: Key<'_>, value: &V) -> Self {
         let Key { name, db, read } = key;
         let forms = match value.plain().filter(|plain| plain.len() <= INLINE_BYTES_MAX) {
             Some(reply) => Forms::Inline(Inline::new(Parts { name, db, read, reply })),
             None => Forms::Apart(Box::new(Apart {
                 name: name.into(),
-                forms: vec![Form { db, read: read.into(), value }],
+                forms: vec![Form { db, read: read.into(), value: value.clone() }],
             })),
         };
         Self { life, forms }

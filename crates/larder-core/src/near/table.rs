@@ -8,6 +8,15 @@ use super::{
     weigh::Weigh,
 };
 use crate::Value;
+use smallvec::SmallVec;
+
+/// What a table holds, and what it had no room for.
+pub(super) struct Size {
+    pub(super) items: u64,
+    pub(super) bytes: u64,
+    /// Entries that left for others, from the beginning on.
+    pub(super) evicted: u64,
+}
 
 pub(super) enum Table<V: Value> {
     ScanResistant(ScanResistant<V>),
@@ -16,13 +25,14 @@ pub(super) enum Table<V: Value> {
 
 /// What an insertion pushed out.
 pub(super) struct Left<V> {
-    pub(super) evicted: Vec<Slot<V>>,
+    /// Most push out one.
+    pub(super) evicted: SmallVec<[Slot<V>; 1]>,
     pub(super) replaced: Option<Slot<V>>,
 }
 
 impl<V> Default for Left<V> {
     fn default() -> Self {
-        Self { evicted: Vec::new(), replaced: None }
+        Self { evicted: SmallVec::new(), replaced: None }
     }
 }
 
@@ -79,8 +89,7 @@ impl<V: Value> Table<V> {
         }
     }
 
-    /// Entries and bytes.
-    pub(super) fn size(&self) -> (u64, u64) {
+    pub(super) fn size(&self) -> Size {
         match self {
             Self::ScanResistant(table) => table.size(),
             Self::Lru(table) => table.size(),

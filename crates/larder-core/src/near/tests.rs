@@ -41,7 +41,7 @@ impl Room {
 
     fn put_read(&self, key: Key<'_>, payload: &[u8], ttl: Duration) -> bool {
         let sight = self.sight();
-        self.near.put(key, Some(payload.into()), sight.now.plus(ttl), sight)
+        self.near.put(self.near.hashed(key), &Some(payload.into()), sight.now.plus(ttl), sight)
     }
 
     fn look(&self, name: &str) -> Option<String> {
@@ -54,7 +54,7 @@ impl Room {
     }
 
     fn forget(&self, name: &str) -> bool {
-        self.near.forget(name.as_bytes()).is_some()
+        self.near.forget(self.near.hashed(get(name))).is_some()
     }
 
     fn sweep(&self) {
@@ -243,7 +243,12 @@ fn a_large_reply_is_shared_and_a_small_one_lies_with_its_name() {
     let room = Room::ample(Policy::ScanResistant);
     let large: Arc<[u8]> = vec![b'x'; 5000].into();
     let until = room.clock.now().plus(MINUTE);
-    assert!(room.near.put(get("large"), Some(Arc::clone(&large)), until, room.sight()));
+    assert!(room.near.put(
+        room.near.hashed(get("large")),
+        &Some(Arc::clone(&large)),
+        until,
+        room.sight()
+    ));
     room.put("small", "value");
     let is_plain =
         |name| room.near.look(get(name), room.sight(), |seen, _| matches!(seen, Seen::Plain(_)));

@@ -1,6 +1,6 @@
 //! A store over a [`MapStore`] that is away, loses, fails and delays as it is told.
 
-use larder_core::{FetchError, Fill, Key, MapStore, NotKept, Put, Store, StoreError};
+use larder_core::{Answer, FetchError, Fill, Key, MapStore, NotKept, Put, Store, StoreError};
 use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -33,7 +33,7 @@ struct State {
     fills: Fills,
     away: bool,
     loses_put_replies: bool,
-    waiting: Vec<Fill<Payload>>,
+    waiting: Vec<Fill<'static, Payload>>,
     fills_asked: usize,
     reads_asked: usize,
 }
@@ -66,7 +66,7 @@ impl FaultStore {
         }
     }
 
-    pub(crate) fn take_waiting(&self) -> Vec<Fill<Payload>> {
+    pub(crate) fn take_waiting(&self) -> Vec<Fill<'static, Payload>> {
         std::mem::take(&mut self.state().waiting)
     }
 
@@ -94,18 +94,20 @@ fn gone() -> StoreError {
 }
 
 impl Store<Payload> for FaultStore {
-    fn fill(&self, fill: Fill<Payload>) {
+    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
         let mut state = self.state();
         state.fills_asked += 1;
         let fills = state.fills.clone();
         if fills == Fills::Wait {
-            return state.waiting.push(fill);
+            let (fill, answer) = fill.promise();
+            state.waiting.push(fill);
+            return answer;
         }
         drop(state);
         match fills {
             Fills::Land | Fills::Wait => self.map.fill(fill),
             Fills::Fail(error) => fill.fail(FetchError::Store(error)),
-            Fills::Vanish => drop(fill),
+            Fills::Vanish => fill.promise().1,
             Fills::PassOn => fill.pass_on(None, NotKept::NotAllowed),
         }
     }
@@ -134,7 +136,7 @@ impl Store<Payload> for FaultStore {
 
     async fn put_loaded(
         &self,
-        load: &Fill<Payload>,
+        load: &Fill<'_, Payload>,
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {

@@ -6,7 +6,7 @@
 
 use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
 use larder_core::{
-    Engine, FetchError, Fill, FlushCause, Key, LeaseView, Moment, Put, Store, StoreError,
+    Answer, Engine, FetchError, Fill, FlushCause, Key, LeaseView, Moment, Put, Store, StoreError,
     coherence::feed::Epoch, expiry::Ttl,
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -40,13 +40,13 @@ struct Session {
 
 /// What a reply answers. A read and a put take two replies each.
 enum Expected {
-    Read(Fill<Payload>),
+    Read(Fill<'static, Payload>),
     Put(LeaseView<Payload>, oneshot::Sender<Put>),
     Beat(Moment),
 }
 
 enum Half {
-    Read(Fill<Payload>, Payload),
+    Read(Fill<'static, Payload>, Payload),
     Put(oneshot::Sender<Put>, Put),
 }
 
@@ -260,7 +260,7 @@ impl Redis {
 
 fn finish(half: Half, reply: &Reply) {
     match half {
-        Half::Read(fill, value) => fill.land(value, Ttl::from_pttl(number(reply))),
+        Half::Read(fill, value) => drop(fill.land(value, Ttl::from_pttl(number(reply)))),
         // Who asked may have left.
         Half::Put(answer, put) => drop(answer.send(put)),
     }
@@ -285,7 +285,7 @@ fn place(key: Key<'_>) -> Place {
 }
 
 impl Store<Payload> for Redis {
-    fn fill(&self, fill: Fill<Payload>) {
+    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
         let place = place(fill.key());
         let mut state = self.state();
         let State { server, session, .. } = &mut *state;
@@ -295,7 +295,9 @@ impl Store<Payload> for Redis {
         };
         server.ask(Command::Get(place.clone()));
         server.ask(Command::Pttl(place));
+        let (fill, answer) = fill.promise();
         session.expected.push_back(Expected::Read(fill));
+        answer
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Payload, StoreError> {
@@ -320,7 +322,7 @@ impl Store<Payload> for Redis {
 
     async fn put_loaded(
         &self,
-        load: &Fill<Payload>,
+        load: &Fill<'_, Payload>,
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {

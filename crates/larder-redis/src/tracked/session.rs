@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 /// What can be asked of the tracked connection.
 pub(crate) enum Request {
     /// Read a value and keep it.
-    Fill(Fill<Reply>),
+    Fill(Fill<'static, Reply>),
     /// Put what an origin gave, if the key is not there, and fence.
     Put(LoadedPut),
     /// Answer when every push sent before has been applied. Dropped at the epoch's end.
@@ -77,7 +77,7 @@ pub(crate) struct Session {
 
 enum Expected {
     /// A read, then its PTTL. Its waiters may have been sent elsewhere.
-    Read(Option<Fill<Reply>>),
+    Read(Option<Fill<'static, Reply>>),
     /// A put, then the fence behind it.
     Put(LeaseView<Reply>, PutAnswer),
     Fence(oneshot::Sender<()>),
@@ -88,7 +88,7 @@ enum Expected {
 }
 
 enum Half {
-    Read(Option<Fill<Reply>>, Reply),
+    Read(Option<Fill<'static, Reply>>, Reply),
     Put(PutAnswer, Result<Put, StoreError>),
 }
 
@@ -227,7 +227,7 @@ impl Session {
         }
     }
 
-    fn send_fill(&mut self, fill: Fill<Reply>, out: &mut BytesMut) {
+    fn send_fill(&mut self, fill: Fill<'static, Reply>, out: &mut BytesMut) {
         let key = fill.key();
         let (name, db) = (key.name, key.db);
         self.select(db, out);
@@ -282,15 +282,19 @@ impl Drop for Session {
 }
 
 /// Lands a read: `value` is its reply, `frame` the one to the PTTL behind it (R6).
-fn finish_read(fill: Option<Fill<Reply>>, value: Reply, frame: &Frame<'_>) -> Result<(), End> {
+fn finish_read(
+    fill: Option<Fill<'static, Reply>>,
+    value: Reply,
+    frame: &Frame<'_>,
+) -> Result<(), End> {
     let Some(fill) = fill else { return Ok(()) };
     if let Some(error) = Frame::of_scanned(value.bytes())?.as_error() {
         fill.fail(FetchError::Store(refusal(error)));
         return expect_ready_text(error);
     }
     match frame.as_integer() {
-        Some(left) => fill.land(value, Ttl::from_pttl(left)),
-        None => fill.pass_on(value, NotKept::NotAllowed),
+        Some(left) => drop(fill.land(value, Ttl::from_pttl(left))),
+        None => drop(fill.pass_on(value, NotKept::NotAllowed)),
     }
     expect_ready(frame)
 }

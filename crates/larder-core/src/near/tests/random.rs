@@ -117,7 +117,7 @@ proptest! {
                     prop_assert_eq!(look_at_once(&room, &keys), expected);
                 }
                 Op::Forget { name } => {
-                    drop(room.near.forget(&[name]));
+                    drop(room.near.forget(room.near.hashed(Key::get(&[name], 0))));
                     model.remove(&name);
                 }
                 Op::Clear => {

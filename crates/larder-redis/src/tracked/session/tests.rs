@@ -2,8 +2,8 @@
 
 use super::*;
 use larder_core::{
-    BoxFuture, Clock, EnginePlan, Fetched, Found, Key, Load, Origin, OriginError, Prefixes, Store,
-    Tiers, Value,
+    Answer, BoxFuture, Clock, EnginePlan, Fetched, Found, Key, Load, Origin, OriginError, Prefixes,
+    Store, Tiers, Value,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -21,14 +21,16 @@ type Pending<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 /// A store that puts its fills and its loaded values aside.
 #[derive(Default)]
 struct Aside {
-    fills: Mutex<Vec<Fill<Reply>>>,
+    fills: Mutex<Vec<Fill<'static, Reply>>>,
     puts: Mutex<Vec<LoadedPut>>,
     taken_back: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Store<Reply> for Aside {
-    fn fill(&self, fill: Fill<Reply>) {
+    fn fill(&self, fill: Fill<'_, Reply>) -> Answer<Reply> {
+        let (fill, answer) = fill.promise();
         self.fills.lock().unwrap().push(fill);
+        answer
     }
 
     async fn read(&self, _key: Key<'_>) -> Result<Reply, StoreError> {
@@ -51,7 +53,7 @@ impl Store<Reply> for Aside {
 
     async fn put_loaded(
         &self,
-        load: &Fill<Reply>,
+        load: &Fill<'_, Reply>,
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {
