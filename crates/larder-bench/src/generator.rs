@@ -3,11 +3,13 @@
 //! Each connection sends a batch of reads (and writes, if wanted) in one write, waits for all replies, checks each, and
 //! sends the next. It has to be cheaper than any server it measures, so requests are made by
 //! writing digits into bytes that are there already, and replies are compared where they land.
-//! [`http`] says what changes where the server is asked over HTTP.
+//! [`http`] says what changes where the server is asked over HTTP; the loop at a fixed rate is in
+//! `open`.
 
 mod batch;
 mod connection;
 pub mod http;
+mod open;
 mod protocol;
 mod replies;
 mod template;
@@ -27,12 +29,13 @@ use rustix::io::Errno;
 
 use crate::clock::now;
 use crate::generator::batch::Batch;
-use crate::generator::connection::Connection;
+use crate::generator::connection::{Answered, Connection};
 use crate::generator::http::Exchange;
 use crate::generator::template::Template;
 use crate::keys::{Family, Order};
 use crate::stop::Stop;
 
+pub use open::Paced;
 pub use protocol::Protocol;
 
 /// How many events are taken at a time.
@@ -107,11 +110,24 @@ pub struct Seen {
     pub wrong: u64,
     /// From the first write to the last reply.
     pub elapsed: Duration,
-    /// From the write of a batch to its last reply, in nanoseconds.
+    /// From the write of a batch, or from when it was due, to its last reply, in nanoseconds.
     pub latency: Histogram<u64>,
 }
 
 impl Seen {
+    fn new() -> io::Result<Self> {
+        let latency = histogram()?;
+        Ok(Self { requests: 0, writes: 0, wrong: 0, elapsed: Duration::ZERO, latency })
+    }
+
+    /// Adds a batch of so many requests.
+    fn add(&mut self, batch: &Answered, requests: u64, latency: Duration) {
+        self.latency.saturating_record(nanos(latency));
+        self.requests += requests;
+        self.writes += batch.writes;
+        self.wrong += batch.wrong;
+    }
+
     /// An error if any reply held another value.
     pub fn all_right(self) -> io::Result<Self> {
         match self.wrong {
@@ -173,9 +189,7 @@ impl Generator {
     /// # Errors
     /// When a connection breaks or falls silent, or a reply is none.
     pub fn run(&mut self, order: &mut Order, time: Duration) -> io::Result<Seen> {
-        let (lowest, highest) = LATENCY_NS;
-        let latency = Histogram::new_with_bounds(lowest, highest, 3).map_err(io::Error::other)?;
-        let mut seen = Seen { requests: 0, writes: 0, wrong: 0, elapsed: Duration::ZERO, latency };
+        let mut seen = Seen::new()?;
         let start = now();
         let mut waiting = 0_usize;
         for connection in &mut self.connections {
@@ -184,7 +198,7 @@ impl Generator {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while waiting > 0 {
             self.stop.check()?;
-            self.wait(&mut events)?;
+            self.wait(&mut events, SILENCE_MAX)?;
             for event in events.drain(..) {
                 waiting -= usize::from(self.turn(event, order, start + time, &mut seen)?);
             }
@@ -193,15 +207,18 @@ impl Generator {
         Ok(seen)
     }
 
-    fn wait(&self, events: &mut Vec<epoll::Event>) -> io::Result<()> {
-        match epoll::wait(&self.queue, spare_capacity(events), Some(&SILENCE_MAX)) {
-            Ok(0) => Err(io::Error::other(format!("no reply within {} s", SILENCE_MAX.tv_sec))),
+    /// Takes what has happened. An error when that is nothing for too long.
+    fn wait(&self, events: &mut Vec<epoll::Event>, at_most: Timespec) -> io::Result<()> {
+        match epoll::wait(&self.queue, spare_capacity(events), Some(&at_most)) {
+            Ok(0) if at_most == SILENCE_MAX => {
+                Err(io::Error::other(format!("no reply within {} s", SILENCE_MAX.tv_sec)))
+            }
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Takes what a connection has for us and sends its next batch. True when it rests: its batch
+    /// Takes what a connection has for us, and sends its next batch. True when it rests: its batch
     /// is complete and there is no next one.
     fn turn(
         &mut self,
@@ -210,15 +227,29 @@ impl Generator {
         end: Instant,
         seen: &mut Seen,
     ) -> io::Result<bool> {
-        let number = usize::try_from(event.data.u64()).map_err(io::Error::other)?;
-        let connection = self.connections.get_mut(number).ok_or(io::ErrorKind::NotFound)?;
-        let Some(batch) = connection.receive()? else { return Ok(false) };
-        let latency = u64::try_from(batch.took.as_nanos()).unwrap_or(u64::MAX);
-        seen.latency.saturating_record(latency);
-        seen.requests += self.pipeline;
-        seen.writes += batch.writes;
-        seen.wrong += batch.wrong;
-        let goes_on = batch.at < end && connection.send(order)?;
+        let Some((number, batch)) = self.receive(event)? else { return Ok(false) };
+        seen.add(&batch, self.pipeline, batch.took);
+        let goes_on = batch.at < end && self.connection(number)?.send(order)?;
         Ok(!goes_on)
     }
+
+    /// The connection that an event is about, and its batch, if that is complete now.
+    fn receive(&mut self, event: epoll::Event) -> io::Result<Option<(usize, Answered)>> {
+        let number = usize::try_from(event.data.u64()).map_err(io::Error::other)?;
+        let batch = self.connection(number)?.receive()?;
+        Ok(batch.map(|batch| (number, batch)))
+    }
+
+    fn connection(&mut self, number: usize) -> io::Result<&mut Connection> {
+        self.connections.get_mut(number).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn histogram() -> io::Result<Histogram<u64>> {
+    let (lowest, highest) = LATENCY_NS;
+    Histogram::new_with_bounds(lowest, highest, 3).map_err(io::Error::other)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

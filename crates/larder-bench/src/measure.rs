@@ -3,6 +3,7 @@
 mod case;
 mod fleet;
 mod gauges;
+mod open;
 mod results;
 
 use std::io;
@@ -23,6 +24,7 @@ use crate::stop::Stop;
 
 pub use case::{Case, Reads, Transport};
 pub(crate) use gauges::Gauges;
+pub use open::{OpenCase, OpenRow, OpenSample};
 pub use results::{Entries, Results, Row, Sample};
 
 /// How long one run over all keys may take.
@@ -46,16 +48,18 @@ pub fn run(setup: &Setup, plan: &Plan, stop: &Stop) -> io::Result<Results> {
     let zipf = Pick::Zipf.order(u32::try_from(plan.hot_keys).unwrap_or(u32::MAX), 0).into();
     let bench = Bench { fleet: &fleet, plan, stop, progress: &progress, zipf };
     let rows = bench.rounds(&cases)?;
+    let open = bench.open_rounds(&rows)?;
     progress.step("counting bytes per entry".to_owned());
     let entries = fleet.another_larder()?.map(|larder| bench.entries(&larder)).transpose()?;
-    Ok(Results { facts, plan: plan.clone(), rows, entries })
+    Ok(Results { facts, plan: plan.clone(), rows, open, entries })
 }
 
 /// How often the progress moves.
 fn steps(setup: &Setup, plan: &Plan, cases: &[Case]) -> usize {
     let kinds = setup.kinds();
     let members = |case: &Case| kinds.iter().filter(|kind| case.is_for(**kind)).count();
-    2 + (plan.rounds + 1) * cases.iter().map(members).sum::<usize>()
+    let open = open::turns(&plan.open_percents, &plan.pipelines, &kinds);
+    2 + (plan.rounds + 1) * (cases.iter().map(members).sum::<usize>() + open)
 }
 
 struct Bench<'a> {

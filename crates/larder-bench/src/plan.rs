@@ -23,6 +23,9 @@ pub struct Plan {
     pub connections: usize,
     /// Connections where many are open.
     pub many_connections: usize,
+    /// Fixed rates, in percent of what the slowest server does when it is asked for all it can.
+    #[serde(default)]
+    pub open_percents: Vec<u64>,
     /// Reads of larger values.
     #[serde(default)]
     pub large: Vec<Large>,
@@ -50,6 +53,7 @@ impl Plan {
             pipelines: vec![1, 16, 64],
             connections: 50,
             many_connections: 1000,
+            open_percents: vec![25, 50, 75],
             large: vec![
                 Large { size: ValueSize::Kib16, keys: 1000, connections: 50 },
                 Large { size: ValueSize::Mib1, keys: 32, connections: 8 },

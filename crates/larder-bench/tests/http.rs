@@ -35,6 +35,7 @@ fn run(nginx: Option<PathBuf>) -> HttpResults {
         pipelines: Vec::new(),
         connections: 5,
         many_connections: 100,
+        open_percents: Vec::new(),
         large: Vec::new(),
     };
     http::run(&setup, &plan, &Stop::default()).unwrap()

@@ -26,6 +26,7 @@ fn plan() -> Plan {
         pipelines: vec![1, 16],
         connections: 5,
         many_connections: 100,
+        open_percents: vec![50],
         large: vec![Large { size: ValueSize::Kib16, keys: 10, connections: 3 }],
     }
 }
@@ -61,6 +62,7 @@ fn figures_are_plausible() {
         }
     }
     a_tenth_is_written_and_nothing_elsewhere(&results);
+    a_fixed_rate_is_kept(&results);
     pipelines_are_cheaper(&results);
     report_names_everything(&results);
 }
@@ -70,6 +72,20 @@ fn a_tenth_is_written_and_nothing_elsewhere(results: &Results) {
         let share = row.median(Sample::write_share);
         let wanted = if row.case.reads == Reads::Mix { 0.05..0.15 } else { 0.0..0.001 };
         assert!(wanted.contains(&share), "{}: {share}", row.case);
+    }
+}
+
+fn a_fixed_rate_is_kept(results: &Results) {
+    let who: Vec<_> = results.open.iter().map(|row| row.who).collect();
+    assert_eq!(who, [Kind::Floor, Kind::Redis]);
+    for row in &results.open {
+        assert_eq!(row.samples.len(), 2, "{}", row.case);
+        for sample in &row.samples {
+            assert_eq!(sample.requests, row.case.per_second * ROUND_MILLIS / 1000, "{}", row.case);
+            assert!(0 < sample.p50_ns && sample.p50_ns <= sample.p99_ns, "{sample:?}");
+            assert!(sample.p99_ns <= sample.p999_ns && sample.p999_ns <= sample.max_ns);
+            assert!(sample.late <= sample.requests, "{sample:?}");
+        }
     }
 }
 
@@ -128,6 +144,8 @@ fn report_names_everything(results: &Results) {
         "MB/s",
         "(zipf)",
         "hits of reads",
+        "a fixed rate, over TCP",
+        "| 50 % |",
         "noise",
     ];
     for word in words {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Facts;
 use crate::generator::Seen;
 use crate::keys::{Family, VALUE_BYTES};
-use crate::measure::Case;
 use crate::measure::gauges::Used;
+use crate::measure::{Case, OpenRow};
 use crate::numbers::per;
 use crate::plan::Plan;
 use crate::rounds::Row as RowOf;
@@ -21,6 +21,9 @@ pub struct Results {
     pub plan: Plan,
     /// One per case and server.
     pub rows: Vec<Row>,
+    /// The same at fixed rates.
+    #[serde(default)]
+    pub open: Vec<OpenRow>,
     /// What entries take; `None` without Larder.
     pub entries: Option<Entries>,
 }

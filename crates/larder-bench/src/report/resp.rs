@@ -1,5 +1,6 @@
 //! GET over RESP, as people read it.
 
+mod open;
 mod plots;
 mod tables;
 
@@ -51,6 +52,11 @@ pub fn report(results: &Results) -> Report {
     );
     let rows = select(results, |row| row.case.size != ValueSize::Usual);
     report.section("GET hits with larger values, over TCP", None, table(&rows, &LARGE));
+    report.section(
+        format!("Latency of GET hits at a fixed rate, over TCP, {connections} connections"),
+        None,
+        open::open(&results.open),
+    );
     report.section("Memory", None, results.entries.as_ref().map(memory).unwrap_or_default());
     report.section("How to read this", None, reading(results));
     report

@@ -8,16 +8,18 @@ use crate::report::{or_dash, percent};
 use crate::servers::Kind;
 
 /// A column: its head, and what a row has in it beside the others.
-pub(super) struct Column {
+pub(super) struct Column<R> {
     head: &'static str,
-    cell: fn(&Row, &[&Row]) -> String,
+    cell: Cell<R>,
 }
 
-const fn column(head: &'static str, cell: fn(&Row, &[&Row]) -> String) -> Column {
+type Cell<R> = fn(&R, &[&R]) -> String;
+
+pub(super) const fn column<R>(head: &'static str, cell: Cell<R>) -> Column<R> {
     Column { head, cell }
 }
 
-pub(super) const HITS: [Column; 13] = [
+pub(super) const HITS: [Column<Row>; 13] = [
     PIPELINE,
     SERVER,
     CPU,
@@ -32,9 +34,9 @@ pub(super) const HITS: [Column; 13] = [
     RATE,
     GENERATOR,
 ];
-pub(super) const MISSES: [Column; 11] =
+pub(super) const MISSES: [Column<Row>; 11] =
     [SERVER, CPU, BEHIND, COMMANDS, TOTAL, TIMES_NUTCRACKER, SPREAD, P50, P99, P999, RATE];
-pub(super) const LARGE: [Column; 13] = [
+pub(super) const LARGE: [Column<Row>; 13] = [
     VALUE,
     CONNECTIONS,
     SERVER,
@@ -50,7 +52,7 @@ pub(super) const LARGE: [Column; 13] = [
     GENERATOR,
 ];
 
-pub(super) const MIX: [Column; 13] = [
+pub(super) const MIX: [Column<Row>; 13] = [
     PIPELINE,
     SERVER,
     CPU,
@@ -66,48 +68,49 @@ pub(super) const MIX: [Column; 13] = [
     RATE,
 ];
 
-const PIPELINE: Column = column("P", |row, _| row.case.pipeline.to_string());
-const VALUE: Column = column("value", |row, _| row.case.size.name().to_owned());
-const CONNECTIONS: Column = column("connections", |row, _| row.case.connections.to_string());
-const SERVER: Column = column("server", |row, _| row.who.name().to_owned());
-const CPU: Column = column("CPU us", |row, _| micros(row, Sample::cpu_micros));
-const TOTAL: Column = column("total us", |row, _| micros(row, Sample::total_micros));
-const BEHIND: Column = column("behind us", |row, _| {
+const PIPELINE: Column<Row> = column("P", |row, _| row.case.pipeline.to_string());
+const VALUE: Column<Row> = column("value", |row, _| row.case.size.name().to_owned());
+const CONNECTIONS: Column<Row> = column("connections", |row, _| row.case.connections.to_string());
+const SERVER: Column<Row> = column("server", |row, _| row.who.name().to_owned());
+const CPU: Column<Row> = column("CPU us", |row, _| micros(row, Sample::cpu_micros));
+const TOTAL: Column<Row> = column("total us", |row, _| micros(row, Sample::total_micros));
+const BEHIND: Column<Row> = column("behind us", |row, _| {
     let measured = row.samples.iter().any(|sample| sample.behind_ns.is_some());
     or_dash(measured.then(|| micros(row, Sample::behind_micros)))
 });
-const COMMANDS: Column = column("commands", |row, _| {
+const COMMANDS: Column<Row> = column("commands", |row, _| {
     let counted = row.samples.iter().any(|sample| sample.commands.is_some());
     or_dash(counted.then(|| format!("{:.3}", row.median(Sample::commands_per_request))))
 });
-const TIMES_REDIS: Column =
+const TIMES_REDIS: Column<Row> =
     column("x redis", |row, rows| times(row, rows, Kind::Redis, Sample::cpu_micros));
-const TIMES_FLOOR: Column =
+const TIMES_FLOOR: Column<Row> =
     column("x floor", |row, rows| times(row, rows, Kind::Floor, Sample::cpu_micros));
-const TIMES_NUTCRACKER: Column =
+const TIMES_NUTCRACKER: Column<Row> =
     column("x nutcracker", |row, rows| times(row, rows, Kind::Nutcracker, Sample::total_micros));
-const TIMES_REDIS_TOTAL: Column =
+const TIMES_REDIS_TOTAL: Column<Row> =
     column("total x redis", |row, rows| times(row, rows, Kind::Redis, Sample::total_micros));
-const HIT_SHARE: Column = column("hits of reads", |row, _| {
+const HIT_SHARE: Column<Row> = column("hits of reads", |row, _| {
     let counts = row.samples.iter().any(|sample| sample.hits.is_some());
     or_dash(counts.then(|| percent(row.median(|sample| sample.hit_share().unwrap_or_default()))))
 });
-const WRITE_SHARE: Column = column("writes", |row, _| percent(row.median(Sample::write_share)));
-const SPREAD: Column = column("spread", |row, _| percent(row.spread_of(Sample::cpu_micros)));
-const P50: Column = column("p50 us", |row, _| latency(row, |sample| sample.p50_ns));
-const P99: Column = column("p99 us", |row, _| latency(row, |sample| sample.p99_ns));
-const P999: Column = column("p99.9 us", |row, _| latency(row, |sample| sample.p999_ns));
-const RATE: Column = column("req/s", |row, _| format!("{:.0}", row.median(Sample::rate)));
-const MEGABYTES: Column = column("MB/s", |row, _| {
+const WRITE_SHARE: Column<Row> =
+    column("writes", |row, _| percent(row.median(Sample::write_share)));
+const SPREAD: Column<Row> = column("spread", |row, _| percent(row.spread_of(Sample::cpu_micros)));
+const P50: Column<Row> = column("p50 us", |row, _| latency(row, |sample| sample.p50_ns));
+const P99: Column<Row> = column("p99 us", |row, _| latency(row, |sample| sample.p99_ns));
+const P999: Column<Row> = column("p99.9 us", |row, _| latency(row, |sample| sample.p999_ns));
+const RATE: Column<Row> = column("req/s", |row, _| format!("{:.0}", row.median(Sample::rate)));
+const MEGABYTES: Column<Row> = column("MB/s", |row, _| {
     let bytes = Family::with_values_of(row.case.size).value_bytes() as u64;
     format!("{:.0}", row.median(Sample::rate) * per(bytes, 1_000_000))
 });
-const GENERATOR: Column = column("generator us", |row, _| {
+const GENERATOR: Column<Row> = column("generator us", |row, _| {
     micros(row, |sample| per(sample.generator_ns, sample.requests * 1000))
 });
 
 /// These columns of all rows; nothing without rows.
-pub(super) fn table(rows: &[&Row], columns: &[Column]) -> String {
+pub(super) fn table<R>(rows: &[&R], columns: &[Column<R>]) -> String {
     let head: Vec<_> = columns.iter().map(|column| column.head).collect();
     let mut table = Table::new(&head);
     for row in rows {
