@@ -88,9 +88,12 @@ enum Expected {
 }
 
 enum Half {
-    Read(Option<Fill<'static, Reply>>, Reply),
+    Read(Option<Fill<'static, Reply>>, Result<Reply, Refused>),
     Put(PutAnswer, Result<Put, StoreError>),
 }
+
+/// The words of an error.
+struct Refused(Box<[u8]>);
 
 impl Session {
     /// Begins an epoch on a connection that has shaken hands and selected `db`.
@@ -166,13 +169,17 @@ impl Session {
             return self.take_push(push);
         }
         match self.half.take() {
-            Some(Half::Read(fill, value)) => return finish_read(fill, value, &frame),
+            Some(Half::Read(fill, reply)) => return finish_read(fill, reply, &frame),
             Some(Half::Put(answer, outcome)) => return finish_put(answer, outcome, &frame),
             None => {}
         }
         match self.expected.pop_front() {
             Some(Expected::Read(fill)) => {
-                self.half = Some(Half::Read(fill, Reply::copy_of(bytes)));
+                let reply = match frame.as_error() {
+                    None => Ok(Reply::copy_of(bytes)),
+                    Some(error) => Err(Refused(error.into())),
+                };
+                self.half = Some(Half::Read(fill, reply));
                 Ok(())
             }
             Some(Expected::Put(lease, answer)) => {
@@ -281,17 +288,20 @@ impl Drop for Session {
     }
 }
 
-/// Lands a read: `value` is its reply, `frame` the one to the PTTL behind it (R6).
+/// Lands a read of which this was the reply; `frame` is the one to the PTTL behind it (R6).
 fn finish_read(
     fill: Option<Fill<'static, Reply>>,
-    value: Reply,
+    reply: Result<Reply, Refused>,
     frame: &Frame<'_>,
 ) -> Result<(), End> {
     let Some(fill) = fill else { return Ok(()) };
-    if let Some(error) = Frame::of_scanned(value.bytes())?.as_error() {
-        fill.fail(FetchError::Store(refusal(error)));
-        return expect_ready_text(error);
-    }
+    let value = match reply {
+        Ok(value) => value,
+        Err(Refused(error)) => {
+            fill.fail(FetchError::Store(refusal(&error)));
+            return expect_ready_text(&error);
+        }
+    };
     match frame.as_integer() {
         Some(left) => drop(fill.land(value, Ttl::from_pttl(left))),
         None => drop(fill.pass_on(value, NotKept::NotAllowed)),
