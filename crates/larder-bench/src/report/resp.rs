@@ -8,6 +8,7 @@ use crate::goals::{self, Goal};
 use crate::keys::{Pick, ValueSize};
 use crate::measure::{Case, Entries, Reads, Results, Row, Sample, Transport};
 use crate::numbers::median;
+use crate::plan::LEFT_OUT;
 use crate::report::resp::tables::{HITS, LARGE, MISSES, MIX, table};
 use crate::report::{Report, Verdict, facts, percent};
 use crate::servers::Kind;
@@ -86,6 +87,9 @@ fn more(results: &Results) -> Vec<(&'static str, String)> {
     if !missing.is_empty() {
         let text = format!("{}, as not installed (scripts/setup bench)", missing.join(", "));
         lines.push(("not measured", text));
+    }
+    if results.plan.quick {
+        lines.push(("quick run", format!("rougher, and without: {LEFT_OUT}")));
     }
     lines.push(("noise", noise(results)));
     lines
