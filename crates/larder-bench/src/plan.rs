@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::ValueSize;
 
 /// What a quick run does without.
-pub(crate) const LEFT_OUT: &str = "64 requests per write, fixed rates of 25 and 75 %";
+pub const LEFT_OUT: &str = "64 requests per write, fixed rates of 25 and 75 %";
 
 /// The size of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -20,7 +20,7 @@ pub struct LibrariesPlan {
     pub quick: bool,
     /// Rounds that count. One more comes first and is dropped.
     pub rounds: usize,
-    /// The same for clearing, which takes a cache to be filled anew each time. 0: nothing is cleared.
+    /// The same for clearing, which takes a cache to be filled anew each time; 0 leaves it out.
     pub clear_rounds: usize,
     /// How long each cache is asked in each round, in milliseconds.
     pub round_millis: u64,

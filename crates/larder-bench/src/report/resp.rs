@@ -159,8 +159,9 @@ fn reading(results: &Results) -> String {
     format!(
         "P is requests per write. Figures are medians of {} rounds of {} ms; ratios are taken \
          within a round.\nCPU is the server's own, user and kernel, per request; `behind` is that \
-         of the Redis it asks,\n`commands` how many that one has processed per request.\nLatency is that of a whole write, with the generator as busy as \
-         the server: compare it, do not quote it.\n",
+         of the Redis it asks,\n`commands` how many that one has processed per request.\n\
+         But for fixed rates, latency is that of a whole write, with the generator as busy as the \
+         server:\ncompare it, do not quote it.\n",
         results.plan.rounds, results.plan.round_millis
     )
 }
