@@ -68,7 +68,7 @@ BENCHES := resp http libraries hit-ratio
 BENCH := $(TARGET)/dist/larder-bench
 
 .PHONY: bench
-bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than four minutes: ARGS=--quick)
+bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than three minutes: ARGS=--quick)
 
 .PHONY: bench-resp
 bench-resp: redis bench-program bench-peers ## Measures Larder beside Redis, memcached and proxies over RESP

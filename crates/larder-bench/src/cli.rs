@@ -56,7 +56,7 @@ enum Part {
 
 #[derive(Args)]
 struct Resp {
-    /// Less than a minute instead of less than five: rougher figures
+    /// Less than a minute instead of eleven: rougher figures, and not all of them
     #[arg(long)]
     quick: bool,
     /// The larder that is measured
@@ -69,7 +69,7 @@ struct Resp {
 
 #[derive(Args)]
 struct Http {
-    /// Half a minute instead of less than five: rougher figures
+    /// Twenty seconds instead of less than five minutes: rougher figures
     #[arg(long)]
     quick: bool,
     /// The larder that is measured
@@ -88,7 +88,7 @@ struct Http {
 
 #[derive(Args)]
 struct Libraries {
-    /// A minute and a half instead of less than five: rougher figures
+    /// Less than a minute instead of less than five: rougher figures, and nothing is cleared
     #[arg(long)]
     quick: bool,
     /// Where the raw figures go

@@ -1,6 +1,6 @@
 //! The load: a closed loop over many connections, in one thread.
 //!
-//! Each connection sends a batch of reads (and writes, if wanted) in one write, waits for all replies, checks each, and
+//! Each connection sends a batch of GET and SET in one write, waits for all replies, checks each, and
 //! sends the next. It has to be cheaper than any server it measures, so requests are made by
 //! writing digits into bytes that are there already, and replies are compared where they land.
 //! [`http`] says what changes where the server is asked over HTTP; the loop at a fixed rate is in

@@ -34,7 +34,7 @@ pub fn run(setup: &HttpSetup, plan: &Plan, stop: &Stop) -> io::Result<HttpResult
     let cores = Cores::take()?;
     let mut facts = Facts::of_machine(cores);
     let cases = cases(plan);
-    let progress = Progress::new(1 + (plan.rounds + 1) * cases.len() * setup.kinds().len());
+    let progress = Progress::new(steps(setup, plan, &cases));
     progress.step("starting and filling servers".to_owned());
     let fleet = Fleet::start(setup, plan, cores, stop)?;
     facts.versions = fleet.versions()?;
@@ -48,6 +48,7 @@ pub fn run(setup: &HttpSetup, plan: &Plan, stop: &Stop) -> io::Result<HttpResult
         let sample = ask(&fleet, member, case, plan, round, stop);
         sample.map_err(|error| named(&what, &error))
     })?;
+    progress.finish();
     let missing = setup.missing().iter().map(|kind| kind.name().to_owned()).collect();
     Ok(HttpResults { facts, plan: plan.clone(), missing, rows })
 }
@@ -59,6 +60,15 @@ fn cases(plan: &Plan) -> Vec<HttpCase> {
         case(Ask::Change, plan.connections),
         case(Ask::Value, plan.many_connections),
     ]
+}
+
+/// How often the progress moves.
+fn steps(setup: &HttpSetup, plan: &Plan, cases: &[HttpCase]) -> usize {
+    let kinds = setup.kinds();
+    let members = |case: &HttpCase| {
+        kinds.iter().filter(|kind| case.ask == Ask::Value || kind.knows_etags()).count()
+    };
+    1 + (plan.rounds + 1) * cases.iter().map(members).sum::<usize>()
 }
 
 fn ask(

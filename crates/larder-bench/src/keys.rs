@@ -72,8 +72,8 @@ impl Family {
 
     /// `mixed:0000000007`: read and written.
     pub const MIXED: Self = Self { name: "mixed:", digits: 10, value_bytes: VALUE_BYTES };
-    /// `apart:0000000007`: the same where nobody else may know the keys, as each write would be told
-    /// to all who do.
+    /// `apart:0000000007`: the same where nobody else may know the keys, as each write is told to all
+    /// who do.
     pub const MIXED_APART: Self = Self { name: "apart:", digits: 10, value_bytes: VALUE_BYTES };
 
     /// Bytes of a key.

@@ -1,7 +1,7 @@
 //! Larder measured beside others, in one run on one machine. A slow figure is a result; a wrong
 //! reply is an error, and ends the run.
 //!
-//! **Over RESP**, beside Redis, a plain proxy and the floor: the figure that counts is the CPU time
+//! **Over RESP**, beside Redis, memcached, plain proxies and the floor: the figure that counts is the CPU time
 //! of the server per request, as on a shared machine it is the only one that stays put. [`servers`]
 //! starts what is measured, each pinned to one core; [`generator`] asks from another core and checks
 //! every reply; [`measure`] brings them together.

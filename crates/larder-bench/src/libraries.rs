@@ -43,7 +43,9 @@ pub fn run(program: &Path, plan: &LibrariesPlan, stop: &Stop) -> io::Result<Libr
     let mut rows = Vec::new();
     for &keys in &plan.keys {
         rows.extend(bench.hits(keys)?);
-        rows.extend(bench.clears(keys)?);
+        if plan.clear_rounds > 0 {
+            rows.extend(bench.clears(keys)?);
+        }
         rows.extend(bench.inserts(keys)?);
     }
     let mut entries = Vec::new();
@@ -52,6 +54,7 @@ pub fn run(program: &Path, plan: &LibrariesPlan, stop: &Stop) -> io::Result<Libr
         progress.step(format!("bytes per entry: {}", cache.name()));
         entries.push(Memory { cache, growth: memory::in_a_process(program, cache, plan.entries)? });
     }
+    progress.finish();
     Ok(LibraryResults { facts, plan: plan.clone(), rows, entries })
 }
 
@@ -60,7 +63,8 @@ fn steps(plan: &LibrariesPlan) -> usize {
     let hits = Pick::ALL.len() * plan.threads.len() * CacheKind::ALL.len();
     let loads = CacheKind::distinct().filter(|kind| kind.has_loads()).count();
     let misses = plan.threads.len() * (distinct + loads);
-    let rounds = (plan.rounds + 1) * (hits + misses) + 2 * (plan.clear_rounds + 1) * distinct;
+    let clears = if plan.clear_rounds > 0 { 2 * (plan.clear_rounds + 1) * distinct } else { 0 };
+    let rounds = (plan.rounds + 1) * (hits + misses) + clears;
     plan.keys.len() * (rounds + CacheKind::ALL.len() + distinct) + distinct
 }
 

@@ -51,6 +51,7 @@ pub fn run(setup: &Setup, plan: &Plan, stop: &Stop) -> io::Result<Results> {
     let open = bench.open_rounds(&rows)?;
     progress.step("counting bytes per entry".to_owned());
     let entries = fleet.another_larder()?.map(|larder| bench.entries(&larder)).transpose()?;
+    progress.finish();
     Ok(Results { facts, plan: plan.clone(), rows, open, entries })
 }
 

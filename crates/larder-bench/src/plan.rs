@@ -6,9 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::ValueSize;
 
+/// What a quick run does without.
+pub const LEFT_OUT: &str = "64 requests per write, fixed rates of 25 and 75 %";
+
 /// The size of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Plan {
+    /// Whether it is a rough one.
+    #[serde(default)]
+    pub quick: bool,
     /// Rounds that count. One more comes first and is dropped: it is slower.
     pub rounds: usize,
     /// How long each server is asked in each round, in milliseconds.
@@ -43,9 +49,10 @@ pub struct Large {
 }
 
 impl Plan {
-    /// Less than five minutes.
+    /// About eleven minutes over RESP, less than five over HTTP.
     pub fn full() -> Self {
         Self {
+            quick: false,
             rounds: 7,
             round_millis: 1000,
             hot_keys: 10_000,
@@ -72,8 +79,16 @@ impl Plan {
         Duration::from_millis(self.round_millis)
     }
 
-    /// Less than one minute: rougher figures.
+    /// Less than one minute: rougher figures, and not all of them ([`LEFT_OUT`]).
     pub fn quick() -> Self {
-        Self { rounds: 3, round_millis: 250, cold_keys: 250_000, ..Self::full() }
+        Self {
+            quick: true,
+            rounds: 3,
+            round_millis: 150,
+            cold_keys: 250_000,
+            pipelines: vec![1, 16],
+            open_percents: vec![50],
+            ..Self::full()
+        }
     }
 }

@@ -18,6 +18,11 @@ impl Progress {
         self.0.set_message(what);
         self.0.inc(1);
     }
+
+    /// All is done. Whoever has promised another number of steps is found out by the tests.
+    pub(crate) fn finish(self) {
+        debug_assert_eq!(Some(self.0.position()), self.0.length(), "steps done and promised");
+    }
 }
 
 impl Drop for Progress {

@@ -13,6 +13,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_larder-bench");
 
 fn run() -> LibraryResults {
     let plan = LibrariesPlan {
+        quick: false,
         rounds: 2,
         clear_rounds: 1,
         round_millis: 5,

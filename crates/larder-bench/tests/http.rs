@@ -28,6 +28,7 @@ fn run(nginx: Option<PathBuf>) -> HttpResults {
         backend_port: 0,
     };
     let plan = Plan {
+        quick: false,
         rounds: 2,
         round_millis: 50,
         hot_keys: 100,

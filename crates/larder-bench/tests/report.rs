@@ -108,6 +108,30 @@ fn every_plot_that_is_shown_is_there_and_no_other() {
     assert!(svg.contains("0.80 (0.80 us)") && svg.contains("times that of Redis"), "{svg}");
 }
 
+/// At a fixed rate, of which the generator itself sent so many too late.
+fn open(late: u64) -> String {
+    let open = format!(
+        r#"[{{"case": {{"connections": 50, "percent": 25, "per_second": 20000}}, "who": "haproxy",
+        "samples": [{{"requests": 10000, "elapsed_ns": 500000000, "cpu_ns": 170000000,
+        "behind_ns": 1, "p50_ns": 40000, "p99_ns": 90000, "p999_ns": 200000, "max_ns": 700000,
+        "late": {late}, "late_p999_ns": 60000}}]}}]"#
+    );
+    resp(600_000).replace(r#""entries": null"#, &format!(r#""entries": null, "open": {open}"#))
+}
+
+#[test]
+fn whoever_was_late_is_named() {
+    let (_folder, text) = rendered(&[("resp.json", &open(10))]);
+    let row =
+        "| 25 % | 20000 | haproxy |     40 |     90 |      200 |    700 |  17.00 |    0.10 % |";
+    assert!(text.contains(row), "{text}");
+    assert!(text.contains("The generator kept its schedule."), "{text}");
+    let (_folder, text) = rendered(&[("resp.json", &open(11))]);
+    assert!(text.contains("did not keep its own schedule"), "{text}");
+    let (_folder, text) = rendered(&[("resp.json", &resp(600_000))]);
+    assert!(!text.contains("schedule"), "{text}");
+}
+
 #[test]
 fn figures_that_cannot_be_read_are_an_error() {
     let folder = tempfile::tempdir().unwrap();

@@ -19,6 +19,7 @@ const ROUND_MILLIS: u64 = 50;
 
 fn plan() -> Plan {
     Plan {
+        quick: false,
         rounds: 2,
         round_millis: ROUND_MILLIS,
         hot_keys: 100,

@@ -1,5 +1,5 @@
-//! The requests of one write, in any language. Those of one kind differ in their digits alone, so only these are
-//! written anew.
+//! The requests of one write, in any language. Those of one kind differ in their digits alone, so
+//! only these are written anew.
 
 use crate::generator::template::Template;
 use crate::keys::Order;

@@ -1,5 +1,5 @@
-//! The replies to one batch. Their lengths follow from what was asked, so their places are known before
-//! they come.
+//! The replies to one batch. Their lengths follow from what was asked, so their places are known
+//! before they come.
 
 use std::io;
 

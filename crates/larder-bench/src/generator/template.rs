@@ -1,5 +1,5 @@
 //! Bytes in which a key stands: a request, or the reply to it. For another key the digits change and
-//! nothing else, so requests are made, and replies are checked, without writing them anew.
+//! nothing else, so a request is made, and a reply checked, without writing either anew.
 
 use std::ops::Range;
 

@@ -23,7 +23,7 @@ pub(super) struct Fleet {
     /// With what more can be started.
     setup: Setup,
     cores: Cores,
-    /// Of each kind one, in the order of [`Kind`].
+    /// Of each kind one, in the order of [`Kind::MEASURED`].
     servers: Vec<Server>,
     /// The floor knows one value; here are others of it, with larger ones.
     floors: Vec<(ValueSize, Server)>,

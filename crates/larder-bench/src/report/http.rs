@@ -45,6 +45,9 @@ fn more(results: &HttpResults) -> Vec<(&'static str, String)> {
         let text = format!("{} (scripts/setup bench)", results.missing.join(", "));
         lines.push(("not measured, as not installed", text));
     }
+    if results.plan.quick {
+        lines.push(("quick run", "rougher".to_owned()));
+    }
     let noise = percent(median(results.rows.iter().map(spread)));
     lines.push(("noise", format!("the rounds of a row lie {noise} apart in the median")));
     lines

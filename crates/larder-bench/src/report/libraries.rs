@@ -15,6 +15,7 @@ const MEASURE: CacheKind = CacheKind::QuickCache;
 /// The report of a run.
 pub fn report(results: &LibraryResults) -> Report {
     let plan = &results.plan;
+    let quick = plan.quick.then(|| ("quick run", "rougher, and nothing is cleared".to_owned()));
     let more = [
         ("pinned", pinned(results)),
         ("size of the run", format!("{} rounds of {} ms each", plan.rounds, plan.round_millis)),
@@ -22,7 +23,7 @@ pub fn report(results: &LibraryResults) -> Report {
     ];
     let mut report = Report {
         title: "The near tier beside other caches, in one process",
-        facts: facts(&results.facts, more),
+        facts: facts(&results.facts, more.into_iter().chain(quick)),
         sections: Vec::new(),
         verdicts: verdicts(results),
     };

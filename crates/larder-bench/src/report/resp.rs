@@ -8,6 +8,7 @@ use crate::goals::{self, Goal};
 use crate::keys::{Pick, ValueSize};
 use crate::measure::{Case, Entries, Reads, Results, Row, Sample, Transport};
 use crate::numbers::median;
+use crate::plan::LEFT_OUT;
 use crate::report::resp::tables::{HITS, LARGE, MISSES, MIX, table};
 use crate::report::{Report, Verdict, facts, percent};
 use crate::servers::Kind;
@@ -87,6 +88,9 @@ fn more(results: &Results) -> Vec<(&'static str, String)> {
         let text = format!("{}, as not installed (scripts/setup bench)", missing.join(", "));
         lines.push(("not measured", text));
     }
+    if results.plan.quick {
+        lines.push(("quick run", format!("rougher, and without: {LEFT_OUT}")));
+    }
     lines.push(("noise", noise(results)));
     lines
 }
@@ -155,8 +159,9 @@ fn reading(results: &Results) -> String {
     format!(
         "P is requests per write. Figures are medians of {} rounds of {} ms; ratios are taken \
          within a round.\nCPU is the server's own, user and kernel, per request; `behind` is that \
-         of the Redis it asks,\n`commands` how many that one has processed per request.\nLatency is that of a whole write, with the generator as busy as \
-         the server: compare it, do not quote it.\n",
+         of the Redis it asks,\n`commands` how many that one has processed per request.\n\
+         But for fixed rates, latency is that of a whole write, with the generator as busy as the \
+         server:\ncompare it, do not quote it.\n",
         results.plan.rounds, results.plan.round_millis
     )
 }

@@ -30,8 +30,8 @@ pub(super) fn open(rows: &[OpenRow]) -> String {
 
 const READING: &str = "\
 Requests are sent at a fixed rate, a part of what the slowest of all does in a closed loop; latency
-counts from when a request was due. p50, p99 and p99.9 are medians of the rounds, max is the longest of
-all rounds.
+counts from when a request was due. p50, p99 and p99.9 are medians of the rounds, max is the longest
+of all. `sent late` are those that the generator itself kept back.
 ";
 
 fn kept(rows: &[&OpenRow]) -> String {
