@@ -14,9 +14,10 @@ pub(crate) struct Goal {
 
 /// Bytes that an entry of 20 + 100 bytes takes beyond those.
 pub(crate) const ENTRY_BYTES: Goal = Goal { must: 100.0, aim: 64.0 };
-/// CPU of the proxy itself for a miss, in microseconds.
-pub(crate) const MISS_MICROS: Goal = Goal { must: 5.5, aim: 5.5 };
-/// CPU of proxy and Redis for a miss, against a proxy without memory.
+/// CPU of the proxy itself for a miss, against a proxy without memory. The aim is 5.5 us where that
+/// takes 7.8.
+pub(crate) const MISS_OWN: Goal = Goal { must: 1.0, aim: 0.7 };
+/// The same of proxy and Redis together.
 pub(crate) const MISS_TOTAL: Goal = Goal { must: 1.0, aim: 1.0 };
 
 /// CPU of a GET over HTTP, against nginx's `return`.

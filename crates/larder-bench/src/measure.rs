@@ -107,6 +107,10 @@ impl Bench<'_> {
         let mut order = self.order(case, round);
         let shape = shape(server, case.family(server.kind), connections, pipeline);
         let mut generator = Generator::connect(target, shape, self.stop)?;
+        if case.reads == Reads::Mix {
+            // Else it would show what the sample before has left in memory.
+            generator.run(&mut order, self.plan.round())?.all_right()?;
+        }
         let gauges = Gauges::of(server, self.fleet.behind(server));
         sample(&mut generator, &mut order, self.plan.round(), gauges)
     }

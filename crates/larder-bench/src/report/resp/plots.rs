@@ -1,6 +1,6 @@
 //! The figures over RESP as bars.
 
-use crate::goals;
+use crate::goals::{self, Goal};
 use crate::measure::{Row, Sample, Transport};
 use crate::report::Plot;
 use crate::report::plot::{Bar, Bars, Group};
@@ -48,7 +48,9 @@ fn hit(row: &Row, rows: &[&Row]) -> Option<Bar> {
 
 /// CPU per miss: the server's own, and with the Redis behind it.
 pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
-    let figure = |micros: fn(&Sample) -> f64, must: Option<f64>| {
+    let proxy = rows.iter().find(|row| row.who == Kind::Nutcracker);
+    let figure = |micros: fn(&Sample) -> f64, goal: Goal| {
+        let must = proxy.map(|proxy| goal.must * proxy.median(micros));
         let bar = move |row: &&Row| {
             let value = row.median(micros);
             let must = must.filter(|_| row.who == Kind::Larder);
@@ -56,7 +58,7 @@ pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
         };
         rows.iter().map(bar).collect()
     };
-    let own = figure(Sample::cpu_micros, Some(goals::MISS_MICROS.must));
+    let own = figure(Sample::cpu_micros, goals::MISS_OWN);
     let bars = Bars {
         name: "resp-misses".to_owned(),
         title: "CPU per GET miss over TCP: shorter is better".to_owned(),
@@ -67,7 +69,7 @@ pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
             Group { name: "of the proxy itself".to_owned(), bars: own },
             Group {
                 name: "with the Redis behind it".to_owned(),
-                bars: figure(Sample::total_micros, None),
+                bars: figure(Sample::total_micros, goals::MISS_TOTAL),
             },
         ],
     };
