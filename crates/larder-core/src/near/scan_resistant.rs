@@ -53,8 +53,10 @@ impl<V: Value> ScanResistant<V> {
     }
 
     #[inline]
-    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
-        self.0.read().places.visit(tag).map(found)
+    pub(super) fn visit(&self, tag: u32) -> Option<(Reading<'_, V>, u32)> {
+        let rings = self.0.read();
+        let at = rings.places.visit(tag)?;
+        Some((Reading(rings), at))
     }
 
     pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
@@ -97,6 +99,7 @@ impl<V: Value> ScanResistant<V> {
 }
 
 impl<V: Value> Reading<'_, V> {
+    #[inline]
     pub(super) fn places(&self) -> &Places<V> {
         &self.0.places
     }
