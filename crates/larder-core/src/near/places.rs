@@ -46,7 +46,7 @@ pub(super) const PLACES_MAX: u32 = 1 << 31;
 /// No place.
 pub(super) const NOWHERE: u32 = u32::MAX;
 /// More visits than that tell a policy nothing.
-const VISITS_MAX: u8 = 2;
+const VISITS_MAX: u8 = 3;
 
 impl Ring {
     pub(super) fn new() -> Self {
