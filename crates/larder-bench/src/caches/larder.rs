@@ -54,7 +54,7 @@ impl Larder {
         Self { one_by_one: true, ..self }
     }
 
-    fn sight(&self) -> Option<Sight> {
+    fn exact_sight(&self) -> Option<Sight> {
         let engine = self.tiers.engine();
         engine.feed().sight(engine.clock().now())
     }
@@ -62,7 +62,7 @@ impl Larder {
 
 impl Cache for Larder {
     fn read(&self, key: &Key, value: &mut Value) -> bool {
-        let Some(sight) = self.sight() else { return false };
+        let Some(sight) = self.tiers.engine().sight() else { return false };
         let found = |seen: Seen<'_, Payload>, _| copy(bytes_of(&seen), value);
         self.tiers.engine().looks(sight).look(Name::get(key, 0), found) == Some(true)
     }
@@ -106,7 +106,7 @@ impl Cache for Larder {
             }
             return;
         }
-        let Some(sight) = self.sight() else { return };
+        let Some(sight) = self.exact_sight() else { return };
         let mut looks = self.tiers.engine().looks(sight);
         for &number in numbers {
             let key = key_of(number);

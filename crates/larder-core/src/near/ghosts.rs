@@ -19,14 +19,16 @@ const NUMBERS: u32 = PLACES_MAX / 2;
 
 impl Ghosts {
     /// Notes a name that leaves, of which the index still knows, and forgets the oldest past so
-    /// many.
-    pub(super) fn add(&mut self, tag: u32, ghosts_max: usize, index: &mut Index) {
+    /// many. Returns how many did not come back.
+    pub(super) fn add(&mut self, tag: u32, ghosts_max: usize, index: &mut Index) -> u64 {
+        let mut forgotten = 0;
         self.tags.push_back(tag);
         self.count += 1;
         index.change(tag, self.mark(self.tags.len() - 1));
         while self.count > ghosts_max || self.tags.len() > 2 * ghosts_max {
-            self.forget_oldest(index);
+            forgotten += u64::from(self.forget_oldest(index));
         }
+        forgotten
     }
 
     /// A ghost comes back, and is one no longer.
@@ -35,13 +37,14 @@ impl Ghosts {
         self.count -= 1;
     }
 
-    fn forget_oldest(&mut self, index: &mut Index) {
+    /// Says whether it had not come back.
+    fn forget_oldest(&mut self, index: &mut Index) -> bool {
         let mark = self.mark(0);
-        let Some(tag) = self.tags.pop_front() else { return };
-        if index.remove_from(tag, mark) {
-            self.count -= 1;
-        }
+        let Some(tag) = self.tags.pop_front() else { return false };
+        let is_forgotten = index.remove_from(tag, mark);
+        self.count -= usize::from(is_forgotten);
         self.first = (self.first + 1) % NUMBERS;
+        is_forgotten
     }
 
     /// What the index says of a ghost: a number past those of all places.

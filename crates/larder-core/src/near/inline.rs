@@ -55,9 +55,13 @@ impl Inline {
             let rest = self.0.strip_prefix(&[a, b, c])?.strip_prefix(name)?;
             return if read.is_empty() { Some(rest) } else { rest.strip_prefix(read) };
         }
-        let parts = self.parts()?;
-        let is_asked_for = *parts.name == *name && parts.db == db && *parts.read == *read;
-        is_asked_for.then_some(parts.reply)
+        self.reply_to_any(key)
+    }
+
+    /// The same, however large the numbers are.
+    fn reply_to_any(&self, key: Key<'_>) -> Option<&[u8]> {
+        let Parts { name, db, read, reply } = self.parts()?;
+        (Key { name, db, read } == key).then_some(reply)
     }
 
     /// Reads a byte at the beginning, in the middle and at the end.

@@ -1,6 +1,8 @@
 //! Looking: where a hit is decided.
 
-use super::{Hashed, Near, Sight, places::NOWHERE, scan_resistant::Reading, slot::Slot, tag};
+use super::{
+    Hashed, Near, Sight, places::NOWHERE, scan_resistant::Reading, slot::Slot, table::Visited, tag,
+};
 use crate::{Key, Moment, Seen, Value, sync::atomic::Ordering::Relaxed};
 use std::hint::black_box;
 
@@ -42,12 +44,10 @@ impl<'a, V: Value> Looks<'a, V> {
         let Hashed { key, hash } = key;
         // Read each time: a flush counts from the next look on.
         let generation = self.near.generation.load(Relaxed);
-        let judge = |slot: &Slot<V>| {
-            let seen = self.sight.judge(slot, generation).then(|| slot.get(key)).flatten();
-            seen.map(|seen| found(seen, slot.life.deadline))
-        };
-        let shard = self.near.shard(hash)?;
-        let found = shard.table.get(tag(hash), judge).flatten();
+        let visited = self.near.shard(hash)?.table.visit(tag(hash));
+        let slot = visited.as_ref().and_then(Visited::slot);
+        let slot = slot.filter(|slot| self.sight.judge(slot, generation));
+        let found = slot.and_then(|slot| slot.get(key).map(|seen| found(seen, slot.life.deadline)));
         let counter = if found.is_some() { &mut self.hits } else { &mut self.misses };
         *counter += 1;
         found

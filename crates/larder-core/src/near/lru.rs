@@ -7,7 +7,10 @@ use super::{
     table::{Left, Size},
     weigh::Weigh,
 };
-use crate::{Value, sync::Mutex};
+use crate::{
+    Value,
+    sync::{Mutex, MutexGuard},
+};
 
 pub(super) struct Lru<V: Value>(Mutex<Line<V>>);
 
@@ -17,6 +20,15 @@ struct Line<V> {
     ring: Ring,
     bytes_max: u64,
     evicted: u64,
+}
+
+/// A shard in which one entry has moved to the end.
+pub(super) struct Moved<'a, V: Value>(MutexGuard<'a, Line<V>>);
+
+impl<V: Value> Moved<'_, V> {
+    pub(super) fn places(&self) -> &Places<V> {
+        &self.0.places
+    }
 }
 
 impl<V: Value> Lru<V> {
@@ -29,12 +41,12 @@ impl<V: Value> Lru<V> {
         }))
     }
 
-    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
+    pub(super) fn visit(&self, tag: u32) -> Option<(Moved<'_, V>, u32)> {
         let mut line = self.0.lock();
         let Line { places, ring, .. } = &mut *line;
         let (at, _) = places.find(tag)?;
         places.move_last(at, ring);
-        places.find(tag).map(|(_, slot)| found(slot))
+        Some((Moved(line), at))
     }
 
     pub(super) fn put(

@@ -46,7 +46,7 @@ pub(super) const PLACES_MAX: u32 = 1 << 31;
 /// No place.
 pub(super) const NOWHERE: u32 = u32::MAX;
 /// More visits than that tell a policy nothing.
-const VISITS_MAX: u8 = 2;
+const VISITS_MAX: u8 = 3;
 
 impl Ring {
     pub(super) fn new() -> Self {
@@ -70,10 +70,10 @@ impl<V: Value> Places<V> {
         self.get(at).map(|place| (at, &place.slot))
     }
 
-    /// The same, and notes the visit.
+    /// Where it is, and notes the visit.
     #[inline]
-    pub(super) fn visit(&self, tag: u32) -> Option<&Slot<V>> {
-        self.visit_at(self.index.get(tag)?)
+    pub(super) fn visit(&self, tag: u32) -> Option<u32> {
+        self.index.get(tag).filter(|&at| self.visit_at(at).is_some())
     }
 
     /// The entry at a place, of which the visit is noted.

@@ -6,6 +6,11 @@
 //! what was visited since moves into the hot ring, what was not leaves and becomes a ghost. A ghost
 //! that comes back enters the hot ring at once. When that has more than its part, its hand turns and
 //! takes back visits until it finds an entry that has none.
+//!
+//! How much the cold ring has, the ghosts decide, as in ARC (Megiddo, Modha: FAST 2003): each that
+//! comes back would have stayed in a larger one, and gives it the room of an entry; of those that are
+//! forgotten, twenty take it away again. So what is read in loops has almost all for the hot ring,
+//! and what is read again soon has time to be.
 
 use super::{
     ghosts::Ghosts,
@@ -18,6 +23,7 @@ use crate::{
     Value,
     sync::{RwLock, RwLockReadGuard},
 };
+use std::ops::RangeInclusive;
 
 pub(super) struct ScanResistant<V: Value>(RwLock<Rings<V>>);
 
@@ -30,31 +36,40 @@ struct Rings<V> {
     hot: Ring,
     ghosts: Ghosts,
     bytes_max: u64,
+    /// What the hot ring may have at present.
     hot_bytes_max: u64,
+    /// Between which bounds that moves.
+    hot_bytes: RangeInclusive<u64>,
     evicted: u64,
 }
 
 /// One ghost for so many entries.
-const ITEMS_PER_GHOST: u64 = 2;
+const ITEMS_PER_GHOST: u64 = 4;
+/// So many ghosts that are forgotten weigh as much as one that comes back.
+const FORGOTTEN_PER_RETURN: u64 = 20;
 /// Ghosts where there are few entries.
 const GHOSTS_MIN: usize = 16;
 
 impl<V: Value> ScanResistant<V> {
     pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
+        let hot_bytes = hot_part(bytes_max, weigh);
         Self(RwLock::new(Rings {
             places: Places::new(weigh),
             cold: Ring::new(),
             hot: Ring::new(),
             ghosts: Ghosts::default(),
             bytes_max,
-            hot_bytes_max: hot_part(bytes_max, weigh),
+            hot_bytes_max: *hot_bytes.end(),
+            hot_bytes,
             evicted: 0,
         }))
     }
 
     #[inline]
-    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
-        self.0.read().places.visit(tag).map(found)
+    pub(super) fn visit(&self, tag: u32) -> Option<(Reading<'_, V>, u32)> {
+        let rings = self.0.read();
+        let at = rings.places.visit(tag)?;
+        Some((Reading(rings), at))
     }
 
     pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
@@ -97,6 +112,7 @@ impl<V: Value> ScanResistant<V> {
 }
 
 impl<V: Value> Reading<'_, V> {
+    #[inline]
     pub(super) fn places(&self) -> &Places<V> {
         &self.0.places
     }
@@ -126,10 +142,12 @@ impl<V: Value> Rings<V> {
 
     /// `None` when there is no place, which takes more entries than there is memory for.
     fn add(&mut self, tag: u32, slot: Slot<V>, came_back: bool, left: &mut Left<V>) -> Option<()> {
+        let bytes = self.places.weight(&slot);
         if came_back {
             self.ghosts.recall(tag, &mut self.places.index);
+            let less = self.hot_bytes_max.saturating_sub(bytes);
+            self.hot_bytes_max = less.max(*self.hot_bytes.start());
         }
-        let bytes = self.places.weight(&slot);
         let is_hot = came_back || self.hot.bytes + bytes <= self.hot_bytes_max;
         self.make_room(bytes, left);
         let (state, ring) =
@@ -149,9 +167,13 @@ impl<V: Value> Rings<V> {
             self.places.change(at, &mut self.cold, &mut self.hot, State::Hot);
             while self.hot.bytes > self.hot_bytes_max && self.turn_hot(left) {}
         } else if let Some((tag, slot)) = self.places.vacate(at, &mut self.cold) {
+            let bytes = self.places.weight(&slot);
             left.evicted.push(slot);
             let ghosts_max = usize::try_from(self.items() / ITEMS_PER_GHOST).unwrap_or(usize::MAX);
-            self.ghosts.add(tag, ghosts_max.max(GHOSTS_MIN), &mut self.places.index);
+            let forgotten =
+                self.ghosts.add(tag, ghosts_max.max(GHOSTS_MIN), &mut self.places.index);
+            let more = self.hot_bytes_max + forgotten * bytes / FORGOTTEN_PER_RETURN;
+            self.hot_bytes_max = more.min(*self.hot_bytes.end());
         }
         true
     }
@@ -186,8 +208,12 @@ impl<V: Value> Rings<V> {
     }
 }
 
-/// The part of the memory for names that were read more than once, or came while there was room. No
-/// entry may be larger than that, so where one entry counts for everything it is all of it.
-fn hot_part(bytes_max: u64, weigh: Weigh) -> u64 {
-    if weigh.floor() < bytes_max { bytes_max / 100 * 97 } else { bytes_max }
+/// The part of the memory for names that were read more than once, or came while there was room: at
+/// least, and at most. No entry may be larger than that, so where one entry counts for everything it
+/// is all of it.
+fn hot_part(bytes_max: u64, weigh: Weigh) -> RangeInclusive<u64> {
+    match weigh.floor() < bytes_max {
+        true => bytes_max / 100 * 95..=bytes_max / 100 * 99,
+        false => bytes_max..=bytes_max,
+    }
 }

@@ -74,16 +74,12 @@ impl<V: Value> Slot<V> {
     }
 
     /// The reply to a read of this very name.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "measured: what it returns would go over memory")]
     pub(crate) fn get(&self, key: Key<'_>) -> Option<Seen<'_, V>> {
-        let Key { name, db, read } = key;
         match &self.forms {
             Forms::Inline(inline) => inline.reply_to(key).map(Seen::Plain),
-            Forms::Apart(apart) if *apart.name == *name => {
-                let form = apart.forms.iter().find(|form| form.is(db, read))?;
-                Some(Seen::Whole(&form.value))
-            }
-            Forms::Apart(_) => None,
+            Forms::Apart(apart) => apart.reply_to(key).map(Seen::Whole),
         }
     }
 
@@ -144,6 +140,12 @@ impl<V: Value> Slot<V> {
 }
 
 impl<V: Value> Apart<V> {
+    fn reply_to(&self, key: Key<'_>) -> Option<&V> {
+        let Key { name, db, read } = key;
+        let forms = if *self.name == *name { &*self.forms } else { &[] };
+        forms.iter().find(|form| form.is(db, read)).map(|form| &form.value)
+    }
+
     fn bytes(&self) -> usize {
         let forms = self.forms.iter().map(Form::bytes).sum::<usize>();
         allocated(size_of::<Self>())

@@ -2,7 +2,7 @@
 
 use super::{
     Policy,
-    lru::Lru,
+    lru::{Lru, Moved},
     scan_resistant::{Reading, ScanResistant},
     slot::Slot,
     weigh::Weigh,
@@ -21,6 +21,23 @@ pub(super) struct Size {
 pub(super) enum Table<V: Value> {
     ScanResistant(ScanResistant<V>),
     Lru(Lru<V>),
+}
+
+/// A slot that was found, in a table that is locked for as long as this lives. (Not a function
+/// that is handed the slot: with one for each policy, none would become a part of the look.)
+pub(super) enum Visited<'a, V: Value> {
+    Read(Reading<'a, V>, u32),
+    Moved(Moved<'a, V>, u32),
+}
+
+impl<V: Value> Visited<'_, V> {
+    #[inline]
+    pub(super) fn slot(&self) -> Option<&Slot<V>> {
+        match self {
+            Self::Read(reading, at) => reading.places().slot(*at),
+            Self::Moved(moved, at) => moved.places().slot(*at),
+        }
+    }
 }
 
 /// What an insertion pushed out.
@@ -44,11 +61,14 @@ impl<V: Value> Table<V> {
         }
     }
 
-    /// Finds a slot and counts the visit. `found` runs under the lock.
-    pub(super) fn get<R>(&self, tag: u32, found: impl FnOnce(&Slot<V>) -> R) -> Option<R> {
+    /// Finds a slot and counts the visit.
+    #[inline]
+    pub(super) fn visit(&self, tag: u32) -> Option<Visited<'_, V>> {
         match self {
-            Self::ScanResistant(table) => table.get(tag, found),
-            Self::Lru(table) => table.get(tag, found),
+            Self::ScanResistant(table) => {
+                table.visit(tag).map(|(reading, at)| Visited::Read(reading, at))
+            }
+            Self::Lru(table) => table.visit(tag).map(|(moved, at)| Visited::Moved(moved, at)),
         }
     }
 

@@ -41,6 +41,21 @@ fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
 }
 
 #[test]
+fn a_name_that_comes_back_soon_stays() {
+    let room = Room::new(Policy::ScanResistant, 64 * MIB, 500);
+    let new = |numbers: std::ops::Range<u32>| {
+        numbers.for_each(|n| assert!(room.put(&format!("new {n}"), "value")));
+    };
+    new(0..500);
+    assert!(room.put("again", "value"));
+    new(500..550);
+    assert_eq!(room.look("again"), None, "it was pushed out");
+    assert!(room.put("again", "value"));
+    new(550..1000);
+    assert!(room.look("again").is_some());
+}
+
+#[test]
 fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
     const NAMES: usize = 500;
     let mut seed = 1_u64;
