@@ -1,9 +1,6 @@
 //! Time is handed in. The clock counts suspension, so that a machine that slept does not take its
 //! memory for fresh.
 
-#[cfg(target_os = "linux")]
-mod about;
-
 use std::time::Duration;
 
 #[cfg(any(test, feature = "testing"))]
@@ -52,21 +49,6 @@ impl Moment {
     }
 }
 
-/// Between which two moments it is now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct About {
-    /// It is not before this: what counts from now on is counted from here.
-    pub earliest: Moment,
-    /// It is not after this: what ends is judged from here.
-    pub latest: Moment,
-}
-
-impl About {
-    fn exactly(now: Moment) -> Self {
-        Self { earliest: now, latest: now }
-    }
-}
-
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -86,21 +68,9 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Moment {
         match self {
-            Self::System => Moment(nanos_of(CLOCK)),
+            Self::System => Moment(system_nanos()),
             #[cfg(any(test, feature = "testing"))]
             Self::Manual(nanos) => Moment(nanos.load(Ordering::SeqCst)),
-        }
-    }
-
-    /// The time now, or nearly: between two moments, and much cheaper to tell.
-    pub fn about(&self) -> About {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::System => about::about(),
-            #[cfg(not(target_os = "linux"))]
-            Self::System => About::exactly(self.now()),
-            #[cfg(any(test, feature = "testing"))]
-            Self::Manual(_) => About::exactly(self.now()),
         }
     }
 
@@ -135,8 +105,8 @@ const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
-fn nanos_of(clock: rustix::time::ClockId) -> u64 {
-    nanos(duration(rustix::time::clock_gettime(clock)))
+fn system_nanos() -> u64 {
+    nanos(duration(rustix::time::clock_gettime(CLOCK)))
 }
 
 fn duration(time: rustix::time::Timespec) -> Duration {

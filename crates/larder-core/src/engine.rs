@@ -10,7 +10,7 @@ mod prefixes;
 mod puts;
 
 use crate::{
-    About, Clock, Key, Moment, Seen, Value,
+    Clock, Key, Moment, Seen, Value,
     coherence::{
         feed::{Epoch, Feed},
         flight::Seat,
@@ -97,15 +97,9 @@ impl<V: Value> Engine<V> {
         self.near.hashed(key)
     }
 
-    /// From where entries may be judged now, for one look; `None` when nothing may be served from
-    /// memory. Who looks for many asks the clock once, exactly ([`Feed::sight`]).
+    /// From where entries may be judged now; `None` when nothing may be served from memory.
     pub fn sight(&self) -> Option<Sight> {
-        self.sight_about(self.clock.about())
-    }
-
-    /// The latest that it may be now is late enough, unless the feed is nearly too old.
-    pub(crate) fn sight_about(&self, now: About) -> Option<Sight> {
-        self.feed.sight(now.latest).or_else(|| self.feed.sight(self.clock.now()))
+        self.feed.sight(self.clock.now())
     }
 
     /// Looks into the near tier. A hit gives the reply and its deadline.

@@ -177,8 +177,8 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     /// The part of [`Tiers::fetch`] that does not wait: what must be sent has been sent.
     pub fn start(&self, key: Key<'_>) -> Started<V> {
-        let now = self.engine.clock().about();
-        let Some(sight) = self.engine.sight_about(now) else {
+        let now = self.engine.clock().now();
+        let Some(sight) = self.engine.feed().sight(now) else {
             return Started(Step::Bypass(self.engine.feed().why_blind()));
         };
         let key = self.engine.hashed(key);
@@ -188,8 +188,8 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         if let Some(why) = self.engine.bars(key.key.name) {
             return Started(Step::Bypass(why));
         }
-        let since = now.latest.minus(self.engine.feed().bound());
-        Started(match self.engine.board(key, now.earliest, since, Some(sight)) {
+        let since = now.minus(self.engine.feed().bound());
+        Started(match self.engine.board(key, now, since, Some(sight)) {
             Boarded::Joined(seat) => Step::Joined(seat),
             Boarded::Leading(fill) => Step::Sent(self.store.fill(fill)),
         })

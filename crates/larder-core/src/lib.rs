@@ -19,7 +19,7 @@ mod store;
 mod sync;
 mod value;
 
-pub use clock::{About, Clock, Moment};
+pub use clock::{Clock, Moment};
 pub use engine::{
     Answer, Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, Prefixes,
     WriteGuard,

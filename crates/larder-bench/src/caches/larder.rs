@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use larder_core::expiry::Ttl;
-use larder_core::near::{NearPlan, Policy, Sight};
+use larder_core::near::{NearPlan, Policy};
 use larder_core::{
     Answer, Clock, Engine, EnginePlan, Fill, FlushCause, Found, Key as Name, Prefixes, Put, Seen,
     Store, StoreError, Tiers,
@@ -52,11 +52,6 @@ impl Larder {
 
     pub(super) fn read_one_by_one(self) -> Self {
         Self { one_by_one: true, ..self }
-    }
-
-    fn exact_sight(&self) -> Option<Sight> {
-        let engine = self.tiers.engine();
-        engine.feed().sight(engine.clock().now())
     }
 }
 
@@ -106,7 +101,7 @@ impl Cache for Larder {
             }
             return;
         }
-        let Some(sight) = self.exact_sight() else { return };
+        let Some(sight) = self.tiers.engine().sight() else { return };
         let mut looks = self.tiers.engine().looks(sight);
         for &number in numbers {
             let key = key_of(number);
