@@ -44,17 +44,10 @@ impl Reply {
 
     /// The value inside.
     pub fn payload(&self) -> Payload<'_> {
-        Payload::of(&self.0)
-    }
-}
-
-impl<'a> Payload<'a> {
-    /// What a whole reply, given as its bytes, says.
-    pub fn of(reply: &'a [u8]) -> Self {
-        match reply {
-            [b'_', ..] | [b'$', b'-', ..] => Self::Absent,
-            [b'$', rest @ ..] => bulk(rest).map_or(Self::Other, Self::String),
-            _ => Self::Other,
+        match &*self.0 {
+            [b'_', ..] | [b'$', b'-', ..] => Payload::Absent,
+            [b'$', rest @ ..] => bulk(rest).map_or(Payload::Other, Payload::String),
+            _ => Payload::Other,
         }
     }
 }

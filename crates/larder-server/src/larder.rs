@@ -13,10 +13,9 @@ use crate::{
 use larder_core::{
     Clock, Engine, FetchError, Fetched, Key, Moment, Origin, Started, StoreError, Tiers, WriteGuard,
 };
-use larder_redis::{Payload, Reply};
+use larder_redis::Reply;
 use larder_resp::command::{Near, Table};
 use std::{
-    iter,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -132,26 +131,6 @@ impl Larder {
         Some(hit)
     }
 
-    /// A hit in memory, shown where it lies with its deadline, so that `found` copies what it needs,
-    /// or nothing. What is not taken here does not count as looked for.
-    pub(crate) fn look_in_place<R>(
-        &self,
-        name: &[u8],
-        found: impl Fn(Payload<'_>, Moment) -> Option<R>,
-    ) -> Option<R> {
-        let engine = self.engine();
-        let sight = engine.feed().sight(engine.clock().now())?;
-        let (key, mut taken) = (self.key(name), None);
-        engine.looks(sight).look_at_once(iter::once(key), |seen, deadline| {
-            taken = found(Payload::of(Reply::bytes_of(&seen)), deadline);
-            taken.is_some()
-        });
-        if taken.is_some() {
-            self.verify_hit(key);
-        }
-        taken
-    }
-
     /// The first half of a read that is not in memory; it has been sent when this returns.
     pub(crate) fn start_fetch(&self, key: Key<'_>) -> Started<Reply> {
         self.tiers.start(key)
@@ -176,7 +155,13 @@ impl Larder {
 
     /// A value of the store.
     pub(crate) async fn get(&self, name: &[u8]) -> Result<Fetched<Reply>, FetchError> {
-        self.timed(self.tiers.fetch(self.key(name))).await
+        let key = self.key(name);
+        let started = self.tiers.start(key);
+        if started.is_found() {
+            self.verify_hit(key);
+            return self.tiers.finish(key, started).await;
+        }
+        self.finish_fetch(key, started).await
     }
 
     /// A value of the store, read past the near tier.

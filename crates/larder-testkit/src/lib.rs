@@ -46,7 +46,7 @@ use std::{
 /// between.
 const PORTS: Range<u64> = 10_000..32_000;
 
-/// A TCP port of 127.0.0.1 that was free a moment ago, any of some ten thousand. Nothing reserves
+/// A TCP port of 127.0.0.1 that was free a moment ago, any of some twenty thousand. Nothing reserves
 /// it: whoever binds it must be ready to find it taken.
 pub fn free_port() -> u16 {
     let random = || RandomState::new().build_hasher().finish();

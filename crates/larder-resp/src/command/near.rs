@@ -40,6 +40,7 @@ impl Spec {
         let near = self.near.as_ref().filter(|near| near.keeps(command.args().len()))?;
         let mut args = command.args().skip(1);
         let key = args.next().filter(|_| !near.per_key)?;
+        // As a pattern it is compared in place.
         if !matches!(self.name.as_bytes(), GET) {
             let before = read.len();
             put_part(read, self.name.as_bytes());

@@ -25,6 +25,11 @@ impl Spec {
         Self { name, class, keys, blocking: false, near: None, is_container: false }
     }
 
+    /// Whether its first argument may be a subcommand, which has a spec of its own.
+    pub fn is_container(&self) -> bool {
+        self.is_container
+    }
+
     /// The arguments of `command`, whose spec this is, that are keys.
     pub fn keys_of<'a>(&self, command: &Command<'a>) -> KeysOf<'a> {
         self.keys.of(command)

@@ -131,10 +131,10 @@ impl Decoder {
             let Some(first) = buf.first() else { return Ok(None) };
             self.begin(*first);
             if self.reads_short {
-                match short::read(buf, &mut self.spans) {
-                    None => self.spans.clear(),
-                    length => return Ok(length),
+                if let Some(length) = short::read(buf, &mut self.spans) {
+                    return Ok(Some(length));
                 }
+                self.spans.clear();
             }
         }
         match &mut self.stage {

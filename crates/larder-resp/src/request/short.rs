@@ -23,7 +23,7 @@ pub(super) fn is_within(limits: &Limits) -> bool {
 pub(super) fn read(buf: &[u8], spans: &mut Vec<Span>) -> Option<usize> {
     let [b'*', count @ b'1'..=b'9', b'\r', b'\n', ..] = buf else { return None };
     let mut at = 4;
-    for _ in b'0'..*count {
+    for _ in 0..count - b'0' {
         let (line, bytes) = match buf.get(at..)? {
             [b'$', one @ b'0'..=b'9', b'\r', b'\n', ..] => (4, one - b'0'),
             [b'$', ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {

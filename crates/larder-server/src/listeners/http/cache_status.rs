@@ -24,6 +24,7 @@ pub(super) fn value(larder: &Larder, found: Found, collapsed: bool) -> HeaderVal
         Found::Bypass(Bypass::Request) => write!(rest, "larder; fwd=request"),
         Found::Bypass(why) => write!(rest, "larder; fwd=bypass; detail={}", why.name()),
     };
+    debug_assert!(written.is_ok(), "no room for {found:?}");
     let joined = if collapsed { write!(rest, "; collapsed") } else { Ok(()) };
     let bytes = BYTES_MAX - rest.len();
     written

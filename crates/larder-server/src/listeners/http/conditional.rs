@@ -1,6 +1,6 @@
 //! A value as an answer: `ETag`, 304, and what caches in between may do with it.
 
-use super::{cache_status, problem::Problem};
+use super::{cache_status, get_set::to_json, problem::Problem};
 use crate::larder::Larder;
 use axum::{
     body::Body,
@@ -11,27 +11,35 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS},
 };
-use larder_core::{FetchError, Fetched, Found};
+use larder_core::{FetchError, Fetched};
 use larder_redis::{Payload, Reply};
 use std::io::Write;
 use twox_hash::XxHash3_128;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// Bytes of the largest value that is copied where it lies.
-const HIT_BYTES_MAX: usize = 16 << 10;
-/// Headers of a value, and a few that hyper adds.
-const HEADERS: usize = 10;
+/// Headers that a value has, at most.
+const HEADERS: usize = 8;
 
 /// How a payload is shown, and as what.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+pub(super) struct Shape<'a> {
     /// The media type.
     pub(super) media_type: &'static str,
     /// A number for this shape: one payload in two shapes has two tags.
     pub(super) number: u64,
     /// Whether `Accept` chose it.
     pub(super) varies: bool,
+    pub(super) form: Form<'a>,
+}
+
+/// The body of a payload.
+#[derive(Clone, Copy)]
+pub(super) enum Form<'a> {
+    /// The payload itself.
+    Raw,
+    /// A JSON object of it and its key.
+    WithKey(&'a [u8]),
 }
 
 /// A reply that a body shares with the near tier.
@@ -46,35 +54,13 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-/// Answers a read with a short value that is in memory, or leaves it to [`answer`].
-pub(super) fn hit(
-    larder: &Larder,
-    request: &HeaderMap,
-    name: &[u8],
-    shape: Shape,
-    body: impl Fn(&[u8]) -> Body,
-) -> Option<Response> {
-    let show = |payload: Payload<'_>, deadline| match payload {
-        Payload::String(payload) if payload.len() <= HIT_BYTES_MAX => {
-            Some((value(request, payload, shape, || body(payload)), deadline))
-        }
-        _ => None,
-    };
-    let (mut response, deadline) = larder.look_in_place(name, show)?;
-    larder.metrics().http().hits(1);
-    let status = cache_status::value(larder, Found::Near(deadline), false);
-    response.headers_mut().insert(CACHE_STATUS, status);
-    Some(response)
-}
-
 /// Answers a read: the value, 304 when the client has it, 404 with `missing` when there is none.
 pub(super) fn answer(
     larder: &Larder,
     request: &HeaderMap,
     fetched: Result<Fetched<Reply>, FetchError>,
     missing: &'static str,
-    shape: Shape,
-    body: impl FnOnce(Bytes) -> Body,
+    shape: Shape<'_>,
 ) -> Response {
     let fetched = match fetched {
         Ok(fetched) => fetched,
@@ -86,9 +72,7 @@ pub(super) fn answer(
     larder.metrics().http().answered(&fetched);
     let status = cache_status::value(larder, fetched.found, fetched.collapsed);
     let mut response = match fetched.value.payload() {
-        Payload::String(payload) => value(request, payload, shape, || {
-            body(Bytes::from_owner(Shared(fetched.value.clone())))
-        }),
+        Payload::String(payload) => value(request, payload, &fetched.value, shape),
         Payload::Absent => Problem::not_found(missing).into_response(),
         Payload::Other => Problem::new(
             StatusCode::BAD_GATEWAY,
@@ -100,14 +84,13 @@ pub(super) fn answer(
     response
 }
 
-fn value(
-    request: &HeaderMap,
-    payload: &[u8],
-    shape: Shape,
-    body: impl FnOnce() -> Body,
-) -> Response {
+fn value(request: &HeaderMap, payload: &[u8], reply: &Reply, shape: Shape<'_>) -> Response {
     let tag = tag(payload, shape.number);
     let known = tag.to_str().is_ok_and(|tag| is_known(request, tag));
+    let body = || match shape.form {
+        Form::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
+        Form::WithKey(key) => Body::from(to_json(key, payload)),
+    };
     let mut response = Response::new(if known { Body::empty() } else { body() });
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -2,7 +2,7 @@
 
 use super::{
     Shared,
-    conditional::{self, Shape, answer},
+    conditional::{Form, Shape, answer},
     keys,
     negotiate::{Representation, representation},
     path,
@@ -12,13 +12,11 @@ use super::{
 use crate::larder::Larder;
 use axum::{
     Json,
-    body::Body,
     extract::State,
     response::{IntoResponse, Response},
     routing::{MethodRouter, put},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -50,30 +48,30 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     path::no_query(&uri)?;
     let key = path::key(path::after(uri.path(), "/get/"))?;
-    let representation = representation(&headers).ok_or_else(not_acceptable)?;
+    let shape = shape(&key, &headers).ok_or_else(not_acceptable)?;
     let fetched = keys::read(&larder, &key, &headers).await?;
-    let body = |value: Bytes| match representation {
-        Representation::Raw => Body::from(value),
-        Representation::Json => Body::from(to_json(&key, &value)),
-    };
-    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, shape(representation), body))
+    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, shape))
 }
 
-/// The same of a value in memory, or nothing.
+/// The same of what is in memory, or nothing.
 pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
     let key = path::key(part).ok()?;
-    let representation = representation(headers)?;
-    conditional::hit(larder, headers, &key, shape(representation), |value| match representation {
-        Representation::Raw => Body::from(value.to_vec()),
-        Representation::Json => Body::from(to_json(&key, value)),
-    })
+    let shape = shape(&key, headers)?;
+    let hit = larder.look(&key)?;
+    Some(answer(larder, headers, Ok(hit), keys::KEY_NOT_FOUND, shape))
 }
 
-fn shape(representation: Representation) -> Shape {
-    match representation {
+/// `None` where it is none that the client accepts.
+fn shape<'a>(key: &'a [u8], headers: &HeaderMap) -> Option<Shape<'a>> {
+    Some(match representation(headers)? {
         Representation::Raw => Shape { varies: true, ..keys::RAW },
-        Representation::Json => Shape { media_type: "application/json", number: 2, varies: true },
-    }
+        Representation::Json => Shape {
+            media_type: "application/json",
+            number: 2,
+            varies: true,
+            form: Form::WithKey(key),
+        },
+    })
 }
 
 /// `PUT` and `POST` set; `GET`, which prefetchers and crawlers send, does not.
@@ -99,7 +97,8 @@ fn key_and_value(path: &str) -> Result<(&str, &str), Problem> {
     }
 }
 
-fn to_json(key: &[u8], value: &[u8]) -> Vec<u8> {
+/// The JSON object of a key and its value.
+pub(super) fn to_json(key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut json = Vec::with_capacity(key.len() + value.len() + JSON_FRAME_BYTES);
     // A struct of strings always becomes JSON, and a vector takes it.
     serde_json::to_writer(&mut json, &key_value(key, value)).unwrap_or_default();

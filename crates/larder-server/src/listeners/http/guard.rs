@@ -35,10 +35,7 @@ pub(super) fn check<B>(plan: &HttpPlan, request: &Request<B>) -> Result<(), Prob
     let (uri, headers) = (request.uri(), request.headers());
     check_host(uri, headers, &plan.allowed_hosts)?;
     check_page(request.method(), headers)?;
-    match is_open(uri.path()) || has_token(headers, plan) {
-        true => Ok(()),
-        false => Err(unauthorized()),
-    }
+    if is_open(uri.path()) || has_token(headers, plan) { Ok(()) } else { Err(unauthorized()) }
 }
 
 /// `Host` must be an address, `localhost`, a name without a dot (as in compose files and clusters;

@@ -31,7 +31,7 @@ impl HitsFirst {
     fn hit(&self, request: &Request<Incoming>) -> Option<Response> {
         let (larder, headers) = (&*self.larder, request.headers());
         let may_hit = request.method() == Method::GET
-            && request.uri().query().is_none()
+            && request.uri().query().is_none_or(str::is_empty)
             && request.body().is_end_stream()
             && guard::check(&larder.plan().http, request).is_ok()
             && !keys::CacheWish::of(headers).no_cache

@@ -2,7 +2,7 @@
 
 use super::{
     Shared,
-    conditional::{self, Shape, answer},
+    conditional::{Form, Shape, answer},
     path,
     problem::Problem,
     read_body::raw_value,
@@ -31,13 +31,13 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let key = key(&uri)?;
     let fetched = read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, RAW, Body::from))
+    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, RAW))
 }
 
-/// The same of a value in memory, or nothing.
+/// The same of what is in memory, or nothing.
 pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
-    let key = path::key(part).ok()?;
-    conditional::hit(larder, headers, &key, RAW, |value| Body::from(value.to_vec()))
+    let hit = larder.look(&path::key(part).ok()?)?;
+    Some(answer(larder, headers, Ok(hit), KEY_NOT_FOUND, RAW))
 }
 
 /// Sets the value to the body.
@@ -75,8 +75,8 @@ fn key(uri: &Uri) -> Result<Cow<'_, [u8]>, Problem> {
 }
 
 /// The bytes as they are.
-pub(super) const RAW: Shape =
-    Shape { media_type: "application/octet-stream", number: 1, varies: false };
+pub(super) const RAW: Shape<'static> =
+    Shape { media_type: "application/octet-stream", number: 1, varies: false, form: Form::Raw };
 
 /// Reads a key as the request's `Cache-Control` wants it.
 pub(super) async fn read(
@@ -88,11 +88,10 @@ pub(super) async fn read(
     if wish.no_cache {
         return Ok(larder.get_past_near(key).await);
     }
-    match larder.look(key) {
-        Some(hit) => Ok(Ok(hit)),
-        None if wish.only_if_cached => Err(not_in_memory()),
-        None => Ok(larder.get(key).await),
+    if wish.only_if_cached {
+        return larder.look(key).map(Ok).ok_or_else(not_in_memory);
     }
+    Ok(larder.get(key).await)
 }
 
 /// What the request's `Cache-Control` asks for (RFC 9111, 5.2.1).

@@ -2,18 +2,19 @@
 
 use super::{
     Shared,
-    conditional::{self, Shape, answer},
+    conditional::{Form, Shape, answer},
     keys::{CacheWish, not_in_memory, refuse_conditions},
     path,
     problem::Problem,
 };
 use crate::{larder::Larder, origins::DeclaredOrigin};
-use axum::{Router, body::Body, extract::State, response::Response, routing::get};
+use axum::{Router, extract::State, response::Response, routing::get};
 use http::{HeaderMap, StatusCode, Uri};
 use larder_core::Value;
 use std::sync::Arc;
 
-const ROW: Shape = Shape { media_type: "application/json", number: 3, varies: false };
+const ROW: Shape<'static> =
+    Shape { media_type: "application/json", number: 3, varies: false, form: Form::Raw };
 
 const NO_SUCH_ROW: &str = "the origin has no such row";
 
@@ -41,16 +42,17 @@ async fn read(
     let id = id(uri)?;
     let name = origin.key(&id);
     let wish = CacheWish::of(headers);
-    let found = match wish.no_cache {
-        true => larder.get_past_near(name.as_bytes()).await.ok(),
-        false => larder.look(name.as_bytes()),
+    let found = if wish.no_cache {
+        larder.get_past_near(name.as_bytes()).await.ok()
+    } else {
+        larder.look(name.as_bytes())
     };
     let fetched = match found.filter(|found| !found.value.is_absent()) {
         Some(found) => Ok(found),
         None if wish.only_if_cached => return Err(not_in_memory()),
         None => larder.get_or_load(origin, id).await,
     };
-    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, ROW, Body::from))
+    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, ROW))
 }
 
 /// A row that is in memory, or nothing.
@@ -60,8 +62,11 @@ pub(super) fn hit(
     part: &str,
     headers: &HeaderMap,
 ) -> Option<Response> {
-    let name = origin.key(std::str::from_utf8(&path::key(part).ok()?).ok()?);
-    conditional::hit(larder, headers, name.as_bytes(), ROW, |row| Body::from(row.to_vec()))
+    let id = path::key(part).ok()?;
+    let name = origin.key(std::str::from_utf8(&id).ok()?);
+    // What the store does not have, the origin may.
+    let hit = larder.look(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
+    Some(answer(larder, headers, Ok(hit), NO_SUCH_ROW, ROW))
 }
 
 /// Forgets a row here and in the store: the next read asks the origin.

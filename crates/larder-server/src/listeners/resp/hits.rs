@@ -161,7 +161,7 @@ impl Batch {
                 Some(spec) if spec.name.as_bytes() == command.name() => spec,
                 _ => table.spec(&command),
             };
-            last = spec.near.is_some().then_some(spec);
+            last = Some(spec).filter(|spec| !spec.is_container());
             match spec.near {
                 Some(near) if near.per_key => return Next::PerKey,
                 Some(near) if self.add(spec, &command, near.shape, taken.consumed) => {}
