@@ -101,3 +101,25 @@ fn every_mistake_of_a_configuration_is_listed() {
         assert!(log.contains(mistake), "{mistake} is not in {log}");
     }
 }
+
+#[test]
+fn who_asks_again_and_again_gets_every_answer() {
+    let server = Server::start(&["--drain-timeout", "60s"]);
+    assert_eq!(server.put("/v1/keys/hot", "v").status, 204);
+    let mut clients: Vec<_> = (0..20).map(|_| server.wire()).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask("GET", "/get/hot").status, 200);
+    }
+    std::thread::scope(|scope| {
+        for (number, client) in clients.iter_mut().enumerate() {
+            scope.spawn(move || {
+                let target = if number % 2 == 0 { "/get/hot" } else { "/get/absent" };
+                // Fails when the connection ends before the answer.
+                while client.ask("GET", target).header("connection") != Some("close") {}
+                client.ends();
+            });
+        }
+        server.signal(Signal::TERM);
+    });
+    assert_eq!(server.wait().code(), Some(0));
+}

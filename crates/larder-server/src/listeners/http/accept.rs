@@ -18,6 +18,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout},
 };
 
 /// How long a client may take to send a request's head, or to begin another one.
@@ -26,6 +27,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 128 << 10;
 /// How long a client may leave an answer unread.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long clients have to hear that they are to leave, before idle connections are closed.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// How often a draining server looks whether all have left.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long to wait when no connection can be accepted, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,6 +57,13 @@ pub(crate) async fn serve(
     drop(listener);
     // Connections that stay open meanwhile may ask once more, for /readyz above all.
     limit.idle().await;
+    // Who asks again and again hears it with an answer: what was sent meanwhile is not lost.
+    let all_gone = async {
+        while open.count() > 0 {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(FAREWELL, all_gone).await.ok();
     open.shutdown().await;
 }
 
@@ -79,7 +91,7 @@ async fn accept(
         Ok((stream, _)) => Some((stream, permit)),
         Err(error) => {
             tracing::warn!(%error, "cannot accept a connection");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+            sleep(ACCEPT_PAUSE).await;
             None
         }
     }
