@@ -37,6 +37,11 @@ impl Ghosts {
         self.count -= 1;
     }
 
+    /// Reads where the oldest stands in the index.
+    pub(super) fn touch_oldest(&self, index: &Index) -> Option<u64> {
+        self.tags.front().map(|&tag| index.first_word(tag))
+    }
+
     /// Says whether it had not come back.
     fn forget_oldest(&mut self, index: &mut Index) -> bool {
         let mark = self.mark(0);

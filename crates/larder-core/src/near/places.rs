@@ -139,6 +139,12 @@ impl<V: Value> Places<V> {
         Some(std::mem::replace(&mut place.slot, slot))
     }
 
+    /// Reads what is read of an entry when it leaves: where it stands in the index, and itself.
+    pub(super) fn touch(&self, at: u32) -> Option<(u64, u8)> {
+        let place = self.get(at)?;
+        Some((self.index.first_word(place.tag), place.slot.touch()))
+    }
+
     /// Takes an entry out of its ring, and its tag out of the index.
     pub(super) fn take(&mut self, at: u32, ring: &mut Ring) -> Option<Slot<V>> {
         let (tag, slot) = self.vacate(at, ring)?;

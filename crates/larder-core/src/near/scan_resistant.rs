@@ -23,7 +23,7 @@ use crate::{
     Value,
     sync::{RwLock, RwLockReadGuard},
 };
-use std::ops::RangeInclusive;
+use std::{hint::black_box, ops::RangeInclusive};
 
 pub(super) struct ScanResistant<V: Value>(RwLock<Rings<V>>);
 
@@ -155,8 +155,21 @@ impl<V: Value> Rings<V> {
         self.places.add(tag, slot, state, ring).ok()
     }
 
+    /// Most of the time that an eviction takes is spent waiting for memory, one piece after the
+    /// other. Here the processor asks for all that it will have to wait for.
+    fn touch_next(&self) {
+        let Self { places, cold, ghosts, .. } = self;
+        black_box(cold.first().and_then(|at| places.touch(at)));
+        black_box(ghosts.touch_oldest(&places.index));
+    }
+
     fn make_room(&mut self, bytes: u64, left: &mut Left<V>) {
-        while self.bytes() + bytes > self.bytes_max && self.turn_cold(left) {}
+        while self.bytes() + bytes > self.bytes_max {
+            self.touch_next();
+            if !self.turn_cold(left) {
+                break;
+            }
+        }
     }
 
     /// Lets the first of the cold ring leave, or move into the hot one. False when there is none in
