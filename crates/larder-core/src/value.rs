@@ -16,6 +16,9 @@ pub trait Value: Clone + Send + Sync + 'static {
         self.is_absent()
     }
 
+    /// Bytes of what a client would call the value, as `value_bytes_max` counts them.
+    fn payload_bytes(&self) -> usize;
+
     /// Bytes on the heap that this value keeps alive, as the allocator was asked for them.
     fn heap_bytes(&self) -> usize;
 
@@ -58,6 +61,10 @@ impl Value for Option<std::sync::Arc<[u8]>> {
 
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+
+    fn payload_bytes(&self) -> usize {
+        self.as_ref().map_or(0, |payload| payload.len())
     }
 
     fn heap_bytes(&self) -> usize {

@@ -100,6 +100,13 @@ impl Value for Reply {
             || self.is_nothing_but_null()
     }
 
+    fn payload_bytes(&self) -> usize {
+        match self.payload() {
+            Payload::String(payload) => payload.len(),
+            Payload::Absent | Payload::Other => self.0.len(),
+        }
+    }
+
     fn heap_bytes(&self) -> usize {
         // The two reference counts of the `Arc` stand in front of the bytes.
         self.0.len() + 2 * size_of::<usize>()

@@ -192,12 +192,11 @@ fn memcached(port: u16) -> String {
     format!("-u root -l 127.0.0.1 -p {port} -U 0 -t 1 -c {CLIENTS_MAX} -m 1024")
 }
 
-/// One thread, as it has one core; no entry may leave during a run. A value of 1 MiB weighs a
-/// little more than that in memory, so the default would not let it in.
+/// One thread, as it has one core; no entry may leave during a run.
 fn larder(port: u16, backend: u16) -> String {
     format!(
         "serve --store redis://127.0.0.1:{backend} --bind 127.0.0.1 --port {port} \
-         --unixsocket {SOCKET} --http-port 0 --io-threads 1 --maxmemory 2gb --near-max-value 2mb \
+         --unixsocket {SOCKET} --http-port 0 --io-threads 1 --maxmemory 2gb \
          --near-ttl 1h"
     )
 }

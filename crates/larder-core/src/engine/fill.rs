@@ -210,7 +210,7 @@ impl<'a, V: Value> Fill<'a, V> {
         if !self.engine().keys.admit(key.key.name) {
             return Err(NotKept::NotAllowed);
         }
-        if value.heap_bytes() > self.engine().value_bytes_max {
+        if value.payload_bytes() > self.engine().value_bytes_max {
             self.engine().oversized.insert(key.key.name);
             return Err(NotKept::TooLarge);
         }

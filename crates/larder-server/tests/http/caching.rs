@@ -59,6 +59,12 @@ fn a_large_value_passes_by() {
     let next = server.get("/v1/keys/k", &[]);
     assert_eq!(next.cache_status(), "larder; fwd=bypass; detail=too-large");
     assert_eq!((first.body.len(), next.body.len()), (4096, 4096));
+    for (key, bytes, is_kept) in [("fits", 1024, true), ("too-large", 1025, false)] {
+        let target = format!("/v1/keys/{key}");
+        assert_eq!(server.put(&target, vec![b'v'; bytes]).status, 204);
+        server.get(&target, &[]);
+        assert_eq!(server.get(&target, &[]).hit_ttl().is_some(), is_kept, "{key}");
+    }
 }
 
 #[test]
