@@ -100,9 +100,22 @@ fn key_and_value(path: &str) -> Result<(&str, &str), Problem> {
 /// The JSON object of a key and its value.
 pub(super) fn to_json(key: &[u8], value: &[u8]) -> Vec<u8> {
     let mut json = Vec::with_capacity(key.len() + value.len() + JSON_FRAME_BYTES);
+    if let (Some(key), Some(value)) = (plain(key), plain(value)) {
+        for part in [b"{\"key\":\"", key, b"\",\"value\":\"", value, b"\"}"] {
+            json.extend_from_slice(part);
+        }
+        return json;
+    }
     // A struct of strings always becomes JSON, and a vector takes it.
     serde_json::to_writer(&mut json, &key_value(key, value)).unwrap_or_default();
     json
+}
+
+/// Text that stands in JSON as it is: printable ASCII, without a quote or a backslash.
+fn plain(text: &[u8]) -> Option<&[u8]> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'"' | b'\\');
+    // Without a branch for each byte, so that many are judged at once.
+    text.iter().fold(true, |all, byte| all & is_plain(byte)).then_some(text)
 }
 
 fn key_value<'a>(key: &'a [u8], value: &'a [u8]) -> KeyValue<'a> {
@@ -127,4 +140,20 @@ pub(super) fn not_acceptable() -> Problem {
         StatusCode::NOT_ACCEPTABLE,
         "the value can be had as application/json or application/octet-stream",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_written_as_any_other() {
+        let all: Vec<u8> = (0..=127).collect();
+        let texts = all.iter().map(std::slice::from_ref).chain([&all[..], b"", b"a key, a value"]);
+        for text in texts {
+            let written = to_json(text, text);
+            let expected = serde_json::to_vec(&key_value(text, text)).unwrap();
+            assert_eq!(written, expected, "{:?}", text.escape_ascii().to_string());
+        }
+    }
 }
