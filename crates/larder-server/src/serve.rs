@@ -16,6 +16,11 @@ use tokio::{
     task::JoinSet,
 };
 
+/// A worker of the runtime has room for 256 tasks that are ready; what is past that waits where all
+/// workers look, each after so many tasks. With a thousand clients that ask again and again those
+/// must not wait behind the others for ever.
+const QUEUE_INTERVAL: u32 = 2;
+
 /// `EX_CONFIG` of `sysexits.h`.
 const BAD_CONFIGURATION: u8 = 78;
 
@@ -25,7 +30,10 @@ pub fn serve(plan: &Plan) -> ExitCode {
         // Whoever embeds this has set up logging of their own, which will do.
         tracing::debug!(%error, "logging was set up before");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .global_queue_interval(QUEUE_INTERVAL)
+        .build();
     let outcome = runtime.map_err(Failure::Runtime).and_then(|runtime| {
         let outcome = runtime.block_on(run(plan));
         // Whoever has not ended by now, as a client that waits for a key, does not keep us.
