@@ -142,7 +142,7 @@ async fn compare(larder: &Arc<Larder>, key: Key<'_>) -> Outcome {
 
 fn look(larder: &Larder, key: Key<'_>) -> Option<(Reply, Moment)> {
     let engine = larder.engine();
-    let sight = engine.feed().sight(engine.clock().now())?;
+    let sight = engine.sight()?;
     engine.look(key, sight)
 }
 

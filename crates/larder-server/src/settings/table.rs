@@ -228,7 +228,7 @@ table! {
         HTTP_CONCURRENCY: usize = Setting {
             flag: "http-concurrency", section: "http", key: "concurrency",
             default: 1024, range: Some(between(1, 1_000_000)),
-            help: "Requests at work at the same time; hits take no turn",
+            help: "Requests at work at the same time; a GET that finds its value in memory takes no turn",
         };
         HTTP_QUEUE: usize = Setting {
             flag: "http-queue", section: "http", key: "queue",

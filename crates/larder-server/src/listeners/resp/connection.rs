@@ -481,7 +481,7 @@ fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
 /// Why a read that might be served from memory goes upstream.
 fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
     let engine = larder.engine();
-    if engine.feed().sight(engine.clock().now()).is_none() {
+    if engine.sight().is_none() {
         return engine.feed().why_blind();
     }
     let barred = match read {

@@ -86,7 +86,7 @@ pub(super) fn serve_hits(
 ) -> (usize, Stopped) {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
-    let Some(sight) = larder.engine().feed().sight(larder.engine().clock().now()) else {
+    let Some(sight) = larder.engine().sight() else {
         return (0, Stopped::Blind);
     };
     let mut looks = larder.engine().looks(sight);
