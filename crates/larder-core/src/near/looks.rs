@@ -53,6 +53,16 @@ impl<'a, V: Value> Looks<'a, V> {
         found
     }
 
+    /// As [`Looks::look`], by somebody who does not read it for a client: it counts neither as a hit
+    /// or a miss nor as a visit.
+    pub fn peek<R>(&self, key: Key<'_>, found: impl FnOnce(Seen<'_, V>) -> R) -> Option<R> {
+        let hash = self.near.hash.of(key.name);
+        let generation = self.near.generation.load(Relaxed);
+        let peeked = self.near.shard(hash)?.table.peek(tag(hash))?;
+        let slot = peeked.slot().filter(|slot| self.sight.judge(slot, generation))?;
+        slot.get(key).map(found)
+    }
+
     /// Looks for the replies to several reads, of which it takes the first few. `found` sees them in
     /// their order, until one is not there or `found` is not content with it.
     /// Returns how many there were before that. One that is being written to, or to be moved by the

@@ -22,7 +22,7 @@ struct Line<V> {
     evicted: u64,
 }
 
-/// A shard in which one entry has moved to the end.
+/// A shard that is locked. An entry that was visited has moved to the end.
 pub(super) struct Moved<'a, V: Value>(MutexGuard<'a, Line<V>>);
 
 impl<V: Value> Moved<'_, V> {
@@ -46,6 +46,12 @@ impl<V: Value> Lru<V> {
         let Line { places, ring, .. } = &mut *line;
         let (at, _) = places.find(tag)?;
         places.move_last(at, ring);
+        Some((Moved(line), at))
+    }
+
+    pub(super) fn peek(&self, tag: u32) -> Option<(Moved<'_, V>, u32)> {
+        let line = self.0.lock();
+        let (at, _) = line.places.find(tag)?;
         Some((Moved(line), at))
     }
 

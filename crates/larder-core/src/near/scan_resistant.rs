@@ -72,6 +72,12 @@ impl<V: Value> ScanResistant<V> {
         Some((Reading(rings), at))
     }
 
+    pub(super) fn peek(&self, tag: u32) -> Option<(Reading<'_, V>, u32)> {
+        let rings = self.0.read();
+        let (at, _) = rings.places.find(tag)?;
+        Some((Reading(rings), at))
+    }
+
     pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
         self.0.try_read().map(Reading)
     }

@@ -72,6 +72,16 @@ impl<V: Value> Table<V> {
         }
     }
 
+    /// Finds a slot, and counts nothing.
+    pub(super) fn peek(&self, tag: u32) -> Option<Visited<'_, V>> {
+        match self {
+            Self::ScanResistant(table) => {
+                table.peek(tag).map(|(reading, at)| Visited::Read(reading, at))
+            }
+            Self::Lru(table) => table.peek(tag).map(|(line, at)| Visited::Moved(line, at)),
+        }
+    }
+
     /// Its places, to look at several at once; `None` when they are not to be had at once, or a look
     /// moves them.
     pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {

@@ -5,6 +5,7 @@
 //! the command table does ([`classify`]).
 
 mod accept;
+mod bypass;
 mod classify;
 mod client;
 mod connection;

@@ -273,3 +273,69 @@ fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_
         assert!(answers[1] == "newer".into() || answers[1] == 5.into(), "{reads:?}: {text}");
     }
 }
+
+#[test]
+fn what_a_read_behind_a_write_finds_in_memory_stays_there() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.pipeline(&["MSET k v other w", "HSET h f 1 g 2", "ZADD z 1.5 a 2 b"]);
+    let reads =
+        ["GET k", "GET none", "STRLEN k", "HGETALL h", "HGET h f", "ZRANGE z 0 -1 WITHSCORES"];
+    for resp3 in [false, true] {
+        let mut client = if resp3 { stand.client().resp3() } else { stand.client() };
+        let answers = reads.map(|read| client.call(read));
+        for (read, answer) in reads.iter().zip(&answers) {
+            stand.heat(&mut client, read, answer.clone());
+        }
+        stand.heat(&mut client, "GET other", "w");
+        for (read, answer) in reads.iter().zip(&answers) {
+            let pipeline = client.pipeline(&["INCR n", read, "MGET k none other"]);
+            assert_eq!(pipeline[1], *answer, "{read}");
+        }
+        let hits = stand.door.hits();
+        for (read, answer) in reads.iter().zip(&answers) {
+            client.expect(read, answer.clone());
+        }
+        client.expect("MGET k none other", Answer::List(vec!["v".into(), Answer::Nil, "w".into()]));
+        assert_eq!(stand.door.hits() - hits, reads.len() as u64 + 1, "resp3: {resp3}");
+    }
+}
+
+/// One key of several that has changed is forgotten, and those that have not stay.
+#[test]
+fn of_several_keys_behind_a_write_those_stay_that_are_the_same() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut foreign = stand.foreign();
+    foreign.call("MSET same v changed old");
+    let mut client = stand.client();
+    stand.heat(&mut client, "GET same", "v");
+    stand.heat(&mut client, "GET changed", "old");
+    stand.relay.delay(TRACKED, ToClient, Duration::from_millis(300));
+    foreign.call("SET changed new");
+    let answers = client.pipeline(&["INCR n", "MGET same changed"]);
+    assert_eq!(answers[1], Answer::texts(["v", "new"]));
+    let hits = stand.door.hits();
+    client.expect("GET same", "v");
+    assert_eq!(stand.door.hits() - hits, 1);
+    client.expect("GET changed", "new");
+}
+
+#[test]
+fn what_is_read_twice_behind_writes_comes_into_memory_and_what_changes_does_not() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.foreign().call("MSET calm v also w");
+    let mut client = stand.client();
+    for _ in 0..2 {
+        client.pipeline(&["INCR n", "GET calm", "MGET calm also"]);
+    }
+    eventually(LIMIT, "both to be in memory", || stand.door.count("/near/items") >= 3);
+    let (hits, gets) = (stand.door.hits(), stand.redis.command_calls("get"));
+    client.expect("GET calm", "v");
+    client.expect("GET also", "w");
+    assert_eq!(stand.door.hits() - hits, 2);
+    for round in 0..20 {
+        let answers = client.pipeline(&["INCR restless", "GET restless"]);
+        assert_eq!(answers[1], (round + 1).to_string().as_str().into());
+    }
+    assert_eq!(stand.redis.command_calls("get") - gets, 20);
+}

@@ -1,7 +1,7 @@
 //! What a command is to this listener: the table's answer, with the arguments read where they
 //! change the client's state.
 
-use super::{hello::Hello, traffic::Relayed};
+use super::{bypass::Bypassing, hello::Hello, traffic::Relayed};
 use crate::{larder::Larder, settings::RespPlan, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     /// It reads these keys; `None`: who knows which.
-    Read(Option<KeyArgs<'a>>),
+    Read(Option<Bypassing<'a>>),
     /// It may write to these keys; `None`: who knows which.
     Write(Option<KeyArgs<'a>>),
     /// Everything may have changed.
@@ -74,13 +74,15 @@ impl Who {
 }
 
 impl<'a> Kind<'a> {
-    pub(super) fn of(spec: &Spec, command: &Command<'a>, larder: &Larder) -> Self {
+    pub(super) fn of(spec: &'a Spec, command: &'a Command<'a>, larder: &Larder) -> Self {
         let keys = || match spec.keys_of(command) {
             KeysOf::Known(keys) => Some(keys),
             KeysOf::Unknown => None,
         };
         match spec.class {
-            Class::Read | Class::OtherRead => Self::Read(keys()),
+            Class::Read | Class::OtherRead => {
+                Self::Read(keys().map(|keys| Bypassing { keys, spec, command }))
+            }
             Class::Write => Self::Write(keys()),
             Class::WriteUnknown => Self::Write(None),
             Class::FlushAll => Self::Flush,

@@ -485,8 +485,8 @@ fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
         return engine.feed().why_blind();
     }
     let barred = match read {
-        Kind::Read(Some(keys)) if session.may_use_near(larder) => {
-            keys.clone().find_map(|name| engine.bars(name))
+        Kind::Read(Some(read)) if session.may_use_near(larder) => {
+            read.keys.clone().find_map(|name| engine.bars(name))
         }
         _ => None,
     };

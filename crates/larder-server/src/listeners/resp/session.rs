@@ -4,7 +4,10 @@
 //! each leaves here what must be done when its reply arrives. While anything is awaited, or the
 //! client has asked for what only Redis can give, nothing is served from memory (R5).
 
-use super::classify::{Kind, State, Who};
+use super::{
+    bypass::Bypassed,
+    classify::{Kind, State, Who},
+};
 use crate::larder::Larder;
 use larder_core::{Bypass, FlushCause, WriteGuard};
 use larder_redis::Reply;
@@ -80,8 +83,8 @@ enum Awaited {
     Written(WriteGuard<Reply>),
     /// The same, of what somebody else has made ready.
     Popped(WriteGuard<Reply>),
-    /// Names of which a newer value may have been read on this road (R13).
-    Read(Vec<Box<[u8]>>),
+    /// What it shows may be newer than what is in memory (R13).
+    Read(Bypassed),
     Fence,
     Flush(Flush),
     /// The client's state changes when the reply is no error. The number is that of the change.
@@ -117,9 +120,10 @@ impl Drop for Flush {
 }
 
 /// What the listener must do before a reply is handed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
     Nothing,
+    /// See to what memory has instead.
+    Read(Bypassed),
     Fence,
     /// Wait for loaded values on their way into the store: this may be a delete that overtook one.
     Puts,
@@ -249,7 +253,7 @@ impl Session {
         let awaited = match kind {
             Kind::Write(Some(keys)) if blocks => Awaited::Popped(larder.announce_write(keys)),
             Kind::Read(_) if blocks => Awaited::Fence,
-            Kind::Read(Some(keys)) => Awaited::Read(keys.map(Box::from).collect()),
+            Kind::Read(Some(read)) => Awaited::Read(Bypassed::of(read, larder)),
             Kind::Write(Some(keys)) => Awaited::Written(larder.announce_write(keys)),
             Kind::Read(None) | Kind::Write(None) => Awaited::Fence,
             Kind::Flush => Awaited::Flush(Flush::of(larder)),
@@ -371,13 +375,8 @@ impl Session {
                 Before::Fence
             }
             // Nothing was read: who has no right to a key must not make others wait for it.
-            Some(Awaited::Read(_)) if is_refused(frame) => Before::Nothing,
-            Some(Awaited::Read(names)) => {
-                for name in &names {
-                    larder.engine().overtake(name, None);
-                }
-                Before::Nothing
-            }
+            Some(Awaited::Read(_)) if is_refused(frame) || is_queued(frame) => Before::Nothing,
+            Some(Awaited::Read(read)) => Before::Read(read),
             Some(Awaited::Fence) => Before::Fence,
             Some(Awaited::Flush(flush)) => {
                 // Who may not do this must not take the memory from others.

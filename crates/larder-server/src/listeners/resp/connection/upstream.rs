@@ -1,6 +1,6 @@
 //! A client's own connection to Redis: how it comes about, what comes back on it, and how it ends.
 
-use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
+use super::{super::hits::Wish, Before, Close, Connection, FAIR_SHARE, Stream, info};
 use larder_core::is_not_ready;
 use larder_redis::{Relay, RelayError};
 use larder_resp::reply::Frame;
@@ -82,10 +82,17 @@ impl Connection {
                 self.larder.backend().distrust();
             }
             let before = self.session.received(&view, &self.larder);
-            *fence |= before == Before::Fence;
-            *puts |= before == Before::Puts;
+            *fence |= matches!(before, Before::Fence);
+            *puts |= matches!(before, Before::Puts);
             match before {
                 Before::Nothing | Before::Fence | Before::Puts => {
+                    self.output.extend_from_slice(&frame);
+                }
+                Before::Read(read) => {
+                    let wish = Wish { db: self.session.db, resp3: self.session.resp3 };
+                    let recent = self.desk.recent();
+                    let recent = (!self.session.acts_as_other()).then_some(recent);
+                    read.answered(&view, wish, &self.larder, recent);
                     self.output.extend_from_slice(&frame);
                 }
                 Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
