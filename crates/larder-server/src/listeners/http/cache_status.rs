@@ -15,7 +15,11 @@ pub(super) fn value(larder: &Larder, found: Found, collapsed: bool) -> HeaderVal
     let written = match found {
         Found::Near(deadline) => {
             let left = deadline.since(larder.engine().clock().now());
-            write!(rest, "larder; hit; ttl={}", left.as_secs())
+            let mut digits = itoa::Buffer::new();
+            // By hand, as most answers are hits.
+            [b"larder; hit; ttl=", digits.format(left.as_secs()).as_bytes()]
+                .into_iter()
+                .try_for_each(|part| rest.write_all(part))
         }
         Found::Store { kept: Ok(_) } => write!(rest, "larder; fwd=uri-miss; stored"),
         Found::Store { kept: Err(why) } => {

@@ -85,7 +85,7 @@ pub(super) fn answer(
 
 fn value(request: &HeaderMap, payload: &[u8], reply: &Reply, shape: Shape<'_>) -> Response {
     let tag = tag(payload, shape.number);
-    let known = tag.to_str().is_ok_and(|tag| is_known(request, tag));
+    let known = is_known(request, tag.as_bytes());
     let body = || match shape.form {
         Form::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
         Form::WithKey(key) => Body::from(to_json(key, payload)),
@@ -122,14 +122,13 @@ fn tag(payload: &[u8], shape: u64) -> HeaderValue {
 }
 
 /// Whether `If-None-Match` names this tag. It compares weakly (RFC 9110, 13.1.2).
-fn is_known(request: &HeaderMap, tag: &str) -> bool {
+fn is_known(request: &HeaderMap, tag: &[u8]) -> bool {
     request
         .get_all(IF_NONE_MATCH)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|known| known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag)
 }
 
 #[cfg(test)]
@@ -150,7 +149,7 @@ mod tests {
         let knows = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(IF_NONE_MATCH, text.parse().unwrap());
-            is_known(&headers, "\"a\"")
+            is_known(&headers, b"\"a\"")
         };
         assert!(knows("\"a\"") && knows("W/\"a\"") && knows("\"b\", \"a\"") && knows("*"));
         assert!(!knows("\"b\"") && !knows("a") && !knows(""));

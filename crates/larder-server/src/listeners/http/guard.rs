@@ -54,8 +54,8 @@ fn check_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> Result<(), 
 }
 
 fn cannot_be_rebound(name: &str, allowed: &[String]) -> bool {
-    name.parse::<IpAddr>().is_ok()
-        || !name.is_empty() && name.bytes().all(is_label_byte)
+    !name.is_empty() && name.bytes().all(is_label_byte)
+        || name.parse::<IpAddr>().is_ok()
         || name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
         || allowed.iter().any(|host| host.eq_ignore_ascii_case(name))
 }

@@ -11,6 +11,9 @@ pub(super) const KEY_BYTES_MAX: usize = 16 << 10;
 /// what it was meant to say cannot be guessed.
 pub(super) fn decode(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
     let bytes = part.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Ok(bytes.into());
+    }
     let broken = bytes.iter().enumerate().any(|(at, &byte)| {
         let digits = bytes.get(at + 1..at + 3);
         byte == b'%' && !digits.is_some_and(|it| it.iter().all(u8::is_ascii_hexdigit))
