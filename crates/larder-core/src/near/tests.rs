@@ -100,6 +100,33 @@ fn a_look_gives_the_deadline() {
 }
 
 #[test]
+fn a_peek_sees_what_a_look_would_and_leaves_no_trace() {
+    for policy in POLICIES {
+        let mut room = Room::new(policy, 64 * MIB, 3);
+        let peek = |room: &Room, name: &str| {
+            let looks = room.near.looks(room.sight());
+            looks.peek(get(name), |seen| seen.to_value().expect("a payload").to_vec())
+        };
+        ["a", "b", "c"].map(|name| assert!(room.put(name, "v")));
+        let before = room.near.counts();
+        assert_eq!(peek(&room, "a"), Some(b"v".to_vec()));
+        assert_eq!(peek(&room, "d"), None);
+        assert_eq!(room.near.counts(), before);
+        if policy == Policy::Lru {
+            room.put("d", "v");
+            assert_eq!((peek(&room, "a"), peek(&room, "b")), (None, Some(b"v".to_vec())));
+        }
+        room.clock.advance(MINUTE);
+        assert_eq!(peek(&room, "c"), None);
+        room.epoch += 1;
+        room.put("c", "w");
+        assert_eq!(peek(&room, "c"), Some(b"w".to_vec()));
+        room.near.clear();
+        assert_eq!(peek(&room, "c"), None);
+    }
+}
+
+#[test]
 fn r7_another_epoch_finds_nothing_and_the_sweep_gives_all_back() {
     for policy in POLICIES {
         let mut room = Room::ample(policy);

@@ -3,13 +3,10 @@
 use super::head::Head;
 use super::scan::Scanner;
 use crate::{Limits, ProtocolError};
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-};
+use std::fmt;
 
 /// A view of one complete reply. Attributes in front of a value are passed over.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
     /// `+`: a status.
     Simple(&'a [u8]),
@@ -159,13 +156,6 @@ impl ExactSizeIterator for Items<'_> {}
 impl PartialEq for Items<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.clone().eq(other.clone())
-    }
-}
-
-impl Hash for Items<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.left.hash(state);
-        self.clone().for_each(|item| item.hash(state));
     }
 }
 

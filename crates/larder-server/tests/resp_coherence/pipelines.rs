@@ -320,22 +320,43 @@ fn of_several_keys_behind_a_write_those_stay_that_are_the_same() {
     client.expect("GET changed", "new");
 }
 
+/// A client whose db only Redis knows shows nothing of what is in memory for another.
 #[test]
-fn what_is_read_twice_behind_writes_comes_into_memory_and_what_changes_does_not() {
+fn what_is_read_in_a_db_that_larder_does_not_know_of_is_forgotten_in_all() {
     let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign().call("MSET calm v also w");
+    let mut foreign = stand.foreign();
+    let roads: [(&[&str], usize); 3] = [
+        (&["CLIENT REPLY SKIP", "SELECT 1"], 0),
+        (&["CLIENT REPLY OFF", "SELECT 1", "CLIENT REPLY ON"], 1),
+        (&["MULTI", "SELECT 1", "EXEC"], 3),
+    ];
+    for (road, replies) in roads {
+        foreign.pipeline(&["SELECT 0", "SET k same", "SELECT 1", "SET k old"]);
+        let (mut first, mut second) = (stand.client(), stand.client());
+        second.expect("SELECT 1", "OK");
+        stand.door.heat_soon(&mut first, "GET k", "same");
+        stand.door.heat_soon(&mut second, "GET k", "old");
+        let mut lost = stand.client();
+        lost.ask(road);
+        (0..replies).for_each(|_| drop(lost.answer()));
+        stand.relay.delay(TRACKED, ToClient, Duration::from_millis(300));
+        foreign.call("SET k same");
+        lost.expect("GET k", "same");
+        second.expect("GET k", "same");
+        stand.relay.heal();
+    }
+}
+
+/// What a transaction reads is no reason to forget it.
+#[test]
+fn what_a_transaction_reads_stays_in_memory() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    stand.foreign().call("SET k v");
     let mut client = stand.client();
-    for _ in 0..2 {
-        client.pipeline(&["INCR n", "GET calm", "MGET calm also"]);
-    }
-    eventually(LIMIT, "both to be in memory", || stand.door.count("/near/items") >= 3);
-    let (hits, gets) = (stand.door.hits(), stand.redis.command_calls("get"));
-    client.expect("GET calm", "v");
-    client.expect("GET also", "w");
-    assert_eq!(stand.door.hits() - hits, 2);
-    for round in 0..20 {
-        let answers = client.pipeline(&["INCR restless", "GET restless"]);
-        assert_eq!(answers[1], (round + 1).to_string().as_str().into());
-    }
-    assert_eq!(stand.redis.command_calls("get") - gets, 20);
+    stand.heat(&mut client, "GET k", "v");
+    let answers = client.pipeline(&["MULTI", "GET k", "EXEC"]);
+    assert_eq!(answers[2], Answer::texts(["v"]));
+    let hits = stand.door.hits();
+    client.expect("GET k", "v");
+    assert_eq!(stand.door.hits() - hits, 1);
 }

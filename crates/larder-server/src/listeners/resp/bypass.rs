@@ -4,7 +4,6 @@
 use super::hits::{Wish, put};
 use crate::larder::Larder;
 use bytes::BytesMut;
-use foldhash::fast::RandomState;
 use larder_core::{Key, Seen};
 use larder_redis::Reply;
 use larder_resp::{
@@ -13,18 +12,17 @@ use larder_resp::{
     request::Command,
 };
 use smallvec::SmallVec;
-use std::{cell::Cell, hash::BuildHasher};
 
-/// What such a read asks for, as its command has it.
+/// A read whose keys are known.
 #[derive(Clone, Debug)]
-pub(super) struct Bypassing<'a> {
+pub(super) struct KeyedRead<'a> {
     pub(super) keys: KeyArgs<'a>,
     pub(super) spec: &'a Spec,
     pub(super) command: &'a Command<'a>,
 }
 
-/// The same, until the reply is here.
-pub(super) struct Bypassed {
+/// The same, on its way past the near tier.
+pub(super) struct ReadPastNear {
     names: SmallVec<[Box<[u8]>; 1]>,
     /// Under which name the reply may be kept.
     read: Box<[u8]>,
@@ -32,9 +30,9 @@ pub(super) struct Bypassed {
     near: Option<Near>,
 }
 
-impl Bypassed {
-    pub(super) fn of(bypassing: Bypassing<'_>, larder: &Larder) -> Self {
-        let Bypassing { keys, spec, command } = bypassing;
+impl ReadPastNear {
+    pub(super) fn of(asked: KeyedRead<'_>, larder: &Larder) -> Self {
+        let KeyedRead { keys, spec, command } = asked;
         let mut read = Vec::new();
         let near = spec.near.filter(|near| {
             larder.keeps(near) && (near.per_key || spec.encode_read(command, &mut read).is_some())
@@ -43,78 +41,55 @@ impl Bypassed {
         Self { names: keys.map(Box::from).collect(), read, near }
     }
 
-    /// The reply is here: what memory has instead is forgotten before it is handed on. What memory
-    /// has as well may stay, as nobody can tell which of the two is older. `recent` is of those who
-    /// read as Larder does.
+    /// The reply is here, in these bytes: what memory has instead is forgotten before it is handed
+    /// on. What memory has as well may stay, as nobody can tell which of the two is older. Without
+    /// a `wish` nobody knows what the client has read, and all of it is forgotten.
     pub(super) fn answered(
         &self,
         reply: &Frame<'_>,
-        wish: Wish,
+        bytes: &[u8],
+        wish: Option<Wish>,
         larder: &Larder,
-        recent: Option<&Recent>,
     ) {
-        let near = self.near.filter(|_| !reply.is_error());
-        let mut items = reply.items().filter(|_| near.is_some_and(|near| near.per_key));
+        let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.per_key));
         for name in &self.names {
-            let key = Key { name, db: wish.db, read: &self.read };
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
-            let Some((near, shown)) = near.zip(shown) else {
+            let is_same = self.near.zip(wish).zip(shown).is_some_and(|((near, wish), shown)| {
+                let key = Key { name, db: wish.db, read: &self.read };
+                is_remembered(key, (&shown, bytes), near.shape, wish, larder)
+            });
+            if !is_same {
                 larder.engine().overtake(name, None);
-                continue;
-            };
-            if is_remembered(key, near.shape, &shown, wish, larder) {
-                continue;
-            }
-            larder.engine().overtake(name, None);
-            if recent.is_some_and(|recent| recent.has(key, &shown)) {
-                // What comes of it is for others.
-                drop(larder.start_fetch(key));
             }
         }
     }
 }
 
-/// Whether this very reply would come from memory.
+/// Whether this very reply would come from memory. `bytes` are its own, or those of all that it is
+/// one of; then it is no aggregate.
 fn is_remembered(
     key: Key<'_>,
+    (shown, bytes): (&Frame<'_>, &[u8]),
     shape: Shape,
-    shown: &Frame<'_>,
     wish: Wish,
     larder: &Larder,
 ) -> bool {
     let Some(sight) = larder.engine().sight() else { return false };
-    let mut recalled = BytesMut::new();
-    let recall =
-        |seen: Seen<'_, Reply>| put(Reply::bytes_of(&seen), shape, wish.resp3, &mut recalled);
-    larder.engine().looks(sight).peek(key, recall).unwrap_or(false)
-        && Frame::of_scanned(&recalled).is_ok_and(|recalled| recalled == *shown)
-}
-
-/// What the clients of a worker have been shown of late by reads that went past the near tier: what
-/// shows the same twice is worth a fetch into memory, and what changes from read to read is not.
-pub(super) struct Recent {
-    hasher: RandomState,
-    /// The hash of each with its key, where that of the name says.
-    shown: Box<[Cell<u64>]>,
-}
-
-/// Names that are remembered, at 8 bytes each.
-const RECENT_NAMES: usize = 4096;
-
-impl Recent {
-    pub(super) fn new() -> Self {
-        let shown = std::iter::repeat_with(Cell::default).take(RECENT_NAMES).collect();
-        Self { hasher: RandomState::default(), shown }
-    }
-
-    /// Whether it is the second time that this key shows this.
-    #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
-    fn has(&self, key: Key<'_>, shown: &Frame<'_>) -> bool {
-        let at = self.hasher.hash_one(key.name) as usize % RECENT_NAMES;
-        let Some(place) = self.shown.get(at) else { return false };
-        let sum = self.hasher.hash_one((key.name, key.db, key.read, shown));
-        let is_again = place.get() == sum;
-        place.set(if is_again { 0 } else { sum });
-        is_again
+    let recall = |seen: Seen<'_, Reply>| {
+        let stored = Reply::bytes_of(&seen);
+        match stored.first() {
+            // The same in both protocols.
+            Some(b'$' | b':' | b'_') => Ok(Frame::of_scanned(stored).ok().as_ref() == Some(shown)),
+            // Compared where no lock is held.
+            _ => Err(BytesMut::from(stored)),
+        }
+    };
+    match larder.engine().looks(sight).peek(key, recall) {
+        None => false,
+        Some(Ok(is_same)) => is_same,
+        Some(Err(stored)) => {
+            let mut recalled = BytesMut::with_capacity(stored.len());
+            put(&stored, shape, wish.resp3, &mut recalled) && *recalled == *bytes
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a command is to this listener: the table's answer, with the arguments read where they
 //! change the client's state.
 
-use super::{bypass::Bypassing, hello::Hello, traffic::Relayed};
+use super::{bypass::KeyedRead, hello::Hello, traffic::Relayed};
 use crate::{larder::Larder, settings::RespPlan, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) enum Kind<'a> {
     /// It reads these keys; `None`: who knows which.
-    Read(Option<Bypassing<'a>>),
+    Read(Option<KeyedRead<'a>>),
     /// It may write to these keys; `None`: who knows which.
     Write(Option<KeyArgs<'a>>),
     /// Everything may have changed.
@@ -81,7 +81,7 @@ impl<'a> Kind<'a> {
         };
         match spec.class {
             Class::Read | Class::OtherRead => {
-                Self::Read(keys().map(|keys| Bypassing { keys, spec, command }))
+                Self::Read(keys().map(|keys| KeyedRead { keys, spec, command }))
             }
             Class::Write => Self::Write(keys()),
             Class::WriteUnknown => Self::Write(None),

@@ -376,7 +376,7 @@ impl Connection {
                 Stopped::AtOther => {}
             }
         }
-        let wish = self.wish();
+        let wish = self.session.wish();
         let Self { larder, table, decoder, input, .. } = self;
         let requests = Requests { decoder, input };
         let Some(reads) = Reads::of(larder, table, wish, requests) else { return false };
@@ -388,7 +388,7 @@ impl Connection {
     }
 
     fn take_hits_at_head(&mut self) -> Stopped {
-        let wish = self.wish();
+        let wish = self.session.wish();
         let Self { larder, table, traffic, decoder, input, desk, output, .. } = self;
         let batch = &mut desk.batch();
         let (consumed, stopped) =

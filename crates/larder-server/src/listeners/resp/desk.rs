@@ -1,6 +1,6 @@
 //! What the clients of a worker share: room to work in, and their fair share of its time.
 
-use super::{bypass::Recent, hits::Batch};
+use super::hits::Batch;
 use mio::Registry;
 use std::{
     cell::{Cell, RefCell, RefMut},
@@ -24,8 +24,6 @@ pub(super) struct Desk {
     room: RefCell<Box<[u8]>>,
     /// The reads that are looked up.
     batch: RefCell<Batch>,
-    /// What went past the near tier.
-    recent: Recent,
     /// Bytes read and sent in this share.
     spent: Cell<usize>,
     /// Tasks that wait for one.
@@ -47,7 +45,6 @@ impl Desk {
             registry,
             room: RefCell::new(vec![0; READ_BYTES].into()),
             batch: RefCell::default(),
-            recent: Recent::new(),
             spent: Cell::new(0),
             waiting: RefCell::default(),
             lap: Cell::default(),
@@ -64,10 +61,6 @@ impl Desk {
 
     pub(super) fn batch(&self) -> RefMut<'_, Batch> {
         self.batch.borrow_mut()
-    }
-
-    pub(super) fn recent(&self) -> &Recent {
-        &self.recent
     }
 
     pub(super) fn spend(&self, bytes: usize) {

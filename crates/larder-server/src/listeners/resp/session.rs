@@ -5,8 +5,9 @@
 //! client has asked for what only Redis can give, nothing is served from memory (R5).
 
 use super::{
-    bypass::Bypassed,
+    bypass::ReadPastNear,
     classify::{Kind, State, Who},
+    hits::Wish,
 };
 use crate::larder::Larder;
 use larder_core::{Bypass, FlushCause, WriteGuard};
@@ -84,7 +85,7 @@ enum Awaited {
     /// The same, of what somebody else has made ready.
     Popped(WriteGuard<Reply>),
     /// What it shows may be newer than what is in memory (R13).
-    Read(Bypassed),
+    Read(ReadPastNear),
     Fence,
     Flush(Flush),
     /// The client's state changes when the reply is no error. The number is that of the change.
@@ -122,8 +123,8 @@ impl Drop for Flush {
 /// What the listener must do before a reply is handed on.
 pub(super) enum Before {
     Nothing,
-    /// See to what memory has instead.
-    Read(Bypassed),
+    /// Forget what memory has instead of it.
+    Read(ReadPastNear),
     Fence,
     /// Wait for loaded values on their way into the store: this may be a delete that overtook one.
     Puts,
@@ -180,6 +181,11 @@ impl Session {
             () if self.in_multi.is_some() || self.watching.is_some() || self.apart => Bypass::State,
             () => Bypass::Order,
         }
+    }
+
+    /// How the client wants its replies; wrong where [`Session::is_apart`].
+    pub(super) fn wish(&self) -> Wish {
+        Wish { db: self.db, resp3: self.resp3 }
     }
 
     /// Whether nothing more may be sent until the replies under way are here.
@@ -253,7 +259,7 @@ impl Session {
         let awaited = match kind {
             Kind::Write(Some(keys)) if blocks => Awaited::Popped(larder.announce_write(keys)),
             Kind::Read(_) if blocks => Awaited::Fence,
-            Kind::Read(Some(read)) => Awaited::Read(Bypassed::of(read, larder)),
+            Kind::Read(Some(read)) => Awaited::Read(ReadPastNear::of(read, larder)),
             Kind::Write(Some(keys)) => Awaited::Written(larder.announce_write(keys)),
             Kind::Read(None) | Kind::Write(None) => Awaited::Fence,
             Kind::Flush => Awaited::Flush(Flush::of(larder)),
@@ -375,7 +381,9 @@ impl Session {
                 Before::Fence
             }
             // Nothing was read: who has no right to a key must not make others wait for it.
-            Some(Awaited::Read(_)) if is_refused(frame) || is_queued(frame) => Before::Nothing,
+            Some(Awaited::Read(_)) if is_refused(frame) => Before::Nothing,
+            // Nor here, before EXEC, which fences.
+            Some(Awaited::Read(_)) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Read(read)) => Before::Read(read),
             Some(Awaited::Fence) => Before::Fence,
             Some(Awaited::Flush(flush)) => {

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        hits::{Stopped, Wish, serve_hits},
+        hits::{Stopped, serve_hits},
         rounds::Place,
     },
     Close, Connection, Event, pass, ready,
@@ -63,7 +63,7 @@ impl Connection {
     pub(in super::super) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
         let mut consumed = 0;
         if self.may_use_near() {
-            let wish = self.wish();
+            let wish = self.session.wish();
             let Self { larder, table, traffic, decoder, desk, .. } = self;
             let batch = &mut desk.batch();
             let (bytes, stopped) =
@@ -86,11 +86,6 @@ impl Connection {
         self.desk.spend(sent);
         self.output.extend_from_slice(replies.get(sent..).unwrap_or_default());
         self.output.is_empty() && self.leaving.is_none()
-    }
-
-    /// How reads are served from memory now.
-    pub(super) fn wish(&self) -> Wish {
-        Wish { db: self.session.db, resp3: self.session.resp3 }
     }
 }
 

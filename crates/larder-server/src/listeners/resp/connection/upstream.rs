@@ -1,6 +1,6 @@
 //! A client's own connection to Redis: how it comes about, what comes back on it, and how it ends.
 
-use super::{super::hits::Wish, Before, Close, Connection, FAIR_SHARE, Stream, info};
+use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
 use larder_core::is_not_ready;
 use larder_redis::{Relay, RelayError};
 use larder_resp::reply::Frame;
@@ -89,10 +89,8 @@ impl Connection {
                     self.output.extend_from_slice(&frame);
                 }
                 Before::Read(read) => {
-                    let wish = Wish { db: self.session.db, resp3: self.session.resp3 };
-                    let recent = self.desk.recent();
-                    let recent = (!self.session.acts_as_other()).then_some(recent);
-                    read.answered(&view, wish, &self.larder, recent);
+                    let wish = Some(self.session.wish()).filter(|_| !self.session.is_apart());
+                    read.answered(&view, &frame, wish, &self.larder);
                     self.output.extend_from_slice(&frame);
                 }
                 Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
