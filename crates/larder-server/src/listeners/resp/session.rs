@@ -369,6 +369,8 @@ impl Session {
         }
         match self.awaited.pop_front() {
             None | Some(Awaited::Nothing) => Before::Nothing,
+            // What was asked for comes with EXEC, which fences.
+            Some(Awaited::Read(_) | Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Written(voids)) => {
                 drop(voids);
                 match larder.engine().has_puts() {
@@ -382,8 +384,6 @@ impl Session {
             }
             // Nothing was read: who has no right to a key must not make others wait for it.
             Some(Awaited::Read(_)) if is_refused(frame) => Before::Nothing,
-            // Nor here, before EXEC, which fences.
-            Some(Awaited::Read(_)) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Read(read)) => Before::Read(read),
             Some(Awaited::Fence) => Before::Fence,
             Some(Awaited::Flush(flush)) => {
@@ -404,8 +404,6 @@ impl Session {
                 self.leave_multi(change);
                 Before::Fence
             }
-            // Queued: the text comes with EXEC.
-            Some(Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Info) => Before::Info,
             Some(Awaited::Reset) => Before::Reset,
         }
