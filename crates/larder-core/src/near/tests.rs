@@ -107,7 +107,9 @@ fn a_peek_sees_what_a_look_would_and_leaves_no_trace() {
             let looks = room.near.looks(room.sight());
             looks.peek(get(name), |seen| seen.to_value().expect("a payload").to_vec())
         };
-        ["a", "b", "c"].iter().for_each(|name| assert!(room.put(name, "v")));
+        for name in ["a", "b", "c"] {
+            assert!(room.put(name, "v"));
+        }
         let before = room.near.counts();
         assert_eq!(peek(&room, "a"), Some(b"v".to_vec()));
         assert_eq!(peek(&room, "d"), None);
