@@ -188,6 +188,10 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         if let Some(why) = self.engine.bars(key.key.name) {
             return Started(Step::Bypass(why));
         }
+        if self.store.answers_at_once() {
+            let fill = self.engine.lead_alone(key, sight);
+            return Started(Step::Sent(self.store.fill(fill)));
+        }
         let since = now.minus(self.engine.feed().bound());
         Started(match self.engine.board(key, now, since, Some(sight)) {
             Boarded::Joined(seat) => Step::Joined(seat),

@@ -89,8 +89,9 @@ impl<V: Value> ScanResistant<V> {
         put.map(|()| left)
     }
 
-    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
         let mut rings = self.0.write();
+        happens();
         let (at, _) = rings.places.find(tag)?;
         rings.take(at)
     }
