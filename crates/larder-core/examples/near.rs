@@ -20,12 +20,9 @@ use larder_core::{
 };
 use std::{
     env,
-    future::Future,
     hint::black_box,
     io::{BufRead, Read, stdin},
-    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -210,11 +207,10 @@ fn tiers_on(near: NearPlan, clock: Clock) -> Tiers<Payload, Generated> {
 
 /// Whether it was in memory; it is now.
 fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) -> bool {
-    let fetched = pin!(tiers.fetch(Key::get(name.as_bytes(), 0)));
-    match fetched.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(fetched) => matches!(fetched.unwrap().found, Found::Near(_)),
-        Poll::Pending => panic!("the store answers at once"),
-    }
+    let Ok(fetched) = tiers.start(Key::get(name.as_bytes(), 0)).into_answer() else {
+        panic!("the store answers at once");
+    };
+    matches!(fetched.found, Found::Near(_))
 }
 
 /// What this process has in memory.

@@ -1,10 +1,7 @@
 //! The near tier, through the engine as it is shipped: a miss takes a lease, and a reply enters
 //! under that lease alone. Where all who miss a key are to wait for one of them, a flight as well.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use larder_core::expiry::Ttl;
@@ -114,11 +111,8 @@ impl Cache for Larder {
 }
 
 fn fetch(tiers: &Tiers<Payload, Generated>, key: &Key, value: &mut Value) -> bool {
-    let fetched = pin!(tiers.fetch(Name::get(key, 0)));
     // The store answers before anybody has to wait.
-    let Poll::Ready(Ok(fetched)) = fetched.poll(&mut Context::from_waker(Waker::noop())) else {
-        return false;
-    };
+    let Ok(fetched) = tiers.start(Name::get(key, 0)).into_answer() else { return false };
     copy(bytes_of(&Seen::Whole(&fetched.value)), value) && matches!(fetched.found, Found::Near(_))
 }
 

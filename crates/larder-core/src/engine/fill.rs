@@ -45,7 +45,13 @@ pub(crate) enum Answered<V: Value> {
 }
 
 /// Why a reply was not kept.
+///
+/// A word wide, as what it takes turns with in [`Found`]: that is moved about for each read, and
+/// parts of words are slow to put together.
+///
+/// [`Found`]: crate::Found
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum NotKept {
     /// There was no fresh feed when it was read, or its epoch ended.
     FeedDown,
@@ -187,8 +193,7 @@ impl<'a, V: Value> Fill<'a, V> {
     pub(crate) fn answer(mut self, outcome: Outcome<V>) -> Outcome<V> {
         // Who comes after the answer asks anew: the lease is given up first.
         let joined = self.give_up_lease();
-        self.tell(joined, &outcome);
-        outcome
+        self.tell(joined, outcome)
     }
 
     /// Ends the lease. Gives back those who joined.
@@ -212,8 +217,7 @@ impl<'a, V: Value> Fill<'a, V> {
             self.engine().tally.refused(why);
         }
         let outcome = Ok(Fetched { value, found: Found::Store { kept }, collapsed: false });
-        self.tell(joined, &outcome);
-        outcome
+        self.tell(joined, outcome)
     }
 
     /// By a stamp. What is not kept may be newer than what somebody else has put meanwhile, who asked
@@ -290,12 +294,23 @@ impl<'a, V: Value> Fill<'a, V> {
         }
     }
 
-    fn tell(&mut self, joined: Option<Arc<Flight<Outcome<V>>>>, outcome: &Outcome<V>) {
+    /// Tells all who wait. Mostly nobody does, and the outcome is handed through untouched.
+    #[inline]
+    fn tell(&mut self, joined: Option<Arc<Flight<Outcome<V>>>>, outcome: Outcome<V>) -> Outcome<V> {
         self.answered = true;
-        let tell = |flight: Arc<Flight<_>>| flight.land(outcome.clone());
-        joined.map(tell);
-        self.promised.take().map(tell);
+        match (joined, self.promised.take()) {
+            (None, None) => outcome,
+            (joined, promised) => tell(joined.into_iter().chain(promised), outcome),
+        }
     }
+}
+
+#[cold]
+fn tell<T: Clone>(waiting: impl Iterator<Item = Arc<Flight<T>>>, outcome: T) -> T {
+    for flight in waiting {
+        flight.land(outcome.clone());
+    }
+    outcome
 }
 
 /// A look at a fill's lease, without the permit to keep anything.
@@ -316,7 +331,7 @@ impl<V: Value> Drop for Fill<'_, V> {
     fn drop(&mut self) {
         if !self.answered {
             let joined = self.give_up_lease();
-            self.tell(joined, &Err(FetchError::GivenUp));
+            drop(self.tell(joined, Err(FetchError::GivenUp)));
         }
     }
 }
