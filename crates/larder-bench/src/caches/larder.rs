@@ -26,7 +26,8 @@ const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) struct Larder {
     tiers: Tiers<Payload, Generated>,
-    /// The same near tier, of which those who miss a key wait for the first of them.
+    /// The same near tier, of which those who miss a key wait for the first of them. Nobody asks
+    /// both at the same time.
     together: Tiers<Payload, Generated>,
     one_by_one: bool,
 }
