@@ -3,6 +3,7 @@
 //! ```text
 //! near bytes 1000000            bytes of memory per entry, fresh and after everything changed
 //! near hits 10000 20000000      time of so many hits on so many names; with `untimed` for Valgrind
+//! near misses 10000 20000000    of so many misses, each with its insertion, where so many fit
 //! zcat TRACE.gz | near trace 500 1000 [be32]
 //!                               hit ratio with so many entries, and that of `quick_cache`
 //! ```
@@ -19,12 +20,9 @@ use larder_core::{
 };
 use std::{
     env,
-    future::Future,
     hint::black_box,
     io::{BufRead, Read, stdin},
-    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -41,12 +39,8 @@ fn main() {
     let numbers: Vec<u64> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
     match (args.first().map(String::as_str), &*numbers) {
         (Some("bytes"), &[entries]) => measure_bytes(entries),
-        (Some("hits"), &[entries, hits]) => {
-            // Valgrind cannot read the machine's clock.
-            let untimed = args.iter().any(|arg| arg == "untimed");
-            let clock = if untimed { Clock::manual() } else { Clock::System };
-            measure_hits(entries, hits, &clock);
-        }
+        (Some("hits"), &[entries, hits]) => measure_hits(entries, hits, &clock(&args)),
+        (Some("misses"), &[entries, misses]) => measure_misses(entries, misses, &clock(&args)),
         (Some("trace"), sizes) if !sizes.is_empty() => {
             let ids = match args.iter().any(|arg| arg == "be32") {
                 true => big_endian_ids(),
@@ -56,8 +50,16 @@ fn main() {
                 replay(&ids, size);
             }
         }
-        _ => println!("near bytes N | near hits N HITS | near trace SIZE... [be32]"),
+        _ => {
+            println!("near bytes N | near hits N HITS | near misses N MISSES | near trace SIZE...");
+        }
     }
+}
+
+/// Valgrind cannot read the machine's clock.
+fn clock(args: &[String]) -> Clock {
+    let untimed = args.iter().any(|arg| arg == "untimed");
+    if untimed { Clock::manual() } else { Clock::System }
 }
 
 /// Memory per entry beyond name and value, of so many entries of 20 and 100 bytes.
@@ -119,6 +121,36 @@ fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
     println!("{entries} names: {:.1} ns a hit, {found} found", nanos as f64 / hits as f64);
 }
 
+fn measure_misses(entries: u64, misses: u64, clock: &Clock) {
+    let near = NearPlan {
+        bytes_max: 4 * GIB,
+        entries_max: entries,
+        value_bytes_max: 1 << 20,
+        policy: Policy::default(),
+    };
+    let tiers = tiers_on(near, clock.clone());
+    let mut name = *b"00000000000000000000";
+    let mut fetch_next = || {
+        count_up(&mut name);
+        fetch(&tiers, str::from_utf8(&name).unwrap())
+    };
+    (0..entries).for_each(|_| assert!(!fetch_next()));
+    let before = clock.now();
+    (0..misses).for_each(|_| assert!(!fetch_next()));
+    let nanos = clock.now().since(before).as_nanos();
+    println!("{entries} names: {:.1} ns a miss", nanos as f64 / misses as f64);
+}
+
+fn count_up(digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        if *digit < b'9' {
+            *digit += 1;
+            return;
+        }
+        *digit = b'0';
+    }
+}
+
 /// Reads everything in a trace, filling on each miss; as `quick_cache` does it, too.
 fn replay(ids: &[u64], size: u64) {
     let tiers = tiers(GIB, size, Policy::default());
@@ -161,9 +193,13 @@ fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Gen
         value_bytes_max: usize::try_from(value_bytes_max).unwrap(),
         policy,
     };
+    tiers_on(near, Clock::manual())
+}
+
+fn tiers_on(near: NearPlan, clock: Clock) -> Tiers<Payload, Generated> {
     let plan =
         EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
-    let engine = Engine::new(&plan, Clock::manual());
+    let engine = Engine::new(&plan, clock);
     let epoch = engine.begin_epoch();
     engine.feed().beat_for_ever(epoch);
     Tiers::new(engine, Generated)
@@ -171,11 +207,10 @@ fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Gen
 
 /// Whether it was in memory; it is now.
 fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) -> bool {
-    let fetched = pin!(tiers.fetch(Key::get(name.as_bytes(), 0)));
-    match fetched.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(fetched) => matches!(fetched.unwrap().found, Found::Near(_)),
-        Poll::Pending => panic!("the store answers at once"),
-    }
+    let Ok(fetched) = tiers.start(Key::get(name.as_bytes(), 0)).into_answer() else {
+        panic!("the store answers at once");
+    };
+    matches!(fetched.found, Found::Near(_))
 }
 
 /// What this process has in memory.
@@ -192,6 +227,10 @@ impl Store<Payload> for Generated {
         // A reply of 100 bytes as Redis frames it.
         let value = [b'.'; VALUE_BYTES + 8];
         fill.land(Some(value.as_slice().into()), Ttl::Forever)
+    }
+
+    fn answers_at_once(&self) -> bool {
+        true
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {

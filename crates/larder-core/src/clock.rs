@@ -49,9 +49,13 @@ impl Moment {
     }
 }
 
+/// (What `Duration` has for this counts in 128 bits.)
+#[inline]
 fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+    span.as_secs().saturating_mul(NANOS_PER_SECOND).saturating_add(span.subsec_nanos().into())
 }
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Where [`Moment`]s come from.
 #[derive(Clone, Debug, Default)]
@@ -105,8 +109,12 @@ const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
+/// Without a [`Duration`] in between: this is read for each hit.
 fn system_nanos() -> u64 {
-    nanos(duration(rustix::time::clock_gettime(CLOCK)))
+    let time = rustix::time::clock_gettime(CLOCK);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos)
 }
 
 fn duration(time: rustix::time::Timespec) -> Duration {

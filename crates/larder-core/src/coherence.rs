@@ -5,7 +5,8 @@
 //! From that follow the four parts:
 //!
 //! - A fill takes a **lease** before its read is sent ([`lease`]). An invalidation of the name voids
-//!   the lease, so a reply that was read before the change cannot enter after it.
+//!   the lease, so a reply that was read before the change cannot enter after it. Where the store
+//!   answers before anybody could join, the lease is a stamp (`near/stamp.rs`).
 //! - Readers of one key share one **flight** ([`flight`]). Voiding the lease takes the flight off the
 //!   map: who joined before keeps it, who comes later starts a new one and sees the change.
 //! - Entries belong to the **epoch** of the feed in which they were filled ([`feed`]). When the

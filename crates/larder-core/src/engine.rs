@@ -8,6 +8,7 @@ mod fill;
 mod oversized;
 mod prefixes;
 mod puts;
+mod right;
 
 use crate::{
     Clock, Key, Moment, Seen, Value,
@@ -26,6 +27,7 @@ pub use fill::{Answer, Fill, LeaseView, NotKept};
 use oversized::Oversized;
 pub use prefixes::Prefixes;
 use puts::Puts;
+use right::Right;
 use std::{sync::Arc, time::Duration};
 
 /// What an engine is made of.
@@ -133,9 +135,22 @@ impl<V: Value> Engine<V> {
             }
             Boarding::Leading(lease) => {
                 let epoch = sight.map(|sight| sight.epoch);
-                Boarded::Leading(Fill::new(self, key.key, now, epoch, lease))
+                Boarded::Leading(Fill::new(self, key.key, now, epoch, Right::Place(lease)))
             }
         }
+    }
+
+    /// A fetch that nobody joins, from a store that answers at once: a lease that takes no place on
+    /// the map is enough.
+    pub(crate) fn lead_alone<'a>(
+        self: &'a Arc<Self>,
+        key: Hashed<'a>,
+        sight: Sight,
+    ) -> Fill<'a, V> {
+        let Hashed { key, hash } = key;
+        let Sight { now, epoch } = sight;
+        let stamp = self.near.stamp(hash);
+        Fill::new(self, key, now, Some(epoch), Right::Stamp { hash, stamp })
     }
 
     /// Begins an epoch of the feed.

@@ -40,8 +40,9 @@ pub enum Found {
     Bypass(Bypass),
 }
 
-/// Why the near tier was passed by.
+/// Why the near tier was passed by. A word wide, as [`NotKept`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Bypass {
     /// The feed is older than the staleness bound.
     NotCoherent,
@@ -107,8 +108,13 @@ impl<V: Value> Started<V> {
         matches!(self.0, Step::Sent(_))
     }
 
-    /// The value, if there is nothing to wait for and nothing more to be asked.
-    fn into_answer(self) -> Result<Fetched<V>, Self> {
+    /// The value, if there is nothing to wait for and nothing more to be asked: without a future,
+    /// for whoever has a store that answers at once.
+    ///
+    /// # Errors
+    /// Gives back what has to be finished by [`Tiers::finish`].
+    #[inline]
+    pub fn into_answer(self) -> Result<Fetched<V>, Self> {
         match self.0 {
             Step::Found(fetched) | Step::Sent(Answer(Answered::Here(Ok(fetched)))) => Ok(fetched),
             step => Err(Self(step)),
@@ -187,6 +193,10 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         }
         if let Some(why) = self.engine.bars(key.key.name) {
             return Started(Step::Bypass(why));
+        }
+        if self.store.answers_at_once() {
+            let fill = self.engine.lead_alone(key, sight);
+            return Started(Step::Sent(self.store.fill(fill)));
         }
         let since = now.minus(self.engine.feed().bound());
         Started(match self.engine.board(key, now, since, Some(sight)) {

@@ -122,6 +122,10 @@ impl<V: Value> Store<V> for MapStore {
         fill.land(value, ttl)
     }
 
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
     async fn read(&self, key: Key<'_>) -> Result<V, StoreError> {
         Ok(self.get(key).0)
     }

@@ -16,18 +16,24 @@ mod name;
 mod places;
 mod scan_resistant;
 mod slot;
+mod stamp;
 mod table;
 mod tally;
 mod weigh;
 
 use crate::{
     Key, Moment, Seen, Value,
-    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU32, AtomicU64, AtomicUsize,
+        Ordering::{Relaxed, Release},
+    },
 };
 pub use looks::Looks;
 pub(crate) use name::Hashed;
 use name::NameHash;
 use slot::{Life, Slot};
+use stamp::Happened;
+pub(crate) use stamp::Stamp;
 use std::str::FromStr;
 use table::Table;
 use tally::Tally;
@@ -110,6 +116,7 @@ pub struct Near<V: Value> {
     weigh: Weigh,
     entry_bytes_max: u64,
     generation: AtomicU32,
+    happened: Happened,
     sweep_cursor: AtomicUsize,
     evicted: Evicted,
     tally: Tally,
@@ -131,6 +138,15 @@ struct Evicted {
 #[repr(align(128))]
 struct Shard<V: Value> {
     table: Table<V>,
+}
+
+/// Why a reply was not put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It is too large to be held, or one too many.
+    NoRoom,
+    /// Something has happened since its stamp was taken.
+    OutOfDate,
 }
 
 /// Shards at most: enough that threads rarely meet, few enough that each holds large values.
@@ -158,6 +174,7 @@ impl<V: Value> Near<V> {
             // The policy keeps a few percent for newcomers; what is larger would be thrown out.
             entry_bytes_max: (bytes_max / 10 * 9).max(floor),
             generation: AtomicU32::new(0),
+            happened: Happened::new(),
             sweep_cursor: AtomicUsize::new(0),
             evicted: Evicted::default(),
             tally: Tally::new(),
@@ -184,16 +201,37 @@ impl<V: Value> Near<V> {
         self.hash.hashed(key)
     }
 
-    /// Puts a reply under a name, beside the replies to other reads that still count. False when it
-    /// is too large to be held, or one too many.
-    pub(crate) fn put(&self, key: Hashed<'_>, value: &V, deadline: Moment, sight: Sight) -> bool {
+    /// Puts a reply under a name, beside the replies to other reads that still count; where nothing
+    /// else keeps those away who forget, only while a stamp is current.
+    pub(crate) fn put(
+        &self,
+        key: Hashed<'_>,
+        value: &V,
+        deadline: Moment,
+        sight: Sight,
+        stamp: Option<Stamp>,
+    ) -> Result<(), Refused> {
         let Hashed { key, hash } = key;
-        let life = Life { deadline, epoch: sight.epoch, generation: self.generation.load(Relaxed) };
+        let generation = stamp.map_or_else(|| self.generation.load(Relaxed), |it| it.generation);
+        let life = Life { deadline, epoch: sight.epoch, generation };
         let alone = Slot::new(life, key, value);
         if self.weigh.bytes(&alone) > self.entry_bytes_max {
-            return false;
+            return Err(Refused::NoRoom);
         }
+        let mut refused = Refused::NoRoom;
+        let mut may_enter = || match stamp {
+            Some(stamp) if !self.is_current(hash, stamp) => {
+                refused = Refused::OutOfDate;
+                false
+            }
+            Some(_) => {
+                self.happened.count(hash);
+                true
+            }
+            None => true,
+        };
         let make = |present: Option<&Slot<V>>| match present {
+            _ if !may_enter() => None,
             // Another name with the same tag has to go.
             Some(other) if !other.is_of(key.name) => {
                 self.evicted.full.fetch_add(1, Relaxed);
@@ -207,14 +245,15 @@ impl<V: Value> Near<V> {
             _ => Some(alone),
         };
         let left = self.shard(hash).and_then(|shard| shard.table.put(tag(hash), make));
-        left.is_some()
+        if left.is_some() { Ok(()) } else { Err(refused) }
     }
 
     /// Forgets all that is known under a name, or under another one with the same tag. What it
     /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
     pub(crate) fn forget(&self, key: Hashed<'_>) -> Option<Slot<V>> {
-        let gone = self.shard(key.hash)?.table.remove(tag(key.hash));
+        let happens = || self.happened.count(key.hash);
+        let gone = self.shard(key.hash)?.table.remove(tag(key.hash), happens);
         if gone.is_some() {
             self.evicted.invalidation.fetch_add(1, Relaxed);
         }
@@ -224,7 +263,7 @@ impl<V: Value> Near<V> {
     /// Forgets everything, in the time it takes to count one up: entries of an earlier generation
     /// are no longer found, and give their memory back at the next sweep or to newcomers.
     pub(crate) fn clear(&self) {
-        self.generation.fetch_add(1, Relaxed);
+        self.generation.fetch_add(1, Release);
     }
 
     /// Gives back the memory of entries that no longer count, a few shards at a time: goes on where

@@ -66,6 +66,14 @@ pub trait Store<V: Value>: Send + Sync + 'static {
     /// ([`Fill::promise`]).
     fn fill(&self, fill: Fill<'_, V>) -> Answer<V>;
 
+    /// Whether [`Store::fill`] lands its fills before it returns, in less time than it would take
+    /// to wait for somebody else's. Then each reader asks for itself, and a fill costs less. One
+    /// that is promised all the same is as safe, but nobody joins it, and that other names change
+    /// may keep its reply out of the near tier.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
     /// Reads past the near tier. The reply may be newer than what the feed has told.
     fn read(&self, key: Key<'_>) -> impl Future<Output = Result<V, StoreError>> + Send;
 

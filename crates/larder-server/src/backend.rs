@@ -118,6 +118,13 @@ impl Store<Reply> for Backend {
         }
     }
 
+    fn answers_at_once(&self) -> bool {
+        match self {
+            Self::Redis { store, .. } => store.answers_at_once(),
+            Self::Memory(map) => Store::<Reply>::answers_at_once(map),
+        }
+    }
+
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         match self {
             Self::Redis { store, .. } => store.read(key).await,

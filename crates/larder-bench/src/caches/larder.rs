@@ -1,10 +1,7 @@
-//! The near tier, through the engine as it is shipped: a miss takes a lease and a flight, and a
-//! reply enters under that lease alone.
+//! The near tier, through the engine as it is shipped: a miss takes a lease, and a reply enters
+//! under that lease alone. Where all who miss a key are to wait for one of them, a flight as well.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use larder_core::expiry::Ttl;
@@ -29,6 +26,9 @@ const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) struct Larder {
     tiers: Tiers<Payload, Generated>,
+    /// The same near tier, of which those who miss a key wait for the first of them. Nobody asks
+    /// both at the same time.
+    together: Tiers<Payload, Generated>,
     one_by_one: bool,
 }
 
@@ -47,7 +47,8 @@ impl Larder {
         let engine = Engine::new(&plan, Clock::System);
         let epoch = engine.begin_epoch();
         engine.feed().beat_for_ever(epoch);
-        Self { tiers: Tiers::new(engine, Generated), one_by_one: false }
+        let together = Tiers::new(Arc::clone(&engine), Generated { at_once: false });
+        Self { tiers: Tiers::new(engine, Generated { at_once: true }), together, one_by_one: false }
     }
 
     pub(super) fn read_one_by_one(self) -> Self {
@@ -81,13 +82,11 @@ impl Cache for Larder {
     }
 
     fn fetch(&self, key: &Key, value: &mut Value) -> bool {
-        let fetched = pin!(self.tiers.fetch(Name::get(key, 0)));
-        // The store answers at once: there is nothing to wait for.
-        let Poll::Ready(Ok(fetched)) = fetched.poll(&mut Context::from_waker(Waker::noop())) else {
-            return false;
-        };
-        copy(bytes_of(&Seen::Whole(&fetched.value)), value)
-            && matches!(fetched.found, Found::Near(_))
+        fetch(&self.tiers, key, value)
+    }
+
+    fn load(&self, key: &Key, value: &mut Value) -> bool {
+        fetch(&self.together, key, value)
     }
 
     /// As a server reads a pipeline: the clock once for all, and all are counted at once.
@@ -112,6 +111,12 @@ impl Cache for Larder {
     }
 }
 
+fn fetch(tiers: &Tiers<Payload, Generated>, key: &Key, value: &mut Value) -> bool {
+    // The store answers before anybody has to wait.
+    let Ok(fetched) = tiers.start(Name::get(key, 0)).into_answer() else { return false };
+    copy(bytes_of(&Seen::Whole(&fetched.value)), value) && matches!(fetched.found, Found::Near(_))
+}
+
 #[inline]
 fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
     match seen {
@@ -121,12 +126,18 @@ fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
 }
 
 /// A store that has a value for every name.
-struct Generated;
+struct Generated {
+    at_once: bool,
+}
 
 impl Store<Payload> for Generated {
     fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
         let value = value_of(fill.key().name);
         fill.land(Some(value.as_slice().into()), Ttl::Forever)
+    }
+
+    fn answers_at_once(&self) -> bool {
+        self.at_once
     }
 
     async fn read(&self, _: Name<'_>) -> Result<Payload, StoreError> {

@@ -55,10 +55,10 @@ const READING: &str = "\
 - A hit copies the value out, and is checked. `larder` reads in batches of 16, as from a pipeline;
   `larder, one by one` looks at the clock and counts for each read.
 - A miss is a read that finds nothing; then the value is made, kept, and copied out for whoever
-  read. In Larder that takes a lease, which keeps out what a change has overtaken, and others who
-  read the key meanwhile wait for the same load. The others insert without either where they are
-  not asked for more; quick_cache and moka can be asked to load for all who wait, which is nearest
-  to what Larder does. Both are held against the same goal.
+  read. In Larder that takes a lease, which keeps out what a change has overtaken; the others insert
+  without. Where a load is for all who wait, those who read the key meanwhile wait for the same
+  load, as Larder does it before a store that takes its time; quick_cache and moka can be asked for
+  that as well. Both are held against the same goal.
 - Clearing is the call alone: Larder and moka give the memory back later.
 - Bytes are what a process of its own grew by, less key and value: `fresh` when as many entries had
   come as there is room for, of which `entries` were held; `replaced` when as many others had

@@ -69,7 +69,7 @@ pub(crate) struct Redeemed<'a, T> {
     pub(crate) joined: Option<Arc<Flight<T>>>,
 }
 
-/// Proof that the lease still holds; while it lives, nobody voids this name.
+/// While it lives, nobody voids this name: of a lease that was redeemed, proof that it still holds.
 pub(crate) struct Held<'a, T> {
     _shard: MutexGuard<'a, Shard<T>>,
 }
@@ -103,6 +103,11 @@ impl<T> Leases<T> {
             Some(place) => Redeemed { held: Some(Held { _shard: shard }), joined: place.flight },
             None => Redeemed { held: None, joined: shard.detached.remove(&lease.generation) },
         }
+    }
+
+    /// Keeps all from being voided whose names' hashes choose the same shard.
+    pub(crate) fn hold(&self, hash: u64) -> Held<'_, T> {
+        Held { _shard: self.shard(hash) }
     }
 
     /// Whether a lease holds at this moment.

@@ -36,7 +36,7 @@ impl FlushCause {
 pub struct EngineCounts {
     /// The near tier's.
     pub near: NearCounts,
-    /// Fills on their way.
+    /// Fills on their way that others can join.
     pub fills_under_way: usize,
     /// Readers who joined a flight instead of asking the store or the origin again.
     pub flights_joined: u64,

@@ -1,18 +1,19 @@
 //! A fill: a read on its way to the store whose reply may enter the near tier.
 
-use super::{Engine, Outcome};
+use super::{Engine, Outcome, right::Right};
 use crate::{
     Key, Moment, Value,
     coherence::{
+        feed::Epoch,
         flight::{Flight, Seat},
         lease::{Held, Lease, Redeemed},
     },
     expiry::{Ttl, deadline},
     fetch::{FetchError, Fetched, Found},
-    near::{Hashed, Sight},
+    near::{Hashed, Refused, Sight},
     store::OwnedKey,
 };
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, time::Duration};
 
 /// The permit to answer a flight and, while its lease holds, to keep the reply. Dropped without an
 /// answer it says so to the flight, whose waiters then try for themselves.
@@ -20,9 +21,10 @@ pub struct Fill<'a, V: Value> {
     asked: Asked<'a, V>,
     /// Taken before the read was sent.
     sent: Moment,
-    /// The epoch in which it was sent; `None` when there was none, and nothing will be kept.
-    epoch: Option<u32>,
-    lease: Lease,
+    /// The epoch in which it was sent; `None` when there was none, and nothing will be kept. (No
+    /// epoch has the number 0.)
+    epoch: Option<NonZero<u32>>,
+    right: Right,
     /// Of the one who asked, if they wait.
     promised: Option<Arc<Flight<Outcome<V>>>>,
     answered: bool,
@@ -43,7 +45,13 @@ pub(crate) enum Answered<V: Value> {
 }
 
 /// Why a reply was not kept.
+///
+/// A word wide, as what it takes turns with in [`Found`]: that is moved about for each read, and
+/// parts of words are slow to put together.
+///
+/// [`Found`]: crate::Found
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub enum NotKept {
     /// There was no fresh feed when it was read, or its epoch ended.
     FeedDown,
@@ -80,10 +88,11 @@ impl<'a, V: Value> Fill<'a, V> {
         key: Key<'a>,
         sent: Moment,
         epoch: Option<u32>,
-        lease: Lease,
+        right: Right,
     ) -> Self {
         let asked = Asked::Here(engine, key);
-        Self { asked, sent, epoch, lease, promised: None, answered: false }
+        let epoch = epoch.and_then(NonZero::new);
+        Self { asked, sent, epoch, right, promised: None, answered: false }
     }
 
     /// Promises the answer to the one who asked, who waits for it while the fill goes elsewhere.
@@ -94,7 +103,7 @@ impl<'a, V: Value> Fill<'a, V> {
             asked: Asked::Elsewhere(Arc::clone(self.engine()), self.key().into()),
             sent: self.sent,
             epoch: self.epoch,
-            lease: self.lease,
+            right: self.right,
             promised: Some(flight),
             answered: false,
         };
@@ -108,6 +117,10 @@ impl<'a, V: Value> Fill<'a, V> {
             Asked::Here(_, key) => *key,
             Asked::Elsewhere(_, key) => key.as_key(),
         }
+    }
+
+    fn hashed(&self) -> Hashed<'_> {
+        Hashed { key: self.key(), hash: self.right.hash() }
     }
 
     fn engine(&self) -> &Arc<Engine<V>> {
@@ -124,12 +137,15 @@ impl<'a, V: Value> Fill<'a, V> {
 
     /// Whether the lease holds at this moment.
     pub fn holds(&self) -> bool {
-        self.engine().leases.holds(self.lease)
+        self.engine().holds(self.right, self.epoch)
     }
 
     /// The lease, if nobody relies on the feed to void it.
     pub(super) fn lease_without_news(&self) -> Option<Lease> {
-        self.epoch.is_none().then_some(self.lease)
+        match (self.right, self.epoch) {
+            (Right::Place(lease), None) => Some(lease),
+            _ => None,
+        }
     }
 
     /// Forgets the name, as the feed does where the store has one of its own.
@@ -139,7 +155,8 @@ impl<'a, V: Value> Fill<'a, V> {
 
     /// The lease alone, for whoever must judge it elsewhere.
     pub fn lease_view(&self) -> LeaseView<V> {
-        LeaseView { engine: Arc::clone(self.engine()), lease: self.lease }
+        let Self { right, epoch, .. } = *self;
+        LeaseView { engine: Arc::clone(self.engine()), right, epoch }
     }
 
     /// The reply is here, with what the store says of the key's time to live: keeps it if it may be
@@ -175,48 +192,95 @@ impl<'a, V: Value> Fill<'a, V> {
     /// Answers all who wait with what was found on another road.
     pub(crate) fn answer(mut self, outcome: Outcome<V>) -> Outcome<V> {
         // Who comes after the answer asks anew: the lease is given up first.
-        let joined = self.engine().leases.redeem(self.lease).joined;
-        self.tell(joined, &outcome);
-        outcome
+        let joined = self.give_up_lease();
+        self.tell(joined, outcome)
+    }
+
+    /// Ends the lease. Gives back those who joined.
+    fn give_up_lease(&self) -> Option<Arc<Flight<Outcome<V>>>> {
+        match self.right {
+            Right::Place(lease) => self.engine().leases.redeem(lease).joined,
+            Right::Stamp { .. } => None,
+        }
     }
 
     fn arrive(mut self, value: V, deadline: Result<Moment, NotKept>) -> Outcome<V> {
-        let Redeemed { held, joined } = self.engine().leases.redeem(self.lease);
-        let kept =
-            held.ok_or(NotKept::LeaseVoid).and_then(|held| self.keep(held, &value, deadline));
+        let (kept, joined) = match self.right {
+            Right::Place(lease) => {
+                let Redeemed { held, joined } = self.engine().leases.redeem(lease);
+                let keep = |held| self.keep(Some(held), &value, deadline);
+                (held.ok_or(NotKept::LeaseVoid).and_then(keep), joined)
+            }
+            Right::Stamp { .. } => (self.keep_or_forget(&value, deadline), None),
+        };
         if let Err(why) = kept {
             self.engine().tally.refused(why);
         }
         let outcome = Ok(Fetched { value, found: Found::Store { kept }, collapsed: false });
-        self.tell(joined, &outcome);
-        outcome
+        self.tell(joined, outcome)
     }
 
-    /// The only way into the near tier: the lease is ended, and what it allows is done before
-    /// anybody can void the name.
+    /// By a stamp. What is not kept may be newer than what somebody else has put meanwhile, who asked
+    /// for it by himself: that is forgotten before the reply is handed on (R13).
+    fn keep_or_forget(
+        &self,
+        value: &V,
+        deadline: Result<Moment, NotKept>,
+    ) -> Result<Moment, NotKept> {
+        let kept = self.keep(None, value, deadline);
+        if kept.is_err() {
+            drop(self.engine().near.forget(self.hashed()));
+        }
+        kept
+    }
+
+    /// The only way into the near tier. A lease that had a place has ended, and what it allows is
+    /// done before anybody can void the name; a stamp is compared when that is done.
     fn keep(
         &self,
-        held: Held<'_, Outcome<V>>,
+        held: Option<Held<'_, Outcome<V>>>,
         value: &V,
         deadline: Result<Moment, NotKept>,
     ) -> Result<Moment, NotKept> {
         let deadline = deadline?;
-        let key = Hashed { key: self.key(), hash: self.lease.hash() };
-        let epoch = self.epoch.ok_or(NotKept::FeedDown)?;
+        let epoch = self.epoch.ok_or(NotKept::FeedDown)?.get();
         let now = self.now_before(deadline);
         if deadline <= now {
             return Err(NotKept::TtlGone);
         }
-        if !self.engine().keys.admit(key.key.name) {
+        let engine = self.engine();
+        if !engine.keys.admit(self.key().name) {
             return Err(NotKept::NotAllowed);
         }
-        if value.payload_bytes() > self.engine().value_bytes_max {
-            self.engine().oversized.insert(key.key.name);
+        if value.payload_bytes() > engine.value_bytes_max {
+            self.note_oversized(held);
             return Err(NotKept::TooLarge);
         }
-        let room = self.engine().near.put(key, value, deadline, Sight { now, epoch });
+        let stamp = match self.right {
+            Right::Place(_) => None,
+            Right::Stamp { .. } if !engine.feed.is_current(Epoch(epoch)) => {
+                return Err(NotKept::LeaseVoid);
+            }
+            Right::Stamp { stamp, .. } => Some(stamp),
+        };
+        let put = engine.near.put(self.hashed(), value, deadline, Sight { now, epoch }, stamp);
         drop(held);
-        if room { Ok(deadline) } else { Err(NotKept::TooLarge) }
+        match put {
+            Ok(()) => Ok(deadline),
+            Err(Refused::NoRoom) => Err(NotKept::TooLarge),
+            Err(Refused::OutOfDate) => Err(NotKept::LeaseVoid),
+        }
+    }
+
+    /// The next reads of a value that is too large pass the near tier by, unless it has changed.
+    fn note_oversized(&self, held: Option<Held<'_, Outcome<V>>>) {
+        let engine = self.engine();
+        // Who voids the name waits, and then takes the note away.
+        let held = held.unwrap_or_else(|| engine.leases.hold(self.right.hash()));
+        if matches!(self.right, Right::Place(_)) || self.holds() {
+            engine.oversized.insert(self.key().name);
+        }
+        drop(held);
     }
 
     /// The time now, if a reply that took no longer than a bound may be past its deadline; else the
@@ -230,32 +294,44 @@ impl<'a, V: Value> Fill<'a, V> {
         }
     }
 
-    fn tell(&mut self, joined: Option<Arc<Flight<Outcome<V>>>>, outcome: &Outcome<V>) {
+    /// Tells all who wait. Mostly nobody does, and the outcome is handed through untouched.
+    #[inline]
+    fn tell(&mut self, joined: Option<Arc<Flight<Outcome<V>>>>, outcome: Outcome<V>) -> Outcome<V> {
         self.answered = true;
-        let tell = |flight: Arc<Flight<_>>| flight.land(outcome.clone());
-        joined.map(tell);
-        self.promised.take().map(tell);
+        match (joined, self.promised.take()) {
+            (None, None) => outcome,
+            (joined, promised) => tell(joined.into_iter().chain(promised), outcome),
+        }
     }
+}
+
+#[cold]
+fn tell<T: Clone>(waiting: impl Iterator<Item = Arc<Flight<T>>>, outcome: T) -> T {
+    for flight in waiting {
+        flight.land(outcome.clone());
+    }
+    outcome
 }
 
 /// A look at a fill's lease, without the permit to keep anything.
 pub struct LeaseView<V: Value> {
     engine: Arc<Engine<V>>,
-    lease: Lease,
+    right: Right,
+    epoch: Option<NonZero<u32>>,
 }
 
 impl<V: Value> LeaseView<V> {
     /// Whether the lease holds at this moment.
     pub fn holds(&self) -> bool {
-        self.engine.leases.holds(self.lease)
+        self.engine.holds(self.right, self.epoch)
     }
 }
 
 impl<V: Value> Drop for Fill<'_, V> {
     fn drop(&mut self) {
         if !self.answered {
-            let joined = self.engine().leases.redeem(self.lease).joined;
-            self.tell(joined, &Err(FetchError::GivenUp));
+            let joined = self.give_up_lease();
+            drop(self.tell(joined, Err(FetchError::GivenUp)));
         }
     }
 }

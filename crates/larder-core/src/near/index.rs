@@ -24,6 +24,8 @@ type Word = u64;
 const GAP: Word = Word::MAX;
 /// Homes of the smallest table.
 const HOMES_MIN: usize = 16;
+/// Words that are compared at once: half a cache line.
+const AT_ONCE: usize = 4;
 /// Words behind the homes, at first.
 const WORDS_BEHIND: usize = 8;
 
@@ -107,9 +109,19 @@ impl Index {
     }
 
     /// The first that is no smaller than a word.
+    ///
+    /// From its home on smaller ones come first, so that they can be counted, a few at once: which of
+    /// them ends the search is more than a processor can guess.
     #[inline]
     fn from(&self, word: Word) -> usize {
         let mut at = self.home(tag_of(word));
+        while let Some(few) = self.words.get(at..).and_then(<[Word]>::first_chunk::<AT_ONCE>) {
+            let smaller = few.iter().filter(|&&other| other < word).count();
+            at += smaller;
+            if smaller < AT_ONCE {
+                return at;
+            }
+        }
         while self.word(at) < word {
             at += 1;
         }

@@ -28,8 +28,15 @@ const NUMBER_BYTES_MAX: usize = 10;
 impl Inline {
     pub(super) fn new(parts: Parts<'_>) -> Self {
         let Parts { name, db, read, reply } = parts;
-        // The exact size: to shrink it afterwards would leave holes in memory that fit nobody.
-        let join = |numbers: &[u8]| Self([numbers, name, read, reply].concat().into_boxed_slice());
+        let join = |numbers: &[u8]| {
+            // The exact size: to shrink it afterwards would leave holes in memory that fit nobody.
+            let len = numbers.len() + name.len() + read.len() + reply.len();
+            let mut bytes = Vec::with_capacity(len);
+            for part in [numbers, name, read, reply] {
+                bytes.extend_from_slice(part);
+            }
+            Self(bytes.into_boxed_slice())
+        };
         let numbers = [name.len() as u64, db.into(), read.len() as u64];
         if let [Some(a), Some(b), Some(c)] = numbers.map(short) {
             return join(&[a, b, c]);

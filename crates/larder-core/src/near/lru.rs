@@ -68,8 +68,9 @@ impl<V: Value> Lru<V> {
         put.map(|()| left)
     }
 
-    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
         let mut line = self.0.lock();
+        happens();
         let Line { places, ring, .. } = &mut *line;
         let (at, _) = places.find(tag)?;
         places.take(at, ring)

@@ -26,6 +26,13 @@ struct Place<V> {
     after: u32,
 }
 
+/// An entry that has left its place.
+pub(super) struct Vacated<V> {
+    pub(super) tag: u32,
+    pub(super) slot: Slot<V>,
+    pub(super) bytes: u64,
+}
+
 /// What a place holds: nothing, or an entry in one of two rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -107,6 +114,7 @@ impl<V: Value> Places<V> {
         state: State,
         ring: &mut Ring,
     ) -> Result<(), Slot<V>> {
+        let bytes = self.weight(&slot);
         let place =
             Place { slot, visits: AtomicU8::new(0), state, tag, before: NOWHERE, after: NOWHERE };
         let at = match self.get_mut(self.free) {
@@ -124,7 +132,7 @@ impl<V: Value> Places<V> {
             },
         };
         self.index.insert(tag, at);
-        self.link_last(at, ring);
+        self.link_last(at, bytes, ring);
         Ok(())
     }
 
@@ -147,22 +155,21 @@ impl<V: Value> Places<V> {
 
     /// Takes an entry out of its ring, and its tag out of the index.
     pub(super) fn take(&mut self, at: u32, ring: &mut Ring) -> Option<Slot<V>> {
-        let (tag, slot) = self.vacate(at, ring)?;
+        let Vacated { tag, slot, .. } = self.vacate(at, ring)?;
         self.index.remove(tag);
         Some(slot)
     }
 
-    /// Takes an entry out of its ring and gives it back with its tag, which the index still has
-    /// and must not have for long.
-    pub(super) fn vacate(&mut self, at: u32, ring: &mut Ring) -> Option<(u32, Slot<V>)> {
-        self.unlink(at, ring);
+    /// Takes an entry out of its ring. Its tag the index still has, and must not have for long.
+    pub(super) fn vacate(&mut self, at: u32, ring: &mut Ring) -> Option<Vacated<V>> {
+        let bytes = self.unlink(at, ring);
         let free = self.free;
         let place = self.get_mut(at)?;
         let slot = std::mem::replace(&mut place.slot, Slot::vacant());
         let tag = place.tag;
         (place.state, place.after) = (State::Free, free);
         self.free = at;
-        Some((tag, slot))
+        Some(Vacated { tag, slot, bytes })
     }
 
     /// Takes back one visit to an entry, if there was any.
@@ -177,15 +184,15 @@ impl<V: Value> Places<V> {
 
     /// Moves an entry to the end of another ring.
     pub(super) fn change(&mut self, at: u32, from: &mut Ring, to: &mut Ring, state: State) {
-        self.unlink(at, from);
-        self.link_last(at, to);
+        let bytes = self.unlink(at, from);
+        self.link_last(at, bytes, to);
         self.with(at, |place| place.state = state);
     }
 
     /// Moves an entry to the end of its ring.
     pub(super) fn move_last(&mut self, at: u32, ring: &mut Ring) {
-        self.unlink(at, ring);
-        self.link_last(at, ring);
+        let bytes = self.unlink(at, ring);
+        self.link_last(at, bytes, ring);
     }
 
     /// Lets the first of a ring be its last.
@@ -203,7 +210,7 @@ impl<V: Value> Places<V> {
         (0..).zip(&self.all).filter(|(_, place)| is_refused(place)).map(|(at, _)| at).collect()
     }
 
-    fn link_last(&mut self, at: u32, ring: &mut Ring) {
+    fn link_last(&mut self, at: u32, bytes: u64, ring: &mut Ring) {
         let first = ring.first().unwrap_or(at);
         let last = self.get(first).map_or(at, |place| place.before);
         let last = if last == NOWHERE { at } else { last };
@@ -212,12 +219,13 @@ impl<V: Value> Places<V> {
         self.with(first, |place| place.before = at);
         ring.first = first;
         ring.items += 1;
-        ring.bytes += self.bytes_at(at);
+        ring.bytes += bytes;
     }
 
-    fn unlink(&mut self, at: u32, ring: &mut Ring) {
+    /// Returns the entry's bytes, which are not to be counted twice.
+    fn unlink(&mut self, at: u32, ring: &mut Ring) -> u64 {
         let Some((before, after)) = self.get(at).map(|place| (place.before, place.after)) else {
-            return;
+            return 0;
         };
         self.with(before, |place| place.after = after);
         self.with(after, |place| place.before = before);
@@ -225,8 +233,10 @@ impl<V: Value> Places<V> {
         if ring.first == at {
             ring.first = if after == at { NOWHERE } else { after };
         }
+        let bytes = self.bytes_at(at);
         ring.items -= 1;
-        ring.bytes -= self.bytes_at(at);
+        ring.bytes -= bytes;
+        bytes
     }
 
     fn bytes_at(&self, at: u32) -> u64 {

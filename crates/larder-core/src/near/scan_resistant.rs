@@ -14,7 +14,7 @@
 
 use super::{
     ghosts::Ghosts,
-    places::{PLACES_MAX, Places, Ring, State},
+    places::{PLACES_MAX, Places, Ring, State, Vacated},
     slot::Slot,
     table::{Left, Size},
     weigh::Weigh,
@@ -95,8 +95,9 @@ impl<V: Value> ScanResistant<V> {
         put.map(|()| left)
     }
 
-    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
         let mut rings = self.0.write();
+        happens();
         let (at, _) = rings.places.find(tag)?;
         rings.take(at)
     }
@@ -185,8 +186,7 @@ impl<V: Value> Rings<V> {
         if self.places.unvisit(at) {
             self.places.change(at, &mut self.cold, &mut self.hot, State::Hot);
             while self.hot.bytes > self.hot_bytes_max && self.turn_hot(left) {}
-        } else if let Some((tag, slot)) = self.places.vacate(at, &mut self.cold) {
-            let bytes = self.places.weight(&slot);
+        } else if let Some(Vacated { tag, slot, bytes }) = self.places.vacate(at, &mut self.cold) {
             left.evicted.push(slot);
             let ghosts_max = usize::try_from(self.items() / ITEMS_PER_GHOST).unwrap_or(usize::MAX);
             let forgotten =

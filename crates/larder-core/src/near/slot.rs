@@ -116,6 +116,7 @@ impl<V: Value> Slot<V> {
     }
 
     /// Bytes that this slot takes with everything that belongs to it.
+    #[inline]
     pub(crate) fn bytes(&self) -> u64 {
         let apart = match &self.forms {
             Forms::Inline(inline) => allocated(inline.len()),
@@ -170,6 +171,7 @@ impl<V: Value> Form<V> {
 }
 
 /// What the allocator takes for so many bytes: most have a header and steps of 16.
+#[inline]
 fn allocated(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
 }

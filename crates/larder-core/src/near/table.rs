@@ -104,10 +104,12 @@ impl<V: Value> Table<V> {
         }
     }
 
-    pub(super) fn remove(&self, tag: u32) -> Option<Slot<V>> {
+    /// Removes a slot. Whether there is one or not, `happens` is called where nobody else looks or
+    /// puts.
+    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
         match self {
-            Self::ScanResistant(table) => table.remove(tag),
-            Self::Lru(table) => table.remove(tag),
+            Self::ScanResistant(table) => table.remove(tag, happens),
+            Self::Lru(table) => table.remove(tag, happens),
         }
     }
 

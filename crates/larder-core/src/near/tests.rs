@@ -41,7 +41,9 @@ impl Room {
 
     fn put_read(&self, key: Key<'_>, payload: &[u8], ttl: Duration) -> bool {
         let sight = self.sight();
-        self.near.put(self.near.hashed(key), &Some(payload.into()), sight.now.plus(ttl), sight)
+        self.near
+            .put(self.near.hashed(key), &Some(payload.into()), sight.now.plus(ttl), sight, None)
+            .is_ok()
     }
 
     fn look(&self, name: &str) -> Option<String> {
@@ -272,12 +274,8 @@ fn a_large_reply_is_shared_and_a_small_one_lies_with_its_name() {
     let room = Room::ample(Policy::ScanResistant);
     let large: Arc<[u8]> = vec![b'x'; 5000].into();
     let until = room.clock.now().plus(MINUTE);
-    assert!(room.near.put(
-        room.near.hashed(get("large")),
-        &Some(Arc::clone(&large)),
-        until,
-        room.sight()
-    ));
+    let (key, value) = (room.near.hashed(get("large")), Some(Arc::clone(&large)));
+    assert_eq!(room.near.put(key, &value, until, room.sight(), None), Ok(()));
     room.put("small", "value");
     let is_plain =
         |name| room.near.look(get(name), room.sight(), |seen, _| matches!(seen, Seen::Plain(_)));

@@ -19,7 +19,7 @@ mod server;
 mod world;
 
 use larder_core::{
-    Clock, MapStore, Tiers,
+    Clock, FlushCause, MapStore, Tiers,
     map_store::{Life, Txn},
 };
 use origin::Rows;
@@ -196,6 +196,31 @@ fn over_a_map_no_reader_goes_back_in_time_when_transactions_write() {
     explore(|| {
         over_a_map_a_value_grows(|tiers, version| {
             transaction(tiers).set(0, b"a", &[version], Life::Forever).unwrap();
+        });
+    });
+}
+
+#[test]
+fn over_a_map_no_reader_goes_back_in_time_when_everything_is_flushed() {
+    explore(|| {
+        over_a_map_a_value_grows(|tiers, version| {
+            let mut txn = tiers.store().begin();
+            tiers.engine().flush(FlushCause::Command);
+            txn.set(0, b"a", &[version], Life::Forever).unwrap();
+        });
+    });
+}
+
+#[test]
+fn over_a_map_no_reader_goes_back_in_time_when_epochs_end() {
+    explore(|| {
+        over_a_map_a_value_grows(|tiers, version| {
+            let mut txn = tiers.store().begin();
+            tiers.engine().distrust();
+            txn.set(0, b"a", &[version], Life::Forever).unwrap();
+            drop(txn);
+            let epoch = tiers.engine().begin_epoch();
+            tiers.engine().feed().beat_for_ever(epoch);
         });
     });
 }
