@@ -4,6 +4,7 @@
 //! its authors chose. A read copies the value out, as whoever sends it on has to.
 
 mod larder;
+mod near;
 mod peers;
 
 use clap::ValueEnum;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::{FILLER, VALUE_BYTES};
 use larder::Larder;
+use near::NearTier;
 use peers::{Foyer, LruMutex, Moka, QuickCache};
 
 /// Bytes of every key.
@@ -180,11 +182,13 @@ impl Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum CacheKind {
-    /// The near tier under its default policy, read in batches as a pipeline is.
+    /// The near tier by itself, under its default policy.
+    Near,
+    /// The same in the engine that keeps it true to a store, read in batches as a pipeline is.
     Larder,
-    /// The same, where each read looks at the clock and counts by itself.
+    /// The engine, where each read looks at the clock and counts by itself.
     LarderSingle,
-    /// The near tier under LRU.
+    /// The engine with the near tier under LRU.
     LarderLru,
     /// CLOCK-Pro with S3-FIFO's counters.
     QuickCache,
@@ -200,7 +204,8 @@ pub enum CacheKind {
 
 impl CacheKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Near,
         Self::Larder,
         Self::LarderSingle,
         Self::LarderLru,
@@ -214,6 +219,7 @@ impl CacheKind {
     /// As reports name it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Near => "near tier",
             Self::Larder => "larder",
             Self::LarderSingle => "larder, one by one",
             Self::LarderLru => "larder lru",
@@ -225,9 +231,9 @@ impl CacheKind {
         }
     }
 
-    /// Whether this is the near tier as it is shipped, of which there are goals.
+    /// Whether this is the near tier under its default policy, of which there are goals.
     pub(crate) const fn has_goals(self) -> bool {
-        matches!(self, Self::Larder | Self::LarderSingle)
+        matches!(self, Self::Near | Self::Larder | Self::LarderSingle)
     }
 
     /// Whether one reader can load for all who wait for the same key.
@@ -235,9 +241,14 @@ impl CacheKind {
         matches!(self, Self::Larder | Self::LarderLru | Self::QuickCache | Self::Moka)
     }
 
-    /// Those of which each keeps other things, or otherwise, than the rest.
+    /// Those of which each keeps what it is given otherwise than the rest.
     pub(crate) fn distinct() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(|kind| *kind != Self::LarderSingle)
+    }
+
+    /// Those of which each decides otherwise than the rest who leaves.
+    pub(crate) fn policies() -> impl Iterator<Item = Self> {
+        Self::distinct().filter(|kind| *kind != Self::Near)
     }
 
     /// An empty one.
@@ -245,6 +256,7 @@ impl CacheKind {
         use larder_core::near::Policy;
 
         match self {
+            Self::Near => Box::new(NearTier::new(size)),
             Self::Larder => Box::new(Larder::new(size, Policy::ScanResistant)),
             Self::LarderSingle => {
                 Box::new(Larder::new(size, Policy::ScanResistant).read_one_by_one())

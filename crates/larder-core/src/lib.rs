@@ -5,7 +5,7 @@
 //! [`Origin`] are the roads to what is slower.
 //!
 //! What never happens here: a socket is opened, a thread is started, a clock is read that was not
-//! handed in, something enters the near tier without a live lease.
+//! handed in, something enters the near tier of an engine without a live lease.
 
 pub mod clock;
 pub mod coherence;

@@ -88,6 +88,13 @@ pub struct Sight {
     pub(crate) epoch: u32,
 }
 
+impl Sight {
+    /// That of a near tier that stands alone.
+    pub const fn alone(now: Moment) -> Self {
+        Self { now, epoch: 0 }
+    }
+}
+
 /// How many entries there are and what became of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NearCounts {
@@ -196,6 +203,17 @@ impl<V: Value> Near<V> {
         self.looks(sight).look(key, found)
     }
 
+    /// Keeps a reply until its deadline, in a near tier that stands alone: that of an engine is
+    /// reached by fills only. False when the reply is too large to be held, or one too many.
+    pub fn insert(&self, key: Key<'_>, value: &V, deadline: Moment, sight: Sight) -> bool {
+        self.put(self.hashed(key), value, deadline, sight, None).is_ok()
+    }
+
+    /// Forgets all that is known under a name. Says whether there was anything.
+    pub fn remove(&self, name: &[u8]) -> bool {
+        self.forget(self.hashed(Key::get(name, 0))).is_some()
+    }
+
     /// The key with what this goes by.
     pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
         self.hash.hashed(key)
@@ -262,7 +280,7 @@ impl<V: Value> Near<V> {
 
     /// Forgets everything, in the time it takes to count one up: entries of an earlier generation
     /// are no longer found, and give their memory back at the next sweep or to newcomers.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.generation.fetch_add(1, Release);
     }
 

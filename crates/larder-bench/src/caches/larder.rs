@@ -14,14 +14,14 @@ use larder_core::{
 use crate::caches::{Cache, Key, Size, Tally, Value, copy, key_of, value_of};
 use crate::keys::VALUE_BYTES;
 
-type Payload = Option<Arc<[u8]>>;
+pub(super) type Payload = Option<Arc<[u8]>>;
 
 /// More than any run here keeps.
 const BYTES_MAX: u64 = 8 << 30;
 /// As `near-max-value` has it.
 const VALUE_BYTES_MAX: u64 = 1 << 20;
 /// Entries that the sweep looks at in one go.
-const SWEEP_VISITS: usize = 1 << 20;
+pub(super) const SWEEP_VISITS: usize = 1 << 20;
 const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) struct Larder {
@@ -34,14 +34,7 @@ pub(super) struct Larder {
 
 impl Larder {
     pub(super) fn new(size: Size, policy: Policy) -> Self {
-        // The tier has as many shards as have room for several of the largest values.
-        let value_bytes_max = if size.is_exact() { BYTES_MAX / 2 } else { VALUE_BYTES_MAX };
-        let near = NearPlan {
-            bytes_max: BYTES_MAX,
-            entries_max: if matches!(size, Size::RoomFor(_)) { 0 } else { size.entries() },
-            value_bytes_max: usize::try_from(value_bytes_max).unwrap_or(usize::MAX),
-            policy,
-        };
+        let near = plan(size, policy);
         let plan =
             EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
         let engine = Engine::new(&plan, Clock::System);
@@ -117,8 +110,19 @@ fn fetch(tiers: &Tiers<Payload, Generated>, key: &Key, value: &mut Value) -> boo
     copy(bytes_of(&Seen::Whole(&fetched.value)), value) && matches!(fetched.found, Found::Near(_))
 }
 
+pub(super) fn plan(size: Size, policy: Policy) -> NearPlan {
+    // The tier has as many shards as have room for several of the largest values.
+    let value_bytes_max = if size.is_exact() { BYTES_MAX / 2 } else { VALUE_BYTES_MAX };
+    NearPlan {
+        bytes_max: BYTES_MAX,
+        entries_max: if matches!(size, Size::RoomFor(_)) { 0 } else { size.entries() },
+        value_bytes_max: usize::try_from(value_bytes_max).unwrap_or(usize::MAX),
+        policy,
+    }
+}
+
 #[inline]
-fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
+pub(super) fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
     match seen {
         Seen::Plain(bytes) => bytes,
         Seen::Whole(whole) => whole.as_deref().unwrap_or_default(),

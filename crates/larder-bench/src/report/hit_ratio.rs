@@ -47,7 +47,7 @@ const MADE_UP: &str = "\
 
 fn means(results: &RatioResults) -> String {
     let mut table = Table::new(&["cache", "mean", "rows won", "rows behind quick_cache"]);
-    for kind in CacheKind::distinct() {
+    for kind in CacheKind::policies() {
         let Some(mean) = results.mean_of_optimum(kind) else { continue };
         table.row([
             kind.name().to_owned(),
@@ -69,7 +69,7 @@ fn is_behind(row: &RatioRow, kind: CacheKind) -> bool {
 }
 
 fn ratios(results: &RatioResults) -> String {
-    let kinds: Vec<_> = CacheKind::distinct().collect();
+    let kinds: Vec<_> = CacheKind::policies().collect();
     let mut heads = vec!["trace", "entries"];
     heads.extend(kinds.iter().map(|kind| kind.name()));
     heads.push("optimum");

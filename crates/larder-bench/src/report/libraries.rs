@@ -52,13 +52,15 @@ const READING: &str = "\
 - Keys have 25 bytes, values 100. Each cache has the hasher and the shards of its authors.
 - With one thread CPU time is counted, with two the time that passes, in the middle one of all
   blocks of 1024; in brackets against that of quick_cache in the same rounds.
+- `near tier` is that of Larder by itself, of entries without a time to live; `larder` is the engine
+  that keeps it true to a store, of entries that live for an hour.
 - A hit copies the value out, and is checked. `larder` reads in batches of 16, as from a pipeline;
-  `larder, one by one` looks at the clock and counts for each read.
+  `larder, one by one` looks at the clock for each read.
 - A miss is a read that finds nothing; then the value is made, kept, and copied out for whoever
-  read. In Larder that takes a lease, which keeps out what a change has overtaken; the others insert
-  without. Where a load is for all who wait, those who read the key meanwhile wait for the same
-  load, as Larder does it before a store that takes its time; quick_cache and moka can be asked for
-  that as well. Both are held against the same goal.
+  read. The engine takes a lease for that, which keeps out what a change has overtaken; all others
+  insert without. Where a load is for all who wait, those who read the key meanwhile wait for the
+  same load, as the engine does it before a store that takes its time; quick_cache and moka can be
+  asked for that as well.
 - Clearing is the call alone: Larder and moka give the memory back later.
 - Bytes are what a process of its own grew by, less key and value: `fresh` when as many entries had
   come as there is room for, of which `entries` were held; `replaced` when as many others had
@@ -175,7 +177,7 @@ fn verdicts(results: &LibraryResults) -> Vec<Verdict> {
 }
 
 fn time(row: &LibraryRow, all: &[&LibraryRow]) -> Option<Verdict> {
-    let goal = goals::library(row.case)?;
+    let goal = goals::library(row.who, row.case)?;
     let peer = row.peer(all, MEASURE)?;
     let what = format!("{}: {}", row.who.name(), row.case);
     let unit = format!("x quick_cache (spread {})", percent(spread(row)));

@@ -23,6 +23,7 @@ pub struct Plot {
 /// by those who do not see red and green (after Okabe and Ito).
 pub(super) fn colour(kind: CacheKind) -> &'static str {
     match kind {
+        CacheKind::Near => "#8a2d00",
         CacheKind::Larder => "#d55e00",
         CacheKind::LarderSingle => "#f0914a",
         CacheKind::LarderLru => "#e6a817",

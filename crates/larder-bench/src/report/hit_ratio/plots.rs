@@ -12,7 +12,7 @@ pub(super) fn means(results: &RatioResults) -> Option<Plot> {
         let text = format!("{value:.3}");
         Some(Bar { name: cache.name(), colour: colour(cache), value, text, must: None })
     };
-    let bars = CacheKind::distinct().filter_map(bar).collect();
+    let bars = CacheKind::policies().filter_map(bar).collect();
     let bars = Bars {
         name: "hit-ratio-means".to_owned(),
         title: "Hits as a part of the optimum, mean of all traces and sizes: longer is better"
@@ -27,7 +27,7 @@ pub(super) fn means(results: &RatioResults) -> Option<Plot> {
 
 /// Hit ratios by size, a panel for each trace.
 pub(super) fn ratios(results: &RatioResults) -> Option<Plot> {
-    let caches: Vec<_> = CacheKind::distinct().collect();
+    let caches: Vec<_> = CacheKind::policies().collect();
     let line = |cache: &CacheKind| Line { name: cache.name(), colour: Some(colour(*cache)) };
     let optimum = Line { name: "optimum", colour: None };
     let lines = Lines {

@@ -87,7 +87,7 @@ fn groups(rows: &[&LibraryRow], bar: impl Fn(&LibraryRow) -> Bar) -> Vec<Group> 
 
 fn time(row: &LibraryRow, rows: &[&LibraryRow]) -> Bar {
     let time = nanos(row);
-    let goal = goals::library(row.case).filter(|_| row.who.has_goals());
+    let goal = goals::library(row.who, row.case);
     let measure = row.peer(rows, MEASURE).map(nanos);
     let must = goal.zip(measure).map(|(goal, measure)| goal.must * measure);
     Bar { must, ..bar(row.who, time, spoken(time)) }
