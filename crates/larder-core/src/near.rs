@@ -116,7 +116,27 @@ pub struct NearCounts {
     pub evicted_ended: u64,
 }
 
-/// See the [module](self).
+/// See the [module](self). It can stand alone, as a cache of what has no store behind it:
+///
+/// ```
+/// use larder_core::near::{Near, NearPlan, Policy, Sight};
+/// use larder_core::{Clock, Key};
+/// use std::{sync::Arc, time::Duration};
+///
+/// let policy = Policy::ScanResistant;
+/// let plan = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
+/// let near: Near<Option<Arc<[u8]>>> = Near::new(&plan);
+/// let (clock, key) = (Clock::System, Key::get(b"greeting", 0));
+///
+/// let now = clock.now();
+/// let until = now.plus(Duration::from_mins(5));
+/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), until, Sight::alone(now)));
+/// let length = near.look(key, Sight::alone(now), |seen, _| seen.to_value().map(|it| it.len()));
+/// assert_eq!(length, Some(Some(5)));
+///
+/// assert!(near.look(key, Sight::alone(until), |_, _| ()).is_none(), "its time is over");
+/// assert!(near.remove(b"greeting") && !near.remove(b"greeting"));
+/// ```
 pub struct Near<V: Value> {
     shards: Box<[Shard<V>]>,
     hash: NameHash,
