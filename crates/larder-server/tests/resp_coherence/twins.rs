@@ -113,6 +113,23 @@ const FOUND: &[&[&[&str]]] = &[
         &["HELLO 3", "SUBSCRIBE a", "CLIENT REPLY OFF", "HELLO 2", "CLIENT REPLY SKIP", "PING"],
         &["HELLO 3", "CLIENT REPLY ON", "PING", "RESET", "HELLO 3", "GET k0"],
     ],
+    // Only Redis knows whether it replies once a transaction may have turned replies on.
+    &[
+        &["CLIENT REPLY OFF"],
+        &["MULTI", "CLIENT REPLY ON", "DEL k0"],
+        &["EXEC"],
+        &["CLIENT REPLY SKIP"],
+        &["RESET"],
+        &["GET k0", "PING", "PING"],
+    ],
+    &[
+        &["CLIENT REPLY OFF"],
+        &["MULTI", "CLIENT REPLY ON", "DEL k0"],
+        &["EXEC", "MULTI", "GET k0"],
+        &["RESET", "GET k0"],
+    ],
+    &[&["CLIENT REPLY OFF", "MULTI", "GET k0"], &["RESET", "GET k0", "PING"]],
+    &[&["CLIENT REPLY SKIP", "RESET", "GET k0"], &["GET k0", "PING"]],
 ];
 
 #[test]

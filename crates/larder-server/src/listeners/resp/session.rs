@@ -94,7 +94,11 @@ enum Awaited {
     Exec(Option<Flush>, u64),
     Info,
     /// Everything before it has been done, replies or none, and this connection is of no more use.
-    Reset,
+    /// Where Redis alone knows whether it answers the first, it is told twice.
+    Reset {
+        is_told_twice: bool,
+        answers: usize,
+    },
 }
 
 /// Forgets everything when it is dropped, whatever becomes of the reply (R3).
@@ -130,8 +134,12 @@ pub(super) enum Before {
     Puts,
     /// Add a section of our own to the text.
     Info,
-    /// Give the client a session as new instead.
-    Reset,
+    /// It answers what we asked: the client does not get it.
+    Ours,
+    /// Give the client a session as new instead, of which it is told unless it wanted no reply.
+    Reset {
+        is_told: bool,
+    },
 }
 
 impl Session {
@@ -190,7 +198,8 @@ impl Session {
 
     /// Whether nothing more may be sent until the replies under way are here.
     pub(super) fn must_wait(&self) -> bool {
-        self.stream == Stream::Subscribing || matches!(self.awaited.back(), Some(Awaited::Reset))
+        self.stream == Stream::Subscribing
+            || matches!(self.awaited.back(), Some(Awaited::Reset { .. }))
     }
 
     /// Whether Redis may still be at something that it will not answer, or send what was not asked.
@@ -200,7 +209,8 @@ impl Session {
 
     /// A RESET goes upstream, which is answered in every state but one.
     pub(super) fn reset_sent(&mut self) {
-        self.awaited.push_back(Awaited::Reset);
+        let is_told_twice = !self.wants_replies();
+        self.awaited.push_back(Awaited::Reset { is_told_twice, answers: 0 });
     }
 
     /// Whether a reply is awaited.
@@ -231,11 +241,6 @@ impl Session {
     /// Whether a command is answered now (CLIENT REPLY).
     pub(super) fn wants_replies(&self) -> bool {
         self.replies == Replies::On
-    }
-
-    /// Whether this one command is not answered (CLIENT REPLY SKIP).
-    pub(super) fn skips_reply(&self) -> bool {
-        self.replies == Replies::SkipNext
     }
 
     pub(super) fn stream(&self) -> Stream {
@@ -355,9 +360,15 @@ impl Session {
 
     /// A frame came from upstream. Does what it must do, and says what is left to the listener.
     pub(super) fn received(&mut self, frame: &Frame<'_>, larder: &Larder) -> Before {
-        if matches!(self.awaited.front(), Some(Awaited::Reset)) {
-            let is_reset = matches!(frame, Frame::Simple(b"RESET"));
-            return if is_reset { Before::Reset } else { Before::Nothing };
+        if let Some(Awaited::Reset { is_told_twice, answers }) = self.awaited.front_mut() {
+            let is_answer = matches!(frame, Frame::Simple(b"RESET"));
+            *answers += usize::from(is_answer);
+            return match *answers {
+                0 => Before::Nothing,
+                _ if !*is_told_twice => Before::Reset { is_told: true },
+                _ if is_answer => Before::Ours,
+                answers => Before::Reset { is_told: answers == 2 },
+            };
         }
         if self.is_unasked(frame) {
             return if is_message(frame) { Before::Fence } else { Before::Nothing };
@@ -368,7 +379,8 @@ impl Session {
             return Before::Nothing;
         }
         match self.awaited.pop_front() {
-            None | Some(Awaited::Nothing) => Before::Nothing,
+            // That of a RESET was seen to above.
+            None | Some(Awaited::Nothing | Awaited::Reset { .. }) => Before::Nothing,
             // What was asked for comes with EXEC, which fences.
             Some(Awaited::Read(_) | Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Written(voids)) => {
@@ -405,7 +417,6 @@ impl Session {
                 Before::Fence
             }
             Some(Awaited::Info) => Before::Info,
-            Some(Awaited::Reset) => Before::Reset,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What Larder itself answers: its own password, a new beginning, goodbye, and what is no command.
 
-use super::{Close, Connection, Hello, Local};
+use super::{Close, Connection, Embedded, Hello, Local};
 use larder_resp::{ProtocolError, reply, request::write_command};
 
 impl Connection {
@@ -44,21 +44,20 @@ impl Connection {
     /// come first, so where that cannot be told from replies Redis is asked to reset it too.
     fn begin_reset(&mut self) {
         let Some(relay) = self.upstream.as_mut().filter(|_| self.session.is_apart()) else {
-            return self.reset();
+            let is_told = self.embedded.as_mut().is_none_or(Embedded::reset);
+            return self.reset(is_told);
         };
-        if self.session.skips_reply() {
+        write_command(relay.output(), &[b"RESET"]);
+        if !self.session.wants_replies() {
+            // Only Redis knows whether it answers that. It answers the next, and then this.
+            write_command(relay.output(), &[b"RESET"]);
             write_command(relay.output(), &[b"PING"]);
         }
-        write_command(relay.output(), &[b"RESET"]);
         self.session.reset_sent();
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(super) fn reset(&mut self, is_told: bool) {
         self.drop_upstream();
-        let is_told = match &mut self.embedded {
-            Some(embedded) => embedded.reset(),
-            None => !self.session.skips_reply(),
-        };
         if is_told {
             reply::simple(&mut self.output, b"RESET");
         }

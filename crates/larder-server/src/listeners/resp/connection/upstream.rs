@@ -94,8 +94,9 @@ impl Connection {
                     self.output.extend_from_slice(&frame);
                 }
                 Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
-                Before::Reset => {
-                    self.reset();
+                Before::Ours => {}
+                Before::Reset { is_told } => {
+                    self.reset(is_told);
                     break;
                 }
             }
