@@ -87,3 +87,28 @@ fn pipelines_of_reads_are_answered_as_redis_answers_them() {
         assert!(stand.hits() > 1000, "{policy}: {} hits", stand.hits());
     }
 }
+
+/// What was read ahead of a miss is read anew behind it, however much of it had come. (The names are
+/// such that read on from there they would make sense, too.)
+#[test]
+fn what_follows_a_miss_may_come_in_pieces() {
+    let Some(stand) = Stand::start(&[]) else { return };
+    let mut direct = stand.direct();
+    direct.expect("MSET hot 1 warm 2", "+OK");
+    let mut through = stand.wire();
+    for _ in 0..2 {
+        through.expect("MGET hot warm", "*2 $1 1 $1 2");
+    }
+    let last = written("GET warm");
+    for cut in 0..last.len() {
+        let cold = format!("cold{cut:02}");
+        direct.expect(&format!("SET {cold} {cut:02}"), "+OK");
+        let (head, tail) = last.split_at(cut);
+        through.send(&[written("GET hot"), written(&format!("GET {cold}")), head.into()].concat());
+        thread::sleep(Duration::from_millis(2));
+        through.send(tail);
+        for reply in ["$1 1", &format!("$2 {cut:02}"), "$1 2"] {
+            through.expect_next(reply);
+        }
+    }
+}
