@@ -229,7 +229,8 @@ impl<V: Value> Near<V> {
         self.put(self.hashed(key), value, deadline, sight, None).is_ok()
     }
 
-    /// Forgets all that is known under a name. Says whether there was anything.
+    /// Forgets all that is known under a name, or under another one with the same tag, of which there
+    /// are four thousand million. Says whether there was anything.
     pub fn remove(&self, name: &[u8]) -> bool {
         self.forget(self.hashed(Key::get(name, 0))).is_some()
     }
