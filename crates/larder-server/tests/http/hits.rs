@@ -3,7 +3,8 @@
 use crate::limits::Upload;
 use crate::origins;
 use crate::server::Server;
-use crate::wire::Answer;
+use crate::wire::{Answer, request};
+use std::{thread::sleep, time::Duration};
 
 /// The head without what the moment decides.
 fn head(answer: &Answer) -> Vec<String> {
@@ -47,6 +48,28 @@ fn a_hit_is_what_the_router_answers() {
             assert_eq!(hit.hit_ttl().is_some(), hit.status != 406, "{target} {}", hit.head);
         }
     }
+}
+
+/// Short answers leave in one piece, long ones in two, and what the client does not take yet later.
+#[test]
+fn answers_of_every_length_arrive_whole_however_late_they_are_read() {
+    let server = Server::start(&[]);
+    let lengths: Vec<usize> = (0..1_500).step_by(7).chain([20_000, 3_000_000]).collect();
+    let value = |length: usize| -> Vec<u8> { (0..251).cycle().take(length).collect() };
+    for &length in &lengths {
+        assert_eq!(server.put(&format!("/v1/keys/{length}"), value(length)).status, 204);
+    }
+    let mut wire = server.wire();
+    let read = |length| request("GET", &format!("/v1/keys/{length}"), &[], b"");
+    let all: Vec<usize> = lengths.iter().copied().cycle().take(60 * lengths.len()).collect();
+    let writer = wire.write_aside(all.iter().flat_map(read).collect());
+    // More than the kernel takes for who does not read.
+    sleep(Duration::from_millis(500));
+    for length in all {
+        let answer = wire.answer();
+        assert!(answer.body == value(length), "{length} bytes: {}", answer.head);
+    }
+    writer.join().unwrap();
 }
 
 #[test]

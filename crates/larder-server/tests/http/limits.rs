@@ -47,9 +47,10 @@ fn slow_clients_are_given_up() {
     let (mut silent, mut idle, mut half) = (server.wire(), server.wire(), server.wire());
     assert_eq!(idle.ask("GET", "/livez").status, 200);
     half.write(b"GET /livez HTTP/1.1\r\nhost: loc");
-    let mut trickle = server.wire();
+    let (mut busy, mut trickle) = (server.wire(), server.wire());
     trickle.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
     eventually(LIMIT, "the trickle to be given up", || {
+        assert_eq!(busy.ask("GET", "/livez").status, 200, "who asks again and again stays");
         trickle.try_write(b".");
         trickle.has_answer()
     });

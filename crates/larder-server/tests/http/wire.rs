@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -60,6 +61,12 @@ impl Wire {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();
+    }
+
+    /// Writes from another thread, while this one reads, or does not.
+    pub(crate) fn write_aside(&self, bytes: Vec<u8>) -> JoinHandle<()> {
+        let mut socket = self.socket.try_clone().unwrap();
+        thread::spawn(move || socket.write_all(&bytes).unwrap())
     }
 
     /// Writes what the server may not want to read to its end.

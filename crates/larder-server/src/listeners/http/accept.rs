@@ -1,6 +1,6 @@
 //! Connections: accepted up to `maxclients`, served by hyper, drained at the end.
 
-use super::{Shared, hits::HitsFirst, limit::Limit, router};
+use super::{Shared, gather::Gather, head_timer::HeadTimer, hits::HitsFirst, limit::Limit, router};
 use crate::larder::Larder;
 use axum::{
     extract::{Request, State},
@@ -9,10 +9,7 @@ use axum::{
 };
 use http::{HeaderValue, header::CONNECTION};
 use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::SockRef;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -102,10 +99,10 @@ async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: HitsFir
         tracing::debug!(%error, "cannot set the options of a connection");
     }
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), app);
+        .serve_connection(Gather::new(stream), app);
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }

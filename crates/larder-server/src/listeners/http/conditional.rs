@@ -18,18 +18,41 @@ use twox_hash::XxHash3_128;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Headers that a value has, at most.
-const HEADERS: usize = 8;
+const HEADERS: usize = 6;
 
-/// How a payload is shown, and as what.
-#[derive(Clone, Copy)]
-pub(super) struct Shape<'a> {
-    /// The media type.
-    pub(super) media_type: &'static str,
+/// How a payload is shown: as what, and with which headers.
+#[derive(Clone)]
+pub(super) struct Shape {
     /// A number for this shape: one payload in two shapes has two tags.
-    pub(super) number: u64,
-    /// Whether `Accept` chose it.
-    pub(super) varies: bool,
-    pub(super) form: Form<'a>,
+    number: u64,
+    /// The headers, with empty values where each answer has its own. They are copied for each:
+    /// that costs less than inserting them one by one.
+    headers: HeaderMap,
+}
+
+impl Shape {
+    pub(super) fn new(number: u64, media_type: &'static str) -> Self {
+        // Room for one more than there are, without which inserting over one makes room first.
+        let mut headers = HeaderMap::with_capacity(HEADERS + 1);
+        headers.extend(
+            [
+                (ETAG, ""),
+                (CACHE_CONTROL, "no-cache"),
+                (CONTENT_TYPE, media_type),
+                // A value that looks like HTML must not become a page.
+                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                (CACHE_STATUS, ""),
+            ]
+            .map(|(name, value)| (name, HeaderValue::from_static(value))),
+        );
+        Self { number, headers }
+    }
+
+    /// The same, where `Accept` chose it.
+    pub(super) fn chosen_by_accept(mut self) -> Self {
+        self.headers.insert(VARY, HeaderValue::from_static("accept"));
+        self
+    }
 }
 
 /// The body of a payload.
@@ -59,7 +82,8 @@ pub(super) fn answer(
     request: &HeaderMap,
     fetched: Result<Fetched<Reply>, FetchError>,
     missing: &'static str,
-    shape: Shape<'_>,
+    shape: &Shape,
+    form: Form<'_>,
 ) -> Response {
     let fetched = match fetched {
         Ok(fetched) => fetched,
@@ -71,7 +95,7 @@ pub(super) fn answer(
     larder.metrics().http().answered(&fetched);
     let status = cache_status::value(larder, fetched.found, fetched.collapsed);
     let mut response = match fetched.value.payload() {
-        Payload::String(payload) => value(request, payload, &fetched.value, shape),
+        Payload::String(payload) => value(request, payload, &fetched.value, shape, form),
         Payload::Absent => Problem::not_found(missing).into_response(),
         Payload::Other => Problem::new(
             StatusCode::BAD_GATEWAY,
@@ -83,29 +107,30 @@ pub(super) fn answer(
     response
 }
 
-fn value(request: &HeaderMap, payload: &[u8], reply: &Reply, shape: Shape<'_>) -> Response {
+fn value(
+    request: &HeaderMap,
+    payload: &[u8],
+    reply: &Reply,
+    shape: &Shape,
+    form: Form<'_>,
+) -> Response {
     let tag = tag(payload, shape.number);
-    let known = is_known(request, tag.as_bytes());
-    let body = || match shape.form {
-        Form::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
-        Form::WithKey(key) => Body::from(to_json(key, payload)),
+    let mut headers = shape.headers.clone();
+    let (status, body) = if is_known(request, tag.as_bytes()) {
+        headers.remove(CONTENT_TYPE);
+        headers.remove(X_CONTENT_TYPE_OPTIONS);
+        (StatusCode::NOT_MODIFIED, Body::empty())
+    } else {
+        let body = match form {
+            Form::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
+            Form::WithKey(key) => Body::from(to_json(key, payload)),
+        };
+        (StatusCode::OK, body)
     };
-    let mut response = Response::new(if known { Body::empty() } else { body() });
-    if known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    }
-    let headers = response.headers_mut();
-    headers.reserve(HEADERS);
     headers.insert(ETAG, tag);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    if shape.varies {
-        headers.insert(VARY, HeaderValue::from_static("accept"));
-    }
-    if !known {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape.media_type));
-        // A value that looks like HTML must not become a page.
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response
 }
 

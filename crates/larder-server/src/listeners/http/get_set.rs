@@ -19,8 +19,14 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::Serialize;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 use utoipa::ToSchema;
+
+/// The object.
+static JSON: LazyLock<Shape> =
+    LazyLock::new(|| Shape::new(2, "application/json").chosen_by_accept());
+/// The bytes, for who accepts them only.
+static RAW: LazyLock<Shape> = LazyLock::new(|| keys::RAW.clone().chosen_by_accept());
 
 /// Room for the names and marks around a key and a value.
 const JSON_FRAME_BYTES: usize = 64;
@@ -48,29 +54,24 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     path::no_query(&uri)?;
     let key = path::key(path::after(uri.path(), "/get/"))?;
-    let shape = shape(&key, &headers).ok_or_else(not_acceptable)?;
+    let (shape, form) = shape(&key, &headers).ok_or_else(not_acceptable)?;
     let fetched = keys::read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, shape))
+    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, shape, form))
 }
 
 /// The same of what is in memory, or nothing.
 pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
     let key = path::key(part).ok()?;
-    let shape = shape(&key, headers)?;
+    let (shape, form) = shape(&key, headers)?;
     let hit = larder.look(&key)?;
-    Some(answer(larder, headers, Ok(hit), keys::KEY_NOT_FOUND, shape))
+    Some(answer(larder, headers, Ok(hit), keys::KEY_NOT_FOUND, shape, form))
 }
 
 /// `None` where it is none that the client accepts.
-fn shape<'a>(key: &'a [u8], headers: &HeaderMap) -> Option<Shape<'a>> {
+fn shape<'a>(key: &'a [u8], headers: &HeaderMap) -> Option<(&'static Shape, Form<'a>)> {
     Some(match representation(headers)? {
-        Representation::Raw => Shape { varies: true, ..keys::RAW },
-        Representation::Json => Shape {
-            media_type: "application/json",
-            number: 2,
-            varies: true,
-            form: Form::WithKey(key),
-        },
+        Representation::Raw => (&RAW, Form::Raw),
+        Representation::Json => (&JSON, Form::WithKey(key)),
     })
 }
 

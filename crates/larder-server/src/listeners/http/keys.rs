@@ -16,7 +16,7 @@ use http::{
 };
 use larder_core::{FetchError, Fetched};
 use larder_redis::Reply;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 pub(super) const PREFIX: &str = "/v1/keys/";
 
@@ -31,13 +31,13 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let key = key(&uri)?;
     let fetched = read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, RAW))
+    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, &RAW, Form::Raw))
 }
 
 /// The same of what is in memory, or nothing.
 pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
     let hit = larder.look(&path::key(part).ok()?)?;
-    Some(answer(larder, headers, Ok(hit), KEY_NOT_FOUND, RAW))
+    Some(answer(larder, headers, Ok(hit), KEY_NOT_FOUND, &RAW, Form::Raw))
 }
 
 /// Sets the value to the body.
@@ -75,8 +75,8 @@ fn key(uri: &Uri) -> Result<Cow<'_, [u8]>, Problem> {
 }
 
 /// The bytes as they are.
-pub(super) const RAW: Shape<'static> =
-    Shape { media_type: "application/octet-stream", number: 1, varies: false, form: Form::Raw };
+pub(super) static RAW: LazyLock<Shape> =
+    LazyLock::new(|| Shape::new(1, "application/octet-stream"));
 
 /// Reads a key as the request's `Cache-Control` wants it.
 pub(super) async fn read(

@@ -11,10 +11,9 @@ use crate::{larder::Larder, origins::DeclaredOrigin};
 use axum::{Router, extract::State, response::Response, routing::get};
 use http::{HeaderMap, StatusCode, Uri};
 use larder_core::Value;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-const ROW: Shape<'static> =
-    Shape { media_type: "application/json", number: 3, varies: false, form: Form::Raw };
+static ROW: LazyLock<Shape> = LazyLock::new(|| Shape::new(3, "application/json"));
 
 const NO_SUCH_ROW: &str = "the origin has no such row";
 
@@ -52,7 +51,7 @@ async fn read(
         None if wish.only_if_cached => return Err(not_in_memory()),
         None => larder.get_or_load(origin, id).await,
     };
-    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, ROW))
+    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, &ROW, Form::Raw))
 }
 
 /// A row that is in memory, or nothing.
@@ -66,7 +65,7 @@ pub(super) fn hit(
     let name = origin.key(std::str::from_utf8(&id).ok()?);
     // What the store does not have, the origin may.
     let hit = larder.look(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
-    Some(answer(larder, headers, Ok(hit), NO_SUCH_ROW, ROW))
+    Some(answer(larder, headers, Ok(hit), NO_SUCH_ROW, &ROW, Form::Raw))
 }
 
 /// Forgets a row here and in the store: the next read asks the origin.

@@ -1,0 +1,76 @@
+//! Short answers leave in one piece.
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::net::TcpStream;
+
+/// Bytes up to which copying costs less than what the kernel does for a second piece.
+const SHORT: usize = 1 << 10;
+
+/// A client's connection. hyper hands over an answer's head and its body as two pieces.
+pub(super) struct Gather(TokioIo<TcpStream>);
+
+impl Gather {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self(TokioIo::new(stream))
+    }
+
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+        Pin::new(&mut self.get_mut().0)
+    }
+}
+
+impl Write for Gather {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut whole = [0; SHORT];
+        let mut room = &mut whole[..];
+        for piece in pieces {
+            let Some((place, rest)) = room.split_at_mut_checked(piece.len()) else {
+                return self.inner().poll_write_vectored(context, pieces);
+            };
+            place.copy_from_slice(piece);
+            room = rest;
+        }
+        let bytes = SHORT - room.len();
+        self.inner().poll_write(context, whole.get(..bytes).unwrap_or_default())
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.inner().poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_shutdown(context)
+    }
+}
+
+impl Read for Gather {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.inner().poll_read(context, into)
+    }
+}

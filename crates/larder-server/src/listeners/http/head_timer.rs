@@ -1,0 +1,90 @@
+//! Deadlines for hyper, which wants one for each head: set when it begins to wait for a request,
+//! dropped when the request is there.
+//!
+//! A tokio timer is entered in a list that all connections share, and crossed out again. Here a
+//! connection enters one and lets it be: a later deadline needs nothing more, as whoever the early
+//! one wakes asks again.
+
+use hyper::rt::{Sleep, Timer};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+type Alarm = Pin<Box<tokio::time::Sleep>>;
+
+/// The timer of one connection, and of the one task that serves it.
+#[derive(Default)]
+pub(super) struct HeadTimer(Arc<Mutex<Option<Alarm>>>);
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(self.now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Until { deadline: deadline.into(), alarm: Arc::clone(&self.0) })
+    }
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+}
+
+/// Ready from a deadline on.
+struct Until {
+    deadline: tokio::time::Instant,
+    alarm: Arc<Mutex<Option<Alarm>>>,
+}
+
+impl Sleep for Until {}
+
+impl Future for Until {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*alarm {
+            Some(set) if set.deadline() <= self.deadline && !set.is_elapsed() => Poll::Pending,
+            _ => alarm
+                .insert(Box::pin(tokio::time::sleep_until(self.deadline)))
+                .as_mut()
+                .poll(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use tokio::time::{Instant as Now, timeout_at};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_moves_is_kept() {
+        let (timer, start) = (HeadTimer::default(), Now::now());
+        for second in 1..=25 {
+            let deadline = start + 10 * SECOND + second * SECOND;
+            let head = timer.sleep_until(deadline.into());
+            let asked = timeout_at(start + second * SECOND, head).await;
+            assert!(asked.is_err(), "the head of request {second} came in time");
+        }
+        timer.sleep_until((start + 40 * SECOND).into()).await;
+        assert_eq!(Now::now(), start + 40 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nearer_deadline_is_kept_too() {
+        let (timer, start) = (HeadTimer::default(), Now::now());
+        let mut far = pin!(timer.sleep(10 * SECOND));
+        assert!(timeout_at(start, &mut far).await.is_err());
+        timer.sleep(SECOND).await;
+        assert_eq!(Now::now(), start + SECOND);
+        far.await;
+        assert_eq!(Now::now(), start + 10 * SECOND);
+    }
+}
