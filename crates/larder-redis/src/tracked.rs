@@ -23,6 +23,7 @@ use std::{
 };
 use tokio::{
     sync::{Notify, mpsc},
+    task::yield_now,
     time::{Instant, Sleep, sleep, timeout},
 };
 
@@ -30,6 +31,9 @@ use tokio::{
 const QUEUE_MAX: usize = 4096;
 /// Requests taken from the queue before the next look at the socket.
 const BATCH_MAX: usize = 128;
+/// How often others may run before requests that came together are sent: what they ask for meanwhile
+/// goes with the same write, and a write costs this end and Redis more than a request does.
+const ROUNDS_MAX: usize = 4;
 /// How long connecting and shaking hands may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long to wait before asking a server again that refused.
@@ -169,7 +173,10 @@ impl Keeper {
             request = self.queue.recv(), if wire.has_room() && session.has_room() => {
                 let Some(request) = request else { return Ok(false) };
                 session.send(request, wire.output());
-                self.send_waiting(wire, session);
+                let mut rounds = 0..ROUNDS_MAX;
+                while self.send_waiting(wire, session) && rounds.next().is_some() {
+                    yield_now().await;
+                }
             }
             () = self.hang_up.notified() => {
                 return Err(End::NotReady("as another connection heard".into()));
@@ -178,15 +185,20 @@ impl Keeper {
         Ok(true)
     }
 
-    /// Sends what else waits, so that one write carries many requests.
-    fn send_waiting(&mut self, wire: &mut Wire, session: &mut Session) {
-        for _ in 0..BATCH_MAX {
+    /// Sends what else waits, so that one write carries many requests. True when more may come
+    /// before the next write.
+    fn send_waiting(&mut self, wire: &mut Wire, session: &mut Session) -> bool {
+        for sent in 0..BATCH_MAX {
             if !wire.has_room() || !session.has_room() {
-                return;
+                return false;
             }
-            let Ok(request) = self.queue.try_recv() else { return };
-            session.send(request, wire.output());
+            match self.queue.try_recv() {
+                Ok(request) => session.send(request, wire.output()),
+                // What comes alone goes alone, and at once.
+                Err(_) => return sent > 0,
+            }
         }
+        false
     }
 
     /// Notes and, when it is news, says why there is no tracked connection. Gives the pause before
