@@ -14,7 +14,7 @@
 
 use larder_core::{
     Answer, Clock, Engine, EnginePlan, Fill, Found, Key, Prefixes, Put, Seen, Store, StoreError,
-    Tiers,
+    Tiers, WriteGuard,
     expiry::Ttl,
     near::{NearPlan, Policy},
 };
@@ -237,11 +237,18 @@ impl Store<Payload> for Generated {
         Err(StoreError::Away("it only fills".into()))
     }
 
-    async fn put(&self, _: &[u8], _: u32, _: &[u8], _: Option<Duration>) -> Result<(), StoreError> {
+    async fn put(
+        &self,
+        _: &WriteGuard<Payload>,
+        _: &[u8],
+        _: u32,
+        _: &[u8],
+        _: Option<Duration>,
+    ) -> Result<(), StoreError> {
         Err(StoreError::Full)
     }
 
-    async fn delete(&self, _: &[u8], _: u32) -> Result<bool, StoreError> {
+    async fn delete(&self, _: &WriteGuard<Payload>, _: &[u8], _: u32) -> Result<bool, StoreError> {
         Ok(false)
     }
 

@@ -256,8 +256,15 @@ pub struct WriteGuard<V: Value> {
     names: Vec<Box<[u8]>>,
 }
 
+impl<V: Value> WriteGuard<V> {
+    /// Voids the names now, whatever happens later.
+    pub fn void(&self) {
+        self.names.iter().for_each(|name| self.engine.void(name));
+    }
+}
+
 impl<V: Value> Drop for WriteGuard<V> {
     fn drop(&mut self) {
-        self.names.iter().for_each(|name| self.engine.void(name));
+        self.void();
     }
 }

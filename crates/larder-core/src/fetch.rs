@@ -270,14 +270,14 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        let _voids = self.engine.write([name]);
-        self.store.put(name, db, payload, ttl).await
+        let write = self.engine.write([name]);
+        self.store.put(&write, name, db, payload, ttl).await
     }
 
     /// Deletes a key, here and in the store. Says whether the store had it.
     pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        let _voids = self.engine.write([name]);
-        let deleted = self.store.delete(name, db).await;
+        let write = self.engine.write([name]);
+        let deleted = self.store.delete(&write, name, db).await;
         self.engine.puts_over(name).await;
         deleted
     }

@@ -8,7 +8,7 @@ mod txn;
 mod watch;
 
 use crate::{
-    Clock, Key, Put, Store, StoreError, Value,
+    Clock, Key, Put, Store, StoreError, Value, WriteGuard,
     engine::{Answer, Fill},
     expiry::Ttl,
     sync::Mutex,
@@ -132,16 +132,27 @@ impl<V: Value> Store<V> for MapStore {
 
     async fn put(
         &self,
+        write: &WriteGuard<V>,
         name: &[u8],
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        self.begin().put(name, db, payload, ttl)
+        // Who reads the map and then asks the near tier must not find there what was before.
+        let mut txn = self.begin();
+        write.void();
+        txn.put(name, db, payload, ttl)
     }
 
-    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        Ok(self.begin().remove(db, name))
+    async fn delete(
+        &self,
+        write: &WriteGuard<V>,
+        name: &[u8],
+        db: u32,
+    ) -> Result<bool, StoreError> {
+        let mut txn = self.begin();
+        write.void();
+        Ok(txn.remove(db, name))
     }
 
     async fn put_loaded(

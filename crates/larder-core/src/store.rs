@@ -1,7 +1,7 @@
 //! The road to the shared tier behind this process.
 
 use crate::{
-    Value,
+    Value, WriteGuard,
     engine::{Answer, Fill},
 };
 use smallvec::SmallVec;
@@ -78,17 +78,25 @@ pub trait Store<V: Value>: Send + Sync + 'static {
     fn read(&self, key: Key<'_>) -> impl Future<Output = Result<V, StoreError>> + Send;
 
     /// Sets a string, with a time to live or without.
+    ///
+    /// Who calls this has voided the name, and will void it again. A store whose other readers see
+    /// the change before that voids it by `write` in the same moment.
     fn put(
         &self,
+        write: &WriteGuard<V>,
         name: &[u8],
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes a key. Says whether there was one.
-    fn delete(&self, name: &[u8], db: u32)
-    -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// Deletes a key, as [`Store::put`] sets one. Says whether there was one.
+    fn delete(
+        &self,
+        write: &WriteGuard<V>,
+        name: &[u8],
+        db: u32,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Sets what an origin gave, unless the key exists by now, and tells whether the load's lease
     /// still held when the store had done it. Every invalidation that the put itself causes has

@@ -6,7 +6,7 @@
 
 use larder_core::{
     Answer, Bypass, Clock, Engine, EnginePlan, Fetched, Fill, FlushCause, Found, Key, MapStore,
-    NotKept, Prefixes, Put, Store, StoreError, Tiers,
+    NotKept, Prefixes, Put, Store, StoreError, Tiers, WriteGuard,
     expiry::Ttl,
     map_store::Life,
     near::{NearPlan, Policy},
@@ -77,16 +77,22 @@ impl Store<Payload> for AtOnce {
 
     async fn put(
         &self,
+        write: &WriteGuard<Payload>,
         name: &[u8],
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        Store::<Payload>::put(&self.map, name, db, payload, ttl).await
+        self.map.put(write, name, db, payload, ttl).await
     }
 
-    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        Store::<Payload>::delete(&self.map, name, db).await
+    async fn delete(
+        &self,
+        write: &WriteGuard<Payload>,
+        name: &[u8],
+        db: u32,
+    ) -> Result<bool, StoreError> {
+        self.map.delete(write, name, db).await
     }
 
     async fn put_loaded(

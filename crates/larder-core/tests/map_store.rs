@@ -9,11 +9,13 @@ mod fault_store;
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
     Clock, Engine, EnginePlan, Fill, Key, MapStore, Prefixes, Put, Store, StoreError, Tiers, Value,
+    map_store::Life,
     near::{NearPlan, Policy},
 };
 use std::{
     future::Future,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -24,21 +26,24 @@ const BYTES_MAX: u64 = 1000;
 struct Room {
     clock: Clock,
     map: MapStore,
+    engine: Arc<Engine<Payload>>,
 }
 
 impl Room {
     fn new() -> Self {
         let clock = Clock::manual();
-        Self { map: MapStore::new(clock.clone(), BYTES_MAX), clock }
+        let map = MapStore::new(clock.clone(), BYTES_MAX);
+        Self { map, engine: engine(clock.clone()), clock }
     }
 
     fn put(&self, name: &str, payload: &str, ttl: Option<Duration>) -> Result<(), StoreError> {
         let (name, payload) = (name.as_bytes(), payload.as_bytes());
-        now(Store::<Payload>::put(&self.map, name, 0, payload, ttl))
+        now(self.map.put(&self.engine.write([name]), name, 0, payload, ttl))
     }
 
     fn delete(&self, name: &str) -> bool {
-        now(Store::<Payload>::delete(&self.map, name.as_bytes(), 0)).unwrap()
+        let name = name.as_bytes();
+        now(self.map.delete(&self.engine.write([name]), name, 0)).unwrap()
     }
 
     fn take_back(&self, name: &str, payload: &str) {
@@ -55,9 +60,7 @@ impl Room {
     }
 }
 
-/// An engine, and the permit of somebody who fills `a`.
-fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
-    let clock = Clock::manual();
+fn engine(clock: Clock) -> Arc<Engine<Payload>> {
     let near = NearPlan {
         bytes_max: 1 << 20,
         entries_max: 0,
@@ -65,12 +68,18 @@ fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
         policy: Policy::default(),
     };
     let plan = EnginePlan { near, near_ttl: MS, staleness_bound: MS, keys: Prefixes::default() };
-    let engine = Engine::new(&plan, clock.clone());
+    let engine = Engine::new(&plan, clock);
     let epoch = engine.begin_epoch();
     engine.feed().beat_for_ever(epoch);
-    let store = FaultStore::over(MapStore::new(clock, BYTES_MAX));
+    engine
+}
+
+/// An engine, and the permit of somebody who fills `a`.
+fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
+    let clock = Clock::manual();
+    let store = FaultStore::over(MapStore::new(clock.clone(), BYTES_MAX));
     store.set_fills(Fills::Wait);
-    let tiers = Tiers::new(engine, store);
+    let tiers = Tiers::new(engine(clock), store);
     drop(tiers.start(Key::get(b"a", 0)));
     let fill = tiers.store().take_waiting().remove(0);
     (tiers, fill)
@@ -170,7 +179,7 @@ fn a_loaded_value_is_put_once_and_only_while_its_lease_holds() {
 fn a_loaded_value_does_not_replace_another() {
     let (tiers, fill) = filling();
     let store = tiers.store();
-    now(store.put(b"a", 0, b"theirs", None)).unwrap();
+    store.map().begin().set(0, b"a", b"theirs", Life::Forever).unwrap();
     assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("theirs")));
 }

@@ -6,7 +6,7 @@ use crate::{
     tracked::{LoadedPut, Request, Tracked, refusal, refuse},
 };
 use bytes::{Bytes, BytesMut};
-use larder_core::{Answer, Engine, Fill, Key, Put, Store, StoreError, is_not_ready};
+use larder_core::{Answer, Engine, Fill, Key, Put, Store, StoreError, WriteGuard, is_not_ready};
 use larder_resp::{command::write_read, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -124,6 +124,7 @@ impl Store<Reply> for RedisStore {
 
     async fn put(
         &self,
+        _: &WriteGuard<Reply>,
         name: &[u8],
         db: u32,
         payload: &[u8],
@@ -138,7 +139,12 @@ impl Store<Reply> for RedisStore {
         }
     }
 
-    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        _: &WriteGuard<Reply>,
+        name: &[u8],
+        db: u32,
+    ) -> Result<bool, StoreError> {
         let reply = self.call(db, &[b"DEL", name]).await?;
         Ok(Frame::parse(&reply).ok().and_then(|frame| frame.as_integer()) == Some(1))
     }

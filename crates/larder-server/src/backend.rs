@@ -2,7 +2,7 @@
 
 use crate::settings::{StoreKind, StorePlan};
 use bytes::Bytes;
-use larder_core::{Answer, Engine, Fill, Key, MapStore, Put, Store, StoreError};
+use larder_core::{Answer, Engine, Fill, Key, MapStore, Put, Store, StoreError, WriteGuard};
 use larder_redis::{Link, RedisStore, RedisUrl, Reply};
 use std::{sync::Arc, time::Duration};
 
@@ -134,21 +134,27 @@ impl Store<Reply> for Backend {
 
     async fn put(
         &self,
+        write: &WriteGuard<Reply>,
         name: &[u8],
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
         match self {
-            Self::Redis { store, .. } => store.put(name, db, payload, ttl).await,
-            Self::Memory(map) => Store::<Reply>::put(map, name, db, payload, ttl).await,
+            Self::Redis { store, .. } => store.put(write, name, db, payload, ttl).await,
+            Self::Memory(map) => map.put(write, name, db, payload, ttl).await,
         }
     }
 
-    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        write: &WriteGuard<Reply>,
+        name: &[u8],
+        db: u32,
+    ) -> Result<bool, StoreError> {
         match self {
-            Self::Redis { store, .. } => store.delete(name, db).await,
-            Self::Memory(map) => Store::<Reply>::delete(map, name, db).await,
+            Self::Redis { store, .. } => store.delete(write, name, db).await,
+            Self::Memory(map) => map.delete(write, name, db).await,
         }
     }
 

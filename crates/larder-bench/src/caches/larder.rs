@@ -8,7 +8,7 @@ use larder_core::expiry::Ttl;
 use larder_core::near::{NearPlan, Policy};
 use larder_core::{
     Answer, Clock, Engine, EnginePlan, Fill, FlushCause, Found, Key as Name, Prefixes, Put, Seen,
-    Store, StoreError, Tiers,
+    Store, StoreError, Tiers, WriteGuard,
 };
 
 use crate::caches::{Cache, Key, Size, Tally, Value, copy, key_of, value_of};
@@ -148,11 +148,18 @@ impl Store<Payload> for Generated {
         Err(StoreError::Away("it only fills".into()))
     }
 
-    async fn put(&self, _: &[u8], _: u32, _: &[u8], _: Option<Duration>) -> Result<(), StoreError> {
+    async fn put(
+        &self,
+        _: &WriteGuard<Payload>,
+        _: &[u8],
+        _: u32,
+        _: &[u8],
+        _: Option<Duration>,
+    ) -> Result<(), StoreError> {
         Err(StoreError::Full)
     }
 
-    async fn delete(&self, _: &[u8], _: u32) -> Result<bool, StoreError> {
+    async fn delete(&self, _: &WriteGuard<Payload>, _: &[u8], _: u32) -> Result<bool, StoreError> {
         Ok(false)
     }
 

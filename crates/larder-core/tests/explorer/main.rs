@@ -228,14 +228,6 @@ fn over_a_map_no_reader_goes_back_in_time_when_epochs_end() {
 fn over_a_map_a_value_grows(write: fn(&MapTiers, u8)) {
     let tiers = Arc::new(map_tiers());
     let written = Arc::new(Mutex::new(0_u8));
-    let read = |tiers: &MapTiers, written: &Mutex<u8>| {
-        let since = *written.lock().unwrap();
-        let value = block_on(tiers.fetch(key())).unwrap().value;
-        let shown = value.and_then(|value| value.first().copied()).unwrap_or(0);
-        assert!(shown >= since, "{shown} after {since}");
-        let mut seen = written.lock().unwrap();
-        *seen = shown.max(*seen);
-    };
     let reader = || {
         let (tiers, written) = (Arc::clone(&tiers), Arc::clone(&written));
         thread::spawn(move || (0..2).for_each(|_| read(&tiers, &written)))
@@ -243,10 +235,55 @@ fn over_a_map_a_value_grows(write: fn(&MapTiers, u8)) {
     let readers = [reader(), reader()];
     for version in 1..=2 {
         write(&tiers, version);
-        *written.lock().unwrap() = version;
+        raise(&written, version);
         read(&tiers, &written);
     }
     join(readers);
+}
+
+fn read(tiers: &MapTiers, written: &Mutex<u8>) {
+    let since = *written.lock().unwrap();
+    let value = block_on(tiers.fetch(key())).unwrap().value;
+    let shown = first(value.as_deref());
+    assert!(shown >= since, "{shown} after {since}");
+    raise(written, shown);
+}
+
+fn first(payload: Option<&[u8]>) -> u8 {
+    payload.and_then(|payload| payload.first().copied()).unwrap_or(0)
+}
+
+fn raise(written: &Mutex<u8>, shown: u8) {
+    let mut written = written.lock().unwrap();
+    *written = shown.max(*written);
+}
+
+#[test]
+fn over_a_map_nobody_reads_what_is_older_than_the_map_has_shown() {
+    explore(|| {
+        the_map_shows_a_value(|tiers| block_on(tiers.put(b"a", 0, b"1", None)).unwrap());
+    });
+    explore(|| {
+        the_map_shows_a_value(|tiers| {
+            transaction(tiers).set(0, b"a", b"1", Life::Forever).unwrap();
+        });
+    });
+}
+
+fn the_map_shows_a_value(write: fn(&MapTiers)) {
+    let tiers = Arc::new(map_tiers());
+    let reader = thread::spawn({
+        let (tiers, shown) = (Arc::clone(&tiers), Mutex::new(0));
+        move || {
+            read(&tiers, &shown);
+            // As a command does that finds its keys in the map and not in the near tier.
+            let there = first(tiers.store().begin().get(0, b"a").map(|entry| entry.payload));
+            raise(&shown, there);
+            read(&tiers, &shown);
+        }
+    });
+    write(&tiers);
+    reader.join().unwrap();
 }
 
 type MapTiers = Tiers<Payload, MapStore>;

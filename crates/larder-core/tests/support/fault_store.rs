@@ -1,6 +1,8 @@
 //! A store over a [`MapStore`] that is away, loses, fails and delays as it is told.
 
-use larder_core::{Answer, FetchError, Fill, Key, MapStore, NotKept, Put, Store, StoreError};
+use larder_core::{
+    Answer, FetchError, Fill, Key, MapStore, NotKept, Put, Store, StoreError, WriteGuard,
+};
 use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -41,6 +43,10 @@ struct State {
 impl FaultStore {
     pub(crate) fn over(map: MapStore) -> Self {
         Self { map, state: Mutex::default() }
+    }
+
+    pub(crate) fn map(&self) -> &MapStore {
+        &self.map
     }
 
     pub(crate) fn set_fills(&self, fills: Fills) {
@@ -120,18 +126,24 @@ impl Store<Payload> for FaultStore {
 
     async fn put(
         &self,
+        write: &WriteGuard<Payload>,
         name: &[u8],
         db: u32,
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
         self.there()?;
-        Store::<Payload>::put(&self.map, name, db, payload, ttl).await
+        self.map.put(write, name, db, payload, ttl).await
     }
 
-    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        write: &WriteGuard<Payload>,
+        name: &[u8],
+        db: u32,
+    ) -> Result<bool, StoreError> {
         self.there()?;
-        Store::<Payload>::delete(&self.map, name, db).await
+        self.map.delete(write, name, db).await
     }
 
     async fn put_loaded(

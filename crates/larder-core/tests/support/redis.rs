@@ -7,7 +7,7 @@
 use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
 use larder_core::{
     Answer, Engine, FetchError, Fill, FlushCause, Key, LeaseView, Moment, Put, Store, StoreError,
-    coherence::feed::Epoch, expiry::Ttl,
+    WriteGuard, coherence::feed::Epoch, expiry::Ttl,
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -306,6 +306,7 @@ impl Store<Payload> for Redis {
 
     async fn put(
         &self,
+        _: &WriteGuard<Payload>,
         name: &[u8],
         db: u32,
         payload: &[u8],
@@ -316,7 +317,12 @@ impl Store<Payload> for Redis {
         self.call(set).await.map(drop)
     }
 
-    async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+    async fn delete(
+        &self,
+        _: &WriteGuard<Payload>,
+        name: &[u8],
+        db: u32,
+    ) -> Result<bool, StoreError> {
         Ok(number(&self.call(Command::Delete((db, name.to_vec()))).await?) == 1)
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use larder_core::{
     Answer, BoxFuture, Clock, EnginePlan, Fetched, Found, Key, Load, Origin, OriginError, Prefixes,
-    Store, Tiers, Value,
+    Store, Tiers, Value, WriteGuard,
     near::{NearPlan, Policy},
 };
 use std::{
@@ -39,15 +39,16 @@ impl Store<Reply> for Aside {
 
     async fn put(
         &self,
-        _name: &[u8],
-        _db: u32,
-        _payload: &[u8],
-        _ttl: Option<Duration>,
+        _: &WriteGuard<Reply>,
+        _: &[u8],
+        _: u32,
+        _: &[u8],
+        _: Option<Duration>,
     ) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn delete(&self, _name: &[u8], _db: u32) -> Result<bool, StoreError> {
+    async fn delete(&self, _: &WriteGuard<Reply>, _: &[u8], _: u32) -> Result<bool, StoreError> {
         Ok(true)
     }
 
