@@ -1,5 +1,6 @@
 //! `Cache-Status`, `ETag` and 304, `Vary`, and what a request may ask of the cache.
 
+use crate::origins;
 use crate::server::Server;
 use crate::wire::{Answer, request};
 
@@ -111,6 +112,31 @@ fn what_a_client_has_is_not_sent_again() {
     let changed = server.get("/get/k", &[("if-none-match", tag)]);
     assert_eq!((changed.status, &*changed.json()["value"].to_string()), (200, "\"w\""));
     assert_eq!(server.get("/get/absent", &[("if-none-match", "*")]).status, 404);
+}
+
+#[test]
+fn a_client_may_want_no_other_than_the_value_it_knows() {
+    let (server, _folder) = origins::start(|larder| larder);
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    for target in ["/get/k", "/v1/keys/k", "/users/7"] {
+        let full = server.get(target, &[]);
+        let tag = full.header("etag").unwrap();
+        for wanted in [tag, &format!("\"other\", {tag}"), "*"] {
+            let answer = server.get(target, &[("if-match", wanted)]);
+            assert_eq!((answer.status, &answer.body), (200, &full.body), "{target} {wanted}");
+        }
+        for other in ["\"other\"", &format!("W/{tag}"), ""] {
+            let answer = server.get(target, &[("if-match", other)]);
+            assert_eq!((answer.status, answer.hit_ttl().is_some()), (412, true), "{target}");
+            assert!(answer.detail().contains("If-Match"));
+        }
+        // It is looked at first.
+        let both = [("if-match", tag), ("if-none-match", tag)];
+        assert_unchanged(&server.get(target, &both), &full, "both");
+        let both = [("if-match", "\"other\""), ("if-none-match", tag)];
+        assert_eq!(server.get(target, &both).status, 412, "{target}");
+    }
+    assert_eq!(server.get("/get/absent", &[("if-match", "*")]).status, 404);
 }
 
 fn assert_unchanged(answer: &Answer, full: &Answer, known: &str) {

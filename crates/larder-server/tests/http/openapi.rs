@@ -74,12 +74,13 @@ fn every_operation_answers_as_described() {
 fn errors_answer_as_described() {
     let (server, _rows) = origins::start(|larder| larder);
     let api = description(&server);
-    let troubles: [(&[(&str, &str)], u16); 5] = [
+    let troubles: [(&[(&str, &str)], u16); 6] = [
         (&[("origin", "null")], 403),
         (&[("host", "x")], 400),
         (&[("cache-control", "only-if-cached")], 504),
         (&[("accept", "image/png")], 406),
         (&[("if-match", "*")], 501),
+        (&[("if-match", "\"another\"")], 412),
     ];
     for (path, item) in members(&api["paths"]) {
         for (method, operation) in members(item) {

@@ -1,4 +1,4 @@
-//! A value as an answer: `ETag`, 304, and what caches in between may do with it.
+//! A value as an answer: `ETag`, 304 and 412, and what caches in between may do with it.
 
 use super::{cache_status, get_set::to_json, problem::Problem};
 use crate::larder::Larder;
@@ -9,7 +9,9 @@ use axum::{
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS},
+    header::{
+        CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use larder_core::{FetchError, Fetched};
 use larder_redis::{Payload, Reply};
@@ -76,7 +78,8 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-/// Answers a read: the value, 304 when the client has it, 404 with `missing` when there is none.
+/// Answers a read: the value, 304 when the client has it, 412 when it wants another one, 404 with
+/// `missing` when there is none.
 pub(super) fn answer(
     larder: &Larder,
     request: &HeaderMap,
@@ -115,6 +118,9 @@ fn value(
     form: Form<'_>,
 ) -> Response {
     let tag = tag(payload, shape.number);
+    if !is_wanted(request, tag.as_bytes()) {
+        return not_wanted().into_response();
+    }
     let mut headers = shape.headers.clone();
     let (status, body) = if is_known(request, tag.as_bytes()) {
         headers.remove(CONTENT_TYPE);
@@ -146,14 +152,26 @@ fn tag(payload: &[u8], shape: u64) -> HeaderValue {
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// Whether `If-Match`, where there is one, names this tag. It compares strongly (RFC 9110, 13.1.1).
+fn is_wanted(request: &HeaderMap, tag: &[u8]) -> bool {
+    !request.contains_key(IF_MATCH)
+        || tags(request, &IF_MATCH).any(|wanted| wanted == b"*" || wanted == tag)
+}
+
 /// Whether `If-None-Match` names this tag. It compares weakly (RFC 9110, 13.1.2).
 fn is_known(request: &HeaderMap, tag: &[u8]) -> bool {
-    request
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .map(<[u8]>::trim_ascii)
+    tags(request, &IF_NONE_MATCH)
         .any(|known| known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag)
+}
+
+fn tags<'a>(request: &'a HeaderMap, header: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lists = request.get_all(header).into_iter();
+    lists.flat_map(|list| list.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+pub(super) fn not_wanted() -> Problem {
+    let detail = "If-Match names other tags than the value has";
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 
 #[cfg(test)]
@@ -169,14 +187,22 @@ mod tests {
         assert_eq!(tag(b"value", 7), format!("\"{hash:032x}\""));
     }
 
+    fn with(name: HeaderName, text: &str) -> HeaderMap {
+        [(name, text.parse().unwrap())].into_iter().collect()
+    }
+
     #[test]
     fn if_none_match_is_a_list() {
-        let knows = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(IF_NONE_MATCH, text.parse().unwrap());
-            is_known(&headers, b"\"a\"")
-        };
+        let knows = |text| is_known(&with(IF_NONE_MATCH, text), b"\"a\"");
         assert!(knows("\"a\"") && knows("W/\"a\"") && knows("\"b\", \"a\"") && knows("*"));
         assert!(!knows("\"b\"") && !knows("a") && !knows(""));
+    }
+
+    #[test]
+    fn if_match_wants_the_very_tag() {
+        let wants = |text| is_wanted(&with(IF_MATCH, text), b"\"a\"");
+        assert!(wants("\"a\"") && wants("\"b\", \"a\"") && wants("*"));
+        assert!(!wants("W/\"a\"") && !wants("\"b\"") && !wants("a") && !wants(""));
+        assert!(is_wanted(&HeaderMap::new(), b"\"a\""));
     }
 }

@@ -1,7 +1,7 @@
 //! What can go wrong: the very problems that the handlers answer with.
 
 use super::super::{
-    get_set, guard, keys, limit, path,
+    conditional, get_set, guard, keys, limit, path,
     problem::{MEDIA_TYPE, Problem},
     read_body,
 };
@@ -28,6 +28,7 @@ impl Faults {
             ),
             (keys::not_found(), "There is no such key"),
             (get_set::not_acceptable(), "`Accept` takes neither representation"),
+            (conditional::not_wanted(), "`If-Match` names other tags than the value has"),
             (read_body::too_slow(), "The body came too slowly"),
             (read_body::too_large(max), "The body is larger than `http-max-body`"),
             (path::too_long(path::KEY_BYTES_MAX + 1), "The key is longer than 16 KiB"),

@@ -28,7 +28,7 @@ pub(super) fn get(faults: &Faults) -> PathItem {
             "The value",
             vec![("application/json", key_value()), ("application/octet-stream", bytes())],
         )
-        .fails(faults, &[READ, &[406]].concat());
+        .fails(faults, &[READ, &[406, 412]].concat());
     PathItem::new(HttpMethod::Get, read)
 }
 
@@ -59,7 +59,7 @@ pub(super) fn raw(faults: &Faults) -> PathItem {
         |id: &str, summary: &str| Operation::new(TAG, id, summary).part("key", RAW_KEY, "greeting");
     let read = operation("read", "The value of a key, as it is")
         .value("The value", vec![("application/octet-stream", bytes())])
-        .fails(faults, READ);
+        .fails(faults, &[READ, &[412]].concat());
     let write = operation("write", "Set a key to the body")
         .ttl()
         .body("The value: any bytes, of any media type, stored as they are", "text/plain", "hello")

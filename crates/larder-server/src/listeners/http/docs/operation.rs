@@ -66,6 +66,7 @@ impl Operation {
             .header("Cache-Status", header("How the value was found", "larder; hit; ttl=299"))
             .header("ETag", header("The tag that was named", tag));
         Self(self.0)
+            .optional_header("If-Match", "Tags of which the value must have one", string())
             .optional_header("If-None-Match", &if_none_match, string())
             .optional_header("Cache-Control", "How the memory may be used", directives)
             .answer(200, found.build())

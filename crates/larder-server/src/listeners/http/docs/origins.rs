@@ -42,7 +42,7 @@ pub(super) fn path_item(origin: &DeclaredOrigin, faults: &Faults, shows_rows: bo
         .about(about)
         .value("The row", vec![("application/json", body)])
         .answer(404, response(&no_such_row(), "The origin has no such row"))
-        .fails(faults, &[400, 401, 403, 414, 422, 429, 502, 503, 504]);
+        .fails(faults, &[400, 401, 403, 412, 414, 422, 429, 502, 503, 504]);
     let forget = operation("forget", "Forget what is kept of a row of {}")
         .about("Here and in the store. The next read asks the origin.")
         .done("Nothing is kept of it")
