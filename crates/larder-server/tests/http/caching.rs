@@ -96,8 +96,10 @@ fn what_a_client_has_is_not_sent_again() {
     let weak = format!("W/{tag}");
     let list = format!("\"other\", {weak} , \"third\"");
     for known in [tag, &weak, &list, "*"] {
-        let answer = server.get("/get/k", &[("if-none-match", known)]);
-        assert_unchanged(&answer, &full, known);
+        for method in ["GET", "HEAD"] {
+            let answer = server.send(method, "/get/k", &[("if-none-match", known)], b"");
+            assert_unchanged(&answer, &full, known);
+        }
     }
     let two_lines = [("if-none-match", "\"other\""), ("if-none-match", tag)];
     assert_unchanged(&server.get("/get/k", &two_lines), &full, "two lines");
@@ -129,6 +131,7 @@ fn a_client_may_want_no_other_than_the_value_it_knows() {
             let answer = server.get(target, &[("if-match", other)]);
             assert_eq!((answer.status, answer.hit_ttl().is_some()), (412, true), "{target}");
             assert!(answer.detail().contains("If-Match"));
+            assert_eq!(answer.header("etag"), Some(tag), "{target}");
         }
         // It is looked at first.
         let both = [("if-match", tag), ("if-none-match", tag)];

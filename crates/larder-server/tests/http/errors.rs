@@ -71,8 +71,13 @@ fn conditional_writes_are_refused_and_do_nothing() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for name in ["if-match", "if-none-match", "if-unmodified-since"] {
-        for method in ["PUT", "DELETE"] {
-            let answer = server.send(method, "/v1/keys/k", &[(name, "*")], b"");
+        for (method, target) in [
+            ("PUT", "/v1/keys/k"),
+            ("DELETE", "/v1/keys/k"),
+            ("PUT", "/set/k/w"),
+            ("POST", "/set/k/w"),
+        ] {
+            let answer = server.send(method, target, &[(name, "*")], b"");
             assert_eq!((answer.status, answer.detail().contains(name)), (501, true), "{method}");
         }
     }

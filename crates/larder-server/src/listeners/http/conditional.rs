@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use futures_util::stream;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{
@@ -15,6 +16,7 @@ use http::{
 };
 use larder_core::{FetchError, Fetched};
 use larder_redis::{Payload, Reply};
+use std::convert::Infallible;
 use twox_hash::XxHash3_128;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -119,13 +121,15 @@ fn value(
 ) -> Response {
     let tag = tag(payload, shape.number);
     if !is_wanted(request, tag.as_bytes()) {
-        return not_wanted().into_response();
+        return not_wanted(tag).into_response();
     }
     let mut headers = shape.headers.clone();
     let (status, body) = if is_known(request, tag.as_bytes()) {
         headers.remove(CONTENT_TYPE);
         headers.remove(X_CONTENT_TYPE_OPTIONS);
-        (StatusCode::NOT_MODIFIED, Body::empty())
+        // Of no length, as it would have to be that of the value (RFC 9110, 8.6).
+        let nothing = stream::empty::<Result<Bytes, Infallible>>();
+        (StatusCode::NOT_MODIFIED, Body::from_stream(nothing))
     } else {
         let body = match form {
             Form::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
@@ -154,24 +158,25 @@ fn tag(payload: &[u8], shape: u64) -> HeaderValue {
 
 /// Whether `If-Match`, where there is one, names this tag. It compares strongly (RFC 9110, 13.1.1).
 fn is_wanted(request: &HeaderMap, tag: &[u8]) -> bool {
-    !request.contains_key(IF_MATCH)
-        || tags(request, &IF_MATCH).any(|wanted| wanted == b"*" || wanted == tag)
+    !request.contains_key(IF_MATCH) || names(request, &IF_MATCH, |wanted| wanted == tag)
 }
 
 /// Whether `If-None-Match` names this tag. It compares weakly (RFC 9110, 13.1.2).
 fn is_known(request: &HeaderMap, tag: &[u8]) -> bool {
-    tags(request, &IF_NONE_MATCH)
-        .any(|known| known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag)
+    names(request, &IF_NONE_MATCH, |known| known.strip_prefix(b"W/").unwrap_or(known) == tag)
 }
 
-fn tags<'a>(request: &'a HeaderMap, header: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
-    let lists = request.get_all(header).into_iter();
-    lists.flat_map(|list| list.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+/// Whether a header is `*`, or a list in which one is. No tag of ours holds a comma.
+fn names(request: &HeaderMap, header: &HeaderName, is_one: impl Fn(&[u8]) -> bool) -> bool {
+    request.get_all(header).iter().map(|list| list.as_bytes().trim_ascii()).any(|list| {
+        list == b"*" || list.split(|&byte| byte == b',').any(|tag| is_one(tag.trim_ascii()))
+    })
 }
 
-pub(super) fn not_wanted() -> Problem {
+/// With the tag that the value has.
+pub(super) fn not_wanted(tag: HeaderValue) -> Problem {
     let detail = "If-Match names other tags than the value has";
-    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail).with(ETAG, tag)
 }
 
 #[cfg(test)]
@@ -195,7 +200,7 @@ mod tests {
     fn if_none_match_is_a_list() {
         let knows = |text| is_known(&with(IF_NONE_MATCH, text), b"\"a\"");
         assert!(knows("\"a\"") && knows("W/\"a\"") && knows("\"b\", \"a\"") && knows("*"));
-        assert!(!knows("\"b\"") && !knows("a") && !knows(""));
+        assert!(!knows("\"b\"") && !knows("a") && !knows("") && !knows("\"b,*,c\""));
     }
 
     #[test]
@@ -203,6 +208,7 @@ mod tests {
         let wants = |text| is_wanted(&with(IF_MATCH, text), b"\"a\"");
         assert!(wants("\"a\"") && wants("\"b\", \"a\"") && wants("*"));
         assert!(!wants("W/\"a\"") && !wants("\"b\"") && !wants("a") && !wants(""));
+        assert!(!wants("\"b,*,c\"") && !wants("\"b\", *"));
         assert!(is_wanted(&HeaderMap::new(), b"\"a\""));
     }
 }

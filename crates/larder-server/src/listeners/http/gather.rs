@@ -31,17 +31,18 @@ impl Write for Gather {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
         let mut whole = [0; SHORT];
-        let mut room = &mut whole[..];
+        let Some(whole) = whole.get_mut(..bytes) else {
+            return self.inner().poll_write_vectored(context, pieces);
+        };
+        let mut rest = &mut *whole;
         for piece in pieces {
-            let Some((place, rest)) = room.split_at_mut_checked(piece.len()) else {
-                return self.inner().poll_write_vectored(context, pieces);
-            };
+            let (place, behind) = rest.split_at_mut(piece.len());
             place.copy_from_slice(piece);
-            room = rest;
+            rest = behind;
         }
-        let bytes = SHORT - room.len();
-        self.inner().poll_write(context, whole.get(..bytes).unwrap_or_default())
+        self.inner().poll_write(context, whole)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -81,7 +81,12 @@ pub(super) fn set_route() -> MethodRouter<Shared> {
 }
 
 /// Sets a key to the value in the path.
-async fn set(State(larder): State<Shared>, uri: Uri) -> Result<Response, Problem> {
+async fn set(
+    State(larder): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    keys::refuse_conditions(&headers)?;
     let (key, value) = key_and_value(path::after(uri.path(), "/set/"))?;
     let (key, value) = (path::key(key)?, path::decode(value)?);
     let ttl = ttl::from_query(uri.query())?;

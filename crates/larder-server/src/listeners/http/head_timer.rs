@@ -7,11 +7,12 @@
 
 use hyper::rt::{Sleep, Timer};
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
+use tokio::{task::coop::unconstrained, time::sleep_until};
 
 type Alarm = Pin<Box<tokio::time::Sleep>>;
 
@@ -48,10 +49,12 @@ impl Future for Until {
         let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
         match &*alarm {
             Some(set) if set.deadline() <= self.deadline && !set.is_elapsed() => Poll::Pending,
-            _ => alarm
-                .insert(Box::pin(tokio::time::sleep_until(self.deadline)))
-                .as_mut()
-                .poll(context),
+            _ => {
+                let alarm = alarm.insert(Box::pin(sleep_until(self.deadline)));
+                // This poll enters it in the list, and there may be no other. A task that has used
+                // up its turn would be put off.
+                pin!(unconstrained(alarm.as_mut())).poll(context)
+            }
         }
     }
 }
@@ -59,8 +62,11 @@ impl Future for Until {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::pin::pin;
-    use tokio::time::{Instant as Now, timeout_at};
+    use std::future::poll_fn;
+    use tokio::{
+        task::consume_budget,
+        time::{Instant as Now, timeout_at},
+    };
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -86,5 +92,19 @@ mod tests {
         assert_eq!(Now::now(), start + SECOND);
         far.await;
         assert_eq!(Now::now(), start + 10 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_holds_for_a_task_that_has_used_up_its_turn() {
+        let (timer, start) = (HeadTimer::default(), Now::now());
+        let mut first = timer.sleep(SECOND);
+        poll_fn(|context| {
+            while pin!(consume_budget()).poll(context).is_ready() {}
+            assert!(first.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        assert!(timeout_at(start + 2 * SECOND, first).await.is_ok());
+        assert_eq!(Now::now(), start + SECOND);
     }
 }

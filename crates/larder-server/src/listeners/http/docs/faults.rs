@@ -5,9 +5,9 @@ use super::super::{
     problem::{MEDIA_TYPE, Problem},
     read_body,
 };
-use super::operation::{content, header};
+use super::operation::{TAG, content, header};
 use crate::settings::Plan;
-use http::header::IF_MATCH;
+use http::{HeaderValue, header::IF_MATCH};
 use larder_core::StoreError;
 use serde_json::to_value;
 use utoipa::openapi::{Ref, Response, ResponseBuilder};
@@ -28,7 +28,10 @@ impl Faults {
             ),
             (keys::not_found(), "There is no such key"),
             (get_set::not_acceptable(), "`Accept` takes neither representation"),
-            (conditional::not_wanted(), "`If-Match` names other tags than the value has"),
+            (
+                conditional::not_wanted(HeaderValue::from_static(TAG)),
+                "`If-Match` names other tags than the value has",
+            ),
             (read_body::too_slow(), "The body came too slowly"),
             (read_body::too_large(max), "The body is larger than `http-max-body`"),
             (path::too_long(path::KEY_BYTES_MAX + 1), "The key is longer than 16 KiB"),

@@ -37,7 +37,7 @@ pub(super) fn set(faults: &Faults) -> PathItem {
         key_and_value(Operation::new(TAG, id, summary))
             .ttl()
             .json("The key and the value that it has now", key_value())
-            .fails(faults, WRITE)
+            .fails(faults, &[WRITE, &[501]].concat())
     };
     PathItemBuilder::new()
         .operation(HttpMethod::Put, set("set", "Set a key to the value in the path"))

@@ -9,6 +9,9 @@ use utoipa::openapi::{
     request_body::RequestBodyBuilder,
 };
 
+/// A tag, as an example.
+pub(super) const TAG: &str = "\"2d61f6a2802dd0f0846b7e5b0b38dbd9\"";
+
 /// The operation of a method and a path: what it does, what it takes, what it answers.
 pub(super) struct Operation(OperationBuilder);
 
@@ -50,13 +53,12 @@ impl Operation {
 
     /// Answers with a value: what a request may say of the cache, and what the answer says of it.
     pub(super) fn value(self, about: &str, contents: Vec<(&str, Content)>) -> Self {
-        let tag = "\"2d61f6a2802dd0f0846b7e5b0b38dbd9\"";
-        let if_none_match = format!("Tags of what the client has, as `{tag}`");
+        let if_none_match = format!("Tags of what the client has, as `{TAG}`");
         let directives = string().enum_values(Some(["no-cache", "only-if-cached"]));
         let found = ResponseBuilder::new()
             .description(about)
             .header("Cache-Status", header("How the value was found", "larder; hit; ttl=299"))
-            .header("ETag", header("128 bits of a hash of the bytes, on every Larder alike", tag))
+            .header("ETag", header("128 bits of a hash of the bytes, on every Larder alike", TAG))
             .header("Cache-Control", header("Ask again before the value is used", "no-cache"));
         let found = contents
             .into_iter()
@@ -64,7 +66,7 @@ impl Operation {
         let unchanged = ResponseBuilder::new()
             .description("The client has the value: `If-None-Match` names its tag")
             .header("Cache-Status", header("How the value was found", "larder; hit; ttl=299"))
-            .header("ETag", header("The tag that was named", tag));
+            .header("ETag", header("The tag that was named", TAG));
         Self(self.0)
             .optional_header("If-Match", "Tags of which the value must have one", string())
             .optional_header("If-None-Match", &if_none_match, string())
