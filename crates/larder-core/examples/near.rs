@@ -261,7 +261,14 @@ impl Store<Payload> for Generated {
         Err(StoreError::Full)
     }
 
-    async fn take_back(&self, _: &[u8], _: u32, _: &[u8]) -> Result<(), StoreError> {
+    async fn take_back(
+        &self,
+        _: &WriteGuard<Payload>,
+        _: &[u8],
+        _: u32,
+        _: &[u8],
+        _: Duration,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 }

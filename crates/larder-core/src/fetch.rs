@@ -356,9 +356,13 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
                 drop(put);
                 self.fetch_for(fill, key).await.ok().filter(is_present).unwrap_or(unkept)
             }
-            Ok(Put::LeaseVoid) => self.take_back(key, &row, unkept).await,
-            Err(error) if error.outcome_unknown() => self.take_back(key, &row, unkept).await,
-            Err(_) => unkept,
+            Ok(Put::LeaseVoid { is_put: true }) => {
+                self.take_back(key, &row, load.ttl, unkept).await
+            }
+            Err(error) if error.outcome_unknown() => {
+                self.take_back(key, &row, load.ttl, unkept).await
+            }
+            Ok(Put::LeaseVoid { is_put: false }) | Err(_) => unkept,
         }))
     }
 
@@ -368,9 +372,15 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// Deletes what was put too late. When that fails too, the entry's time to live ends it.
-    async fn take_back(&self, key: Key<'_>, row: &[u8], unkept: Fetched<V>) -> Fetched<V> {
-        let _voids = self.engine.write([key.name]);
-        match self.store.take_back(key.name, key.db, row).await {
+    async fn take_back(
+        &self,
+        key: Key<'_>,
+        row: &[u8],
+        ttl: Duration,
+        unkept: Fetched<V>,
+    ) -> Fetched<V> {
+        let write = self.engine.write([key.name]);
+        match self.store.take_back(&write, key.name, key.db, row, ttl).await {
             Ok(()) | Err(_) => unkept,
         }
     }

@@ -166,7 +166,7 @@ impl<V: Value> Store<V> for MapStore {
         // A write voids the lease before it changes the map, or while it holds the lock: what is
         // judged here is never out of date, and no reader sees a value that comes too late.
         if !load.holds() {
-            return Ok(Put::LeaseVoid);
+            return Ok(Put::LeaseVoid { is_put: false });
         }
         if !txn.contains(db, name) {
             txn.put(name, db, payload, Some(ttl))?;
@@ -175,9 +175,21 @@ impl<V: Value> Store<V> for MapStore {
         Ok(Put::Done)
     }
 
-    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+    async fn take_back(
+        &self,
+        write: &WriteGuard<V>,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
         let mut txn = self.begin();
-        if txn.get(db, name).is_some_and(|entry| entry.payload == payload) {
+        let latest = txn.now().saturating_add(millis(ttl));
+        let is_ours = |it: Entry<'_>| {
+            it.payload == payload && it.expires.is_some_and(|expires| expires <= latest)
+        };
+        if txn.get(db, name).is_some_and(is_ours) {
+            write.void();
             txn.remove(db, name);
         }
         Ok(())

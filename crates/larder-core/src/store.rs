@@ -108,12 +108,15 @@ pub trait Store<V: Value>: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<Put, StoreError>> + Send;
 
-    /// Deletes a key if it still holds this very payload.
+    /// Deletes a key, as [`Store::delete`] does, if it holds what a load has put: this very payload,
+    /// with no more than this time to live. Whatever else is there, somebody else has written.
     fn take_back(
         &self,
+        write: &WriteGuard<V>,
         name: &[u8],
         db: u32,
         payload: &[u8],
+        ttl: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
@@ -122,8 +125,11 @@ pub trait Store<V: Value>: Send + Sync + 'static {
 pub enum Put {
     /// The key is there: with this value, or with another that came first.
     Done,
-    /// The key changed while the value was on its way: it may be out of date.
-    LeaseVoid,
+    /// The key changed while the value was on its way, which may be out of date.
+    LeaseVoid {
+        /// Whether it was put nevertheless, and has to be taken back.
+        is_put: bool,
+    },
 }
 
 /// Why a store gave no answer, and with it whether a write may have been done.

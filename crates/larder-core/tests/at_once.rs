@@ -104,8 +104,15 @@ impl Store<Payload> for AtOnce {
         self.map.put_loaded(load, payload, ttl).await
     }
 
-    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
-        Store::<Payload>::take_back(&self.map, name, db, payload).await
+    async fn take_back(
+        &self,
+        write: &WriteGuard<Payload>,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.map.take_back(write, name, db, payload, ttl).await
     }
 }
 

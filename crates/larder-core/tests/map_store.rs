@@ -46,9 +46,9 @@ impl Room {
         now(self.map.delete(&self.engine.write([name]), name, 0)).unwrap()
     }
 
-    fn take_back(&self, name: &str, payload: &str) {
+    fn take_back(&self, name: &str, payload: &str, ttl: Duration) {
         let (name, payload) = (name.as_bytes(), payload.as_bytes());
-        now(Store::<Payload>::take_back(&self.map, name, 0, payload)).unwrap();
+        now(self.map.take_back(&self.engine.write([name]), name, 0, payload, ttl)).unwrap();
     }
 
     fn get(&self, name: &str) -> Payload {
@@ -154,14 +154,19 @@ fn a_purge_gives_the_bytes_of_the_expired_back() {
 }
 
 #[test]
-fn only_the_very_payload_is_taken_back() {
+fn only_the_very_payload_is_taken_back_and_only_with_the_time_it_was_given() {
     let room = Room::new();
-    room.put("a", "2", None).unwrap();
-    room.take_back("a", "1");
+    for others in [None, Some(3 * MS)] {
+        room.put("a", "2", others).unwrap();
+        room.take_back("a", "2", 2 * MS);
+        assert_eq!(room.get("a"), text("2"), "somebody else has put it, for {others:?}");
+    }
+    room.put("a", "2", Some(2 * MS)).unwrap();
+    room.take_back("a", "1", 2 * MS);
     assert_eq!(room.get("a"), text("2"));
-    room.take_back("a", "2");
+    room.take_back("a", "2", 2 * MS);
     assert_eq!(room.get("a"), None);
-    room.take_back("a", "2");
+    room.take_back("a", "2", 2 * MS);
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn a_loaded_value_is_put_once_and_only_while_its_lease_holds() {
     assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("1")));
     assert!(!fill.holds(), "the put itself changed the key");
-    assert_eq!(now(store.put_loaded(&fill, b"2", MS)), Ok(Put::LeaseVoid));
+    assert_eq!(now(store.put_loaded(&fill, b"2", MS)), Ok(Put::LeaseVoid { is_put: false }));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("1")));
 }
 
@@ -189,6 +194,6 @@ fn a_loaded_value_that_comes_after_a_delete_is_never_seen() {
     let (tiers, fill) = filling();
     now(tiers.delete(b"a", 0)).unwrap();
     let store = tiers.store();
-    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::LeaseVoid));
+    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::LeaseVoid { is_put: false }));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(None));
 }

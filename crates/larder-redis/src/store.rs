@@ -20,9 +20,12 @@ pub struct RedisStore {
     timeout: Duration,
 }
 
-/// Deletes a key if it still holds what was put.
-const TAKE_BACK: &[u8] =
-    b"if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+/// Deletes a key if it still holds what was put, for no longer than it was put for.
+const TAKE_BACK: &[u8] = b"\
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    local left = redis.call('PTTL', KEYS[1])
+    if left < 0 or left > tonumber(ARGV[2]) then return 0 end
+    return redis.call('DEL', KEYS[1])";
 
 impl RedisStore {
     /// Starts both connections, in tasks of the current runtime, and returns at once: a server that
@@ -176,12 +179,22 @@ impl Store<Reply> for RedisStore {
                 .unwrap_or(Err(StoreError::Lost));
         }
         let ttl = milliseconds(ttl);
-        self.call(db, &[b"SET", name, payload, b"NX", b"PX", ttl.as_bytes()]).await?;
-        Ok(if load.holds() { Put::Done } else { Put::LeaseVoid })
+        let set = [b"SET", name, payload, b"NX", b"PX", ttl.as_bytes()];
+        let is_put = self.call(db, &set).await?.starts_with(b"+");
+        Ok(if load.holds() { Put::Done } else { Put::LeaseVoid { is_put } })
     }
 
-    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
-        self.call(db, &[b"EVAL", TAKE_BACK, b"1", name, payload]).await.map(drop)
+    async fn take_back(
+        &self,
+        _: &WriteGuard<Reply>,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let ttl = milliseconds(ttl);
+        let command = [b"EVAL", TAKE_BACK, b"1", name, payload, ttl.as_bytes()];
+        self.call(db, &command).await.map(drop)
     }
 }
 

@@ -34,6 +34,9 @@ const BATCH_MAX: usize = 128;
 /// How often others may run before requests that came together are sent: what they ask for meanwhile
 /// goes with the same write, and a write costs this end and Redis more than a request does.
 const ROUNDS_MAX: usize = 4;
+/// So many requests are worth a write of their own. To wait for more would keep what Redis has to
+/// tell waiting as well.
+const ENOUGH: usize = 48;
 /// How long connecting and shaking hands may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long to wait before asking a server again that refused.
@@ -173,10 +176,7 @@ impl Keeper {
             request = self.queue.recv(), if wire.has_room() && session.has_room() => {
                 let Some(request) = request else { return Ok(false) };
                 session.send(request, wire.output());
-                let mut rounds = 0..ROUNDS_MAX;
-                while self.send_waiting(wire, session) && rounds.next().is_some() {
-                    yield_now().await;
-                }
+                self.gather(wire, session).await;
             }
             () = self.hang_up.notified() => {
                 return Err(End::NotReady("as another connection heard".into()));
@@ -185,20 +185,22 @@ impl Keeper {
         Ok(true)
     }
 
-    /// Sends what else waits, so that one write carries many requests. True when more may come
-    /// before the next write.
-    fn send_waiting(&mut self, wire: &mut Wire, session: &mut Session) -> bool {
-        for sent in 0..BATCH_MAX {
-            if !wire.has_room() || !session.has_room() {
-                return false;
+    /// Sends what else waits, so that one write carries many requests. What comes alone goes alone,
+    /// and at once.
+    async fn gather(&mut self, wire: &mut Wire, session: &mut Session) {
+        let (mut gathered, mut rounds) = (1, 0..ROUNDS_MAX);
+        loop {
+            let before = gathered;
+            while gathered < BATCH_MAX && wire.has_room() && session.has_room() {
+                let Ok(request) = self.queue.try_recv() else { break };
+                session.send(request, wire.output());
+                gathered += 1;
             }
-            match self.queue.try_recv() {
-                Ok(request) => session.send(request, wire.output()),
-                // What comes alone goes alone, and at once.
-                Err(_) => return sent > 0,
+            if gathered == before || gathered >= ENOUGH || rounds.next().is_none() {
+                return;
             }
+            yield_now().await;
         }
-        false
     }
 
     /// Notes and, when it is news, says why there is no tracked connection. Gives the pause before

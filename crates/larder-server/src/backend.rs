@@ -170,10 +170,17 @@ impl Store<Reply> for Backend {
         }
     }
 
-    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+    async fn take_back(
+        &self,
+        write: &WriteGuard<Reply>,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
         match self {
-            Self::Redis { store, .. } => store.take_back(name, db, payload).await,
-            Self::Memory(map) => Store::<Reply>::take_back(map, name, db, payload).await,
+            Self::Redis { store, .. } => store.take_back(write, name, db, payload, ttl).await,
+            Self::Memory(map) => map.take_back(write, name, db, payload, ttl).await,
         }
     }
 }

@@ -210,6 +210,22 @@ fn r16_a_put_whose_reply_was_lost_is_taken_back() {
 }
 
 #[test]
+fn r16_what_somebody_else_has_written_is_not_taken_back_be_it_the_very_row() {
+    // The put finds the other's row, or is overwritten by it.
+    let cases = [(0, Some(LOAD_TTL)), (0, None), (1, Some(LOAD_TTL + MS)), (1, None)];
+    for (executed, ttl) in cases {
+        let (mut world, reader) = loading();
+        world.origin_answers(0);
+        (0..executed).for_each(|_| assert!(world.execute()));
+        world.other_sets(&a(), "row 1", ttl);
+        world.execute_and_hear_all();
+        world.run_and_answer_calls();
+        assert_eq!(value(&world, reader), text("row 1"), "{executed} {ttl:?}");
+        assert_eq!(in_redis(&world), text("row 1"), "{executed} {ttl:?}");
+    }
+}
+
+#[test]
 fn r16_a_refusal_is_remembered_for_a_while() {
     let mut world = World::fresh();
     world.load(&a());

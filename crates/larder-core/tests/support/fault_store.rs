@@ -157,8 +157,15 @@ impl Store<Payload> for FaultStore {
         if self.state().loses_put_replies { Err(StoreError::Lost) } else { Ok(put) }
     }
 
-    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+    async fn take_back(
+        &self,
+        write: &WriteGuard<Payload>,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
         self.there()?;
-        Store::<Payload>::take_back(&self.map, name, db, payload).await
+        self.map.take_back(write, name, db, payload, ttl).await
     }
 }

@@ -175,9 +175,7 @@ impl Redis {
         let half = match session.expected.pop_front().expect("a reply answers something") {
             Expected::Read(fill) => Half::Read(fill, value(reply)),
             // Judged here: the push that the put itself causes comes behind this reply.
-            Expected::Put(lease, answer) => {
-                Half::Put(answer, if lease.holds() { Put::Done } else { Put::LeaseVoid })
-            }
+            Expected::Put(lease, answer) => Half::Put(answer, judge_put(reply, lease.holds())),
             Expected::Beat(sent) => {
                 let epoch = session.epoch;
                 drop(state);
@@ -266,6 +264,12 @@ fn finish(half: Half, reply: &Reply) {
     }
 }
 
+/// The reply to a `SET` with `NX` is what was there before.
+fn judge_put(reply: &Reply, lease_holds: bool) -> Put {
+    let is_put = value(reply).is_none();
+    if lease_holds { Put::Done } else { Put::LeaseVoid { is_put } }
+}
+
 fn value(reply: &Reply) -> Payload {
     match reply {
         Reply::Value(value) => value.clone(),
@@ -338,12 +342,19 @@ impl Store<Payload> for Redis {
             let put = self.begin_put(set, load.lease_view());
             return put.await.map_err(|_| StoreError::Lost);
         }
-        self.call(set).await?;
-        Ok(if load.holds() { Put::Done } else { Put::LeaseVoid })
+        let reply = self.call(set).await?;
+        Ok(judge_put(&reply, load.holds()))
     }
 
-    async fn take_back(&self, name: &[u8], db: u32, payload: &[u8]) -> Result<(), StoreError> {
+    async fn take_back(
+        &self,
+        _: &WriteGuard<Payload>,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
         let (place, payload) = ((db, name.to_vec()), Some(payload.into()));
-        self.call(Command::TakeBack { place, payload }).await.map(drop)
+        self.call(Command::TakeBack { place, payload, ttl }).await.map(drop)
     }
 }

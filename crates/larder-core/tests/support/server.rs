@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Pttl(Place),
     Set { place: Place, payload: Payload, ttl: Option<Duration>, only_if_absent: bool },
     Delete(Place),
-    TakeBack { place: Place, payload: Payload },
+    TakeBack { place: Place, payload: Payload, ttl: Duration },
     Expire { place: Place, ttl: Duration },
     FlushAll,
     Ping,
@@ -101,11 +101,12 @@ impl Server {
             Command::Get(place) => Reply::Value(self.newest(place).value.clone()),
             Command::Pttl(place) => Reply::Number(pttl(self.newest(place), now)),
             Command::Set { place, payload, ttl, only_if_absent } => {
-                if !only_if_absent || self.newest(place).value.is_none() {
+                let before = self.newest(place).value.clone();
+                if !only_if_absent || before.is_none() {
                     let deadline = ttl.map_or(Moment::NEVER, |ttl| now.plus(ttl));
                     self.change(place, Version { value: payload.clone(), deadline });
                 }
-                Reply::Done
+                Reply::Value(before)
             }
             Command::Delete(place) => {
                 let there = self.newest(place).value.is_some();
@@ -114,8 +115,9 @@ impl Server {
                 }
                 Reply::Number(i64::from(there))
             }
-            Command::TakeBack { place, payload } => {
-                if self.newest(place).value == *payload {
+            Command::TakeBack { place, payload, ttl } => {
+                let newest = self.newest(place);
+                if newest.value == *payload && newest.deadline <= now.plus(*ttl) {
                     self.change(place, GONE);
                 }
                 Reply::Done

@@ -324,7 +324,8 @@ fn judge_put(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
     match frame.as_error() {
         Some(error) => Err(refusal(error)),
         None if lease_holds => Ok(Put::Done),
-        None => Ok(Put::LeaseVoid),
+        // GET gives what was there: nothing, where something was put.
+        None => Ok(Put::LeaseVoid { is_put: matches!(frame, Frame::Null) }),
     }
 }
 

@@ -18,6 +18,7 @@ mod large_values;
 mod lost_writes;
 mod origin_file;
 mod reader;
+mod rows_of_others;
 mod stand;
 mod start;
 mod stopped;

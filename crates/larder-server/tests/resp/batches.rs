@@ -1,9 +1,14 @@
 //! Many reads in one write, as clients' pipelines send them: hits, misses, `MGET`, and what is no read
 //! or not whole between them, under both policies and in both protocols.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    thread,
+    time::Duration,
+};
 
-use crate::stand::Stand;
+use crate::stand::{LIMIT, Stand};
 use crate::wire::{Wire, readable, written};
 
 const KEYS: u64 = 40;
@@ -109,6 +114,33 @@ fn what_follows_a_miss_may_come_in_pieces() {
         through.send(tail);
         for reply in ["$1 1", &format!("$2 {cut:02}"), "$1 2"] {
             through.expect_next(reply);
+        }
+    }
+}
+
+/// What makes room for the rest of a pipeline may be the last write of a turn, after which nothing
+/// happens that would tell of it: one client in eight was left waiting.
+#[test]
+fn a_pipeline_of_large_replies_is_answered_to_its_end() {
+    const READS: usize = 60;
+    let Some(stand) = Stand::start(&["--near-max-value", "2mb", "--io-threads", "1"]) else {
+        return;
+    };
+    let value = "v".repeat(1 << 20);
+    stand.direct().expect(&format!("SET large {value}"), "+OK");
+    stand.heat(&mut stand.wire(), "GET large", &format!("${} {value}", value.len()));
+    let reply = format!("${}\r\n{value}\r\n", value.len()).len();
+    let mut room = vec![0; 64 << 10];
+    for client in 0..60 {
+        let mut socket = UnixStream::connect(stand.socket()).unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        socket.write_all("GET large\r\n".repeat(READS).as_bytes()).unwrap();
+        let mut missing = READS * reply;
+        while missing > 0 {
+            let read = socket.read(&mut room);
+            let read = read.unwrap_or_else(|error| panic!("client {client}, {missing}: {error}"));
+            assert!(read > 0, "client {client}: closed, {missing} bytes before the end");
+            missing -= read;
         }
     }
 }

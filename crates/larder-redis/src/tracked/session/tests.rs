@@ -65,7 +65,14 @@ impl Store<Reply> for Aside {
         outcome.await.unwrap_or(Err(StoreError::Lost))
     }
 
-    async fn take_back(&self, name: &[u8], _db: u32, _payload: &[u8]) -> Result<(), StoreError> {
+    async fn take_back(
+        &self,
+        _: &WriteGuard<Reply>,
+        name: &[u8],
+        _: u32,
+        _: &[u8],
+        _: Duration,
+    ) -> Result<(), StoreError> {
         self.taken_back.lock().unwrap().push(name.to_vec());
         Ok(())
     }
@@ -472,6 +479,20 @@ fn r16_a_change_before_the_put_takes_it_back() {
     assert_eq!(text(&fetched.value), "row", "who asked before the change may have it");
     assert_eq!(rig.hit("k"), None);
     assert_eq!(*rig.tiers.store().taken_back.lock().unwrap(), [b"k"]);
+}
+
+#[test]
+fn r16_a_put_that_found_another_value_takes_nothing_back() {
+    for there in ["$3\r\nrow\r\n", "$0\r\n\r\n"] {
+        let rig = Rig::new();
+        let mut session = rig.session();
+        let mut loading = load_until_put(&rig, &mut session);
+        answer(&mut session, &push(&["k"]));
+        answer(&mut session, there);
+        answer(&mut session, "+PONG\r\n");
+        assert_eq!(text(&poll(&mut loading).unwrap().unwrap().value), "row");
+        assert!(rig.tiers.store().taken_back.lock().unwrap().is_empty());
+    }
 }
 
 #[test]

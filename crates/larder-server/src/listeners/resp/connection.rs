@@ -226,14 +226,22 @@ impl Connection {
             Event::Upstream(Err(error)) => self.upstream_ended(error),
         }
         // Room that was made, or a reply that came, may be what commands have waited for.
-        self.take_input().await?;
+        while self.take_input_and_send().await? {
+            self.desk.share().await;
+        }
+        self.desk.pass_on();
+        Ok(())
+    }
+
+    /// True when commands that had to wait for room have it by now: nobody else would tell of it.
+    async fn take_input_and_send(&mut self) -> Result<bool, Close> {
+        let is_held = self.take_input().await?;
         if let Some(relay) = &mut self.upstream {
             after_others().await;
             relay.flush();
         }
         self.flush()?;
-        self.desk.pass_on();
-        Ok(())
+        Ok(is_held && self.has_room())
     }
 
     /// Writes as much as the client takes.
@@ -290,8 +298,9 @@ impl Connection {
         self.session.has_room() && self.upstream.as_ref().is_none_or(Relay::has_room)
     }
 
-    /// Serves what has arrived: from memory as far as that goes, the rest on other roads.
-    async fn take_input(&mut self) -> Result<(), Close> {
+    /// Serves what has arrived: from memory as far as that goes, the rest on other roads. True when
+    /// there is no room for more.
+    async fn take_input(&mut self) -> Result<bool, Close> {
         if self.input.len() >= READ_BYTES {
             self.desk.share().await;
         }
@@ -301,7 +310,7 @@ impl Connection {
                 if let Some(relay) = &mut self.upstream {
                     relay.output().unsplit(self.input.split());
                 }
-                return Ok(());
+                return Ok(false);
             }
             let taken = match self.embedded {
                 Some(_) => self.take_embedded().await?,
@@ -311,7 +320,7 @@ impl Connection {
                 continue;
             }
             match self.judge() {
-                Judged::Empty | Judged::Hold => return Ok(()),
+                Judged::Empty | Judged::Hold => return Ok(false),
                 Judged::Broken(error) => self.refuse(error),
                 Judged::Local(local, bytes) => {
                     self.answer_locally(local)?;
@@ -326,12 +335,12 @@ impl Connection {
                 }
             }
         }
-        Ok(())
+        Ok(self.wants_input())
     }
 
     /// Whether there is something to take, and room for what comes of it.
     fn may_take_input(&mut self) -> Result<bool, Close> {
-        if self.input.is_empty() || self.leaving.is_some() || self.session.must_wait() {
+        if !self.wants_input() {
             return Ok(false);
         }
         if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
@@ -340,7 +349,15 @@ impl Connection {
         if let Some(relay) = self.upstream.as_mut().filter(|relay| !relay.has_room()) {
             relay.flush();
         }
-        Ok(self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room())
+        Ok(self.has_room())
+    }
+
+    fn wants_input(&self) -> bool {
+        !self.input.is_empty() && self.leaving.is_none() && !self.session.must_wait()
+    }
+
+    fn has_room(&self) -> bool {
+        self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room()
     }
 
     /// Serves what needs no Redis. False when the command at the head of the input is not for here.
