@@ -257,10 +257,8 @@ impl CacheKind {
 
         match self {
             Self::Near => Box::new(NearTier::new(size)),
-            Self::Larder => Box::new(Larder::new(size, Policy::ScanResistant)),
-            Self::LarderSingle => {
-                Box::new(Larder::new(size, Policy::ScanResistant).read_one_by_one())
-            }
+            Self::Larder => Box::new(Larder::new(size, Policy::ClockPro)),
+            Self::LarderSingle => Box::new(Larder::new(size, Policy::ClockPro).read_one_by_one()),
             Self::LarderLru => Box::new(Larder::new(size, Policy::Lru)),
             Self::QuickCache => Box::new(QuickCache::new(size)),
             Self::Moka => Box::new(Moka::new(size)),

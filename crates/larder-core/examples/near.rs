@@ -13,10 +13,10 @@
 #![allow(clippy::unwrap_used, reason = "a measurement may stop where it fails")]
 
 use larder_core::{
-    Answer, Clock, Engine, EnginePlan, Fill, Found, Key, Prefixes, Put, Seen, Store, StoreError,
-    Tiers, WriteGuard,
+    CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, Found, Key, KeyFilter, Put, Store,
+    StoreError, Tiers, WriteGuard,
     expiry::Ttl,
-    near::{NearPlan, Policy},
+    near::{NearConfig, Policy},
 };
 use std::{
     env,
@@ -83,13 +83,13 @@ fn measure_bytes(entries: u64) {
     report("fresh");
     for _ in 0..2 {
         for name in &names {
-            tiers.engine().invalidate(name.as_bytes());
+            tiers.engine().on_invalidation(name.as_bytes());
             assert!(!fetch(&tiers, name));
         }
     }
     report("overwritten twice");
     let half = || names.iter().step_by(2);
-    half().for_each(|name| tiers.engine().invalidate(name.as_bytes()));
+    half().for_each(|name| tiers.engine().on_invalidation(name.as_bytes()));
     half().for_each(|name| assert!(!fetch(&tiers, name)));
     report("half deleted and refilled");
 }
@@ -100,19 +100,19 @@ fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
     for name in &names {
         assert!(!fetch(&tiers, name));
     }
-    let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
-    let mut looks = tiers.engine().looks(sight);
+    let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
+    let mut reader = tiers.engine().reader(view);
     let mut output = Vec::with_capacity(1 << 16);
     let (mut at, mut found, before) = (0, 0, clock.now());
     for _ in 0..hits {
         // An odd step far larger than a cache line's worth of names.
         at = (at + 7_368_787) % names.len();
-        let copy = |seen: Seen<'_, Payload>, _| match seen {
-            Seen::Plain(bytes) => output.extend_from_slice(bytes),
-            Seen::Whole(_) => (),
+        let copy = |seen: CachedRef<'_, Payload>, _| match seen {
+            CachedRef::Bytes(bytes) => output.extend_from_slice(bytes),
+            CachedRef::Value(_) => (),
         };
         let name = names.get(at).unwrap().as_bytes();
-        found += u64::from(looks.look(Key::get(name, 0), copy).is_some());
+        found += u64::from(reader.get(Key::get(name, 0), copy).is_some());
         if output.len() > 1 << 14 {
             black_box(&mut output).clear();
         }
@@ -122,7 +122,7 @@ fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
 }
 
 fn measure_misses(entries: u64, misses: u64, clock: &Clock) {
-    let near = NearPlan {
+    let near = NearConfig {
         bytes_max: 4 * GIB,
         entries_max: entries,
         value_bytes_max: 1 << 20,
@@ -187,7 +187,7 @@ fn name(id: u64) -> String {
 /// All in one shard if its entries are bounded, so that the policy alone is measured.
 fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Generated> {
     let value_bytes_max = if entries_max == 0 { 1 << 20 } else { bytes_max / 2 };
-    let near = NearPlan {
+    let near = NearConfig {
         bytes_max,
         entries_max,
         value_bytes_max: usize::try_from(value_bytes_max).unwrap(),
@@ -196,12 +196,12 @@ fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Gen
     tiers_on(near, Clock::manual())
 }
 
-fn tiers_on(near: NearPlan, clock: Clock) -> Tiers<Payload, Generated> {
+fn tiers_on(near: NearConfig, clock: Clock) -> Tiers<Payload, Generated> {
     let plan =
-        EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
+        EngineConfig { near, near_ttl: HOUR, staleness_bound: HOUR, keys: KeyFilter::default() };
     let engine = Engine::new(&plan, clock);
     let epoch = engine.begin_epoch();
-    engine.feed().beat_for_ever(epoch);
+    engine.feed().always_fresh(epoch);
     Tiers::new(engine, Generated)
 }
 
@@ -223,10 +223,10 @@ fn resident_bytes() -> u64 {
 struct Generated;
 
 impl Store<Payload> for Generated {
-    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
+    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         // A reply of 100 bytes as Redis frames it.
         let value = [b'.'; VALUE_BYTES + 8];
-        fill.land(Some(value.as_slice().into()), Ttl::Forever)
+        fill.complete(Some(value.as_slice().into()), Ttl::Forever)
     }
 
     fn answers_at_once(&self) -> bool {
@@ -234,7 +234,7 @@ impl Store<Payload> for Generated {
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
-        Err(StoreError::Away("it only fills".into()))
+        Err(StoreError::Unreachable("it only fills".into()))
     }
 
     async fn put(
@@ -261,7 +261,7 @@ impl Store<Payload> for Generated {
         Err(StoreError::Full)
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         _: &WriteGuard<Payload>,
         _: &[u8],

@@ -1,46 +1,46 @@
 //! The engine: the near tier together with the coherence that guards it.
 //!
-//! Everything that enters the near tier does so in [`Fill::land`]; everything that leaves because
-//! the store changed does so in [`Engine::void`] or [`Engine::flush`].
+//! Everything that enters the near tier does so in [`Fill::complete`]; everything that leaves because
+//! the store changed does so in [`Engine::invalidate`] or [`Engine::flush`].
 
+mod admission;
 mod counts;
 mod fill;
+mod key_filter;
 mod oversized;
-mod prefixes;
-mod puts;
-mod right;
+mod pending_loads;
 
 use crate::{
-    Clock, Key, Moment, Seen, Value,
+    CachedRef, Clock, Key, Moment, Value,
     coherence::{
         feed::{Epoch, Feed},
-        flight::Seat,
-        lease::{Boarding, Leases},
+        flight::FlightWaiter,
+        lease::{LeaseRole, Leases},
     },
     fetch::{Bypass, FetchError, Fetched},
-    near::{Hashed, Looks, Near, NearPlan, Sight},
+    near::{HashedKey, Near, NearConfig, ReadView, Reader},
 };
+use admission::Admission;
 use counts::Tally;
 pub use counts::{EngineCounts, FlushCause};
-pub(crate) use fill::Answered;
-pub use fill::{Answer, Fill, LeaseView, NotKept};
+pub(crate) use fill::FillState;
+pub use fill::{Fill, FillOutcome, LeaseView, NotCached};
+pub use key_filter::KeyFilter;
 use oversized::Oversized;
-pub use prefixes::Prefixes;
-use puts::Puts;
-use right::Right;
+use pending_loads::PendingLoads;
 use std::{sync::Arc, time::Duration};
 
 /// What an engine is made of.
 #[derive(Clone, Debug)]
-pub struct EnginePlan {
+pub struct EngineConfig {
     /// The near tier's bounds and policy.
-    pub near: NearPlan,
+    pub near: NearConfig,
     /// How long an entry may stay without being read anew, at most.
     pub near_ttl: Duration,
     /// The feed age past which nothing is served from memory.
     pub staleness_bound: Duration,
     /// Which keys may be kept.
-    pub keys: Prefixes,
+    pub keys: KeyFilter,
 }
 
 /// The near tier together with the coherence that guards it.
@@ -49,27 +49,27 @@ pub struct Engine<V: Value> {
     near: Near<V>,
     near_ttl: Duration,
     value_bytes_max: usize,
-    keys: Prefixes,
+    keys: KeyFilter,
     feed: Feed,
-    leases: Leases<Outcome<V>>,
+    leases: Leases<FetchResult<V>>,
     oversized: Oversized,
-    puts: Puts,
+    pending_loads: PendingLoads,
     tally: Tally,
 }
 
-pub(crate) type Outcome<V> = Result<Fetched<V>, FetchError>;
+pub(crate) type FetchResult<V> = Result<Fetched<V>, FetchError>;
 
 /// What a reader gets who asks for a key that is not in memory.
-pub(crate) enum Boarded<'a, V: Value> {
+pub(crate) enum FetchRole<'a, V: Value> {
     /// Wait with the others.
-    Joined(Seat<Outcome<V>>),
+    Joined(FlightWaiter<FetchResult<V>>),
     /// Fetch it for all.
     Leading(Fill<'a, V>),
 }
 
 impl<V: Value> Engine<V> {
     /// An engine that remembers nothing and whose feed has not begun.
-    pub fn new(plan: &EnginePlan, clock: Clock) -> Arc<Self> {
+    pub fn new(plan: &EngineConfig, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
             near: Near::new(&plan.near),
@@ -79,7 +79,7 @@ impl<V: Value> Engine<V> {
             feed: Feed::new(plan.staleness_bound),
             leases: Leases::new(),
             oversized: Oversized::default(),
-            puts: Puts::default(),
+            pending_loads: PendingLoads::default(),
             tally: Tally::default(),
         })
     }
@@ -95,68 +95,68 @@ impl<V: Value> Engine<V> {
     }
 
     /// The key with what all parts here know its name by.
-    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
+    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
         self.near.hashed(key)
     }
 
     /// From where entries may be judged now; `None` when nothing may be served from memory.
-    pub fn sight(&self) -> Option<Sight> {
-        self.feed.sight(self.clock.now())
+    pub fn read_view(&self) -> Option<ReadView> {
+        self.feed.read_view(self.clock.now())
     }
 
-    /// Looks into the near tier. A hit gives the reply and its deadline.
-    pub fn look(&self, key: Key<'_>, sight: Sight) -> Option<(V, Moment)> {
-        self.look_hashed(self.hashed(key), sight)
+    /// Reader into the near tier. A hit gives the reply and its deadline.
+    pub fn get(&self, key: Key<'_>, view: ReadView) -> Option<(V, Moment)> {
+        self.get_hashed(self.hashed(key), view)
     }
 
-    /// See [`Engine::look`].
-    pub(crate) fn look_hashed(&self, key: Hashed<'_>, sight: Sight) -> Option<(V, Moment)> {
-        let found = |seen: Seen<'_, V>, deadline| (seen.to_value(), deadline);
-        self.near.looks(sight).look_hashed(key, found)
+    /// See [`Engine::get`].
+    pub(crate) fn get_hashed(&self, key: HashedKey<'_>, view: ReadView) -> Option<(V, Moment)> {
+        let found = |seen: CachedRef<'_, V>, deadline| (seen.to_value(), deadline);
+        self.near.reader(view).get_hashed(key, found)
     }
 
-    /// Looks into the near tier at replies where they are: nothing is copied, counted up or freed.
-    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
-        self.near.looks(sight)
+    /// Reader into the near tier at replies where they are: nothing is copied, counted up or freed.
+    pub fn reader(&self, view: ReadView) -> Reader<'_, V> {
+        self.near.reader(view)
     }
 
     /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.
-    pub(crate) fn board<'a>(
+    pub(crate) fn join_or_lead<'a>(
         self: &'a Arc<Self>,
-        key: Hashed<'a>,
+        key: HashedKey<'a>,
         now: Moment,
         since: Moment,
-        sight: Option<Sight>,
-    ) -> Boarded<'a, V> {
-        match self.leases.board(key, now, since) {
-            Boarding::Joined(seat) => {
+        view: Option<ReadView>,
+    ) -> FetchRole<'a, V> {
+        match self.leases.join_or_lead(key, now, since) {
+            LeaseRole::Joined(waiter) => {
                 self.tally.joined();
-                Boarded::Joined(seat)
+                FetchRole::Joined(waiter)
             }
-            Boarding::Leading(lease) => {
-                let epoch = sight.map(|sight| sight.epoch);
-                Boarded::Leading(Fill::new(self, key.key, now, epoch, Right::Place(lease)))
+            LeaseRole::Leading(lease) => {
+                let epoch = view.map(|view| view.epoch);
+                FetchRole::Leading(Fill::new(self, key.key, now, epoch, Admission::Lease(lease)))
             }
         }
     }
 
     /// A fetch that nobody joins, from a store that answers at once: a lease that takes no place on
     /// the map is enough.
-    pub(crate) fn lead_alone<'a>(
+    pub(crate) fn lead_unshared<'a>(
         self: &'a Arc<Self>,
-        key: Hashed<'a>,
-        sight: Sight,
+        key: HashedKey<'a>,
+        view: ReadView,
     ) -> Fill<'a, V> {
-        let Hashed { key, hash } = key;
-        let Sight { now, epoch } = sight;
+        let HashedKey { key, hash } = key;
+        let ReadView { now, epoch } = view;
         let stamp = self.near.stamp(hash);
-        Fill::new(self, key, now, Some(epoch), Right::Stamp { hash, stamp })
+        Fill::new(self, key, now, Some(epoch), Admission::Stamp { hash, stamp })
     }
 
     /// Begins an epoch of the feed.
     pub fn begin_epoch(&self) -> Epoch {
         let epoch = self.feed.begin();
-        self.leases.void_all();
+        self.leases.invalidate_all();
         self.oversized.clear();
         epoch
     }
@@ -164,30 +164,30 @@ impl<V: Value> Engine<V> {
     /// Ends an epoch: what was filled in it is not served again, what is on its way not kept.
     pub fn end_epoch(&self, epoch: Epoch) {
         if self.feed.end(epoch) {
-            self.leases.void_all();
+            self.leases.invalidate_all();
             self.oversized.clear();
             self.tally.flushed(FlushCause::EpochEnded);
         }
     }
 
     /// Ends whichever epoch is current: what the feed should have told by now, it has not.
-    pub fn distrust(&self) {
+    pub fn end_current_epoch(&self) {
         if let Some(epoch) = self.feed.current() {
             self.end_epoch(epoch);
         }
     }
 
     /// The feed says that a key changed.
-    pub fn invalidate(&self, name: &[u8]) {
+    pub fn on_invalidation(&self, name: &[u8]) {
         self.tally.invalidated();
-        self.void(name);
+        self.invalidate(name);
     }
 
     /// A name may have changed: voids its leases, takes its flights off the map, forgets its
     /// entries in every db.
-    pub fn void(&self, name: &[u8]) {
+    pub fn invalidate(&self, name: &[u8]) {
         let key = self.hashed(Key::get(name, 0));
-        let forgotten = self.leases.void(key, || {
+        let forgotten = self.leases.invalidate(key, || {
             self.oversized.remove(name);
             self.near.forget(key)
         });
@@ -195,18 +195,18 @@ impl<V: Value> Engine<V> {
     }
 
     /// A value was read on another road than the feed's and may be newer than what is remembered
-    /// (R13): as [`Engine::void`], but that it is too large to be kept stays known, and a load
+    /// (R13): as [`Engine::invalidate`], but that it is too large to be kept stays known, and a load
     /// without news that the read is `part_of` goes on: what it brings is no older than what was
     /// read.
-    pub fn overtake(&self, name: &[u8], part_of: Option<&Fill<'_, V>>) {
+    pub fn invalidate_after_bypass(&self, name: &[u8], part_of: Option<&Fill<'_, V>>) {
         let spared = part_of.and_then(Fill::lease_without_news);
         let key = self.hashed(Key::get(name, 0));
-        drop(self.leases.void_but(key, spared, || self.near.forget(key)));
+        drop(self.leases.invalidate_except(key, spared, || self.near.forget(key)));
     }
 
     /// Everything may have changed.
     pub fn flush(&self, cause: FlushCause) {
-        self.leases.void_all();
+        self.leases.invalidate_all();
         self.oversized.clear();
         self.near.clear();
         self.tally.flushed(cause);
@@ -218,14 +218,14 @@ impl<V: Value> Engine<V> {
     pub fn write<'a>(self: &Arc<Self>, names: impl IntoIterator<Item = &'a [u8]>) -> WriteGuard<V> {
         let names: Vec<Box<[u8]>> = names.into_iter().map(Box::from).collect();
         for name in &names {
-            self.void(name);
+            self.invalidate(name);
         }
         WriteGuard { engine: Arc::clone(self), names }
     }
 
     /// Gives back the memory of entries that no longer count, looking at about `visits` of them.
     pub fn sweep(&self, visits: usize) {
-        self.near.sweep(self.feed.sight_of_sweep(self.clock.now()), visits);
+        self.near.sweep(self.feed.sweep_view(self.clock.now()), visits);
     }
 
     /// Reads all counters.
@@ -241,7 +241,7 @@ impl<V: Value> Engine<V> {
     }
 
     /// Why nothing can be in memory under this name, now or after a read; `None` if it can.
-    pub fn bars(&self, name: &[u8]) -> Option<Bypass> {
+    pub fn bypass_reason_for(&self, name: &[u8]) -> Option<Bypass> {
         match () {
             () if !self.keys.admit(name) => Some(Bypass::NotAllowed),
             () if self.oversized.contains(name) => Some(Bypass::TooLarge),
@@ -258,13 +258,13 @@ pub struct WriteGuard<V: Value> {
 
 impl<V: Value> WriteGuard<V> {
     /// Voids the names now, whatever happens later.
-    pub fn void(&self) {
-        self.names.iter().for_each(|name| self.engine.void(name));
+    pub fn invalidate(&self) {
+        self.names.iter().for_each(|name| self.engine.invalidate(name));
     }
 }
 
 impl<V: Value> Drop for WriteGuard<V> {
     fn drop(&mut self) {
-        self.void();
+        self.invalidate();
     }
 }

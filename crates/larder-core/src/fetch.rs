@@ -3,9 +3,9 @@
 
 use crate::{
     Engine, Key, Moment, Origin, OriginError, Put, Store, StoreError, Value,
-    coherence::flight::Seat,
-    engine::{Answer, Answered, Boarded, Fill, NotKept, Outcome},
-    near::{Hashed, Sight},
+    coherence::flight::FlightWaiter,
+    engine::{FetchResult, FetchRole, Fill, FillOutcome, FillState, NotCached},
+    near::{HashedKey, ReadView},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -34,13 +34,13 @@ pub enum Found {
     /// Behind the near tier, which keeps it until then at most, or does not.
     Store {
         /// Until when it is kept, or why it is not.
-        kept: Result<Moment, NotKept>,
+        cached: Result<Moment, NotCached>,
     },
     /// Behind the near tier, which was passed by.
     Bypass(Bypass),
 }
 
-/// Why the near tier was passed by. A word wide, as [`NotKept`] is.
+/// Why the near tier was passed by. A word wide, as [`NotCached`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Bypass {
@@ -51,7 +51,7 @@ pub enum Bypass {
     /// The value is larger than `near-max-value`.
     TooLarge,
     /// The store is away: this comes from the origin alone.
-    StoreAway,
+    StoreUnreachable,
     /// Whoever asked wanted it so.
     Request,
     /// An operator turned pass-through on.
@@ -72,7 +72,7 @@ impl Bypass {
         Self::NotCoherent,
         Self::FeedLost,
         Self::TooLarge,
-        Self::StoreAway,
+        Self::StoreUnreachable,
         Self::Request,
         Self::Passthrough,
         Self::NotAllowed,
@@ -87,7 +87,7 @@ impl Bypass {
             Self::NotCoherent => "not-coherent",
             Self::FeedLost => "feed-lost",
             Self::TooLarge => "too-large",
-            Self::StoreAway => "store-away",
+            Self::StoreUnreachable => "store-unreachable",
             Self::Request => "request",
             Self::Passthrough => "passthrough",
             Self::NotAllowed => "not-allowed",
@@ -99,9 +99,9 @@ impl Bypass {
 }
 
 /// A fetch under way. See [`Tiers::start`].
-pub struct Started<V: Value>(Step<V>);
+pub struct PendingFetch<V: Value>(Step<V>);
 
-impl<V: Value> Started<V> {
+impl<V: Value> PendingFetch<V> {
     /// Whether a read was sent for it alone, behind those that were started before it. What was
     /// found in memory, or is fetched by somebody else, may be older than what those bring.
     pub fn is_sent(&self) -> bool {
@@ -116,7 +116,9 @@ impl<V: Value> Started<V> {
     #[inline]
     pub fn into_answer(self) -> Result<Fetched<V>, Self> {
         match self.0 {
-            Step::Found(fetched) | Step::Sent(Answer(Answered::Here(Ok(fetched)))) => Ok(fetched),
+            Step::Found(fetched) | Step::Sent(FillOutcome(FillState::Ready(Ok(fetched)))) => {
+                Ok(fetched)
+            }
             step => Err(Self(step)),
         }
     }
@@ -130,8 +132,8 @@ impl<V: Value> Started<V> {
 enum Step<V: Value> {
     Found(Fetched<V>),
     Bypass(Bypass),
-    Joined(Seat<Outcome<V>>),
-    Sent(Answer<V>),
+    Joined(FlightWaiter<FetchResult<V>>),
+    Sent(FillOutcome<V>),
 }
 
 /// How an origin is asked.
@@ -151,7 +153,7 @@ pub struct Load<'a> {
 const LEADERS_LOST_MAX: usize = 8;
 
 impl<V: Value, S: Store<V>> Tiers<V, S> {
-    /// Puts an engine before a store.
+    /// PendingLoads an engine before a store.
     pub fn new(engine: Arc<Engine<V>>, store: S) -> Self {
         Self { engine, store }
     }
@@ -167,14 +169,14 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// A hit in the near tier, or nothing. Never waits.
-    pub fn look(&self, key: Key<'_>) -> Option<Fetched<V>> {
-        let sight = self.engine.sight()?;
-        self.remembered(self.engine.hashed(key), sight)
+    pub fn get(&self, key: Key<'_>) -> Option<Fetched<V>> {
+        let view = self.engine.read_view()?;
+        self.remembered(self.engine.hashed(key), view)
     }
 
     /// A value of the store: from memory, with whoever fetches it already, or by a fill; past the
     /// near tier when that cannot be trusted.
-    pub async fn fetch(&self, key: Key<'_>) -> Outcome<V> {
+    pub async fn fetch(&self, key: Key<'_>) -> FetchResult<V> {
         match self.start(key).into_answer() {
             Ok(fetched) => Ok(fetched),
             Err(started) => self.finish(key, started).await,
@@ -182,31 +184,31 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// The part of [`Tiers::fetch`] that does not wait: what must be sent has been sent.
-    pub fn start(&self, key: Key<'_>) -> Started<V> {
+    pub fn start(&self, key: Key<'_>) -> PendingFetch<V> {
         let now = self.engine.clock().now();
-        let Some(sight) = self.engine.feed().sight(now) else {
-            return Started(Step::Bypass(self.engine.feed().why_blind()));
+        let Some(view) = self.engine.feed().read_view(now) else {
+            return PendingFetch(Step::Bypass(self.engine.feed().bypass_reason()));
         };
         let key = self.engine.hashed(key);
-        if let Some(hit) = self.remembered(key, sight) {
-            return Started(Step::Found(hit));
+        if let Some(hit) = self.remembered(key, view) {
+            return PendingFetch(Step::Found(hit));
         }
-        if let Some(why) = self.engine.bars(key.key.name) {
-            return Started(Step::Bypass(why));
+        if let Some(why) = self.engine.bypass_reason_for(key.key.name) {
+            return PendingFetch(Step::Bypass(why));
         }
         if self.store.answers_at_once() {
-            let fill = self.engine.lead_alone(key, sight);
-            return Started(Step::Sent(self.store.fill(fill)));
+            let fill = self.engine.lead_unshared(key, view);
+            return PendingFetch(Step::Sent(self.store.fill(fill)));
         }
         let since = now.minus(self.engine.feed().bound());
-        Started(match self.engine.board(key, now, since, Some(sight)) {
-            Boarded::Joined(seat) => Step::Joined(seat),
-            Boarded::Leading(fill) => Step::Sent(self.store.fill(fill)),
+        PendingFetch(match self.engine.join_or_lead(key, now, since, Some(view)) {
+            FetchRole::Joined(waiter) => Step::Joined(waiter),
+            FetchRole::Leading(fill) => Step::Sent(self.store.fill(fill)),
         })
     }
 
     /// The rest of [`Tiers::fetch`].
-    pub async fn finish(&self, key: Key<'_>, started: Started<V>) -> Outcome<V> {
+    pub async fn finish(&self, key: Key<'_>, started: PendingFetch<V>) -> FetchResult<V> {
         self.finish_for(None, key, started).await
     }
 
@@ -214,18 +216,18 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         &self,
         load: Option<&Fill<'_, V>>,
         key: Key<'_>,
-        started: Started<V>,
-    ) -> Outcome<V> {
+        started: PendingFetch<V>,
+    ) -> FetchResult<V> {
         let (outcome, collapsed) = match started.0 {
             Step::Found(hit) => return Ok(hit),
             Step::Bypass(why) => return self.bypass_for(load, key, why).await,
-            Step::Joined(seat) => (seat.await, true),
-            Step::Sent(Answer(Answered::Promised(seat))) => (seat.await, false),
-            Step::Sent(Answer(Answered::Here(outcome))) => (outcome, false),
+            Step::Joined(waiter) => (waiter.await, true),
+            Step::Sent(FillOutcome(FillState::Deferred(waiter))) => (waiter.await, false),
+            Step::Sent(FillOutcome(FillState::Ready(outcome))) => (outcome, false),
         };
         match outcome {
             // A read may be asked twice, so what the feed's connection lost is asked elsewhere.
-            Err(FetchError::GivenUp) => self.bypass_for(load, key, Bypass::FeedLost).await,
+            Err(FetchError::LeaderDropped) => self.bypass_for(load, key, Bypass::FeedLost).await,
             Err(FetchError::Store(lost)) if lost.is_outage() => {
                 self.bypass_for(load, key, Bypass::FeedLost).await
             }
@@ -237,29 +239,29 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     ///
     /// The load goes on only while this future is polled: run it in a task of its own where the
     /// one who asked may leave.
-    pub async fn fetch_or_load(&self, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
+    pub async fn fetch_or_load(&self, key: Key<'_>, load: Load<'_>) -> FetchResult<V> {
         for _ in 0..LEADERS_LOST_MAX {
             let now = self.engine.clock().now();
-            let sight = self.engine.feed().sight(now);
+            let view = self.engine.feed().read_view(now);
             let hashed = self.engine.hashed(key);
-            if let Some(hit) = sight.and_then(|sight| self.remembered_or_refused(hashed, sight)) {
+            if let Some(hit) = view.and_then(|view| self.remembered_or_refused(hashed, view)) {
                 return Ok(hit);
             }
             // While the feed is fresh a load may take its time: a change would have ended its
             // flight. Without news a flight is as good as it is young.
-            let (flight, since) = match sight {
+            let (flight, since) = match view {
                 Some(_) => (hashed.load(), Moment::START),
                 None => (hashed.load_without_news(), now.minus(self.engine.feed().bound())),
             };
-            match self.engine.board(flight, now, since, sight) {
-                Boarded::Joined(seat) => match seat.await {
-                    Err(FetchError::GivenUp) => {}
+            match self.engine.join_or_lead(flight, now, since, view) {
+                FetchRole::Joined(waiter) => match waiter.await {
+                    Err(FetchError::LeaderDropped) => {}
                     outcome => return outcome.map(|it| Fetched { collapsed: true, ..it }),
                 },
-                Boarded::Leading(fill) => return self.lead(fill, key, load).await,
+                FetchRole::Leading(fill) => return self.lead(fill, key, load).await,
             }
         }
-        Err(FetchError::GivenUp)
+        Err(FetchError::LeaderDropped)
     }
 
     /// Sets a string.
@@ -278,12 +280,12 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
         let write = self.engine.write([name]);
         let deleted = self.store.delete(&write, name, db).await;
-        self.engine.puts_over(name).await;
+        self.engine.loads_settled(name).await;
         deleted
     }
 
-    fn remembered(&self, key: Hashed<'_>, sight: Sight) -> Option<Fetched<V>> {
-        self.engine.look_hashed(key, sight).map(|(value, deadline)| Fetched {
+    fn remembered(&self, key: HashedKey<'_>, view: ReadView) -> Option<Fetched<V>> {
+        self.engine.get_hashed(key, view).map(|(value, deadline)| Fetched {
             value,
             found: Found::Near(deadline),
             collapsed: false,
@@ -291,14 +293,14 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     }
 
     /// The value, or the origin's remembered answer that it has none.
-    fn remembered_or_refused(&self, key: Hashed<'_>, sight: Sight) -> Option<Fetched<V>> {
-        self.remembered(key, sight)
+    fn remembered_or_refused(&self, key: HashedKey<'_>, view: ReadView) -> Option<Fetched<V>> {
+        self.remembered(key, view)
             .filter(|hit| !hit.value.is_absent())
-            .or_else(|| self.remembered(key.load(), sight))
+            .or_else(|| self.remembered(key.load(), view))
     }
 
     /// Reads past the near tier, which then forgets what may be older (R13).
-    pub async fn bypass(&self, key: Key<'_>, why: Bypass) -> Outcome<V> {
+    pub async fn bypass(&self, key: Key<'_>, why: Bypass) -> FetchResult<V> {
         self.bypass_for(None, key, why).await
     }
 
@@ -307,16 +309,16 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         load: Option<&Fill<'_, V>>,
         key: Key<'_>,
         why: Bypass,
-    ) -> Outcome<V> {
+    ) -> FetchResult<V> {
         let value = self.store.read(key).await.map_err(FetchError::Store)?;
-        self.engine.overtake(key.name, load);
+        self.engine.invalidate_after_bypass(key.name, load);
         Ok(Fetched { value, found: Found::Bypass(why), collapsed: false })
     }
 
-    async fn lead(&self, fill: Fill<'_, V>, key: Key<'_>, load: Load<'_>) -> Outcome<V> {
+    async fn lead(&self, fill: Fill<'_, V>, key: Key<'_>, load: Load<'_>) -> FetchResult<V> {
         let outcome = match self.load(&fill, key, load).await {
             Ok(Loaded::Value(fetched)) => Ok(fetched),
-            Ok(Loaded::Nothing(None)) => return fill.land_absent(load.negative_ttl),
+            Ok(Loaded::Nothing(None)) => return fill.complete_absent(load.negative_ttl),
             Ok(Loaded::Nothing(Some(why))) => {
                 Ok(Fetched { value: V::absent(), found: Found::Bypass(why), collapsed: false })
             }
@@ -337,18 +339,19 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             Ok(found) if !found.value.is_absent() => return Ok(Loaded::Value(found)),
             Ok(Fetched { found: Found::Bypass(why), .. }) => Some(why),
             Ok(_) => None,
-            Err(FetchError::Store(error)) if error.is_outage() => Some(Bypass::StoreAway),
+            Err(FetchError::Store(error)) if error.is_outage() => Some(Bypass::StoreUnreachable),
             Err(error) => return Err(error),
         };
         let row = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
         let Some(row) = row else { return Ok(Loaded::Nothing(past_near)) };
         let unkept = Fetched {
             value: V::string(&row),
-            found: past_near.map_or(Found::Store { kept: Err(NotKept::LeaseVoid) }, Found::Bypass),
+            found: past_near
+                .map_or(Found::Store { cached: Err(NotCached::LeaseInvalidated) }, Found::Bypass),
             collapsed: false,
         };
-        let put = self.engine.begin_put(key.name);
-        if past_near == Some(Bypass::StoreAway) || !fill.holds() {
+        let put = self.engine.begin_load(key.name);
+        if past_near == Some(Bypass::StoreUnreachable) || !fill.holds() {
             return Ok(Loaded::Value(unkept));
         }
         Ok(Loaded::Value(match self.store.put_loaded(fill, &row, load.ttl).await {
@@ -356,23 +359,23 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
                 drop(put);
                 self.fetch_for(fill, key).await.ok().filter(is_present).unwrap_or(unkept)
             }
-            Ok(Put::LeaseVoid { is_put: true }) => {
-                self.take_back(key, &row, load.ttl, unkept).await
+            Ok(Put::LeaseInvalidated { is_put: true }) => {
+                self.delete_if_ours(key, &row, load.ttl, unkept).await
             }
             Err(error) if error.outcome_unknown() => {
-                self.take_back(key, &row, load.ttl, unkept).await
+                self.delete_if_ours(key, &row, load.ttl, unkept).await
             }
-            Ok(Put::LeaseVoid { is_put: false }) | Err(_) => unkept,
+            Ok(Put::LeaseInvalidated { is_put: false }) | Err(_) => unkept,
         }))
     }
 
     /// A fetch that is part of a load.
-    async fn fetch_for(&self, load: &Fill<'_, V>, key: Key<'_>) -> Outcome<V> {
+    async fn fetch_for(&self, load: &Fill<'_, V>, key: Key<'_>) -> FetchResult<V> {
         self.finish_for(Some(load), key, self.start(key)).await
     }
 
     /// Deletes what was put too late. When that fails too, the entry's time to live ends it.
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         key: Key<'_>,
         row: &[u8],
@@ -380,7 +383,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         unkept: Fetched<V>,
     ) -> Fetched<V> {
         let write = self.engine.write([key.name]);
-        match self.store.take_back(&write, key.name, key.db, row, ttl).await {
+        match self.store.delete_if_ours(&write, key.name, key.db, row, ttl).await {
             Ok(()) | Err(_) => unkept,
         }
     }
@@ -405,7 +408,7 @@ pub enum FetchError {
     /// The origin gave no answer.
     Origin(OriginError),
     /// Whoever fetched it for all went away, again and again.
-    GivenUp,
+    LeaderDropped,
 }
 
 impl fmt::Display for FetchError {
@@ -413,7 +416,7 @@ impl fmt::Display for FetchError {
         match self {
             Self::Store(error) => error.fmt(f),
             Self::Origin(error) => error.fmt(f),
-            Self::GivenUp => f.write_str("the fetch was given up"),
+            Self::LeaderDropped => f.write_str("the fetch was given up"),
         }
     }
 }
@@ -423,7 +426,7 @@ impl std::error::Error for FetchError {
         match self {
             Self::Store(error) => Some(error),
             Self::Origin(error) => Some(error),
-            Self::GivenUp => None,
+            Self::LeaderDropped => None,
         }
     }
 }

@@ -12,7 +12,7 @@ pub mod coherence;
 mod engine;
 pub mod expiry;
 mod fetch;
-pub mod map_store;
+pub mod memory_store;
 pub mod near;
 mod origin;
 mod store;
@@ -21,11 +21,11 @@ mod value;
 
 pub use clock::{Clock, Moment};
 pub use engine::{
-    Answer, Engine, EngineCounts, EnginePlan, Fill, FlushCause, LeaseView, NotKept, Prefixes,
-    WriteGuard,
+    Engine, EngineConfig, EngineCounts, Fill, FillOutcome, FlushCause, KeyFilter, LeaseView,
+    NotCached, WriteGuard,
 };
-pub use fetch::{Bypass, FetchError, Fetched, Found, Load, Started, Tiers};
-pub use map_store::MapStore;
+pub use fetch::{Bypass, FetchError, Fetched, Found, Load, PendingFetch, Tiers};
+pub use memory_store::MemoryStore;
 pub use origin::{BoxFuture, Origin, OriginError};
 pub use store::{Key, Put, Store, StoreError, is_not_ready};
-pub use value::{Seen, Value};
+pub use value::{CachedRef, Value};

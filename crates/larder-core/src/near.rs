@@ -7,33 +7,33 @@
 //!
 //! Nothing here decides what may enter: that is [`crate::coherence`].
 
+mod change_stamp;
+mod clock_pro;
 mod ghosts;
 mod index;
 mod inline;
-mod looks;
 mod lru;
 mod name;
 mod places;
-mod scan_resistant;
+mod reader;
 mod slot;
-mod stamp;
 mod table;
 mod tally;
 mod weigh;
 
 use crate::{
-    Key, Moment, Seen, Value,
+    CachedRef, Key, Moment, Value,
     sync::atomic::{
         AtomicU32, AtomicU64, AtomicUsize,
         Ordering::{Relaxed, Release},
     },
 };
-pub use looks::Looks;
-pub(crate) use name::Hashed;
+use change_stamp::ChangeCounters;
+pub(crate) use change_stamp::ChangeStamp;
+pub(crate) use name::HashedKey;
 use name::NameHash;
+pub use reader::Reader;
 use slot::{Life, Slot};
-use stamp::Happened;
-pub(crate) use stamp::Stamp;
 use std::str::FromStr;
 use table::Table;
 use tally::Tally;
@@ -45,7 +45,7 @@ pub enum Policy {
     /// One pass over many names does not push out those that are read again and again
     /// (CLOCK-Pro with the counters of S3-FIFO).
     #[default]
-    ScanResistant,
+    ClockPro,
     /// The entry not asked for longest leaves first.
     Lru,
 }
@@ -54,7 +54,7 @@ impl Policy {
     /// The policy's name in settings and statistics.
     pub fn name(self) -> &'static str {
         match self {
-            Self::ScanResistant => "scan-resistant",
+            Self::ClockPro => "clock-pro",
             Self::Lru => "lru",
         }
     }
@@ -64,13 +64,13 @@ impl FromStr for Policy {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        [Self::ScanResistant, Self::Lru].into_iter().find(|policy| policy.name() == name).ok_or(())
+        [Self::ClockPro, Self::Lru].into_iter().find(|policy| policy.name() == name).ok_or(())
     }
 }
 
 /// How much the near tier holds.
 #[derive(Clone, Copy, Debug)]
-pub struct NearPlan {
+pub struct NearConfig {
     /// Bytes, all bookkeeping included.
     pub bytes_max: u64,
     /// Entries; 0 for no bound of their own.
@@ -83,12 +83,12 @@ pub struct NearPlan {
 
 /// The point of view from which an entry is judged: what time it is, and which epoch counts.
 #[derive(Clone, Copy, Debug)]
-pub struct Sight {
+pub struct ReadView {
     pub(crate) now: Moment,
     pub(crate) epoch: u32,
 }
 
-impl Sight {
+impl ReadView {
     /// That of a near tier that stands alone.
     pub const fn alone(now: Moment) -> Self {
         Self { now, epoch: 0 }
@@ -119,22 +119,22 @@ pub struct NearCounts {
 /// See the [module](self). It can stand alone, as a cache of what has no store behind it:
 ///
 /// ```
-/// use larder_core::near::{Near, NearPlan, Policy, Sight};
+/// use larder_core::near::{Near, NearConfig, Policy, ReadView};
 /// use larder_core::{Clock, Key};
 /// use std::{sync::Arc, time::Duration};
 ///
-/// let policy = Policy::ScanResistant;
-/// let plan = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
+/// let policy = Policy::ClockPro;
+/// let plan = NearConfig { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
 /// let near: Near<Option<Arc<[u8]>>> = Near::new(&plan);
 /// let (clock, key) = (Clock::System, Key::get(b"greeting", 0));
 ///
 /// let now = clock.now();
 /// let until = now.plus(Duration::from_mins(5));
-/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), until, Sight::alone(now)));
-/// let length = near.look(key, Sight::alone(now), |seen, _| seen.to_value().map(|it| it.len()));
+/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), until, ReadView::alone(now)));
+/// let length = near.get(key, ReadView::alone(now), |seen, _| seen.to_value().map(|it| it.len()));
 /// assert_eq!(length, Some(Some(5)));
 ///
-/// assert!(near.look(key, Sight::alone(until), |_, _| ()).is_none(), "its time is over");
+/// assert!(near.get(key, ReadView::alone(until), |_, _| ()).is_none(), "its time is over");
 /// assert!(near.remove(b"greeting") && !near.remove(b"greeting"));
 /// ```
 pub struct Near<V: Value> {
@@ -143,13 +143,13 @@ pub struct Near<V: Value> {
     weigh: Weigh,
     entry_bytes_max: u64,
     generation: AtomicU32,
-    happened: Happened,
+    changes: ChangeCounters,
     sweep_cursor: AtomicUsize,
     evicted: Evicted,
     tally: Tally,
 }
 
-/// How many entries left, and why. Looks need what stands beside it, so it has cache lines of its
+/// How many entries left, and why. Reader need what stands beside it, so it has cache lines of its
 /// own.
 #[derive(Default)]
 #[repr(align(128))]
@@ -183,7 +183,7 @@ const ONE_SHARD_ENTRIES: u64 = 1024;
 
 impl<V: Value> Near<V> {
     /// An empty near tier.
-    pub fn new(plan: &NearPlan) -> Self {
+    pub fn new(plan: &NearConfig) -> Self {
         let shards = shard_count(plan);
         let floor = plan.bytes_max.checked_div(plan.entries_max).unwrap_or(1).max(1);
         let bytes_max = match plan.entries_max {
@@ -201,32 +201,32 @@ impl<V: Value> Near<V> {
             // The policy keeps a few percent for newcomers; what is larger would be thrown out.
             entry_bytes_max: (bytes_max / 10 * 9).max(floor),
             generation: AtomicU32::new(0),
-            happened: Happened::new(),
+            changes: ChangeCounters::new(),
             sweep_cursor: AtomicUsize::new(0),
             evicted: Evicted::default(),
             tally: Tally::new(),
         }
     }
 
-    /// Looks for replies from one point of view.
-    pub fn looks(&self, sight: Sight) -> Looks<'_, V> {
-        Looks::new(self, sight)
+    /// Reader for replies from one point of view.
+    pub fn reader(&self, view: ReadView) -> Reader<'_, V> {
+        Reader::new(self, view)
     }
 
-    /// One look. See [`Looks::look`].
-    pub fn look<R>(
+    /// One look. See [`Reader::get`].
+    pub fn get<R>(
         &self,
         key: Key<'_>,
-        sight: Sight,
-        found: impl FnOnce(Seen<'_, V>, Moment) -> R,
+        view: ReadView,
+        found: impl FnOnce(CachedRef<'_, V>, Moment) -> R,
     ) -> Option<R> {
-        self.looks(sight).look(key, found)
+        self.reader(view).get(key, found)
     }
 
     /// Keeps a reply until its deadline, in a near tier that stands alone: that of an engine is
     /// reached by fills only. False when the reply is too large to be held, or one too many.
-    pub fn insert(&self, key: Key<'_>, value: &V, deadline: Moment, sight: Sight) -> bool {
-        self.put(self.hashed(key), value, deadline, sight, None).is_ok()
+    pub fn insert(&self, key: Key<'_>, value: &V, deadline: Moment, view: ReadView) -> bool {
+        self.put(self.hashed(key), value, deadline, view, None).is_ok()
     }
 
     /// Forgets all that is known under a name, or under another one with the same tag, of which there
@@ -236,23 +236,23 @@ impl<V: Value> Near<V> {
     }
 
     /// The key with what this goes by.
-    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
+    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
         self.hash.hashed(key)
     }
 
-    /// Puts a reply under a name, beside the replies to other reads that still count; where nothing
+    /// PendingLoads a reply under a name, beside the replies to other reads that still count; where nothing
     /// else keeps those away who forget, only while a stamp is current.
     pub(crate) fn put(
         &self,
-        key: Hashed<'_>,
+        key: HashedKey<'_>,
         value: &V,
         deadline: Moment,
-        sight: Sight,
-        stamp: Option<Stamp>,
+        view: ReadView,
+        stamp: Option<ChangeStamp>,
     ) -> Result<(), Refused> {
-        let Hashed { key, hash } = key;
+        let HashedKey { key, hash } = key;
         let generation = stamp.map_or_else(|| self.generation.load(Relaxed), |it| it.generation);
-        let life = Life { deadline, epoch: sight.epoch, generation };
+        let life = Life { deadline, epoch: view.epoch, generation };
         let alone = Slot::new(life, key, value);
         if self.weigh.bytes(&alone) > self.entry_bytes_max {
             return Err(Refused::NoRoom);
@@ -264,7 +264,7 @@ impl<V: Value> Near<V> {
                 false
             }
             Some(_) => {
-                self.happened.count(hash);
+                self.changes.count(hash);
                 true
             }
             None => true,
@@ -276,7 +276,7 @@ impl<V: Value> Near<V> {
                 self.evicted.full.fetch_add(1, Relaxed);
                 Some(alone)
             }
-            Some(slot) if self.verdict(slot, sight).is_none() => {
+            Some(slot) if self.verdict(slot, view).is_none() => {
                 let joined = slot.joined_by(&alone)?;
                 let fits = self.weigh.bytes(&joined) <= self.entry_bytes_max;
                 Some(if fits { joined } else { alone })
@@ -290,8 +290,8 @@ impl<V: Value> Near<V> {
     /// Forgets all that is known under a name, or under another one with the same tag. What it
     /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
-    pub(crate) fn forget(&self, key: Hashed<'_>) -> Option<Slot<V>> {
-        let happens = || self.happened.count(key.hash);
+    pub(crate) fn forget(&self, key: HashedKey<'_>) -> Option<Slot<V>> {
+        let happens = || self.changes.count(key.hash);
         let gone = self.shard(key.hash)?.table.remove(tag(key.hash), happens);
         if gone.is_some() {
             self.evicted.invalidation.fetch_add(1, Relaxed);
@@ -307,8 +307,8 @@ impl<V: Value> Near<V> {
 
     /// Gives back the memory of entries that no longer count, a few shards at a time: goes on where
     /// the last call ended and stops when `visits` entries have been looked at or every shard was.
-    pub fn sweep(&self, sight: Sight, visits: usize) {
-        let keep = |slot: &Slot<V>| match self.verdict(slot, sight) {
+    pub fn sweep(&self, view: ReadView, visits: usize) {
+        let keep = |slot: &Slot<V>| match self.verdict(slot, view) {
             None => true,
             Some(counter) => {
                 counter.fetch_add(1, Relaxed);
@@ -345,10 +345,10 @@ impl<V: Value> Near<V> {
     }
 
     /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
-    fn verdict(&self, slot: &Slot<V>, sight: Sight) -> Option<&AtomicU64> {
-        if slot.life.epoch != sight.epoch || slot.life.generation != self.generation.load(Relaxed) {
+    fn verdict(&self, slot: &Slot<V>, view: ReadView) -> Option<&AtomicU64> {
+        if slot.life.epoch != view.epoch || slot.life.generation != self.generation.load(Relaxed) {
             Some(&self.evicted.ended)
-        } else if slot.life.deadline <= sight.now {
+        } else if slot.life.deadline <= view.now {
             Some(&self.evicted.expired)
         } else {
             None
@@ -369,7 +369,7 @@ fn tag(hash: u64) -> u32 {
 }
 
 /// A power of two: as many as give each shard room for several of the largest values.
-fn shard_count(plan: &NearPlan) -> u64 {
+fn shard_count(plan: &NearConfig) -> u64 {
     if (1..ONE_SHARD_ENTRIES).contains(&plan.entries_max) {
         return 1;
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Value, WriteGuard,
-    engine::{Answer, Fill},
+    engine::{Fill, FillOutcome},
 };
 use smallvec::SmallVec;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -63,8 +63,8 @@ impl From<Key<'_>> for OwnedKey {
 pub trait Store<V: Value>: Send + Sync + 'static {
     /// Sends a fill's read on the road on which the feed travels, and lands the fill there. Returns
     /// at once: with the answer, if the fill has landed by then, else with a promise of it
-    /// ([`Fill::promise`]).
-    fn fill(&self, fill: Fill<'_, V>) -> Answer<V>;
+    /// ([`Fill::defer`]).
+    fn fill(&self, fill: Fill<'_, V>) -> FillOutcome<V>;
 
     /// Whether [`Store::fill`] lands its fills before it returns, in less time than it would take
     /// to wait for somebody else's. Then each reader asks for itself, and a fill costs less. One
@@ -110,7 +110,7 @@ pub trait Store<V: Value>: Send + Sync + 'static {
 
     /// Deletes a key, as [`Store::delete`] does, if it holds what a load has put: this very payload,
     /// with no more than this time to live. Whatever else is there, somebody else has written.
-    fn take_back(
+    fn delete_if_ours(
         &self,
         write: &WriteGuard<V>,
         name: &[u8],
@@ -126,7 +126,7 @@ pub enum Put {
     /// The key is there: with this value, or with another that came first.
     Done,
     /// The key changed while the value was on its way, which may be out of date.
-    LeaseVoid {
+    LeaseInvalidated {
         /// Whether it was put nevertheless, and has to be taken back.
         is_put: bool,
     },
@@ -136,7 +136,7 @@ pub enum Put {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// There is no connection; nothing was sent. Try again later.
-    Away(Arc<str>),
+    Unreachable(Arc<str>),
     /// The connection ended before the answer came. A write may have been done.
     Lost,
     /// No answer came in time. A write may have been done.
@@ -151,7 +151,7 @@ impl StoreError {
     /// Whether the fault is the way to the store, not the request.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Away(_) | Self::Lost | Self::TimedOut(_) => true,
+            Self::Unreachable(_) | Self::Lost | Self::TimedOut(_) => true,
             Self::Refused(text) => is_not_ready(text.as_bytes()),
             Self::Full => false,
         }
@@ -172,7 +172,7 @@ pub fn is_not_ready(error: &[u8]) -> bool {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away(why) => write!(f, "the store is away: {why}"),
+            Self::Unreachable(why) => write!(f, "the store is away: {why}"),
             Self::Lost => f.write_str("the connection to the store ended before it answered"),
             Self::TimedOut(limit) => write!(f, "the store did not answer within {limit:?}"),
             Self::Refused(text) => write!(f, "the store answered: {text}"),

@@ -32,19 +32,19 @@ pub trait Value: Clone + Send + Sync + 'static {
 
 /// A value where the near tier keeps it.
 #[derive(Clone, Copy, Debug)]
-pub enum Seen<'a, V> {
+pub enum CachedRef<'a, V> {
     /// As its [`Value::plain`] bytes.
-    Plain(&'a [u8]),
+    Bytes(&'a [u8]),
     /// As itself.
-    Whole(&'a V),
+    Value(&'a V),
 }
 
-impl<V: Value> Seen<'_, V> {
+impl<V: Value> CachedRef<'_, V> {
     /// The value, to take away: a copy if it is small.
     pub fn to_value(self) -> V {
         match self {
-            Self::Plain(bytes) => V::from_plain(bytes),
-            Self::Whole(value) => value.clone(),
+            Self::Bytes(bytes) => V::from_plain(bytes),
+            Self::Value(value) => value.clone(),
         }
     }
 }

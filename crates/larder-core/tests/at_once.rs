@@ -5,11 +5,11 @@
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Answer, Bypass, Clock, Engine, EnginePlan, Fetched, Fill, FlushCause, Found, Key, MapStore,
-    NotKept, Prefixes, Put, Store, StoreError, Tiers, WriteGuard,
+    Bypass, Clock, Engine, EngineConfig, Fetched, Fill, FillOutcome, FlushCause, Found, Key,
+    KeyFilter, MemoryStore, NotCached, Put, Store, StoreError, Tiers, WriteGuard,
     expiry::Ttl,
-    map_store::Life,
-    near::{NearPlan, Policy},
+    memory_store::Life,
+    near::{NearConfig, Policy},
 };
 use proptest::prelude::*;
 use std::{
@@ -32,7 +32,7 @@ const LARGE: &[u8] = &[b'x'; VALUE_BYTES_MAX + 1];
 
 /// A map that was read when something else happens, before the reply is there.
 struct AtOnce {
-    map: MapStore,
+    map: MemoryStore,
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// Whether it does not do what it says, and answers when it is told.
     promises: AtomicBool,
@@ -56,15 +56,15 @@ impl AtOnce {
 }
 
 impl Store<Payload> for AtOnce {
-    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
+    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         if self.promises.load(SeqCst) {
-            let (fill, answer) = fill.promise();
+            let (fill, answer) = fill.defer();
             self.promised.lock().unwrap().push(fill);
             return answer;
         }
         let (value, ttl) = self.read_now(fill.key());
         self.let_happen();
-        fill.land(value, ttl)
+        fill.complete(value, ttl)
     }
 
     fn answers_at_once(&self) -> bool {
@@ -104,7 +104,7 @@ impl Store<Payload> for AtOnce {
         self.map.put_loaded(load, payload, ttl).await
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         write: &WriteGuard<Payload>,
         name: &[u8],
@@ -112,7 +112,7 @@ impl Store<Payload> for AtOnce {
         payload: &[u8],
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        self.map.take_back(write, name, db, payload, ttl).await
+        self.map.delete_if_ours(write, name, db, payload, ttl).await
     }
 }
 
@@ -148,14 +148,14 @@ fn happens(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
         Change::Delete => drop(now(larder.delete(name, 0)).unwrap()),
         Change::Transaction => {
             let mut txn = larder.store().map.begin();
-            engine.void(name);
+            engine.invalidate(name);
             txn.set(0, name, payload, Life::Forever).unwrap();
         }
-        Change::Invalidate => engine.invalidate(name),
+        Change::Invalidate => engine.on_invalidation(name),
         Change::Overtake => drop(now(larder.bypass(Key::get(name, 0), Bypass::Request)).unwrap()),
         Change::Flush => engine.flush(FlushCause::Command),
         Change::NewEpoch => {
-            engine.distrust();
+            engine.end_current_epoch();
             begin_epoch(engine);
         }
         Change::PassThrough => {
@@ -168,7 +168,7 @@ fn happens(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
 #[test]
 fn what_the_store_gave_is_kept_if_nothing_happens_meanwhile() {
     let larder = larder_with(b"1");
-    assert!(matches!(fetch(&larder).found, Found::Store { kept: Ok(_) }));
+    assert!(matches!(fetch(&larder).found, Found::Store { cached: Ok(_) }));
     assert!(matches!(fetch(&larder).found, Found::Near(_)));
 }
 
@@ -179,11 +179,15 @@ fn what_the_store_gave_before_a_change_is_not_kept_after_it() {
         meanwhile(&larder, move |larder| happens(larder, change, b"a", b"2"));
         let fetched = fetch(&larder);
         assert_eq!(fetched.value.as_deref(), Some(&b"1"[..]), "{change:?}");
-        assert_eq!(fetched.found, Found::Store { kept: Err(NotKept::LeaseVoid) }, "{change:?}");
-        assert_eq!(larder.look(a()), None, "{change:?}");
+        assert_eq!(
+            fetched.found,
+            Found::Store { cached: Err(NotCached::LeaseInvalidated) },
+            "{change:?}"
+        );
+        assert_eq!(larder.get(a()), None, "{change:?}");
         let after = larder.store().read_now(a()).0;
         assert_eq!(fetch(&larder).value, after, "{change:?}");
-        assert_eq!(larder.look(a()).map(|hit| hit.value), Some(after), "{change:?}");
+        assert_eq!(larder.get(a()).map(|hit| hit.value), Some(after), "{change:?}");
     }
 }
 
@@ -197,7 +201,7 @@ fn what_was_put_after_a_change_is_not_taken_for_an_earlier_reply() {
         });
         fetch(&larder);
         let after = larder.store().read_now(a()).0;
-        let remembered = larder.look(a()).map_or_else(|| after.clone(), |hit| hit.value);
+        let remembered = larder.get(a()).map_or_else(|| after.clone(), |hit| hit.value);
         assert_eq!(remembered, after, "{change:?}");
     }
 }
@@ -210,28 +214,28 @@ fn of_two_replies_with_a_change_between_them_that_is_not_told_yet_the_older_one_
         assert_eq!(fetch(larder).value.as_deref(), Some(&b"2"[..]));
     });
     assert_eq!(fetch(&larder).value.as_deref(), Some(&b"1"[..]));
-    assert_ne!(larder.look(a()).map(|hit| hit.value), Some(Some(b"1".as_slice().into())));
+    assert_ne!(larder.get(a()).map(|hit| hit.value), Some(Some(b"1".as_slice().into())));
 }
 
 #[test]
 fn a_reply_that_is_not_kept_forgets_an_older_one() {
     let larder = larder_with(b"1");
     let (older, newer) = (promised(&larder), promised(&larder));
-    drop(older.land(Some(b"1".as_slice().into()), Ttl::Forever));
-    assert!(larder.look(a()).is_some());
-    drop(newer.land(Some(LARGE.into()), Ttl::Forever));
-    assert_eq!(larder.look(a()), None);
+    drop(older.complete(Some(b"1".as_slice().into()), Ttl::Forever));
+    assert!(larder.get(a()).is_some());
+    drop(newer.complete(Some(LARGE.into()), Ttl::Forever));
+    assert_eq!(larder.get(a()), None);
 }
 
 #[test]
 fn a_value_too_large_passes_by_until_it_changes() {
     let larder = larder_with(LARGE);
-    assert_eq!(fetch(&larder).found, Found::Store { kept: Err(NotKept::TooLarge) });
+    assert_eq!(fetch(&larder).found, Found::Store { cached: Err(NotCached::TooLarge) });
     assert_eq!(fetch(&larder).found, Found::Bypass(Bypass::TooLarge));
     let larder = larder_with(LARGE);
     meanwhile(&larder, |larder| happens(larder, Change::Put, b"a", b"2"));
     assert_eq!(fetch(&larder).value.as_deref(), Some(LARGE));
-    assert!(matches!(fetch(&larder).found, Found::Store { kept: Ok(_) }), "2 is small");
+    assert!(matches!(fetch(&larder).found, Found::Store { cached: Ok(_) }), "2 is small");
 }
 
 #[test]
@@ -248,11 +252,11 @@ fn a_fill_that_is_promised_all_the_same_is_kept_if_nothing_happens() {
             happens(&larder, Change::Put, b"a", b"2");
             assert!(!fill.holds() && !lease.holds());
         }
-        drop(fill.land(value, ttl));
+        drop(fill.complete(value, ttl));
         let fetched = now(larder.finish(a(), started)).unwrap();
         assert_eq!(fetched.value.as_deref(), Some(&b"1"[..]));
-        assert_eq!(larder.look(a()).is_some(), !changed);
-        larder.engine().invalidate(b"a");
+        assert_eq!(larder.get(a()).is_some(), !changed);
+        larder.engine().on_invalidation(b"a");
     }
 }
 
@@ -306,7 +310,7 @@ proptest! {
             for name in NAMES {
                 let key = Key::get(name, 0);
                 let in_store = larder.store().read_now(key).0;
-                let remembered = larder.look(key).map(|hit| hit.value);
+                let remembered = larder.get(key).map(|hit| hit.value);
                 prop_assert_eq!(remembered.as_ref().unwrap_or(&in_store), &in_store);
             }
         }
@@ -314,18 +318,18 @@ proptest! {
 }
 
 fn larder_with(payload: &[u8]) -> Arc<Larder> {
-    let near = NearPlan {
+    let near = NearConfig {
         bytes_max: 1 << 20,
         entries_max: 0,
         value_bytes_max: VALUE_BYTES_MAX,
         policy: Policy::default(),
     };
     let plan =
-        EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
+        EngineConfig { near, near_ttl: HOUR, staleness_bound: HOUR, keys: KeyFilter::default() };
     let engine = Engine::new(&plan, Clock::manual());
     begin_epoch(&engine);
     let store = AtOnce {
-        map: MapStore::new(Clock::manual(), 1 << 20),
+        map: MemoryStore::new(Clock::manual(), 1 << 20),
         meanwhile: Mutex::default(),
         promises: AtomicBool::default(),
         promised: Mutex::default(),
@@ -337,7 +341,7 @@ fn larder_with(payload: &[u8]) -> Arc<Larder> {
 
 fn begin_epoch(engine: &Engine<Payload>) {
     let epoch = engine.begin_epoch();
-    engine.feed().beat_for_ever(epoch);
+    engine.feed().always_fresh(epoch);
 }
 
 /// Lets something happen while the store is asked next.

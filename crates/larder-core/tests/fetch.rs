@@ -11,10 +11,10 @@ mod origin;
 
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
-    Bypass, Clock, Engine, EnginePlan, FetchError, Fetched, FlushCause, Found, Key, Load, MapStore,
-    NotKept, Prefixes, Store, StoreError, Tiers, Value,
-    map_store::Life,
-    near::{NearPlan, Policy},
+    Bypass, Clock, Engine, EngineConfig, FetchError, Fetched, FlushCause, Found, Key, KeyFilter,
+    Load, MemoryStore, NotCached, Store, StoreError, Tiers, Value,
+    memory_store::Life,
+    near::{NearConfig, Policy},
 };
 use origin::Rows;
 use std::{sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ const VALUE_BYTES_MAX: usize = 256;
 const LOAD_TTL: Duration = Duration::from_secs(5);
 const NEGATIVE_TTL: Duration = Duration::from_millis(500);
 
-type Outcome = Result<Fetched<Payload>, FetchError>;
+type FetchResult = Result<Fetched<Payload>, FetchError>;
 
 /// The tiers, with a store that fails and an origin that answers as told.
 #[derive(Clone)]
@@ -41,25 +41,25 @@ impl Larder {
     fn new() -> Self {
         let larder = Self::without_feed();
         let epoch = larder.engine().begin_epoch();
-        larder.engine().feed().beat_for_ever(epoch);
+        larder.engine().feed().always_fresh(epoch);
         larder
     }
 
     fn without_feed() -> Self {
         let clock = Clock::manual();
-        let near = NearPlan {
+        let near = NearConfig {
             bytes_max: 1 << 20,
             entries_max: 0,
             value_bytes_max: VALUE_BYTES_MAX,
             policy: Policy::default(),
         };
-        let plan = EnginePlan {
+        let plan = EngineConfig {
             near,
             near_ttl: MINUTE,
             staleness_bound: Duration::from_secs(1),
-            keys: Prefixes::default(),
+            keys: KeyFilter::default(),
         };
-        let store = FaultStore::over(MapStore::new(clock.clone(), 1 << 20));
+        let store = FaultStore::over(MemoryStore::new(clock.clone(), 1 << 20));
         let tiers = Arc::new(Tiers::new(Engine::new(&plan, clock.clone()), store));
         Self { clock, tiers, rows: Arc::new(Rows::slow()) }
     }
@@ -72,17 +72,17 @@ impl Larder {
         self.tiers.store()
     }
 
-    async fn fetch(&self) -> Outcome {
+    async fn fetch(&self) -> FetchResult {
         self.tiers.fetch(a()).await
     }
 
-    async fn load(&self) -> Outcome {
+    async fn load(&self) -> FetchResult {
         let load = Load { origin: &*self.rows, id: "a", ttl: LOAD_TTL, negative_ttl: NEGATIVE_TTL };
         self.tiers.fetch_or_load(a(), load).await
     }
 
     /// Readers of the same key, each in a task of its own.
-    async fn loads(&self, count: usize) -> Vec<JoinHandle<Outcome>> {
+    async fn loads(&self, count: usize) -> Vec<JoinHandle<FetchResult>> {
         let load = || {
             let larder = self.clone();
             tokio::spawn(async move { larder.load().await })
@@ -106,8 +106,8 @@ impl Larder {
         self.store().read(a()).await.unwrap()
     }
 
-    fn look(&self) -> Option<Payload> {
-        self.tiers.look(a()).map(|hit| hit.value)
+    fn get(&self) -> Option<Payload> {
+        self.tiers.get(a()).map(|hit| hit.value)
     }
 }
 
@@ -126,7 +126,7 @@ async fn settled() {
     }
 }
 
-async fn outcomes(readers: Vec<JoinHandle<Outcome>>) -> Vec<Fetched<Payload>> {
+async fn outcomes(readers: Vec<JoinHandle<FetchResult>>) -> Vec<Fetched<Payload>> {
     let mut outcomes = Vec::new();
     for reader in readers {
         outcomes.push(reader.await.unwrap().unwrap());
@@ -232,8 +232,8 @@ async fn while_the_store_is_away_the_origin_answers_alone() {
     larder.answer_all().await;
     let outcome = &outcomes(reader).await[0];
     assert_eq!(outcome.value, text("row 1"));
-    assert_eq!(outcome.found, Found::Bypass(Bypass::StoreAway));
-    assert_eq!(larder.look(), None);
+    assert_eq!(outcome.found, Found::Bypass(Bypass::StoreUnreachable));
+    assert_eq!(larder.get(), None);
     larder.store().set_away(false);
     assert_eq!(larder.in_store().await, None);
 }
@@ -256,7 +256,7 @@ async fn a_plain_fetch_without_a_store_is_an_error() {
     let larder = Larder::new();
     larder.store().set_away(true);
     let error = larder.fetch().await.unwrap_err();
-    assert!(matches!(error, FetchError::Store(StoreError::Away(_))), "{error:?}");
+    assert!(matches!(error, FetchError::Store(StoreError::Unreachable(_))), "{error:?}");
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn what_the_feed_s_connection_lost_is_read_once_on_the_other() {
         assert_eq!(outcome.value, text("1"));
         assert_eq!(outcome.found, Found::Bypass(Bypass::FeedLost));
         assert_eq!((larder.store().fill_count(), larder.store().read_count()), (1, 1));
-        assert_eq!(larder.look(), None);
+        assert_eq!(larder.get(), None);
     }
 }
 
@@ -333,10 +333,10 @@ async fn a_reply_that_must_not_be_kept_is_passed_on() {
     let larder = Larder::new();
     larder.store().set_fills(Fills::PassOn);
     let outcome = larder.fetch().await.unwrap();
-    assert_eq!(outcome.found, Found::Store { kept: Err(NotKept::NotAllowed) });
-    assert_eq!(larder.look(), None);
+    assert_eq!(outcome.found, Found::Store { cached: Err(NotCached::NotAllowed) });
+    assert_eq!(larder.get(), None);
     let refused: Vec<_> = larder.engine().counts().refused().filter(|(_, n)| *n > 0).collect();
-    assert_eq!(refused, [(NotKept::NotAllowed, 1)]);
+    assert_eq!(refused, [(NotCached::NotAllowed, 1)]);
 }
 
 #[tokio::test]
@@ -345,7 +345,7 @@ async fn a_large_value_is_filled_once_and_then_read_past_until_it_changes() {
     let large = "x".repeat(VALUE_BYTES_MAX + 1);
     larder.put(&large, None).await;
     let founds = [
-        Found::Store { kept: Err(NotKept::TooLarge) },
+        Found::Store { cached: Err(NotCached::TooLarge) },
         Found::Bypass(Bypass::TooLarge),
         Found::Bypass(Bypass::TooLarge),
     ];
@@ -354,7 +354,7 @@ async fn a_large_value_is_filled_once_and_then_read_past_until_it_changes() {
         assert_eq!((outcome.value, outcome.found), (text(&large), found));
     }
     assert_eq!((larder.store().fill_count(), larder.store().read_count()), (1, 2));
-    larder.engine().invalidate(b"a");
+    larder.engine().on_invalidation(b"a");
     larder.fetch().await.unwrap();
     assert_eq!(larder.store().fill_count(), 2);
     larder.engine().flush(FlushCause::Command);
@@ -374,7 +374,7 @@ async fn who_comes_after_a_delete_does_not_get_the_load_from_before_it() {
     larder.answer_all().await;
     assert!(outcomes(before).await.iter().all(|outcome| outcome.value == text("row 1")));
     assert!(outcomes(after).await.iter().all(|outcome| outcome.value == text("row 2")));
-    assert_eq!((larder.in_store().await, larder.look()), (text("row 2"), Some(text("row 2"))));
+    assert_eq!((larder.in_store().await, larder.get()), (text("row 2"), Some(text("row 2"))));
 }
 
 #[tokio::test]
@@ -385,7 +385,7 @@ async fn a_put_whose_reply_is_lost_is_taken_back() {
     let reader = larder.loads(1).await;
     larder.answer_all().await;
     assert_eq!(outcomes(reader).await[0].value, text("row 1"));
-    assert_eq!((larder.in_store().await, larder.look()), (None, None));
+    assert_eq!((larder.in_store().await, larder.get()), (None, None));
 }
 
 #[tokio::test]
@@ -404,14 +404,14 @@ async fn no_entry_outlives_its_key() {
     let larder = Larder::new();
     larder.put("1", Some(MS * 10)).await;
     larder.fetch().await.unwrap();
-    assert_eq!(larder.look(), Some(text("1")));
+    assert_eq!(larder.get(), Some(text("1")));
     larder.clock.advance(MS * 10);
-    assert_eq!(larder.look(), None);
+    assert_eq!(larder.get(), None);
     assert_eq!(larder.fetch().await.unwrap().value, None);
     larder.rows.change("a", true);
     let reader = larder.loads(1).await;
     larder.answer_all().await;
-    let Found::Store { kept: Ok(until) } = outcomes(reader).await[0].found else {
+    let Found::Store { cached: Ok(until) } = outcomes(reader).await[0].found else {
         panic!("the loaded value is kept")
     };
     assert!(until <= larder.clock.now().plus(LOAD_TTL));

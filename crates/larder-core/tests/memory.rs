@@ -5,10 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Answer, Clock, Engine, EnginePlan, Fill, Key, Prefixes, Put, Store, StoreError, Tiers,
+    Clock, Engine, EngineConfig, Fill, FillOutcome, Key, KeyFilter, Put, Store, StoreError, Tiers,
     WriteGuard,
     expiry::Ttl,
-    near::{NearPlan, Policy},
+    near::{NearConfig, Policy},
 };
 use std::{
     future::Future,
@@ -47,17 +47,17 @@ fn five_million_small_values_take_the_memory_that_is_counted() {
 }
 
 fn tiers() -> Tiers<Payload, Generated> {
-    let near = NearPlan {
+    let near = NearConfig {
         bytes_max: BYTES_MAX,
         entries_max: 0,
         value_bytes_max: 1 << 20,
         policy: Policy::default(),
     };
     let plan =
-        EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
+        EngineConfig { near, near_ttl: HOUR, staleness_bound: HOUR, keys: KeyFilter::default() };
     let engine = Engine::new(&plan, Clock::System);
     let epoch = engine.begin_epoch();
-    engine.feed().beat_for_ever(epoch);
+    engine.feed().always_fresh(epoch);
     Tiers::new(engine, Generated)
 }
 
@@ -77,14 +77,14 @@ fn resident_bytes() -> u64 {
 struct Generated;
 
 impl Store<Payload> for Generated {
-    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
+    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let mut value = [b'.'; 20];
         value.iter_mut().zip(fill.key().name).for_each(|(byte, of_name)| *byte = *of_name);
-        fill.land(Some(value.as_slice().into()), Ttl::Forever)
+        fill.complete(Some(value.as_slice().into()), Ttl::Forever)
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
-        Err(StoreError::Away("it only fills".into()))
+        Err(StoreError::Unreachable("it only fills".into()))
     }
 
     async fn put(
@@ -111,7 +111,7 @@ impl Store<Payload> for Generated {
         Err(StoreError::Full)
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         _: &WriteGuard<Payload>,
         _: &[u8],

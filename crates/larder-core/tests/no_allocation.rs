@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EnginePlan, Found, Key, MapStore, Prefixes, Seen, Tiers,
-    near::{NearPlan, Policy},
+    CachedRef, Clock, Engine, EngineConfig, Found, Key, KeyFilter, MemoryStore, Tiers,
+    near::{NearConfig, Policy},
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -69,7 +69,7 @@ const VALUE: &[u8] = b"a value that is kept on the heap";
 
 #[test]
 fn a_hit_allocates_nothing() {
-    for policy in [Policy::ScanResistant, Policy::Lru] {
+    for policy in [Policy::ClockPro, Policy::Lru] {
         let tiers = tiers(policy);
         let names: Vec<_> = (0..NAMES).map(|n| format!("name {n}")).collect();
         for name in &names {
@@ -80,16 +80,16 @@ fn a_hit_allocates_nothing() {
         let before = allocations();
         for n in 0..HITS {
             let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
-            let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
-            let seen = |seen: Seen<'_, Payload>, _| matches!(seen, Seen::Plain(VALUE));
-            assert_eq!(tiers.engine().looks(sight).look(key, seen), Some(true));
+            let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
+            let seen = |seen: CachedRef<'_, Payload>, _| matches!(seen, CachedRef::Bytes(VALUE));
+            assert_eq!(tiers.engine().reader(view).get(key, seen), Some(true));
         }
         assert_eq!(allocations() - before, 0, "{policy:?}");
-        let sight = tiers.engine().feed().sight(tiers.engine().clock().now()).unwrap();
+        let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
         let keys = names.iter().map(|name| Key::get(name.as_bytes(), 0));
-        let seen = |seen: Seen<'_, Payload>, _| matches!(seen, Seen::Plain(VALUE));
-        let there = tiers.engine().looks(sight).look_at_once(keys, seen) as u64;
-        assert_eq!(there > 1, policy == Policy::ScanResistant);
+        let seen = |seen: CachedRef<'_, Payload>, _| matches!(seen, CachedRef::Bytes(VALUE));
+        let there = tiers.engine().reader(view).get_batch(keys, seen) as u64;
+        assert_eq!(there > 1, policy == Policy::ClockPro);
         assert_eq!(allocations() - before, 0, "{policy:?}, several at once");
         for n in 0..HITS {
             let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
@@ -103,12 +103,12 @@ fn a_hit_allocates_nothing() {
 
 #[test]
 fn to_take_a_large_value_away_allocates_nothing() {
-    for policy in [Policy::ScanResistant, Policy::Lru] {
+    for policy in [Policy::ClockPro, Policy::Lru] {
         let tiers = tiers(policy);
         now(tiers.put(b"name", 0, &[b'x'; 10_000], None)).unwrap();
         now(tiers.fetch(Key::get(b"name", 0))).unwrap();
         let before = allocations();
-        assert!(tiers.look(Key::get(b"name", 0)).is_some());
+        assert!(tiers.get(Key::get(b"name", 0)).is_some());
         assert_eq!(allocations() - before, 0, "{policy:?}");
     }
 }
@@ -124,15 +124,15 @@ fn allocations() -> u64 {
     ALLOCATIONS.with(Cell::get)
 }
 
-fn tiers(policy: Policy) -> Tiers<Payload, MapStore> {
-    let near = NearPlan { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
+fn tiers(policy: Policy) -> Tiers<Payload, MemoryStore> {
+    let near = NearConfig { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
     let hour = Duration::from_hours(1);
     let plan =
-        EnginePlan { near, near_ttl: hour, staleness_bound: hour, keys: Prefixes::default() };
+        EngineConfig { near, near_ttl: hour, staleness_bound: hour, keys: KeyFilter::default() };
     let engine = Engine::new(&plan, Clock::System);
     let epoch = engine.begin_epoch();
-    engine.feed().beat_for_ever(epoch);
-    Tiers::new(engine, MapStore::new(Clock::System, 64 << 20))
+    engine.feed().always_fresh(epoch);
+    Tiers::new(engine, MemoryStore::new(Clock::System, 64 << 20))
 }
 
 /// What a future gives that does not wait.

@@ -28,12 +28,12 @@ const BATCH_MAX: usize = 128;
 /// How long connecting and shaking hands may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-type Answer = oneshot::Sender<Result<Bytes, StoreError>>;
+type FillOutcome = oneshot::Sender<Result<Bytes, StoreError>>;
 
 struct Command {
     db: u32,
     bytes: BytesMut,
-    answer: Answer,
+    answer: FillOutcome,
 }
 
 /// The way to the task that owns the connection.
@@ -64,7 +64,7 @@ impl Plain {
     pub(crate) async fn exchange(&self, db: u32, bytes: BytesMut) -> Result<Bytes, StoreError> {
         let (answer, reply) = oneshot::channel();
         let exchange = async {
-            let full = |_| StoreError::Away("Larder is shutting down".into());
+            let full = |_| StoreError::Unreachable("Larder is shutting down".into());
             self.commands.send(Command { db, bytes, answer }).await.map_err(full)?;
             reply.await.unwrap_or(Err(StoreError::Lost))
         };
@@ -87,7 +87,7 @@ struct Keeper {
 struct Session {
     wire: Wire,
     db: u32,
-    expected: VecDeque<Option<Answer>>,
+    expected: VecDeque<Option<FillOutcome>>,
 }
 
 impl Keeper {
@@ -159,7 +159,7 @@ impl Keeper {
         let refuse = async {
             while let Some(command) = self.queue.recv().await {
                 // The receiver may have left.
-                command.answer.send(Err(StoreError::Away(Arc::clone(why)))).ok();
+                command.answer.send(Err(StoreError::Unreachable(Arc::clone(why)))).ok();
             }
         };
         // The pause ends it, or the handle is gone.
@@ -174,7 +174,7 @@ impl Session {
 
     /// Whether somebody left before the reply to what was sent here.
     fn is_given_up(&self) -> bool {
-        self.expected.iter().flatten().any(Answer::is_closed)
+        self.expected.iter().flatten().any(FillOutcome::is_closed)
     }
 
     fn send(&mut self, command: Command) {

@@ -1,7 +1,7 @@
 //! What the near tier keeps of Redis: a reply as its RESP3 bytes.
 
 use bytes::BytesMut;
-use larder_core::{Seen, Value};
+use larder_core::{CachedRef, Value};
 use larder_resp::reply::{self, Frame};
 use std::{
     fmt,
@@ -35,10 +35,10 @@ impl Reply {
     }
 
     /// The same of a reply that the near tier keeps.
-    pub fn bytes_of<'a>(seen: &Seen<'a, Self>) -> &'a [u8] {
+    pub fn bytes_of<'a>(seen: &CachedRef<'a, Self>) -> &'a [u8] {
         match seen {
-            Seen::Plain(bytes) => bytes,
-            Seen::Whole(reply) => reply.bytes(),
+            CachedRef::Bytes(bytes) => bytes,
+            CachedRef::Value(reply) => reply.bytes(),
         }
     }
 

@@ -6,7 +6,9 @@ use crate::{
     tracked::{LoadedPut, Request, Tracked, refusal, refuse},
 };
 use bytes::{Bytes, BytesMut};
-use larder_core::{Answer, Engine, Fill, Key, Put, Store, StoreError, WriteGuard, is_not_ready};
+use larder_core::{
+    Engine, Fill, FillOutcome, Key, Put, Store, StoreError, WriteGuard, is_not_ready,
+};
 use larder_resp::{command::write_read, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -52,25 +54,25 @@ impl RedisStore {
     /// Waits until every push that was sent before this call has been applied, or the epoch in
     /// which it was sent is over (R4). Past the staleness bound it ends the epoch itself.
     pub async fn fence(&self) {
-        if !self.engine.feed().is_heard() {
+        if !self.engine.feed().is_live() {
             return;
         }
         let (answer, applied) = oneshot::channel();
         let passed = async {
-            // Answered, or dropped with its epoch, after which nothing of it is served.
+            // FillState, or dropped with its epoch, after which nothing of it is served.
             self.tracked.send_in_turn(Request::Fence(answer)).await && applied.await.is_ok()
         };
         if tokio::time::timeout(self.engine.feed().bound(), passed).await.is_err() {
-            self.distrust();
+            self.end_current_epoch();
         }
     }
 
     /// Ends the epoch: another connection heard that this node does not serve as a primary now, or
     /// the tracked one is too slow to be believed.
-    pub fn distrust(&self) {
+    pub fn end_current_epoch(&self) {
         // The next epoch is not to blame.
-        if self.engine.feed().is_heard() {
-            self.engine.distrust();
+        if self.engine.feed().is_live() {
+            self.engine.end_current_epoch();
             self.tracked.hang_up();
         }
     }
@@ -96,7 +98,7 @@ impl RedisStore {
             None => Ok(reply),
             Some(error) => {
                 if is_not_ready(error) {
-                    self.distrust();
+                    self.end_current_epoch();
                 }
                 Err(refusal(error))
             }
@@ -105,8 +107,8 @@ impl RedisStore {
 }
 
 impl Store<Reply> for RedisStore {
-    fn fill(&self, fill: Fill<'_, Reply>) -> Answer<Reply> {
-        let (fill, answer) = fill.promise();
+    fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
+        let (fill, answer) = fill.defer();
         if let Err(request) = self.tracked.send(Request::Fill(fill)) {
             refuse(request);
         }
@@ -170,7 +172,7 @@ impl Store<Reply> for RedisStore {
                 answer,
             };
             if self.tracked.send(Request::Put(put)).is_err() {
-                return Err(StoreError::Away("too many requests wait".into()));
+                return Err(StoreError::Unreachable("too many requests wait".into()));
             }
             let late = |_| StoreError::TimedOut(self.timeout);
             return tokio::time::timeout(self.timeout, outcome)
@@ -181,10 +183,10 @@ impl Store<Reply> for RedisStore {
         let ttl = milliseconds(ttl);
         let set = [b"SET", name, payload, b"NX", b"PX", ttl.as_bytes()];
         let is_put = self.call(db, &set).await?.starts_with(b"+");
-        Ok(if load.holds() { Put::Done } else { Put::LeaseVoid { is_put } })
+        Ok(if load.holds() { Put::Done } else { Put::LeaseInvalidated { is_put } })
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         _: &WriteGuard<Reply>,
         name: &[u8],

@@ -245,7 +245,7 @@ impl Keeper {
 
 /// Tells those who asked that there is no tracked connection.
 pub(crate) fn refuse(request: Request) {
-    let away = StoreError::Away("the tracked connection is down".into());
+    let away = StoreError::Unreachable("the tracked connection is down".into());
     match request {
         Request::Fill(fill) => drop(fill.fail(FetchError::Store(away))),
         // The receiver may have left, and a dropped fence says that the epoch is over.

@@ -2,7 +2,9 @@
 
 use crate::settings::{StoreKind, StorePlan};
 use bytes::Bytes;
-use larder_core::{Answer, Engine, Fill, Key, MapStore, Put, Store, StoreError, WriteGuard};
+use larder_core::{
+    Engine, Fill, FillOutcome, Key, MemoryStore, Put, Store, StoreError, WriteGuard,
+};
 use larder_redis::{Link, RedisStore, RedisUrl, Reply};
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +14,7 @@ const PURGE_VISITS: usize = 20_000;
 /// See the [module](self).
 pub(crate) enum Backend {
     Redis { url: RedisUrl, store: RedisStore },
-    Memory(MapStore),
+    Memory(MemoryStore),
 }
 
 impl Backend {
@@ -26,8 +28,8 @@ impl Backend {
             StoreKind::Memory => {
                 // Every change passes through this process, so there is nothing to wait for.
                 let epoch = engine.begin_epoch();
-                engine.feed().beat_for_ever(epoch);
-                Self::Memory(MapStore::new(engine.clock().clone(), plan.maxmemory))
+                engine.feed().always_fresh(epoch);
+                Self::Memory(MemoryStore::new(engine.clock().clone(), plan.maxmemory))
             }
         }
     }
@@ -49,7 +51,7 @@ impl Backend {
     }
 
     /// The map, if that is the store.
-    pub(crate) fn map(&self) -> Option<&MapStore> {
+    pub(crate) fn map(&self) -> Option<&MemoryStore> {
         match self {
             Self::Redis { .. } => None,
             Self::Memory(map) => Some(map),
@@ -64,9 +66,9 @@ impl Backend {
     }
 
     /// A client heard that the store does not serve as a primary now (R8).
-    pub(crate) fn distrust(&self) {
+    pub(crate) fn end_current_epoch(&self) {
         if let Self::Redis { store, .. } = self {
-            store.distrust();
+            store.end_current_epoch();
         }
     }
 
@@ -82,7 +84,7 @@ impl Backend {
     pub(crate) async fn describe_user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
         match self {
             Self::Redis { store, .. } => store.user(name).await,
-            Self::Memory(_) => Err(StoreError::Away("it has no users".into())),
+            Self::Memory(_) => Err(StoreError::Unreachable("it has no users".into())),
         }
     }
 
@@ -111,7 +113,7 @@ impl Backend {
 }
 
 impl Store<Reply> for Backend {
-    fn fill(&self, fill: Fill<'_, Reply>) -> Answer<Reply> {
+    fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         match self {
             Self::Redis { store, .. } => store.fill(fill),
             Self::Memory(map) => map.fill(fill),
@@ -170,7 +172,7 @@ impl Store<Reply> for Backend {
         }
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         write: &WriteGuard<Reply>,
         name: &[u8],
@@ -179,8 +181,8 @@ impl Store<Reply> for Backend {
         ttl: Duration,
     ) -> Result<(), StoreError> {
         match self {
-            Self::Redis { store, .. } => store.take_back(write, name, db, payload, ttl).await,
-            Self::Memory(map) => map.take_back(write, name, db, payload, ttl).await,
+            Self::Redis { store, .. } => store.delete_if_ours(write, name, db, payload, ttl).await,
+            Self::Memory(map) => map.delete_if_ours(write, name, db, payload, ttl).await,
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::{
     verify::{Samples, Verifier},
 };
 use larder_core::{
-    Clock, Engine, FetchError, Fetched, Key, Moment, Origin, Started, StoreError, Tiers, WriteGuard,
+    Clock, Engine, FetchError, Fetched, Key, Moment, Origin, PendingFetch, StoreError, Tiers,
+    WriteGuard,
 };
 use larder_redis::Reply;
 use larder_resp::command::{Near, Table};
@@ -125,14 +126,14 @@ impl Larder {
     }
 
     /// A hit in memory, or nothing. Never waits.
-    pub(crate) fn look(&self, name: &[u8]) -> Option<Fetched<Reply>> {
-        let hit = self.tiers.look(self.key(name))?;
+    pub(crate) fn get_cached(&self, name: &[u8]) -> Option<Fetched<Reply>> {
+        let hit = self.tiers.get(self.key(name))?;
         self.verify_hit(self.key(name));
         Some(hit)
     }
 
     /// The first half of a read that is not in memory; it has been sent when this returns.
-    pub(crate) fn start_fetch(&self, key: Key<'_>) -> Started<Reply> {
+    pub(crate) fn start_fetch(&self, key: Key<'_>) -> PendingFetch<Reply> {
         self.tiers.start(key)
     }
 
@@ -140,7 +141,7 @@ impl Larder {
     pub(crate) async fn finish_fetch(
         &self,
         key: Key<'_>,
-        started: Started<Reply>,
+        started: PendingFetch<Reply>,
     ) -> Result<Fetched<Reply>, FetchError> {
         self.timed(self.tiers.finish(key, started)).await
     }
@@ -182,7 +183,7 @@ impl Larder {
             let load = origin.load_of(&metered, &id);
             larder.tiers.fetch_or_load(larder.key(name.as_bytes()), load).await
         });
-        load.await.unwrap_or(Err(FetchError::GivenUp))
+        load.await.unwrap_or(Err(FetchError::LeaderDropped))
     }
 
     pub(crate) async fn put(

@@ -72,7 +72,7 @@ impl Users {
     }
 
     /// Rights have changed: nobody shares anything before the store was asked again.
-    pub(crate) fn distrust(&self) {
+    pub(crate) fn revoke_sharing(&self) {
         let known = lock(&self.known);
         self.changes.fetch_add(1, Relaxed);
         for user in known.values().filter_map(Weak::upgrade) {

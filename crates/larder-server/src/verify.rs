@@ -116,7 +116,7 @@ impl Samples {
             if matches!(outcome, Outcome::Different) {
                 // Names and values may be secrets.
                 tracing::error!("near-verify: memory and store differ; forgotten");
-                larder.engine().void(&sample.name);
+                larder.engine().invalidate(&sample.name);
             }
             if let Some(verifier) = larder.verifier() {
                 verifier.count(&outcome);
@@ -126,10 +126,10 @@ impl Samples {
 }
 
 async fn compare(larder: &Arc<Larder>, key: Key<'_>) -> Outcome {
-    let Some(before) = look(larder, key) else { return Outcome::Undecided };
+    let Some(before) = read_cached(larder, key) else { return Outcome::Undecided };
     let Ok(stored) = larder.backend().read(key).await else { return Outcome::Undecided };
     larder.backend().fence().await;
-    match look(larder, key) {
+    match read_cached(larder, key) {
         // The same entry: no two were filled at the same nanosecond.
         Some(after) if after == before && is_same(&before.0, &stored) => Outcome::Same,
         // The fields of a hash come in another order once Redis has moved them; a list's do not, but
@@ -140,10 +140,10 @@ async fn compare(larder: &Arc<Larder>, key: Key<'_>) -> Outcome {
     }
 }
 
-fn look(larder: &Larder, key: Key<'_>) -> Option<(Reply, Moment)> {
+fn read_cached(larder: &Larder, key: Key<'_>) -> Option<(Reply, Moment)> {
     let engine = larder.engine();
-    let sight = engine.sight()?;
-    engine.look(key, sight)
+    let view = engine.read_view()?;
+    engine.get(key, view)
 }
 
 /// Members of a set and pairs of a map may come in another order each time.

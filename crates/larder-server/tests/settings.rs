@@ -37,7 +37,7 @@ fn with_nothing_typed_the_defaults_hold() {
     assert_eq!(plan.engine.near.bytes_max, 256 << 20);
     assert_eq!(plan.engine.near.entries_max, 0);
     assert_eq!(plan.engine.near.value_bytes_max, 1 << 20);
-    assert_eq!(plan.engine.near.policy, Policy::ScanResistant);
+    assert_eq!(plan.engine.near.policy, Policy::ClockPro);
     assert_eq!(plan.http.address, "127.0.0.1:8000".parse().ok());
     assert_eq!(plan.resp.address, "127.0.0.1:6380".parse().ok());
     assert!(!plan.resp.address_is_wanted);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_core::expiry::Ttl;
-use larder_core::near::{NearPlan, Policy};
+use larder_core::near::{NearConfig, Policy};
 use larder_core::{
-    Answer, Clock, Engine, EnginePlan, Fill, FlushCause, Found, Key as Name, Prefixes, Put, Seen,
-    Store, StoreError, Tiers, WriteGuard,
+    CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, FlushCause, Found, Key as Name,
+    KeyFilter, Put, Store, StoreError, Tiers, WriteGuard,
 };
 
 use crate::caches::{Cache, Key, Size, Tally, Value, copy, key_of, value_of};
@@ -35,11 +35,15 @@ pub(super) struct Larder {
 impl Larder {
     pub(super) fn new(size: Size, policy: Policy) -> Self {
         let near = plan(size, policy);
-        let plan =
-            EnginePlan { near, near_ttl: HOUR, staleness_bound: HOUR, keys: Prefixes::default() };
+        let plan = EngineConfig {
+            near,
+            near_ttl: HOUR,
+            staleness_bound: HOUR,
+            keys: KeyFilter::default(),
+        };
         let engine = Engine::new(&plan, Clock::System);
         let epoch = engine.begin_epoch();
-        engine.feed().beat_for_ever(epoch);
+        engine.feed().always_fresh(epoch);
         let together = Tiers::new(Arc::clone(&engine), Generated { at_once: false });
         Self { tiers: Tiers::new(engine, Generated { at_once: true }), together, one_by_one: false }
     }
@@ -51,9 +55,9 @@ impl Larder {
 
 impl Cache for Larder {
     fn read(&self, key: &Key, value: &mut Value) -> bool {
-        let Some(sight) = self.tiers.engine().sight() else { return false };
-        let found = |seen: Seen<'_, Payload>, _| copy(bytes_of(&seen), value);
-        self.tiers.engine().looks(sight).look(Name::get(key, 0), found) == Some(true)
+        let Some(view) = self.tiers.engine().read_view() else { return false };
+        let found = |seen: CachedRef<'_, Payload>, _| copy(bytes_of(&seen), value);
+        self.tiers.engine().reader(view).get(Name::get(key, 0), found) == Some(true)
     }
 
     /// There is no way in but a fill.
@@ -93,12 +97,12 @@ impl Cache for Larder {
             }
             return;
         }
-        let Some(sight) = self.tiers.engine().sight() else { return };
-        let mut looks = self.tiers.engine().looks(sight);
+        let Some(view) = self.tiers.engine().read_view() else { return };
+        let mut reader = self.tiers.engine().reader(view);
         for &number in numbers {
             let key = key_of(number);
-            let found = |seen: Seen<'_, Payload>, _| copy(bytes_of(&seen), &mut value);
-            let is_hit = looks.look(Name::get(&key, 0), found) == Some(true);
+            let found = |seen: CachedRef<'_, Payload>, _| copy(bytes_of(&seen), &mut value);
+            let is_hit = reader.get(Name::get(&key, 0), found) == Some(true);
             tally.count(&key, &value, is_hit);
         }
     }
@@ -107,13 +111,14 @@ impl Cache for Larder {
 fn fetch(tiers: &Tiers<Payload, Generated>, key: &Key, value: &mut Value) -> bool {
     // The store answers before anybody has to wait.
     let Ok(fetched) = tiers.start(Name::get(key, 0)).into_answer() else { return false };
-    copy(bytes_of(&Seen::Whole(&fetched.value)), value) && matches!(fetched.found, Found::Near(_))
+    copy(bytes_of(&CachedRef::Value(&fetched.value)), value)
+        && matches!(fetched.found, Found::Near(_))
 }
 
-pub(super) fn plan(size: Size, policy: Policy) -> NearPlan {
+pub(super) fn plan(size: Size, policy: Policy) -> NearConfig {
     // The tier has as many shards as have room for several of the largest values.
     let value_bytes_max = if size.is_exact() { BYTES_MAX / 2 } else { VALUE_BYTES_MAX };
-    NearPlan {
+    NearConfig {
         bytes_max: BYTES_MAX,
         entries_max: if matches!(size, Size::RoomFor(_)) { 0 } else { size.entries() },
         value_bytes_max: usize::try_from(value_bytes_max).unwrap_or(usize::MAX),
@@ -122,10 +127,10 @@ pub(super) fn plan(size: Size, policy: Policy) -> NearPlan {
 }
 
 #[inline]
-pub(super) fn bytes_of<'a>(seen: &Seen<'a, Payload>) -> &'a [u8] {
+pub(super) fn bytes_of<'a>(seen: &CachedRef<'a, Payload>) -> &'a [u8] {
     match seen {
-        Seen::Plain(bytes) => bytes,
-        Seen::Whole(whole) => whole.as_deref().unwrap_or_default(),
+        CachedRef::Bytes(bytes) => bytes,
+        CachedRef::Value(whole) => whole.as_deref().unwrap_or_default(),
     }
 }
 
@@ -135,9 +140,9 @@ struct Generated {
 }
 
 impl Store<Payload> for Generated {
-    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
+    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let value = value_of(fill.key().name);
-        fill.land(Some(value.as_slice().into()), Ttl::Forever)
+        fill.complete(Some(value.as_slice().into()), Ttl::Forever)
     }
 
     fn answers_at_once(&self) -> bool {
@@ -145,7 +150,7 @@ impl Store<Payload> for Generated {
     }
 
     async fn read(&self, _: Name<'_>) -> Result<Payload, StoreError> {
-        Err(StoreError::Away("it only fills".into()))
+        Err(StoreError::Unreachable("it only fills".into()))
     }
 
     async fn put(
@@ -172,7 +177,7 @@ impl Store<Payload> for Generated {
         Err(StoreError::Full)
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         _: &WriteGuard<Payload>,
         _: &[u8],

@@ -1,26 +1,26 @@
 //! The near tier by itself, without the engine that keeps it true to a store: as the others, it
 //! keeps what it is given, and here without a time to live, as most of them.
 
-use larder_core::near::{Near, Policy, Sight};
+use larder_core::near::{Near, Policy, ReadView};
 use larder_core::{Key as Name, Moment};
 
 use crate::caches::larder::{Payload, SWEEP_VISITS, bytes_of, plan};
 use crate::caches::{Cache, Key, Size, Value, copy, value_of};
 
 /// Where nothing has an end it is always the same time.
-const SIGHT: Sight = Sight::alone(Moment::START);
+const SIGHT: ReadView = ReadView::alone(Moment::START);
 
 pub(super) struct NearTier(Near<Payload>);
 
 impl NearTier {
     pub(super) fn new(size: Size) -> Self {
-        Self(Near::new(&plan(size, Policy::ScanResistant)))
+        Self(Near::new(&plan(size, Policy::ClockPro)))
     }
 }
 
 impl Cache for NearTier {
     fn read(&self, key: &Key, value: &mut Value) -> bool {
-        let found = self.0.look(Name::get(key, 0), SIGHT, |seen, _| copy(bytes_of(&seen), value));
+        let found = self.0.get(Name::get(key, 0), SIGHT, |seen, _| copy(bytes_of(&seen), value));
         found == Some(true)
     }
 

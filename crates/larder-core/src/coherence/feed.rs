@@ -2,7 +2,7 @@
 
 use crate::{
     Bypass, Moment,
-    near::Sight,
+    near::ReadView,
     sync::{
         Mutex,
         atomic::{
@@ -67,7 +67,7 @@ impl Feed {
     }
 
     /// The feed cannot be cut: what changes the store passes through this process.
-    pub fn beat_for_ever(&self, epoch: Epoch) {
+    pub fn always_fresh(&self, epoch: Epoch) {
         self.beat(epoch, Moment::NEVER);
     }
 
@@ -84,12 +84,12 @@ impl Feed {
 
     /// The epoch that is under way and has been heard of.
     pub(crate) fn current(&self) -> Option<Epoch> {
-        self.is_heard().then(|| Epoch(self.epoch.load(Acquire)))
+        self.is_live().then(|| Epoch(self.epoch.load(Acquire)))
     }
 
     /// Whether an epoch is under way and has been heard of. While not, nothing is kept and nothing
     /// that was kept counts.
-    pub fn is_heard(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.fresh_until.load(Acquire) != 0
     }
 
@@ -103,10 +103,10 @@ impl Feed {
     ///
     /// `fresh_until` is read before the epoch. If an epoch begins in between, the freshness of the
     /// earlier one is applied to entries of the later one, which were filled after it.
-    pub fn sight(&self, now: Moment) -> Option<Sight> {
+    pub fn read_view(&self, now: Moment) -> Option<ReadView> {
         let fresh_until = Moment::from_nanos(self.fresh_until.load(Acquire));
         let epoch = self.epoch.load(Acquire);
-        (now < fresh_until && !self.is_passthrough()).then_some(Sight { now, epoch })
+        (now < fresh_until && !self.is_passthrough()).then_some(ReadView { now, epoch })
     }
 
     /// Whether the feed is younger than the bound.
@@ -114,8 +114,8 @@ impl Feed {
         now < Moment::from_nanos(self.fresh_until.load(Acquire))
     }
 
-    /// Why there is no [`Feed::sight`].
-    pub fn why_blind(&self) -> Bypass {
+    /// Why there is no [`Feed::read_view`].
+    pub fn bypass_reason(&self) -> Bypass {
         if self.is_passthrough() { Bypass::Passthrough } else { Bypass::NotCoherent }
     }
 
@@ -128,9 +128,9 @@ impl Feed {
         self.passthrough.store(on, Relaxed);
     }
 
-    /// From where the sweep judges: as [`Feed::sight`], fresh or not.
-    pub(crate) fn sight_of_sweep(&self, now: Moment) -> Sight {
-        Sight { now, epoch: self.epoch.load(Acquire) }
+    /// From where the sweep judges: as [`Feed::read_view`], fresh or not.
+    pub(crate) fn sweep_view(&self, now: Moment) -> ReadView {
+        ReadView { now, epoch: self.epoch.load(Acquire) }
     }
 
     /// Time since the sending of the newest heartbeat that was answered, `None` when there is none
@@ -163,10 +163,10 @@ mod tests {
         let (feed, clock) = (Feed::new(BOUND), Clock::manual());
         let sent = clock.now();
         let epoch = feed.begin();
-        assert!(feed.sight(sent).is_none(), "nothing heard yet");
+        assert!(feed.read_view(sent).is_none(), "nothing heard yet");
         feed.beat(epoch, sent);
-        assert!(feed.sight(sent.plus(BOUND).minus(TICK)).is_some());
-        assert!(feed.sight(sent.plus(BOUND)).is_none());
+        assert!(feed.read_view(sent.plus(BOUND).minus(TICK)).is_some());
+        assert!(feed.read_view(sent.plus(BOUND)).is_none());
         assert_eq!(feed.age(sent.plus(BOUND)), Some(BOUND));
     }
 
@@ -176,9 +176,9 @@ mod tests {
         let epoch = feed.begin();
         feed.beat(epoch, clock.now());
         clock.advance(BOUND * 3);
-        assert!(feed.sight(clock.now()).is_none());
+        assert!(feed.read_view(clock.now()).is_none());
         feed.beat(epoch, clock.now().minus(BOUND / 2));
-        assert!(feed.sight(clock.now()).is_some());
+        assert!(feed.read_view(clock.now()).is_some());
         assert!(feed.is_current(epoch));
     }
 
@@ -188,7 +188,7 @@ mod tests {
         let epoch = feed.begin();
         feed.beat(epoch, clock.now());
         feed.beat(epoch, clock.now().minus(BOUND));
-        assert!(feed.sight(clock.now()).is_some());
+        assert!(feed.read_view(clock.now()).is_some());
     }
 
     #[test]
@@ -199,13 +199,13 @@ mod tests {
         assert!(feed.end(first));
         assert!(!feed.end(first), "ended once");
         feed.beat(first, clock.now());
-        assert!(feed.sight(clock.now()).is_none());
+        assert!(feed.read_view(clock.now()).is_none());
         let second = feed.begin();
         assert_ne!(first, second);
         feed.beat(first, clock.now());
-        assert!(feed.sight(clock.now()).is_none(), "the old epoch's heartbeat says nothing");
+        assert!(feed.read_view(clock.now()).is_none(), "the old epoch's heartbeat says nothing");
         feed.beat(second, clock.now());
-        assert_eq!(feed.sight(clock.now()).map(|sight| sight.epoch), Some(second.0));
+        assert_eq!(feed.read_view(clock.now()).map(|view| view.epoch), Some(second.0));
         assert_eq!(feed.epochs_begun(), 2);
     }
 
@@ -213,9 +213,9 @@ mod tests {
     fn a_feed_that_cannot_be_cut_is_always_fresh() {
         let feed = Feed::new(BOUND);
         let epoch = feed.begin();
-        feed.beat_for_ever(epoch);
+        feed.always_fresh(epoch);
         let late = Clock::manual().now().plus(Duration::from_secs(1 << 30));
-        assert!(feed.sight(late).is_some());
+        assert!(feed.read_view(late).is_some());
         assert_eq!(feed.age(late), Some(Duration::ZERO));
     }
 }

@@ -24,7 +24,7 @@ impl<T> Flight<T> {
     }
 
     /// Gives every waiter the outcome. The first outcome stands; false for a later one.
-    pub(crate) fn land(&self, outcome: T) -> bool {
+    pub(crate) fn complete(&self, outcome: T) -> bool {
         let mut state = self.0.lock();
         if matches!(*state, State::Landed(_)) {
             return false;
@@ -39,18 +39,18 @@ impl<T> Flight<T> {
 }
 
 /// A place on a flight: resolves to a copy of its outcome.
-pub(crate) struct Seat<T> {
+pub(crate) struct FlightWaiter<T> {
     flight: Arc<Flight<T>>,
     number: Option<usize>,
 }
 
-impl<T> Seat<T> {
+impl<T> FlightWaiter<T> {
     pub(crate) fn on(flight: &Arc<Flight<T>>) -> Self {
         Self { flight: Arc::clone(flight), number: None }
     }
 }
 
-impl<T: Clone> Future for Seat<T> {
+impl<T: Clone> Future for FlightWaiter<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -72,7 +72,7 @@ impl<T: Clone> Future for Seat<T> {
     }
 }
 
-impl<T> Drop for Seat<T> {
+impl<T> Drop for FlightWaiter<T> {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         if let State::Flying(waiters) = &mut *self.flight.0.lock()
@@ -90,24 +90,24 @@ mod tests {
     #[tokio::test]
     async fn every_waiter_gets_the_first_outcome() {
         let flight = Arc::new(Flight::new());
-        let waiters: Vec<_> = (0..200).map(|_| tokio::spawn(Seat::on(&flight))).collect();
+        let waiters: Vec<_> = (0..200).map(|_| tokio::spawn(FlightWaiter::on(&flight))).collect();
         tokio::task::yield_now().await;
-        assert!(flight.land(7));
-        assert!(!flight.land(8));
+        assert!(flight.complete(7));
+        assert!(!flight.complete(8));
         for waiter in waiters {
             assert_eq!(waiter.await.unwrap(), 7);
         }
-        assert_eq!(Seat::on(&flight).await, 7, "who comes after the landing too");
+        assert_eq!(FlightWaiter::on(&flight).await, 7, "who comes after the landing too");
     }
 
     #[tokio::test]
     async fn a_waiter_that_leaves_is_not_woken() {
         let flight = Arc::new(Flight::new());
-        let mut gone = Box::pin(Seat::on(&flight));
+        let mut gone = Box::pin(FlightWaiter::on(&flight));
         tokio::select! { biased; _ = &mut gone => unreachable!(), () = async {} => {} }
         assert_eq!(Arc::strong_count(&flight), 2);
         drop(gone);
         assert_eq!(Arc::strong_count(&flight), 1);
-        assert!(flight.land(1));
+        assert!(flight.complete(1));
     }
 }

@@ -11,10 +11,10 @@
 //! joins. Taken off the map, that flight waits among the detached ones for its fill, which always
 //! comes: with a reply, or dropped.
 
-use super::flight::{Flight, Seat};
+use super::flight::{Flight, FlightWaiter};
 use crate::{
     Moment,
-    near::Hashed,
+    near::HashedKey,
     store::OwnedKey,
     sync::{Mutex, MutexGuard},
 };
@@ -54,23 +54,23 @@ pub(crate) struct Lease {
 }
 
 /// What a reader gets who asks for a key that is not in memory.
-pub(crate) enum Boarding<T> {
+pub(crate) enum LeaseRole<T> {
     /// Somebody is on the way: wait with the others.
-    Joined(Seat<T>),
+    Joined(FlightWaiter<T>),
     /// Nobody is: go.
     Leading(Lease),
 }
 
 /// A lease that has come to its end.
-pub(crate) struct Redeemed<'a, T> {
+pub(crate) struct Released<'a, T> {
     /// Proof that it held.
-    pub(crate) held: Option<Held<'a, T>>,
+    pub(crate) held: Option<ShardGuard<'a, T>>,
     /// Those who joined, and are to be told.
     pub(crate) joined: Option<Arc<Flight<T>>>,
 }
 
 /// While it lives, nobody voids this name: of a lease that was redeemed, proof that it still holds.
-pub(crate) struct Held<'a, T> {
+pub(crate) struct ShardGuard<'a, T> {
     _shard: MutexGuard<'a, Shard<T>>,
 }
 
@@ -83,31 +83,38 @@ impl<T> Leases<T> {
 
     /// Joins the flight to this key, if it set out after `since`, or takes a lease and leads.
     /// A flight too old to be joined gives up its place: its reply will not be kept.
-    pub(crate) fn board(&self, key: Hashed<'_>, now: Moment, since: Moment) -> Boarding<T> {
+    pub(crate) fn join_or_lead(
+        &self,
+        key: HashedKey<'_>,
+        now: Moment,
+        since: Moment,
+    ) -> LeaseRole<T> {
         let mut shard = self.shard(key.hash);
         if let Some(place) = shard.find(key) {
             if place.sent >= since {
-                return Boarding::Joined(Seat::on(place.flight()));
+                return LeaseRole::Joined(FlightWaiter::on(place.flight()));
             }
             let too_old = place.lease;
-            shard.void(key.hash, |place| place.lease == too_old);
+            shard.invalidate(key.hash, |place| place.lease == too_old);
         }
-        Boarding::Leading(shard.add(key, now))
+        LeaseRole::Leading(shard.add(key, now))
     }
 
     /// Ends a lease. If it still held, the shard stays locked until the proof is dropped, so that
     /// what is done on its strength is done before the next void.
-    pub(crate) fn redeem(&self, lease: Lease) -> Redeemed<'_, T> {
+    pub(crate) fn release(&self, lease: Lease) -> Released<'_, T> {
         let mut shard = self.shard(lease.hash);
         match shard.take(lease) {
-            Some(place) => Redeemed { held: Some(Held { _shard: shard }), joined: place.flight },
-            None => Redeemed { held: None, joined: shard.detached.remove(&lease.generation) },
+            Some(place) => {
+                Released { held: Some(ShardGuard { _shard: shard }), joined: place.flight }
+            }
+            None => Released { held: None, joined: shard.detached.remove(&lease.generation) },
         }
     }
 
     /// Keeps all from being voided whose names' hashes choose the same shard.
-    pub(crate) fn hold(&self, hash: u64) -> Held<'_, T> {
-        Held { _shard: self.shard(hash) }
+    pub(crate) fn hold(&self, hash: u64) -> ShardGuard<'_, T> {
+        ShardGuard { _shard: self.shard(hash) }
     }
 
     /// Whether a lease holds at this moment.
@@ -116,14 +123,14 @@ impl<T> Leases<T> {
     }
 
     /// Voids every lease on a name, then does `forget` before anybody can take a new one.
-    pub(crate) fn void<R>(&self, name: Hashed<'_>, forget: impl FnOnce() -> R) -> R {
-        self.void_but(name, None, forget)
+    pub(crate) fn invalidate<R>(&self, name: HashedKey<'_>, forget: impl FnOnce() -> R) -> R {
+        self.invalidate_except(name, None, forget)
     }
 
-    /// As [`Leases::void`], but that one lease still holds if it did.
-    pub(crate) fn void_but<R>(
+    /// As [`Leases::invalidate`], but that one lease still holds if it did.
+    pub(crate) fn invalidate_except<R>(
         &self,
-        name: Hashed<'_>,
+        name: HashedKey<'_>,
         spared: Option<Lease>,
         forget: impl FnOnce() -> R,
     ) -> R {
@@ -131,12 +138,12 @@ impl<T> Leases<T> {
         let is_meant = |place: &Place<T>| {
             place.key.as_key().name == name.key.name && Some(place.lease) != spared
         };
-        while shard.void(name.hash, is_meant) {}
+        while shard.invalidate(name.hash, is_meant) {}
         forget()
     }
 
     /// Voids every lease on every name.
-    pub(crate) fn void_all(&self) {
+    pub(crate) fn invalidate_all(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock();
             let places = std::mem::take(&mut shard.places);
@@ -163,11 +170,11 @@ impl<T> Shard<T> {
     }
 
     /// The place of a fill of this very key.
-    fn find(&mut self, key: Hashed<'_>) -> Option<&mut Place<T>> {
+    fn find(&mut self, key: HashedKey<'_>) -> Option<&mut Place<T>> {
         self.places.find_mut(key.hash, |place| place.key.as_key() == key.key)
     }
 
-    fn add(&mut self, key: Hashed<'_>, sent: Moment) -> Lease {
+    fn add(&mut self, key: HashedKey<'_>, sent: Moment) -> Lease {
         let lease = Lease { hash: key.hash, generation: self.next_generation };
         self.next_generation += 1;
         let place = Place { lease, key: key.key.into(), sent, flight: None };
@@ -182,7 +189,7 @@ impl<T> Shard<T> {
     }
 
     /// Takes a place off the map that is meant, if there is one.
-    fn void(&mut self, hash: u64, is_meant: impl Fn(&Place<T>) -> bool) -> bool {
+    fn invalidate(&mut self, hash: u64, is_meant: impl Fn(&Place<T>) -> bool) -> bool {
         let found = self.places.find_entry(hash, is_meant).ok();
         found.map(|place| place.remove().0).map(|place| self.detach(place)).is_some()
     }

@@ -1,6 +1,6 @@
 //! What the engine counts.
 
-use super::NotKept;
+use super::NotCached;
 use crate::{
     near::NearCounts,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -44,14 +44,14 @@ pub struct EngineCounts {
     pub invalidations: u64,
     /// Epochs of the feed that have begun.
     pub epochs: u64,
-    refused: [u64; NotKept::ALL.len()],
+    refused: [u64; NotCached::ALL.len()],
     flushes: [u64; FlushCause::ALL.len()],
 }
 
 impl EngineCounts {
     /// Replies not kept, by reason.
-    pub fn refused(&self) -> impl Iterator<Item = (NotKept, u64)> + '_ {
-        NotKept::ALL.into_iter().zip(self.refused)
+    pub fn refused(&self) -> impl Iterator<Item = (NotCached, u64)> + '_ {
+        NotCached::ALL.into_iter().zip(self.refused)
     }
 
     /// Flushes, by cause.
@@ -64,7 +64,7 @@ impl EngineCounts {
 pub(super) struct Tally {
     joined: AtomicU64,
     invalidated: AtomicU64,
-    refused: [AtomicU64; NotKept::ALL.len()],
+    refused: [AtomicU64; NotCached::ALL.len()],
     flushes: [AtomicU64; FlushCause::ALL.len()],
 }
 
@@ -77,7 +77,7 @@ impl Tally {
         self.invalidated.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn refused(&self, why: NotKept) {
+    pub(super) fn refused(&self, why: NotCached) {
         count(&self.refused, why as usize);
     }
 

@@ -18,12 +18,12 @@ pub(crate) struct NameHash {
 
 /// A key with the hash of its name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hashed<'a> {
+pub(crate) struct HashedKey<'a> {
     pub(crate) key: Key<'a>,
     pub(crate) hash: u64,
 }
 
-impl Hashed<'_> {
+impl HashedKey<'_> {
     /// See [`Key::load`].
     pub(crate) fn load(self) -> Self {
         Self { key: self.key.load(), ..self }
@@ -36,8 +36,8 @@ impl Hashed<'_> {
 }
 
 impl NameHash {
-    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> Hashed<'a> {
-        Hashed { key, hash: self.of(key.name) }
+    pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
+        HashedKey { key, hash: self.of(key.name) }
     }
 
     pub(crate) fn of(&self, name: &[u8]) -> u64 {

@@ -105,7 +105,7 @@ impl<V: Value> Places<V> {
         self.weigh.bytes(slot)
     }
 
-    /// Puts a new entry, whose tag is not in the index, at the end of a ring. Gives it back where
+    /// PendingLoads a new entry, whose tag is not in the index, at the end of a ring. Gives it back where
     /// there is no place.
     pub(super) fn add(
         &mut self,
@@ -136,7 +136,7 @@ impl<V: Value> Places<V> {
         Ok(())
     }
 
-    /// Puts another slot in place of one in a ring, which is given back. That counts as a visit.
+    /// PendingLoads another slot in place of one in a ring, which is given back. That counts as a visit.
     pub(super) fn replace(&mut self, at: u32, slot: Slot<V>, ring: &mut Ring) -> Option<Slot<V>> {
         let weigh = self.weigh;
         let place = self.get_mut(at)?;

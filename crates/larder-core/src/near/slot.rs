@@ -1,7 +1,7 @@
 //! What stands under one name: how long it counts, and a few replies to reads of it.
 
 use super::inline::{Inline, Parts};
-use crate::{Key, Moment, Value, value::Seen};
+use crate::{Key, Moment, Value, value::CachedRef};
 
 /// Replies kept under one name at most; further reads of it are not kept.
 pub(crate) const FORMS_PER_NAME_MAX: usize = 64;
@@ -76,10 +76,10 @@ impl<V: Value> Slot<V> {
     /// The reply to a read of this very name.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "measured: what it returns would go over memory")]
-    pub(crate) fn get(&self, key: Key<'_>) -> Option<Seen<'_, V>> {
+    pub(crate) fn get(&self, key: Key<'_>) -> Option<CachedRef<'_, V>> {
         match &self.forms {
-            Forms::Inline(inline) => inline.reply_to(key).map(Seen::Plain),
-            Forms::Apart(apart) => apart.reply_to(key).map(Seen::Whole),
+            Forms::Inline(inline) => inline.reply_to(key).map(CachedRef::Bytes),
+            Forms::Apart(apart) => apart.reply_to(key).map(CachedRef::Value),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::{
     Policy,
+    clock_pro::{ClockPro, Reading},
     lru::{Lru, Moved},
-    scan_resistant::{Reading, ScanResistant},
     slot::Slot,
     weigh::Weigh,
 };
@@ -19,7 +19,7 @@ pub(super) struct Size {
 }
 
 pub(super) enum Table<V: Value> {
-    ScanResistant(ScanResistant<V>),
+    ClockPro(ClockPro<V>),
     Lru(Lru<V>),
 }
 
@@ -56,7 +56,7 @@ impl<V> Default for Left<V> {
 impl<V: Value> Table<V> {
     pub(super) fn new(policy: Policy, bytes_max: u64, weigh: Weigh) -> Self {
         match policy {
-            Policy::ScanResistant => Self::ScanResistant(ScanResistant::new(bytes_max, weigh)),
+            Policy::ClockPro => Self::ClockPro(ClockPro::new(bytes_max, weigh)),
             Policy::Lru => Self::Lru(Lru::new(bytes_max, weigh)),
         }
     }
@@ -65,7 +65,7 @@ impl<V: Value> Table<V> {
     #[inline]
     pub(super) fn visit(&self, tag: u32) -> Option<Visited<'_, V>> {
         match self {
-            Self::ScanResistant(table) => {
+            Self::ClockPro(table) => {
                 table.visit(tag).map(|(reading, at)| Visited::Read(reading, at))
             }
             Self::Lru(table) => table.visit(tag).map(|(moved, at)| Visited::Moved(moved, at)),
@@ -75,7 +75,7 @@ impl<V: Value> Table<V> {
     /// Finds a slot, and counts nothing.
     pub(super) fn peek(&self, tag: u32) -> Option<Visited<'_, V>> {
         match self {
-            Self::ScanResistant(table) => {
+            Self::ClockPro(table) => {
                 table.peek(tag).map(|(reading, at)| Visited::Read(reading, at))
             }
             Self::Lru(table) => table.peek(tag).map(|(line, at)| Visited::Moved(line, at)),
@@ -86,12 +86,12 @@ impl<V: Value> Table<V> {
     /// moves them.
     pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
         match self {
-            Self::ScanResistant(table) => table.try_read(),
+            Self::ClockPro(table) => table.try_read(),
             Self::Lru(_) => None,
         }
     }
 
-    /// Puts the slot that `make` makes of the present one, if it makes one. What leaves is given
+    /// PendingLoads the slot that `make` makes of the present one, if it makes one. What leaves is given
     /// back, to be dropped outside the lock.
     pub(super) fn put(
         &self,
@@ -99,7 +99,7 @@ impl<V: Value> Table<V> {
         make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
     ) -> Option<Left<V>> {
         match self {
-            Self::ScanResistant(table) => table.put(tag, make),
+            Self::ClockPro(table) => table.put(tag, make),
             Self::Lru(table) => table.put(tag, make),
         }
     }
@@ -108,7 +108,7 @@ impl<V: Value> Table<V> {
     /// puts.
     pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
         match self {
-            Self::ScanResistant(table) => table.remove(tag, happens),
+            Self::ClockPro(table) => table.remove(tag, happens),
             Self::Lru(table) => table.remove(tag, happens),
         }
     }
@@ -116,14 +116,14 @@ impl<V: Value> Table<V> {
     /// Removes what `keep` refuses; returns how many entries were looked at.
     pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
         match self {
-            Self::ScanResistant(table) => table.retain(keep),
+            Self::ClockPro(table) => table.retain(keep),
             Self::Lru(table) => table.retain(keep),
         }
     }
 
     pub(super) fn size(&self) -> Size {
         match self {
-            Self::ScanResistant(table) => table.size(),
+            Self::ClockPro(table) => table.size(),
             Self::Lru(table) => table.size(),
         }
     }

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 type Payload = Option<Arc<[u8]>>;
 
-const POLICIES: [Policy; 2] = [Policy::ScanResistant, Policy::Lru];
+const POLICIES: [Policy; 2] = [Policy::ClockPro, Policy::Lru];
 const MINUTE: Duration = Duration::from_mins(1);
 const EPOCH: u32 = 7;
 const MIB: u64 = 1 << 20;
@@ -23,7 +23,7 @@ struct Room {
 
 impl Room {
     fn new(policy: Policy, bytes_max: u64, entries_max: u64) -> Self {
-        let plan = NearPlan { bytes_max, entries_max, value_bytes_max: 64 << 10, policy };
+        let plan = NearConfig { bytes_max, entries_max, value_bytes_max: 64 << 10, policy };
         Self { near: Near::new(&plan), clock: Clock::manual(), epoch: EPOCH }
     }
 
@@ -31,8 +31,8 @@ impl Room {
         Self::new(policy, 64 * MIB, 0)
     }
 
-    fn sight(&self) -> Sight {
-        Sight { now: self.clock.now(), epoch: self.epoch }
+    fn read_view(&self) -> ReadView {
+        ReadView { now: self.clock.now(), epoch: self.epoch }
     }
 
     fn put(&self, name: &str, payload: &str) -> bool {
@@ -40,18 +40,18 @@ impl Room {
     }
 
     fn put_read(&self, key: Key<'_>, payload: &[u8], ttl: Duration) -> bool {
-        let sight = self.sight();
+        let view = self.read_view();
         self.near
-            .put(self.near.hashed(key), &Some(payload.into()), sight.now.plus(ttl), sight, None)
+            .put(self.near.hashed(key), &Some(payload.into()), view.now.plus(ttl), view, None)
             .is_ok()
     }
 
-    fn look(&self, name: &str) -> Option<String> {
+    fn get(&self, name: &str) -> Option<String> {
         self.look_read(get(name))
     }
 
     fn look_read(&self, key: Key<'_>) -> Option<String> {
-        let payload = self.near.look(key, self.sight(), |seen, _| seen.to_value())?;
+        let payload = self.near.get(key, self.read_view(), |seen, _| seen.to_value())?;
         Some(String::from_utf8(payload.expect("a payload").to_vec()).expect("text"))
     }
 
@@ -60,7 +60,7 @@ impl Room {
     }
 
     fn sweep(&self) {
-        self.near.sweep(self.sight(), usize::MAX);
+        self.near.sweep(self.read_view(), usize::MAX);
     }
 }
 
@@ -76,13 +76,13 @@ fn found(text: &str) -> Option<String> {
 fn a_value_is_found_until_its_deadline() {
     for policy in POLICIES {
         let room = Room::ample(policy);
-        assert_eq!(room.look("a"), None);
+        assert_eq!(room.get("a"), None);
         assert!(room.put_read(get("a"), b"1", Duration::from_millis(10)));
         room.clock.advance(Duration::from_nanos(9_999_999));
-        assert_eq!(room.look("a"), found("1"));
-        assert_eq!(room.look("b"), None, "another name");
+        assert_eq!(room.get("a"), found("1"));
+        assert_eq!(room.get("b"), None, "another name");
         room.clock.advance(Duration::from_nanos(1));
-        assert_eq!(room.look("a"), None, "its time is over");
+        assert_eq!(room.get("a"), None, "its time is over");
         let counts = room.near.counts();
         assert_eq!((counts.hits, counts.misses, counts.items), (1, 3, 1));
         room.sweep();
@@ -96,7 +96,7 @@ fn a_look_gives_the_deadline() {
     for policy in POLICIES {
         let room = Room::ample(policy);
         room.put("a", "1");
-        let until = room.near.look(get("a"), room.sight(), |_, deadline| deadline);
+        let until = room.near.get(get("a"), room.read_view(), |_, deadline| deadline);
         assert_eq!(until, Some(room.clock.now().plus(MINUTE)));
     }
 }
@@ -106,8 +106,8 @@ fn a_peek_sees_what_a_look_would_and_leaves_no_trace() {
     for policy in POLICIES {
         let mut room = Room::new(policy, 64 * MIB, 3);
         let peek = |room: &Room, name: &str| {
-            let looks = room.near.looks(room.sight());
-            looks.peek(get(name), |seen| seen.to_value().expect("a payload").to_vec())
+            let reader = room.near.reader(room.read_view());
+            reader.peek(get(name), |seen| seen.to_value().expect("a payload").to_vec())
         };
         for name in ["a", "b", "c"] {
             assert!(room.put(name, "v"));
@@ -136,7 +136,7 @@ fn r7_another_epoch_finds_nothing_and_the_sweep_gives_all_back() {
         let mut room = Room::ample(policy);
         (0..5000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
         room.epoch += 1;
-        assert!((0..5000).all(|n| room.look(&n.to_string()).is_none()), "at once");
+        assert!((0..5000).all(|n| room.get(&n.to_string()).is_none()), "at once");
         room.sweep();
         let counts = room.near.counts();
         assert_eq!((counts.items, counts.bytes, counts.evicted_ended), (0, 0, 5000));
@@ -149,9 +149,9 @@ fn r9_after_a_clear_nothing_is_found_and_the_sweep_gives_all_back() {
         let room = Room::ample(policy);
         (0..5000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
         room.near.clear();
-        assert!((0..5000).all(|n| room.look(&n.to_string()).is_none()), "at once");
+        assert!((0..5000).all(|n| room.get(&n.to_string()).is_none()), "at once");
         room.put("0", "anew");
-        assert_eq!(room.look("0"), found("anew"), "what comes after the clear counts");
+        assert_eq!(room.get("0"), found("anew"), "what comes after the clear counts");
         room.sweep();
         let counts = room.near.counts();
         assert_eq!((counts.items, counts.evicted_ended), (1, 4999));
@@ -162,13 +162,13 @@ fn r9_after_a_clear_nothing_is_found_and_the_sweep_gives_all_back() {
 
 #[test]
 fn a_sweep_goes_on_where_the_last_one_ended() {
-    let mut room = Room::ample(Policy::ScanResistant);
+    let mut room = Room::ample(Policy::ClockPro);
     (0..5000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
     room.epoch += 1;
-    room.near.sweep(room.sight(), 1);
+    room.near.sweep(room.read_view(), 1);
     let left = room.near.counts().items;
     assert!((1..5000).contains(&left), "one shard and no more: {left}");
-    (0..SHARDS_MAX).for_each(|_| room.near.sweep(room.sight(), 1));
+    (0..SHARDS_MAX).for_each(|_| room.near.sweep(room.read_view(), 1));
     assert_eq!(room.near.counts().items, 0);
 }
 
@@ -200,9 +200,9 @@ fn replies_under_one_name_leave_with_the_earliest() {
         room.put_read(get("n"), b"long", MINUTE);
         room.put_read(other, b"short", MINUTE / 2);
         room.clock.advance(MINUTE / 2);
-        assert_eq!((room.look("n"), room.look_read(other)), (None, None));
+        assert_eq!((room.get("n"), room.look_read(other)), (None, None));
         room.put("n", "anew");
-        assert_eq!(room.look("n"), found("anew"));
+        assert_eq!(room.get("n"), found("anew"));
         assert_eq!(room.look_read(other), None, "a new entry does not revive the old replies");
     }
 }
@@ -214,7 +214,7 @@ fn a_reply_replaces_the_one_to_the_same_read() {
         room.put("a", "a longer value than the next");
         let longer = room.near.counts().bytes;
         room.put("a", "2");
-        assert_eq!(room.look("a"), found("2"));
+        assert_eq!(room.get("a"), found("2"));
         let counts = room.near.counts();
         assert_eq!((counts.items, counts.evicted_full), (1, 0));
         assert!(counts.bytes < longer + 64, "its bytes were given back: {}", counts.bytes);
@@ -245,8 +245,8 @@ fn what_is_larger_than_a_shard_is_refused() {
         let large = "x".repeat(60 << 10);
         room.put("a", "1");
         assert!(!room.put("large", &large));
-        assert_eq!(room.look("large"), None);
-        assert_eq!(room.look("a"), found("1"), "nobody left for it");
+        assert_eq!(room.get("large"), None);
+        assert_eq!(room.get("a"), found("1"), "nobody left for it");
     }
 }
 
@@ -256,14 +256,14 @@ fn names_with_one_hash_never_answer_for_each_other() {
         let mut room = Room::ample(policy);
         room.near.hash = NameHash::colliding(1);
         assert!(room.put("a", "of a"));
-        assert_eq!(room.look("b"), None);
+        assert_eq!(room.get("b"), None);
         assert!(room.put("b", "of b"));
-        assert_eq!((room.look("a"), room.look("b")), (None, found("of b")));
+        assert_eq!((room.get("a"), room.get("b")), (None, found("of b")));
         let counts = room.near.counts();
         assert_eq!((counts.items, counts.evicted_full), (1, 1), "a had to go, and was counted");
         let read = Key { read: b"HGET f", ..get("a") };
         assert!(room.put_read(read, b"of f", MINUTE), "nor do they stand side by side");
-        assert_eq!((room.look("b"), room.look_read(read)), (None, found("of f")));
+        assert_eq!((room.get("b"), room.look_read(read)), (None, found("of f")));
         assert!(room.forget("a"));
         assert_eq!(room.look_read(read), None);
     }
@@ -271,16 +271,17 @@ fn names_with_one_hash_never_answer_for_each_other() {
 
 #[test]
 fn a_large_reply_is_shared_and_a_small_one_lies_with_its_name() {
-    let room = Room::ample(Policy::ScanResistant);
+    let room = Room::ample(Policy::ClockPro);
     let large: Arc<[u8]> = vec![b'x'; 5000].into();
     let until = room.clock.now().plus(MINUTE);
     let (key, value) = (room.near.hashed(get("large")), Some(Arc::clone(&large)));
-    assert_eq!(room.near.put(key, &value, until, room.sight(), None), Ok(()));
+    assert_eq!(room.near.put(key, &value, until, room.read_view(), None), Ok(()));
     room.put("small", "value");
-    let is_plain =
-        |name| room.near.look(get(name), room.sight(), |seen, _| matches!(seen, Seen::Plain(_)));
+    let is_plain = |name| {
+        room.near.get(get(name), room.read_view(), |seen, _| matches!(seen, CachedRef::Bytes(_)))
+    };
     assert_eq!((is_plain("large"), is_plain("small")), (Some(false), Some(true)));
-    let taken = room.near.look(get("large"), room.sight(), |seen, _| seen.to_value()).unwrap();
+    let taken = room.near.get(get("large"), room.read_view(), |seen, _| seen.to_value()).unwrap();
     assert!(Arc::ptr_eq(&taken.unwrap(), &large));
 }
 
@@ -288,12 +289,12 @@ fn a_large_reply_is_shared_and_a_small_one_lies_with_its_name() {
 fn every_entry_that_left_is_counted_once() {
     for policy in POLICIES {
         let mut room = Room::new(policy, MIB, 0);
-        let mut puts = 0;
+        let mut pending_loads = 0;
         let mut put = |room: &Room, group: &str, count: u32, ttl| {
             for n in 0..count {
                 assert!(room.put_read(get(&format!("{group} {n}")), &[b'x'; 100], ttl));
             }
-            puts += u64::from(count);
+            pending_loads += u64::from(count);
         };
         put(&room, "full", 20_000, MINUTE);
         assert!(room.near.counts().evicted_full > 10_000);
@@ -315,6 +316,6 @@ fn every_entry_that_left_is_counted_once() {
             + counts.evicted_expired
             + counts.evicted_invalidation
             + counts.evicted_ended;
-        assert_eq!(puts, counts.items + left);
+        assert_eq!(pending_loads, counts.items + left);
     }
 }

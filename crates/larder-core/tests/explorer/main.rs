@@ -19,8 +19,8 @@ mod server;
 mod world;
 
 use larder_core::{
-    Clock, FlushCause, MapStore, Tiers,
-    map_store::{Life, Txn},
+    Clock, FlushCause, MemoryStore, Tiers,
+    memory_store::{Life, Txn},
 };
 use origin::Rows;
 use server::{Command, Payload};
@@ -148,7 +148,7 @@ fn r16_a_load_that_a_delete_overtook_leaves_nothing_behind() {
         ];
         let world = world.finish(clients);
         assert_ne!(world.redis().keys(|keys| keys.newest(&a()).value.clone()), text("row 1"));
-        assert_ne!(world.tiers.look(key()).map(|hit| hit.value), Some(text("row 1")));
+        assert_ne!(world.tiers.get(key()).map(|hit| hit.value), Some(text("row 1")));
     });
 }
 
@@ -216,11 +216,11 @@ fn over_a_map_no_reader_goes_back_in_time_when_epochs_end() {
     explore(|| {
         over_a_map_a_value_grows(|tiers, version| {
             let mut txn = tiers.store().begin();
-            tiers.engine().distrust();
+            tiers.engine().end_current_epoch();
             txn.set(0, b"a", &[version], Life::Forever).unwrap();
             drop(txn);
             let epoch = tiers.engine().begin_epoch();
-            tiers.engine().feed().beat_for_ever(epoch);
+            tiers.engine().feed().always_fresh(epoch);
         });
     });
 }
@@ -286,18 +286,18 @@ fn the_map_shows_a_value(write: fn(&MapTiers)) {
     reader.join().unwrap();
 }
 
-type MapTiers = Tiers<Payload, MapStore>;
+type MapTiers = Tiers<Payload, MemoryStore>;
 
 fn map_tiers() -> MapTiers {
     let engine = engine();
     let epoch = engine.begin_epoch();
-    engine.feed().beat_for_ever(epoch);
-    Tiers::new(engine, MapStore::new(Clock::manual(), 1 << 20))
+    engine.feed().always_fresh(epoch);
+    Tiers::new(engine, MemoryStore::new(Clock::manual(), 1 << 20))
 }
 
 /// One that is about to write, and has told the engine while it holds the lock: that is enough.
 fn transaction(tiers: &MapTiers) -> Txn<'_> {
     let txn = tiers.store().begin();
-    tiers.engine().void(b"a");
+    tiers.engine().invalidate(b"a");
     txn
 }

@@ -6,8 +6,8 @@ use crate::{
     server::{Command, Payload, Place, Versions},
 };
 use larder_core::{
-    Bypass, Clock, Engine, EnginePlan, Key, Load, Prefixes, Store, Tiers, Value,
-    near::{NearPlan, Policy},
+    Bypass, Clock, Engine, EngineConfig, Key, KeyFilter, Load, Store, Tiers, Value,
+    near::{NearConfig, Policy},
 };
 use shuttle::{
     future::block_on,
@@ -78,7 +78,7 @@ impl World {
         self.over.store(true, SeqCst);
         join(self.pumps.drain(..));
         while self.redis().execute() || self.hear() {}
-        if let Some(remembered) = self.tiers.look(key()) {
+        if let Some(remembered) = self.tiers.get(key()) {
             assert_eq!(remembered.value, self.redis().keys(|keys| keys.newest(&a()).value.clone()));
         }
         assert_eq!(self.tiers.engine().counts().fills_under_way, 0, "a lease was left behind");
@@ -108,7 +108,7 @@ impl World {
             Some(Heard::Push { versions, .. } | Heard::PushAll { versions }) => {
                 self.raise(versions.get(&a()).copied().unwrap_or(0));
             }
-            Some(Heard::Answer | Heard::Beat { .. }) => {}
+            Some(Heard::FillOutcome | Heard::Beat { .. }) => {}
         }
         true
     }
@@ -175,14 +175,18 @@ pub(crate) fn load<S: Store<Payload>>(tiers: &Tiers<Payload, S>, rows: &Rows) ->
 }
 
 pub(crate) fn engine() -> Arc<Engine<Payload>> {
-    let near = NearPlan {
+    let near = NearConfig {
         bytes_max: 1 << 20,
         entries_max: 100,
         value_bytes_max: 1 << 10,
         policy: Policy::default(),
     };
-    let plan =
-        EnginePlan { near, near_ttl: MINUTE, staleness_bound: MINUTE, keys: Prefixes::default() };
+    let plan = EngineConfig {
+        near,
+        near_ttl: MINUTE,
+        staleness_bound: MINUTE,
+        keys: KeyFilter::default(),
+    };
     Engine::new(&plan, Clock::manual())
 }
 

@@ -138,10 +138,10 @@ fn r16_what_is_kept_of_a_load_is_what_the_store_gave() {
     world.origin_answers(0);
     world.execute_and_hear_all();
     assert_eq!((value(&world, reader), kept(&world, reader)), (text("row 1"), Ok(())));
-    assert_eq!(world.look(&a()), Some(text("row 1")));
+    assert_eq!(world.get(&a()), Some(text("row 1")));
     world.other_sets(&a(), "2", None);
     world.execute_and_hear_all();
-    assert_eq!(world.look(&a()), None, "the store told of the change");
+    assert_eq!(world.get(&a()), None, "the store told of the change");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn r16_a_loaded_entry_leaves_with_its_key() {
     world.execute_and_hear_all();
     world.tick(LOAD_TTL);
     world.beat_and_hear();
-    assert_eq!((world.look(&a()), in_redis(&world)), (None, None));
+    assert_eq!((world.get(&a()), in_redis(&world)), (None, None));
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
         Op::Sweep => world.engine().sweep(usize::MAX),
     }
     for place in places {
-        world.look(place);
+        world.get(place);
     }
 }
 

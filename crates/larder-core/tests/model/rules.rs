@@ -4,7 +4,7 @@ use crate::{
     server::Command,
     world::{BOUND, NEAR_TTL, VALUE_BYTES_MAX, World, a, in_redis, kept, text, value},
 };
-use larder_core::{Bypass, Found, NotKept};
+use larder_core::{Bypass, Found, NotCached};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -15,7 +15,7 @@ fn remembering() -> World {
     world.other_sets(&a(), "1", None);
     world.fetch(&a());
     world.execute_and_hear_all();
-    assert_eq!(world.look(&a()), Some(text("1")));
+    assert_eq!(world.get(&a()), Some(text("1")));
     world
 }
 
@@ -41,8 +41,8 @@ fn r1_a_late_reply_of_an_earlier_fill_is_not_kept() {
     let second = world.fetch(&a());
     assert!(world.hear() && world.hear(), "the first reply arrives, late");
     assert_eq!(value(&world, first), text("1"));
-    assert_eq!(kept(&world, first), Err(NotKept::LeaseVoid));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(kept(&world, first), Err(NotCached::LeaseInvalidated));
+    assert_eq!(world.get(&a()), None);
     assert!(world.is_waiting(second));
     world.execute_and_hear_all();
     assert_eq!(value(&world, second), text("2"));
@@ -71,9 +71,9 @@ fn r2_a_push_takes_what_the_reply_before_it_brought() {
     world.other_sets(&a(), "2", None);
     assert!(world.hear() && world.hear());
     assert_eq!(value(&world, reader), text("1"));
-    assert_eq!(world.look(&a()), Some(text("1")), "the change has not arrived yet");
+    assert_eq!(world.get(&a()), Some(text("1")), "the change has not arrived yet");
     assert!(world.hear());
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
     assert_eq!(world.counts().invalidations, 1);
 }
 
@@ -84,9 +84,9 @@ fn r3_a_write_voids_its_name_after_its_reply() {
     world.put(&a(), "2", None);
     world.fetch(&a());
     world.execute_and_hear_all();
-    assert_eq!(world.look(&a()), Some(text("1")), "read after the write began, before it was done");
+    assert_eq!(world.get(&a()), Some(text("1")), "read after the write began, before it was done");
     world.run_and_answer_calls();
-    assert_eq!(world.look(&a()), None, "the push is still on its way");
+    assert_eq!(world.get(&a()), None, "the push is still on its way");
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn r3_a_write_that_is_given_up_voids_its_name() {
     let guard = world.tiers.engine().write([b"a".as_slice()]);
     world.fetch(&a());
     world.execute_and_hear_all();
-    assert_eq!(world.look(&a()), Some(text("1")));
+    assert_eq!(world.get(&a()), Some(text("1")));
     drop(guard);
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
@@ -107,9 +107,9 @@ fn r6_an_entry_leaves_before_its_key() {
     world.fetch(&a());
     world.execute_and_hear_all();
     world.tick(Duration::from_nanos(8_999_999));
-    assert_eq!(world.look(&a()), Some(text("1")));
+    assert_eq!(world.get(&a()), Some(text("1")));
     world.tick(Duration::from_nanos(1));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
     world.tick(MS);
     assert_eq!(in_redis(&world), None);
 }
@@ -123,8 +123,8 @@ fn r6_a_life_is_counted_from_before_the_read_was_sent() {
     world.tick(MS * 9);
     let reader = world.fetch(&a());
     assert!(world.hear() && world.hear());
-    assert_eq!(kept(&world, reader), Err(NotKept::TtlGone));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(kept(&world, reader), Err(NotCached::TtlGone));
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn r6_the_near_ttl_ends_what_the_store_keeps_for_ever() {
     let mut world = remembering();
     world.tick(NEAR_TTL);
     world.beat_and_hear();
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn r6_a_value_whose_key_vanished_behind_it_is_not_kept() {
     assert!(world.execute());
     world.tick(MS);
     world.execute_and_hear_all();
-    assert_eq!(kept(&world, reader), Err(NotKept::TtlGone));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(kept(&world, reader), Err(NotCached::TtlGone));
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
@@ -155,7 +155,10 @@ fn r6_a_change_between_a_read_and_its_pttl_voids_the_lease() {
     assert!(world.execute());
     world.other_sets(&a(), "2", None);
     world.execute_and_hear_all();
-    assert_eq!((value(&world, reader), kept(&world, reader)), (text("1"), Err(NotKept::LeaseVoid)));
+    assert_eq!(
+        (value(&world, reader), kept(&world, reader)),
+        (text("1"), Err(NotCached::LeaseInvalidated))
+    );
 }
 
 #[test]
@@ -163,20 +166,20 @@ fn r6_an_absent_key_is_remembered_until_it_appears() {
     let mut world = World::fresh();
     world.fetch(&a());
     world.execute_and_hear_all();
-    assert_eq!(world.look(&a()), Some(None));
+    assert_eq!(world.get(&a()), Some(None));
     world.other_sets(&a(), "1", None);
     world.execute_and_hear_all();
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
 fn r7_nothing_of_an_ended_epoch_is_served() {
     let mut world = remembering();
     world.cut(0);
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
     world.other_sets(&a(), "2", None);
     world.connect();
-    assert_eq!(world.look(&a()), None, "nobody told of 2");
+    assert_eq!(world.get(&a()), None, "nobody told of 2");
 }
 
 #[test]
@@ -190,16 +193,16 @@ fn r7_what_was_on_its_way_when_the_epoch_ended_is_read_elsewhere_and_not_kept() 
     let fetched = world.outcome(reader).as_ref().unwrap();
     assert_eq!(fetched.value, text("1"));
     assert_eq!(fetched.found, Found::Bypass(Bypass::FeedLost));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
 fn r8_nothing_is_served_past_the_bound() {
     let mut world = remembering();
     world.tick(BOUND.saturating_sub(Duration::from_nanos(1)));
-    assert_eq!(world.look(&a()), Some(text("1")));
+    assert_eq!(world.get(&a()), Some(text("1")));
     world.tick(Duration::from_nanos(1));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
     let reader = world.fetch(&a());
     world.run_and_answer_calls();
     let fetched = world.outcome(reader).as_ref().unwrap();
@@ -213,16 +216,16 @@ fn r8_freshness_counts_from_the_sending_of_the_heartbeat() {
     world.tick(BOUND / 2);
     world.execute_and_hear_all();
     world.tick(BOUND / 2);
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
 fn r8_a_late_answer_suspends_hits_and_does_not_end_the_epoch() {
     let mut world = remembering();
     world.tick(BOUND * 2);
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(world.get(&a()), None);
     world.beat_and_hear();
-    assert_eq!(world.look(&a()), Some(text("1")));
+    assert_eq!(world.get(&a()), Some(text("1")));
 }
 
 #[test]
@@ -239,10 +242,14 @@ fn r9_a_flush_empties_every_db_and_voids_every_lease() {
     world.other(&Command::FlushAll);
     let after = world.fetch(&places[2]);
     world.execute_and_hear_all();
-    assert_eq!((world.look(&a()), world.look(&places[0])), (None, None));
+    assert_eq!((world.get(&a()), world.get(&places[0])), (None, None));
     assert_eq!(value(&world, late), text("1"));
-    assert_eq!(world.look(&places[1]), None);
-    assert_eq!(kept(&world, after), Err(NotKept::LeaseVoid), "sent before the flush was heard of");
+    assert_eq!(world.get(&places[1]), None);
+    assert_eq!(
+        kept(&world, after),
+        Err(NotCached::LeaseInvalidated),
+        "sent before the flush was heard of"
+    );
 }
 
 #[test]
@@ -254,8 +261,11 @@ fn r9_a_flush_voids_the_lease_of_a_value_read_before_it() {
     world.other(&Command::FlushAll);
     world.other_sets(&a(), "2", None);
     world.execute_and_hear_all();
-    assert_eq!((value(&world, reader), kept(&world, reader)), (text("1"), Err(NotKept::LeaseVoid)));
-    assert_eq!(world.look(&a()), None);
+    assert_eq!(
+        (value(&world, reader), kept(&world, reader)),
+        (text("1"), Err(NotCached::LeaseInvalidated))
+    );
+    assert_eq!(world.get(&a()), None);
 }
 
 #[test]
@@ -267,7 +277,7 @@ fn r10_a_push_forgets_a_name_in_every_db() {
     world.execute_and_hear_all();
     world.other_sets(&a(), "2", None);
     world.execute_and_hear_all();
-    assert_eq!((world.look(&a()), world.look(&elsewhere)), (None, None));
+    assert_eq!((world.get(&a()), world.get(&elsewhere)), (None, None));
 }
 
 #[test]
@@ -277,7 +287,7 @@ fn r13_a_read_on_another_road_forgets_what_may_be_older() {
     let past = world.read_past(&a());
     world.run_and_answer_calls();
     assert_eq!(value(&world, past), text("2"));
-    assert_eq!(world.look(&a()), None, "the push is still on its way");
+    assert_eq!(world.get(&a()), None, "the push is still on its way");
 }
 
 #[test]
@@ -301,7 +311,7 @@ fn a_value_too_large_is_read_once_on_the_tracked_connection_until_it_changes() {
     world.other_sets(&a(), &large, None);
     let first = world.fetch(&a());
     world.execute_and_hear_all();
-    assert_eq!(kept(&world, first), Err(NotKept::TooLarge));
+    assert_eq!(kept(&world, first), Err(NotCached::TooLarge));
     let second = world.fetch(&a());
     world.run_and_answer_calls();
     let fetched = world.outcome(second).as_ref().unwrap();

@@ -9,15 +9,15 @@ use crate::{
     server::{Command, Payload, Place, Versions},
 };
 use larder_core::{
-    Bypass, Clock, Engine, EngineCounts, EnginePlan, FetchError, Fetched, Found, Key, Load, Moment,
-    NotKept, Prefixes, Tiers, Value,
-    near::{NearPlan, Policy},
+    Bypass, Clock, Engine, EngineConfig, EngineCounts, FetchError, Fetched, Found, Key, KeyFilter,
+    Load, Moment, NotCached, Tiers, Value,
+    near::{NearConfig, Policy},
 };
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use promises::floor;
 
-pub(crate) type Outcome = Result<Fetched<Payload>, FetchError>;
+pub(crate) type FetchResult = Result<Fetched<Payload>, FetchError>;
 
 pub(crate) const BOUND: Duration = Duration::from_millis(20);
 pub(crate) const NEAR_TTL: Duration = Duration::from_millis(100);
@@ -37,7 +37,7 @@ pub(crate) struct World {
     beat: Option<(Moment, Versions)>,
     readers: Vec<Reader>,
     writers: Vec<Writer>,
-    outcomes: Vec<Option<Outcome>>,
+    outcomes: Vec<Option<FetchResult>>,
 }
 
 struct Reader {
@@ -47,7 +47,7 @@ struct Reader {
     /// The floors when it came.
     since: usize,
     row_since: usize,
-    future: Pin<Box<dyn Future<Output = Outcome>>>,
+    future: Pin<Box<dyn Future<Output = FetchResult>>>,
 }
 
 struct Writer {
@@ -68,17 +68,17 @@ impl World {
     /// Not connected yet.
     pub(crate) fn new() -> Self {
         let clock = Clock::manual();
-        let near = NearPlan {
+        let near = NearConfig {
             bytes_max: 1 << 20,
             entries_max: 0,
             value_bytes_max: VALUE_BYTES_MAX,
             policy: Policy::default(),
         };
-        let plan = EnginePlan {
+        let plan = EngineConfig {
             near,
             near_ttl: NEAR_TTL,
             staleness_bound: BOUND,
-            keys: Prefixes::default(),
+            keys: KeyFilter::default(),
         };
         let engine = Engine::new(&plan, clock.clone());
         let redis = Redis::new(Arc::clone(&engine), true);
@@ -110,8 +110,8 @@ impl World {
     // What readers and writers of this Larder do.
 
     /// A hit, or nothing.
-    pub(crate) fn look(&mut self, place: &Place) -> Option<Payload> {
-        let hit = self.tiers.look(key(place))?;
+    pub(crate) fn get(&mut self, place: &Place) -> Option<Payload> {
+        let hit = self.tiers.get(key(place))?;
         assert!(matches!(hit.found, Found::Near(until) if self.clock.now() < until));
         self.check_hit(place, &hit.value);
         Some(hit.value)
@@ -138,7 +138,7 @@ impl World {
         &mut self,
         place: &Place,
         loads: bool,
-        future: impl Future<Output = Outcome> + 'static,
+        future: impl Future<Output = FetchResult> + 'static,
     ) -> usize {
         let number = self.outcomes.len();
         self.outcomes.push(None);
@@ -161,7 +161,7 @@ impl World {
     }
 
     /// What a reader got.
-    pub(crate) fn outcome(&self, reader: usize) -> &Outcome {
+    pub(crate) fn outcome(&self, reader: usize) -> &FetchResult {
         self.outcomes[reader].as_ref().expect("the reader is done")
     }
 
@@ -246,7 +246,7 @@ impl World {
     pub(crate) fn hear(&mut self) -> bool {
         let Some(heard) = self.redis().hear() else { return false };
         match heard {
-            Heard::Answer => {}
+            Heard::FillOutcome => {}
             Heard::Beat { sent, versions } => self.beat = Some((sent, versions)),
             Heard::Push { name, versions } => {
                 self.raise(versions.into_iter().filter(|((_, of), _)| *of == name));
@@ -312,9 +312,9 @@ pub(crate) fn value(world: &World, reader: usize) -> Payload {
     world.outcome(reader).as_ref().unwrap().value.clone()
 }
 
-pub(crate) fn kept(world: &World, reader: usize) -> Result<(), NotKept> {
+pub(crate) fn kept(world: &World, reader: usize) -> Result<(), NotCached> {
     match world.outcome(reader).as_ref().unwrap().found {
-        Found::Store { kept } => kept.map(drop),
+        Found::Store { cached } => cached.map(drop),
         other => panic!("{other:?}"),
     }
 }

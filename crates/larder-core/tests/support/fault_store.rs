@@ -1,7 +1,7 @@
-//! A store over a [`MapStore`] that is away, loses, fails and delays as it is told.
+//! A store over a [`MemoryStore`] that is away, loses, fails and delays as it is told.
 
 use larder_core::{
-    Answer, FetchError, Fill, Key, MapStore, NotKept, Put, Store, StoreError, WriteGuard,
+    FetchError, Fill, FillOutcome, Key, MemoryStore, NotCached, Put, Store, StoreError, WriteGuard,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -26,7 +26,7 @@ pub(crate) enum Fills {
 }
 
 pub(crate) struct FaultStore {
-    map: MapStore,
+    map: MemoryStore,
     state: Mutex<State>,
 }
 
@@ -41,11 +41,11 @@ struct State {
 }
 
 impl FaultStore {
-    pub(crate) fn over(map: MapStore) -> Self {
+    pub(crate) fn over(map: MemoryStore) -> Self {
         Self { map, state: Mutex::default() }
     }
 
-    pub(crate) fn map(&self) -> &MapStore {
+    pub(crate) fn map(&self) -> &MemoryStore {
         &self.map
     }
 
@@ -96,16 +96,16 @@ impl FaultStore {
 }
 
 fn gone() -> StoreError {
-    StoreError::Away("it was told to be".into())
+    StoreError::Unreachable("it was told to be".into())
 }
 
 impl Store<Payload> for FaultStore {
-    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
+    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let mut state = self.state();
         state.fills_asked += 1;
         let fills = state.fills.clone();
         if fills == Fills::Wait {
-            let (fill, answer) = fill.promise();
+            let (fill, answer) = fill.defer();
             state.waiting.push(fill);
             return answer;
         }
@@ -113,8 +113,8 @@ impl Store<Payload> for FaultStore {
         match fills {
             Fills::Land | Fills::Wait => self.map.fill(fill),
             Fills::Fail(error) => fill.fail(FetchError::Store(error)),
-            Fills::Vanish => fill.promise().1,
-            Fills::PassOn => fill.pass_on(None, NotKept::NotAllowed),
+            Fills::Vanish => fill.defer().1,
+            Fills::PassOn => fill.complete_uncached(None, NotCached::NotAllowed),
         }
     }
 
@@ -157,7 +157,7 @@ impl Store<Payload> for FaultStore {
         if self.state().loses_put_replies { Err(StoreError::Lost) } else { Ok(put) }
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         write: &WriteGuard<Payload>,
         name: &[u8],
@@ -166,6 +166,6 @@ impl Store<Payload> for FaultStore {
         ttl: Duration,
     ) -> Result<(), StoreError> {
         self.there()?;
-        self.map.take_back(write, name, db, payload, ttl).await
+        self.map.delete_if_ours(write, name, db, payload, ttl).await
     }
 }

@@ -6,8 +6,8 @@
 
 use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
 use larder_core::{
-    Answer, Engine, FetchError, Fill, FlushCause, Key, LeaseView, Moment, Put, Store, StoreError,
-    WriteGuard, coherence::feed::Epoch, expiry::Ttl,
+    Engine, FetchError, Fill, FillOutcome, FlushCause, Key, LeaseView, Moment, Put, Store,
+    StoreError, WriteGuard, coherence::feed::Epoch, expiry::Ttl,
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -59,7 +59,7 @@ struct Call {
 
 /// What was read from the tracked connection, with the versions that the server had by then.
 pub(crate) enum Heard {
-    Answer,
+    FillOutcome,
     Beat { sent: Moment, versions: Versions },
     Push { name: Vec<u8>, versions: Versions },
     PushAll { versions: Versions },
@@ -76,7 +76,7 @@ impl Redis {
         self.state().server.run(command, now);
     }
 
-    /// Looks at the keys.
+    /// Reader at the keys.
     pub(crate) fn keys<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
         let now = self.now();
         let mut state = self.state();
@@ -151,7 +151,7 @@ impl Redis {
         match reply {
             Reply::Push(name) => {
                 drop(state);
-                self.engine.invalidate(&name);
+                self.engine.on_invalidation(&name);
                 Some(Heard::Push { name, versions })
             }
             Reply::PushAll => {
@@ -163,7 +163,7 @@ impl Redis {
                 Some(half) => {
                     drop(state);
                     finish(half, &reply);
-                    Some(Heard::Answer)
+                    Some(Heard::FillOutcome)
                 }
                 None => Some(self.answer(state, &reply, versions)),
             },
@@ -184,7 +184,7 @@ impl Redis {
             }
         };
         session.half = Some(half);
-        Heard::Answer
+        Heard::FillOutcome
     }
 
     /// The server runs one of the plain connection's waiting commands.
@@ -235,7 +235,7 @@ impl Redis {
         reply
     }
 
-    fn begin_put(&self, set: Command, lease: LeaseView<Payload>) -> oneshot::Receiver<Put> {
+    fn begin_load(&self, set: Command, lease: LeaseView<Payload>) -> oneshot::Receiver<Put> {
         let (answer, put) = oneshot::channel();
         let mut state = self.state();
         let State { server, session, .. } = &mut *state;
@@ -258,7 +258,7 @@ impl Redis {
 
 fn finish(half: Half, reply: &Reply) {
     match half {
-        Half::Read(fill, value) => drop(fill.land(value, Ttl::from_pttl(number(reply)))),
+        Half::Read(fill, value) => drop(fill.complete(value, Ttl::from_pttl(number(reply)))),
         // Who asked may have left.
         Half::Put(answer, put) => drop(answer.send(put)),
     }
@@ -267,7 +267,7 @@ fn finish(half: Half, reply: &Reply) {
 /// The reply to a `SET` with `NX` is what was there before.
 fn judge_put(reply: &Reply, lease_holds: bool) -> Put {
     let is_put = value(reply).is_none();
-    if lease_holds { Put::Done } else { Put::LeaseVoid { is_put } }
+    if lease_holds { Put::Done } else { Put::LeaseInvalidated { is_put } }
 }
 
 fn value(reply: &Reply) -> Payload {
@@ -289,17 +289,17 @@ fn place(key: Key<'_>) -> Place {
 }
 
 impl Store<Payload> for Redis {
-    fn fill(&self, fill: Fill<'_, Payload>) -> Answer<Payload> {
+    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let place = place(fill.key());
         let mut state = self.state();
         let State { server, session, .. } = &mut *state;
         let Some(session) = session else {
             drop(state);
-            return fill.fail(FetchError::Store(StoreError::Away("no connection".into())));
+            return fill.fail(FetchError::Store(StoreError::Unreachable("no connection".into())));
         };
         server.ask(Command::Get(place.clone()));
         server.ask(Command::Pttl(place));
-        let (fill, answer) = fill.promise();
+        let (fill, answer) = fill.defer();
         session.expected.push_back(Expected::Read(fill));
         answer
     }
@@ -339,14 +339,14 @@ impl Store<Payload> for Redis {
         let (place, payload) = (place(load.key()), Some(payload.into()));
         let set = Command::Set { place, payload, ttl: Some(ttl), only_if_absent: true };
         if self.is_connected() {
-            let put = self.begin_put(set, load.lease_view());
+            let put = self.begin_load(set, load.lease_view());
             return put.await.map_err(|_| StoreError::Lost);
         }
         let reply = self.call(set).await?;
         Ok(judge_put(&reply, load.holds()))
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         _: &WriteGuard<Payload>,
         name: &[u8],

@@ -5,7 +5,7 @@ use super::invalidation::Invalidation;
 use crate::Reply;
 use bytes::BytesMut;
 use larder_core::{
-    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotKept, Put, StoreError,
+    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotCached, Put, StoreError,
     coherence::feed::Epoch, expiry::Ttl, is_not_ready,
 };
 use larder_resp::{
@@ -23,7 +23,7 @@ pub(crate) enum Request {
     Fill(Fill<'static, Reply>),
     /// Put what an origin gave, if the key is not there, and fence.
     Put(LoadedPut),
-    /// Answer when every push sent before has been applied. Dropped at the epoch's end.
+    /// FillOutcome when every push sent before has been applied. Dropped at the epoch's end.
     Fence(oneshot::Sender<()>),
 }
 
@@ -208,7 +208,7 @@ impl Session {
             Some(Invalidation::Names(names)) => {
                 for name in names {
                     let name = name.as_str_bytes().ok_or_else(unknown_push)?;
-                    self.engine.invalidate(name);
+                    self.engine.on_invalidation(name);
                 }
                 Ok(())
             }
@@ -303,8 +303,8 @@ fn finish_read(
         }
     };
     match frame.as_integer() {
-        Some(left) => drop(fill.land(value, Ttl::from_pttl(left))),
-        None => drop(fill.pass_on(value, NotKept::NotAllowed)),
+        Some(left) => drop(fill.complete(value, Ttl::from_pttl(left))),
+        None => drop(fill.complete_uncached(value, NotCached::NotAllowed)),
     }
     expect_ready(frame)
 }
@@ -325,7 +325,7 @@ fn judge_put(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
         Some(error) => Err(refusal(error)),
         None if lease_holds => Ok(Put::Done),
         // GET gives what was there: nothing, where something was put.
-        None => Ok(Put::LeaseVoid { is_put: matches!(frame, Frame::Null) }),
+        None => Ok(Put::LeaseInvalidated { is_put: matches!(frame, Frame::Null) }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use larder_core::EnginePlan;
+use larder_core::EngineConfig;
 use larder_redis::{RedisUrl, Secret, tls::ServerTls};
 use larder_resp::Limits;
 
@@ -17,7 +17,7 @@ use crate::logging::LogPlan;
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The near tier, and how old what it serves may be.
-    pub engine: EnginePlan,
+    pub engine: EngineConfig,
     /// The store.
     pub store: StorePlan,
     /// The RESP listener.

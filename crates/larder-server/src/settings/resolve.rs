@@ -5,7 +5,7 @@ use std::{
     num::{NonZero, NonZeroU64},
 };
 
-use larder_core::{EnginePlan, Prefixes, near::NearPlan};
+use larder_core::{EngineConfig, KeyFilter, near::NearConfig};
 
 use super::environment::Environment;
 use super::given::Settings;
@@ -50,9 +50,9 @@ pub(crate) fn plan(settings: &Settings, environment: &Environment) -> Plan {
     }
 }
 
-fn engine(settings: &Settings) -> EnginePlan {
-    EnginePlan {
-        near: NearPlan {
+fn engine(settings: &Settings) -> EngineConfig {
+    EngineConfig {
+        near: NearConfig {
             bytes_max: settings.get(&MAXMEMORY).0,
             entries_max: settings.get(&NEAR_MAX_ENTRIES) as u64,
             value_bytes_max: in_memory(settings.get(&NEAR_MAX_VALUE).0),
@@ -60,7 +60,7 @@ fn engine(settings: &Settings) -> EnginePlan {
         },
         near_ttl: settings.get(&NEAR_TTL),
         staleness_bound: settings.get(&STALENESS_BOUND),
-        keys: Prefixes::new(&settings.get(&NEAR_ALLOW).0, &settings.get(&NEAR_DENY).0),
+        keys: KeyFilter::new(&settings.get(&NEAR_ALLOW).0, &settings.get(&NEAR_DENY).0),
     }
 }
 

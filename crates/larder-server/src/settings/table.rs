@@ -110,7 +110,7 @@ table! {
         };
         NEAR_POLICY: Policy = Setting {
             flag: "near-policy", section: "near", key: "policy",
-            default: Policy::ScanResistant, range: None,
+            default: Policy::ClockPro, range: None,
             help: "Which entry leaves when the near tier is full",
         };
         NEAR_ALLOW: KeyPrefixes = Setting {

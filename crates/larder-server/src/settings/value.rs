@@ -258,11 +258,11 @@ fn host_name(text: &str) -> Result<String, String> {
 }
 
 impl Value for Policy {
-    const PLACEHOLDER: &'static str = "scan-resistant|lru";
+    const PLACEHOLDER: &'static str = "clock-pro|lru";
     const FORM: Form = Form::Text;
 
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|()| format!("{text:?} is not a policy: write scan-resistant or lru"))
+        text.parse().map_err(|()| format!("{text:?} is not a policy: write clock-pro or lru"))
     }
 
     fn show(&self) -> String {

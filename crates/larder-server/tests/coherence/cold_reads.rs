@@ -42,7 +42,7 @@ fn a_fill_held_up_while_the_key_is_written_is_not_kept() {
         assert_eq!(stand.reader().get(&path).value(), Some("new"));
     }
     stand.heat("k", "new");
-    assert!(stand.count("/fills_refused/lease-void") >= 1);
+    assert!(stand.count("/fills_refused/lease-invalidated") >= 1);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn larder_starts_without_its_redis_and_picks_it_up_when_it_comes() {
     let mut reader = Reader::connect(larder.port());
     let row = reader.get("/users/123");
     assert_eq!(row.value(), Some(r#"{"name":"Ada"}"#));
-    assert_eq!(row.cache_status, "larder; fwd=bypass; detail=store-away");
+    assert_eq!(row.cache_status, "larder; fwd=bypass; detail=store-unreachable");
     assert_eq!(reader.get("/users/1").value(), None);
 
     redis.restart();

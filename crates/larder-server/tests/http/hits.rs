@@ -74,7 +74,7 @@ fn answers_of_every_length_arrive_whole_however_late_they_are_read() {
 
 #[test]
 fn a_hit_takes_no_turn() {
-    for policy in ["scan-resistant", "lru"] {
+    for policy in ["clock-pro", "lru"] {
         let one = ["--http-concurrency", "1", "--http-queue", "0", "--near-policy", policy];
         let server = Server::start(&one);
         for (key, bytes) in [("small", 1), ("large", 100_000), ("cold", 1)] {

@@ -61,7 +61,7 @@ const KINDS: [u64; 2] = [15, 20];
 
 #[test]
 fn pipelines_of_reads_are_answered_as_redis_answers_them() {
-    for policy in ["scan-resistant", "lru"] {
+    for policy in ["clock-pro", "lru"] {
         let Some(stand) = Stand::start(&["--near-policy", policy]) else { return };
         fill(&mut stand.direct());
         let mut dice = Dice(0x5eed);

@@ -27,7 +27,7 @@ fn values_of_each_kind() {
             "\"http://x\" is not a host name: write names without scheme, port or path, with commas \
              between them",
         ),
-        ("--near-policy lfu", "\"lfu\" is not a policy: write scan-resistant or lru"),
+        ("--near-policy lfu", "\"lfu\" is not a policy: write clock-pro or lru"),
         ("--near-deny a,,b", "\"a,,b\" holds an empty prefix, with which every key begins"),
         ("--near-verify 0.1", "\"0.1\" is no part of the whole: write for example 0.1%"),
         ("--near-verify 101%", "\"101%\" is no part of the whole: write for example 0.1%"),

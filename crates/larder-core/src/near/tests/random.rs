@@ -70,12 +70,12 @@ fn put_in_model(
 }
 
 /// What is seen, up to the first that is not there.
-fn look_at_once(room: &Room, keys: &[(u8, u32)]) -> Vec<String> {
+fn get_batch(room: &Room, keys: &[(u8, u32)]) -> Vec<String> {
     let names: Vec<_> = keys.iter().map(|(name, db)| ([*name], *db)).collect();
     let keys = names.iter().map(|(name, db)| Key::get(name, *db));
     let mut seen = Vec::new();
     let before = room.near.counts().hits;
-    let there = room.near.looks(room.sight()).look_at_once(keys, |found, _| {
+    let there = room.near.reader(room.read_view()).get_batch(keys, |found, _| {
         seen.extend(found.to_value().map(|text| String::from_utf8(text.to_vec()).unwrap()));
         true
     });
@@ -112,9 +112,9 @@ proptest! {
                         slot.1.get(db).map(u16::to_string)
                     };
                     // A look moves entries under the other policy: there each waits for its turn.
-                    let at_once = if policy == Policy::ScanResistant { 16 } else { 0 };
+                    let at_once = if policy == Policy::ClockPro { 16 } else { 0 };
                     let expected: Vec<_> = keys.iter().map_while(there).take(at_once).collect();
-                    prop_assert_eq!(look_at_once(&room, &keys), expected);
+                    prop_assert_eq!(get_batch(&room, &keys), expected);
                 }
                 Op::Forget { name } => {
                     drop(room.near.forget(room.near.hashed(Key::get(&[name], 0))));

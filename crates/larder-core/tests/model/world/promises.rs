@@ -1,6 +1,6 @@
 //! The promises: what each reader may be shown.
 
-use super::{BOUND, Outcome, Reader, World, Writer, id};
+use super::{BOUND, FetchResult, Reader, World, Writer, id};
 use crate::server::{Payload, Place};
 use larder_core::{Bypass, FetchError, Fetched, Found};
 use std::{
@@ -30,7 +30,7 @@ impl World {
         assert_eq!(self.counts().fills_under_way, 0, "a lease was left behind");
         for place in places {
             let newest = self.redis().keys(|keys| keys.newest(place).value.clone());
-            if let Some(remembered) = self.look(place) {
+            if let Some(remembered) = self.get(place) {
                 assert_eq!(remembered, newest, "{place:?}");
             }
             if let Some(row) = newest.as_deref().filter(|value| value.starts_with(b"row")) {
@@ -89,11 +89,11 @@ impl World {
         self.raise([(place.clone(), shown)]);
     }
 
-    fn check_read(&mut self, reader: &Reader, outcome: &Outcome) {
+    fn check_read(&mut self, reader: &Reader, outcome: &FetchResult) {
         let Reader { place, since, loads, .. } = reader;
         let fetched = match outcome {
             Ok(fetched) => fetched,
-            Err(FetchError::GivenUp) if *loads => return,
+            Err(FetchError::LeaderDropped) if *loads => return,
             Err(error) => panic!("{error}"),
         };
         let value = &fetched.value;
@@ -116,7 +116,7 @@ impl World {
     fn is_of_origin(&self, reader: &Reader, fetched: &Fetched<Payload>) -> bool {
         let Reader { place, since, row_since, .. } = reader;
         let in_origin = self.rows.had(&id(place), *row_since, fetched.value.as_deref());
-        let away = fetched.found == Found::Bypass(Bypass::StoreAway);
+        let away = fetched.found == Found::Bypass(Bypass::StoreUnreachable);
         in_origin && (away || self.redis().version_of(place, *since, &None).is_some())
     }
 

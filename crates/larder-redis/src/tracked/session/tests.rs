@@ -2,9 +2,9 @@
 
 use super::*;
 use larder_core::{
-    Answer, BoxFuture, Clock, EnginePlan, Fetched, Found, Key, Load, Origin, OriginError, Prefixes,
-    Store, Tiers, Value, WriteGuard,
-    near::{NearPlan, Policy},
+    BoxFuture, Clock, EngineConfig, Fetched, FillOutcome, Found, Key, KeyFilter, Load, Origin,
+    OriginError, Store, Tiers, Value, WriteGuard,
+    near::{NearConfig, Policy},
 };
 use std::{
     future::Future,
@@ -27,8 +27,8 @@ struct Aside {
 }
 
 impl Store<Reply> for Aside {
-    fn fill(&self, fill: Fill<'_, Reply>) -> Answer<Reply> {
-        let (fill, answer) = fill.promise();
+    fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
+        let (fill, answer) = fill.defer();
         self.fills.lock().unwrap().push(fill);
         answer
     }
@@ -65,7 +65,7 @@ impl Store<Reply> for Aside {
         outcome.await.unwrap_or(Err(StoreError::Lost))
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         _: &WriteGuard<Reply>,
         name: &[u8],
@@ -102,17 +102,17 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let near = NearPlan {
+        let near = NearConfig {
             bytes_max: 1 << 20,
             entries_max: 0,
             value_bytes_max: 1 << 10,
-            policy: Policy::ScanResistant,
+            policy: Policy::ClockPro,
         };
-        let plan = EnginePlan {
+        let plan = EngineConfig {
             near,
             near_ttl: Duration::from_mins(5),
             staleness_bound: BOUND,
-            keys: Prefixes::default(),
+            keys: KeyFilter::default(),
         };
         let clock = Clock::manual();
         let engine = Engine::new(&plan, clock.clone());
@@ -150,7 +150,7 @@ impl Rig {
     }
 
     fn hit(&self, name: &str) -> Option<String> {
-        self.tiers.look(Key::get(name.as_bytes(), 0)).map(|hit| text(&hit.value))
+        self.tiers.get(Key::get(name.as_bytes(), 0)).map(|hit| text(&hit.value))
     }
 }
 
@@ -210,7 +210,7 @@ fn a_reply_and_its_pttl_are_kept() {
     assert!(poll(&mut fetch).is_none(), "the PTTL is still to come");
     answer(&mut session, ":500\r\n");
     let fetched = poll(&mut fetch).unwrap().unwrap();
-    assert!(matches!(fetched.found, Found::Store { kept: Ok(_) }));
+    assert!(matches!(fetched.found, Found::Store { cached: Ok(_) }));
     assert_eq!(rig.hit("k").as_deref(), Some("v"));
     rig.clock.advance(Duration::from_millis(499));
     assert_eq!(rig.hit("k"), None, "it leaves before the key does");
@@ -225,7 +225,7 @@ fn r6_a_push_between_reply_and_pttl_refuses_the_reply() {
     answer(&mut session, &push(&["k"]));
     answer(&mut session, ":-1\r\n");
     let fetched = poll(&mut fetch).unwrap().unwrap();
-    assert_eq!(fetched.found, Found::Store { kept: Err(NotKept::LeaseVoid) });
+    assert_eq!(fetched.found, Found::Store { cached: Err(NotCached::LeaseInvalidated) });
     assert_eq!(rig.hit("k"), None);
 }
 
@@ -417,7 +417,7 @@ fn a_fill_in_another_db_selects_it() {
     }
     assert!(poll(&mut fetch).unwrap().is_ok());
     assert_eq!(rig.hit("k"), None, "db 0 is another");
-    assert!(rig.tiers.look(Key::get(b"k", 7)).is_some());
+    assert!(rig.tiers.get(Key::get(b"k", 7)).is_some());
     let mut fetch = rig.fetch("k", &mut session);
     for frame in ["+OK\r\n", "$1\r\nw\r\n", ":-1\r\n"] {
         answer(&mut session, frame);
@@ -425,7 +425,7 @@ fn a_fill_in_another_db_selects_it() {
     assert!(poll(&mut fetch).unwrap().is_ok());
     answer(&mut session, &push(&["k"]));
     assert_eq!(rig.hit("k"), None, "a push names no db (R10)");
-    assert!(rig.tiers.look(Key::get(b"k", 7)).is_none());
+    assert!(rig.tiers.get(Key::get(b"k", 7)).is_none());
 }
 
 /// Runs a load up to its put, which the session has sent.
@@ -462,7 +462,7 @@ fn r16_a_load_is_put_fenced_read_again_and_kept() {
     answer(&mut session, "$3\r\nrow\r\n");
     answer(&mut session, ":59999\r\n");
     let fetched = poll(&mut loading).unwrap().unwrap();
-    assert!(matches!(fetched.found, Found::Store { kept: Ok(_) }), "{fetched:?}");
+    assert!(matches!(fetched.found, Found::Store { cached: Ok(_) }), "{fetched:?}");
     assert_eq!(rig.hit("k").as_deref(), Some("row"));
     assert!(rig.tiers.store().taken_back.lock().unwrap().is_empty());
 }

@@ -21,8 +21,8 @@ pub(super) fn value(larder: &Larder, found: Found, collapsed: bool) -> HeaderVal
                 .into_iter()
                 .try_for_each(|part| rest.write_all(part))
         }
-        Found::Store { kept: Ok(_) } => write!(rest, "larder; fwd=uri-miss; stored"),
-        Found::Store { kept: Err(why) } => {
+        Found::Store { cached: Ok(_) } => write!(rest, "larder; fwd=uri-miss; stored"),
+        Found::Store { cached: Err(why) } => {
             write!(rest, "larder; fwd=uri-miss; detail={}", why.name())
         }
         Found::Bypass(Bypass::Request) => write!(rest, "larder; fwd=request"),

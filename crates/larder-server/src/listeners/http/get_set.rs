@@ -63,7 +63,7 @@ pub(super) async fn get(
 pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
     let key = path::key(part).ok()?;
     let (shape, form) = shape(&key, headers)?;
-    let hit = larder.look(&key)?;
+    let hit = larder.get_cached(&key)?;
     Some(answer(larder, headers, Ok(hit), keys::KEY_NOT_FOUND, shape, form))
 }
 

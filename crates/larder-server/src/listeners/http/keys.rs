@@ -36,7 +36,7 @@ pub(super) async fn get(
 
 /// The same of what is in memory, or nothing.
 pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
-    let hit = larder.look(&path::key(part).ok()?)?;
+    let hit = larder.get_cached(&path::key(part).ok()?)?;
     Some(answer(larder, headers, Ok(hit), KEY_NOT_FOUND, &RAW, Form::Raw))
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn read(
         return Ok(larder.get_past_near(key).await);
     }
     if wish.only_if_cached {
-        return larder.look(key).map(Ok).ok_or_else(not_in_memory);
+        return larder.get_cached(key).map(Ok).ok_or_else(not_in_memory);
     }
     Ok(larder.get(key).await)
 }

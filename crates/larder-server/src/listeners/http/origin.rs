@@ -44,7 +44,7 @@ async fn read(
     let found = if wish.no_cache {
         larder.get_past_near(name.as_bytes()).await.ok()
     } else {
-        larder.look(name.as_bytes())
+        larder.get_cached(name.as_bytes())
     };
     let fetched = match found.filter(|found| !found.value.is_absent()) {
         Some(found) => Ok(found),
@@ -64,7 +64,7 @@ pub(super) fn hit(
     let id = path::key(part).ok()?;
     let name = origin.key(std::str::from_utf8(&id).ok()?);
     // What the store does not have, the origin may.
-    let hit = larder.look(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
+    let hit = larder.get_cached(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
     Some(answer(larder, headers, Ok(hit), NO_SUCH_ROW, &ROW, Form::Raw))
 }
 

@@ -95,7 +95,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = |status| Self::new(status, error.to_string());
         match &error {
-            StoreError::Away(_) | StoreError::Full => {
+            StoreError::Unreachable(_) | StoreError::Full => {
                 problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon()
             }
             StoreError::Lost => problem(StatusCode::BAD_GATEWAY),
@@ -118,7 +118,7 @@ impl From<FetchError> for Problem {
         match error {
             FetchError::Store(error) => error.into(),
             FetchError::Origin(_) => Self::new(StatusCode::BAD_GATEWAY, error.to_string()),
-            FetchError::GivenUp => {
+            FetchError::LeaderDropped => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_soon()
             }
         }

@@ -4,7 +4,7 @@
 use super::hits::{Wish, put};
 use crate::larder::Larder;
 use bytes::BytesMut;
-use larder_core::{Key, Seen};
+use larder_core::{CachedRef, Key};
 use larder_redis::Reply;
 use larder_resp::{
     command::{KeyArgs, Near, Spec},
@@ -59,7 +59,7 @@ impl ReadPastNear {
                 is_remembered(key, (&shown, bytes), near.shape, wish, larder)
             });
             if !is_same {
-                larder.engine().overtake(name, None);
+                larder.engine().invalidate_after_bypass(name, None);
             }
         }
     }
@@ -74,8 +74,8 @@ fn is_remembered(
     wish: Wish,
     larder: &Larder,
 ) -> bool {
-    let Some(sight) = larder.engine().sight() else { return false };
-    let recall = |seen: Seen<'_, Reply>| {
+    let Some(view) = larder.engine().read_view() else { return false };
+    let recall = |seen: CachedRef<'_, Reply>| {
         let stored = Reply::bytes_of(&seen);
         match stored.first() {
             // The same in both protocols.
@@ -84,7 +84,7 @@ fn is_remembered(
             _ => Err(BytesMut::from(stored)),
         }
     };
-    match larder.engine().looks(sight).peek(key, recall) {
+    match larder.engine().reader(view).peek(key, recall) {
         None => false,
         Some(Ok(is_same)) => is_same,
         Some(Err(stored)) => {

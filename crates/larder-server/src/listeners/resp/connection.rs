@@ -414,7 +414,7 @@ impl Connection {
         stopped
     }
 
-    /// Looks at the command at the head of the input.
+    /// Reader at the command at the head of the input.
     fn judge(&mut self) -> Judged {
         let decoded = match self.decoder.decode(&self.input) {
             Ok(decoded) => decoded,
@@ -498,12 +498,12 @@ fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
 /// Why a read that might be served from memory goes upstream.
 fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
     let engine = larder.engine();
-    if engine.sight().is_none() {
-        return engine.feed().why_blind();
+    if engine.read_view().is_none() {
+        return engine.feed().bypass_reason();
     }
     let barred = match read {
         Kind::Read(Some(read)) if session.may_use_near(larder) => {
-            read.keys.clone().find_map(|name| engine.bars(name))
+            read.keys.clone().find_map(|name| engine.bypass_reason_for(name))
         }
         _ => None,
     };

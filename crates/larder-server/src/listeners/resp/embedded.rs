@@ -23,7 +23,7 @@ use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
 use call::{Args, Call};
 pub(super) use guests::{Ends, Guests};
-use larder_core::map_store::MapStore;
+use larder_core::memory_store::MemoryStore;
 use larder_resp::command::{Spec, Table};
 use session::{Replies, Session};
 use std::sync::Arc;

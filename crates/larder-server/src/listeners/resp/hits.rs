@@ -4,7 +4,7 @@
 use super::traffic::Traffic;
 use crate::{larder::Larder, verify::Verifier};
 use bytes::BytesMut;
-use larder_core::{Key, Moment, Seen, near::Looks};
+use larder_core::{CachedRef, Key, Moment, near::Reader};
 use larder_redis::Reply;
 use larder_resp::{
     Limits,
@@ -86,15 +86,15 @@ pub(super) fn serve_hits(
 ) -> (usize, Stopped) {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
-    let Some(sight) = larder.engine().sight() else {
+    let Some(view) = larder.engine().read_view() else {
         return (0, Stopped::Blind);
     };
-    let mut looks = larder.engine().looks(sight);
+    let mut reader = larder.engine().reader(view);
     let (mut consumed, mut last, mut hits) = (0, 0, 0);
     let mut stopped = Stopped::AtOther;
     loop {
         let next = batch.fill(decoder, table, input.get(consumed..).unwrap_or_default());
-        let served = batch.serve(&mut looks, wish, output);
+        let served = batch.serve(&mut reader, wish, output);
         for read in batch.reads.iter().take(served) {
             last = consumed;
             consumed += read.consumed;
@@ -111,7 +111,7 @@ pub(super) fn serve_hits(
             Next::More => {}
             Next::PerKey => {
                 let input = input.get(consumed..).unwrap_or_default();
-                let Some(bytes) = serve_per_key(&mut looks, (decoder, input), wish, output) else {
+                let Some(bytes) = serve_per_key(&mut reader, (decoder, input), wish, output) else {
                     break;
                 };
                 last = consumed;
@@ -184,13 +184,13 @@ impl Batch {
     }
 
     /// Copies the replies out, up to the first that is not there. Says how many there were.
-    fn serve(&self, looks: &mut Looks<'_, Reply>, wish: Wish, output: &mut BytesMut) -> usize {
+    fn serve(&self, reader: &mut Reader<'_, Reply>, wish: Wish, output: &mut BytesMut) -> usize {
         let wanted = |read: &Read| {
             let name = self.bytes.get(read.name_start..read.end).unwrap_or_default();
             let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
             (Key { name, db: wish.db, read: text }, read.shape)
         };
-        copy_hits(looks, self.reads.iter().map(wanted), wish.resp3, HIT_BYTES_MAX, output)
+        copy_hits(reader, self.reads.iter().map(wanted), wish.resp3, HIT_BYTES_MAX, output)
     }
 }
 
@@ -206,7 +206,7 @@ fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
 
 /// `MGET`: all keys, or the reply is put together elsewhere. Says how many bytes the command has.
 fn serve_per_key(
-    looks: &mut Looks<'_, Reply>,
+    reader: &mut Reader<'_, Reply>,
     (decoder, input): (&mut Decoder, &[u8]),
     wish: Wish,
     output: &mut BytesMut,
@@ -216,7 +216,7 @@ fn serve_per_key(
     let (before, wanted) = (output.len(), names.len());
     reply::array(output, wanted);
     let keys = names.map(|name| (Key::get(name, wish.db), Shape::Plain));
-    if wanted == 0 || copy_hits(looks, keys, wish.resp3, usize::MAX, output) < wanted {
+    if wanted == 0 || copy_hits(reader, keys, wish.resp3, usize::MAX, output) < wanted {
         output.truncate(before);
         return None;
     }
@@ -226,7 +226,7 @@ fn serve_per_key(
 /// Copies replies out under the locks of their shards, up to the first that is not there: nothing is
 /// allocated or counted up. None is begun past `bytes_max` of output. Says how many there were.
 fn copy_hits<'k>(
-    looks: &mut Looks<'_, Reply>,
+    reader: &mut Reader<'_, Reply>,
     mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Shape)> + Clone,
     resp3: bool,
     bytes_max: usize,
@@ -238,7 +238,7 @@ fn copy_hits<'k>(
         if wanted.len() > 1 {
             let keys = wanted.clone().map(|(key, _)| key);
             let mut shapes = wanted.clone().map(|(_, shape)| shape);
-            let there = looks.look_at_once(keys, |seen, _| {
+            let there = reader.get_batch(keys, |seen, _| {
                 output.len() <= bytes_max
                     && shapes
                         .next()
@@ -251,9 +251,10 @@ fn copy_hits<'k>(
             return copied;
         }
         let Some((key, shape)) = wanted.next() else { return copied };
-        let copy =
-            |seen: Seen<'_, Reply>, _: Moment| put(Reply::bytes_of(&seen), shape, resp3, output);
-        if !looks.look(key, copy).unwrap_or(false) {
+        let copy = |seen: CachedRef<'_, Reply>, _: Moment| {
+            put(Reply::bytes_of(&seen), shape, resp3, output)
+        };
+        if !reader.get(key, copy).unwrap_or(false) {
             return copied;
         }
         copied += 1;

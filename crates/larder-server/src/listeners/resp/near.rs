@@ -6,7 +6,7 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::{Buf, BytesMut};
-use larder_core::{FetchError, Fetched, Found, Key, Started, StoreError, Value};
+use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Spec, Table},
@@ -44,7 +44,7 @@ struct Asked {
 struct Wanted {
     name: Box<[u8]>,
     read: Box<[u8]>,
-    started: Option<Started<Reply>>,
+    started: Option<PendingFetch<Reply>>,
 }
 
 /// What has been waited for since those that remain were asked for.
@@ -98,7 +98,7 @@ impl Reads {
         let mut add = |name: &[u8], read: Vec<u8>| {
             let wanted = Wanted { name: name.into(), read: read.into(), started: None };
             self.keys.push(wanted);
-            larder.engine().bars(name).is_none().then_some(())
+            larder.engine().bypass_reason_for(name).is_none().then_some(())
         };
         let (keys, shape) = if near.per_key {
             let names = command.args().skip(1);
@@ -165,7 +165,7 @@ impl Reads {
     /// The reply to the next of them, which is no older than those before it (R5). What was asked
     /// for too early is asked for again, and all behind it: they follow what is read then.
     async fn next(&mut self, larder: &Larder) -> Option<Result<Fetched<Reply>, FetchError>> {
-        let is_sent = self.keys.last()?.started.as_ref().is_some_and(Started::is_sent);
+        let is_sent = self.keys.last()?.started.as_ref().is_some_and(PendingFetch::is_sent);
         match self.age {
             Age::Fresh => {}
             Age::Waited if is_sent => {}

@@ -119,7 +119,7 @@ impl Drop for Flush {
     fn drop(&mut self) {
         if let Some(larder) = &self.0 {
             larder.engine().flush(FlushCause::Command);
-            larder.users().distrust();
+            larder.users().revoke_sharing();
         }
     }
 }
@@ -385,7 +385,7 @@ impl Session {
             Some(Awaited::Read(_) | Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Written(voids)) => {
                 drop(voids);
-                match larder.engine().has_puts() {
+                match larder.engine().has_pending_loads() {
                     true => Before::Puts,
                     false => Before::Nothing,
                 }

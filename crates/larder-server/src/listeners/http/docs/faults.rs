@@ -45,7 +45,7 @@ impl Faults {
             (limit::turned_away(), "Too many requests are at work and wait"),
             (keys::unsupported_condition(&IF_MATCH), "Conditional writes are not supported"),
             (StoreError::Lost.into(), "The store or the origin failed"),
-            (StoreError::Away("Connection refused".into()).into(), "The store is away"),
+            (StoreError::Unreachable("Connection refused".into()).into(), "The store is away"),
             (
                 StoreError::TimedOut(timeout).into(),
                 "The store did not answer in time, or `only-if-cached` and not in memory",

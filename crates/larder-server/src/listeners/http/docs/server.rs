@@ -25,7 +25,7 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
         },
         "near": {
             "items": 2, "bytes": 612, "maxmemory": 268_435_456, "max_entries": 0,
-            "policy": "scan-resistant", "hits": 40, "misses": 2,
+            "policy": "clock-pro", "hits": 40, "misses": 2,
             "evictions": { "full": 0, "expired": 0, "invalidation": 0, "ended": 0 },
         },
         "feed": {
@@ -34,7 +34,7 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
         },
         "flights_joined": 0, "fills_under_way": 0,
         "fills_refused": {
-            "feed-down": 0, "lease-void": 0, "too-large": 0, "ttl-gone": 0, "not-allowed": 0,
+            "feed-down": 0, "lease-invalidated": 0, "too-large": 0, "ttl-gone": 0, "not-allowed": 0,
         },
         "verified": { "same": 0, "different": 0, "undecided": 0 },
         "flushes": { "flushed": 0, "epoch-ended": 0, "command": 0 },
@@ -49,7 +49,7 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
 
 fn requests(hit: u64, miss: u64) -> Value {
     let bypass = json!({
-        "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-away": 0, "request": 0,
+        "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-unreachable": 0, "request": 0,
         "passthrough": 0, "not-allowed": 0, "order": 0, "state": 0, "user": 0,
     });
     json!({ "hit": hit, "miss": miss, "collapsed": 0, "bypass": bypass, "error": 0 })

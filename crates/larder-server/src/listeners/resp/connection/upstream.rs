@@ -52,7 +52,7 @@ impl Connection {
             self.larder.backend().fence().await;
         }
         if puts || fence {
-            self.larder.engine().all_puts_over().await;
+            self.larder.engine().all_loads_settled().await;
         }
         if let Err(error) = received.and(handed_on) {
             self.upstream_ended(error);
@@ -79,7 +79,7 @@ impl Connection {
             *frames += 1;
             let view = Frame::of_scanned(&frame).map_err(RelayError::protocol)?;
             if view.as_error().is_some_and(is_not_ready) {
-                self.larder.backend().distrust();
+                self.larder.backend().end_current_epoch();
             }
             let before = self.session.received(&view, &self.larder);
             *fence |= matches!(before, Before::Fence);

@@ -1,14 +1,14 @@
 //! One command, or one transaction, while it runs.
 
 use super::{
-    MapStore, number,
+    MemoryStore, number,
     refusal::{Outcome, Refusal},
     reply::Reply,
     session::{Session, Tally},
 };
 use crate::larder::Larder;
 use bytes::BytesMut;
-use larder_core::{FlushCause, map_store::Txn};
+use larder_core::{FlushCause, memory_store::Txn};
 use larder_resp::{
     command::{KeysOf, Spec, Table},
     request::Command,
@@ -20,7 +20,7 @@ pub(super) struct Call<'c> {
     pub(super) table: &'c Table,
     pub(super) session: &'c mut Session,
     pub(super) reply: Reply<'c>,
-    map: &'c MapStore,
+    map: &'c MemoryStore,
     /// Begun by the first look at a key, held to the end.
     txn: Option<Txn<'c>>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Keyed<'k, 'c> {
 impl<'c> Call<'c> {
     pub(super) fn new(
         larder: &'c Larder,
-        map: &'c MapStore,
+        map: &'c MemoryStore,
         table: &'c Table,
         session: &'c mut Session,
         output: &'c mut BytesMut,
@@ -70,11 +70,11 @@ impl<'c> Call<'c> {
     }
 
     /// Names that the command may write are forgotten in the near tier, under the lock of the map.
-    pub(super) fn void(&mut self, spec: &Spec, args: Args<'_>) {
+    pub(super) fn invalidate(&mut self, spec: &Spec, args: Args<'_>) {
         self.txn();
         let engine = self.larder.engine();
         match spec.keys_of(&args.0) {
-            KeysOf::Known(keys) => keys.for_each(|name| engine.void(name)),
+            KeysOf::Known(keys) => keys.for_each(|name| engine.invalidate(name)),
             KeysOf::Unknown => engine.flush(FlushCause::Command),
         }
     }

@@ -107,7 +107,7 @@ impl Entry {
     pub(super) fn run(&self, call: &mut Call<'_>, spec: &Spec, args: Args<'_>) -> Outcome {
         call.session.command = self.name;
         match spec.class {
-            Class::Write => call.void(spec, args),
+            Class::Write => call.invalidate(spec, args),
             Class::FlushAll => call.void_all(),
             _ => {}
         }

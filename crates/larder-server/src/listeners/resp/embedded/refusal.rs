@@ -1,6 +1,6 @@
 //! Errors in Redis's words.
 
-use larder_core::map_store::Full;
+use larder_core::memory_store::Full;
 use std::borrow::Cow;
 
 /// Why a command is not done: the error reply, its code first.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::larder::Larder;
 use bytes::BytesMut;
-use larder_core::map_store::{Txn, Watch};
+use larder_core::memory_store::{Txn, Watch};
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Bytes that a transaction may hold until EXEC.

@@ -4,7 +4,7 @@
 //! back by what lies between the two just now; while nobody sets the clock that is nothing.
 
 use super::{call::Call, number, refusal::Refusal};
-use larder_core::map_store::Life;
+use larder_core::memory_store::Life;
 
 /// The map's time and the time of day read a moment apart differ by less than this.
 const READ_APART_MS: i64 = 1000;

@@ -7,7 +7,7 @@ use crate::listeners::resp::embedded::{
     number,
     refusal::{Outcome, Refusal},
 };
-use larder_core::map_store::Life;
+use larder_core::memory_store::Life;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry("INCR", 2, "write denyoom fast", Fallible(incr)),

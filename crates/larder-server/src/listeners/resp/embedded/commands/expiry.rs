@@ -10,7 +10,7 @@ use crate::listeners::resp::embedded::{
     refusal::{Outcome, Refusal},
     times::{Given, Unit, from_date, to_date},
 };
-use larder_core::map_store::Life;
+use larder_core::memory_store::Life;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry(

@@ -10,7 +10,7 @@ use crate::listeners::resp::embedded::{
     number,
     refusal::{Outcome, Refusal},
 };
-use larder_core::map_store::Life;
+use larder_core::memory_store::Life;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry("DEL", -2, "write", Plain(del)),

@@ -9,7 +9,7 @@ mod watch;
 
 use crate::{
     Clock, Key, Put, Store, StoreError, Value, WriteGuard,
-    engine::{Answer, Fill},
+    engine::{Fill, FillOutcome},
     expiry::Ttl,
     sync::Mutex,
 };
@@ -21,7 +21,7 @@ pub use watch::Watch;
 use watch::Watches;
 
 /// See the [module](self).
-pub struct MapStore {
+pub struct MemoryStore {
     clock: Clock,
     /// What to add to the clock for milliseconds since 1970.
     epoch: i64,
@@ -36,7 +36,7 @@ struct State {
     watches: Watches,
 }
 
-impl MapStore {
+impl MemoryStore {
     /// An empty store that holds `bytes_max` bytes, names and bookkeeping included.
     pub fn new(clock: Clock, bytes_max: u64) -> Self {
         let epoch = millis(clock.unix()).saturating_sub(clock.now().as_millis());
@@ -116,10 +116,10 @@ fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
-impl<V: Value> Store<V> for MapStore {
-    fn fill(&self, fill: Fill<'_, V>) -> Answer<V> {
+impl<V: Value> Store<V> for MemoryStore {
+    fn fill(&self, fill: Fill<'_, V>) -> FillOutcome<V> {
         let (value, ttl) = self.get(fill.key());
-        fill.land(value, ttl)
+        fill.complete(value, ttl)
     }
 
     fn answers_at_once(&self) -> bool {
@@ -140,7 +140,7 @@ impl<V: Value> Store<V> for MapStore {
     ) -> Result<(), StoreError> {
         // Who reads the map and then asks the near tier must not find there what was before.
         let mut txn = self.begin();
-        write.void();
+        write.invalidate();
         txn.put(name, db, payload, ttl)
     }
 
@@ -151,7 +151,7 @@ impl<V: Value> Store<V> for MapStore {
         db: u32,
     ) -> Result<bool, StoreError> {
         let mut txn = self.begin();
-        write.void();
+        write.invalidate();
         Ok(txn.remove(db, name))
     }
 
@@ -166,16 +166,16 @@ impl<V: Value> Store<V> for MapStore {
         // A write voids the lease before it changes the map, or while it holds the lock: what is
         // judged here is never out of date, and no reader sees a value that comes too late.
         if !load.holds() {
-            return Ok(Put::LeaseVoid { is_put: false });
+            return Ok(Put::LeaseInvalidated { is_put: false });
         }
         if !txn.contains(db, name) {
             txn.put(name, db, payload, Some(ttl))?;
         }
-        load.void_name();
+        load.invalidate_name();
         Ok(Put::Done)
     }
 
-    async fn take_back(
+    async fn delete_if_ours(
         &self,
         write: &WriteGuard<V>,
         name: &[u8],
@@ -189,7 +189,7 @@ impl<V: Value> Store<V> for MapStore {
             it.payload == payload && it.expires.is_some_and(|expires| expires <= latest)
         };
         if txn.get(db, name).is_some_and(is_ours) {
-            write.void();
+            write.invalidate();
             txn.remove(db, name);
         }
         Ok(())

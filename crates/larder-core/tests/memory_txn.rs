@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, MapStore,
-    map_store::{Entry, Full, Life, Txn},
+    Clock, MemoryStore,
+    memory_store::{Entry, Full, Life, Txn},
 };
 use proptest::{prelude::*, sample::select};
 use std::{
@@ -15,9 +15,9 @@ use std::{
 /// What one entry counts for beside its name and its payload, at least.
 const ENTRY_BYTES_MIN: u64 = 64;
 
-fn store(bytes_max: u64) -> (MapStore, Clock) {
+fn store(bytes_max: u64) -> (MemoryStore, Clock) {
     let clock = Clock::manual();
-    (MapStore::new(clock.clone(), bytes_max), clock)
+    (MemoryStore::new(clock.clone(), bytes_max), clock)
 }
 
 fn names(txn: &Txn<'_>, db: u32) -> BTreeSet<Vec<u8>> {

@@ -8,9 +8,10 @@ mod fault_store;
 
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
-    Clock, Engine, EnginePlan, Fill, Key, MapStore, Prefixes, Put, Store, StoreError, Tiers, Value,
-    map_store::Life,
-    near::{NearPlan, Policy},
+    Clock, Engine, EngineConfig, Fill, Key, KeyFilter, MemoryStore, Put, Store, StoreError, Tiers,
+    Value,
+    memory_store::Life,
+    near::{NearConfig, Policy},
 };
 use std::{
     future::Future,
@@ -25,14 +26,14 @@ const BYTES_MAX: u64 = 1000;
 
 struct Room {
     clock: Clock,
-    map: MapStore,
+    map: MemoryStore,
     engine: Arc<Engine<Payload>>,
 }
 
 impl Room {
     fn new() -> Self {
         let clock = Clock::manual();
-        let map = MapStore::new(clock.clone(), BYTES_MAX);
+        let map = MemoryStore::new(clock.clone(), BYTES_MAX);
         Self { map, engine: engine(clock.clone()), clock }
     }
 
@@ -46,9 +47,9 @@ impl Room {
         now(self.map.delete(&self.engine.write([name]), name, 0)).unwrap()
     }
 
-    fn take_back(&self, name: &str, payload: &str, ttl: Duration) {
+    fn delete_if_ours(&self, name: &str, payload: &str, ttl: Duration) {
         let (name, payload) = (name.as_bytes(), payload.as_bytes());
-        now(self.map.take_back(&self.engine.write([name]), name, 0, payload, ttl)).unwrap();
+        now(self.map.delete_if_ours(&self.engine.write([name]), name, 0, payload, ttl)).unwrap();
     }
 
     fn get(&self, name: &str) -> Payload {
@@ -61,23 +62,23 @@ impl Room {
 }
 
 fn engine(clock: Clock) -> Arc<Engine<Payload>> {
-    let near = NearPlan {
+    let near = NearConfig {
         bytes_max: 1 << 20,
         entries_max: 0,
         value_bytes_max: 1 << 10,
         policy: Policy::default(),
     };
-    let plan = EnginePlan { near, near_ttl: MS, staleness_bound: MS, keys: Prefixes::default() };
+    let plan = EngineConfig { near, near_ttl: MS, staleness_bound: MS, keys: KeyFilter::default() };
     let engine = Engine::new(&plan, clock);
     let epoch = engine.begin_epoch();
-    engine.feed().beat_for_ever(epoch);
+    engine.feed().always_fresh(epoch);
     engine
 }
 
 /// An engine, and the permit of somebody who fills `a`.
 fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
     let clock = Clock::manual();
-    let store = FaultStore::over(MapStore::new(clock.clone(), BYTES_MAX));
+    let store = FaultStore::over(MemoryStore::new(clock.clone(), BYTES_MAX));
     store.set_fills(Fills::Wait);
     let tiers = Tiers::new(engine(clock), store);
     drop(tiers.start(Key::get(b"a", 0)));
@@ -158,15 +159,15 @@ fn only_the_very_payload_is_taken_back_and_only_with_the_time_it_was_given() {
     let room = Room::new();
     for others in [None, Some(3 * MS)] {
         room.put("a", "2", others).unwrap();
-        room.take_back("a", "2", 2 * MS);
+        room.delete_if_ours("a", "2", 2 * MS);
         assert_eq!(room.get("a"), text("2"), "somebody else has put it, for {others:?}");
     }
     room.put("a", "2", Some(2 * MS)).unwrap();
-    room.take_back("a", "1", 2 * MS);
+    room.delete_if_ours("a", "1", 2 * MS);
     assert_eq!(room.get("a"), text("2"));
-    room.take_back("a", "2", 2 * MS);
+    room.delete_if_ours("a", "2", 2 * MS);
     assert_eq!(room.get("a"), None);
-    room.take_back("a", "2", 2 * MS);
+    room.delete_if_ours("a", "2", 2 * MS);
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn a_loaded_value_is_put_once_and_only_while_its_lease_holds() {
     assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("1")));
     assert!(!fill.holds(), "the put itself changed the key");
-    assert_eq!(now(store.put_loaded(&fill, b"2", MS)), Ok(Put::LeaseVoid { is_put: false }));
+    assert_eq!(now(store.put_loaded(&fill, b"2", MS)), Ok(Put::LeaseInvalidated { is_put: false }));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("1")));
 }
 
@@ -194,6 +195,6 @@ fn a_loaded_value_that_comes_after_a_delete_is_never_seen() {
     let (tiers, fill) = filling();
     now(tiers.delete(b"a", 0)).unwrap();
     let store = tiers.store();
-    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::LeaseVoid { is_put: false }));
+    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::LeaseInvalidated { is_put: false }));
     assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(None));
 }

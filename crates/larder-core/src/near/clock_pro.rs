@@ -25,7 +25,7 @@ use crate::{
 };
 use std::{hint::black_box, ops::RangeInclusive};
 
-pub(super) struct ScanResistant<V: Value>(RwLock<Rings<V>>);
+pub(super) struct ClockPro<V: Value>(RwLock<Rings<V>>);
 
 /// A shard in which nothing changes meanwhile.
 pub(super) struct Reading<'a, V: Value>(RwLockReadGuard<'a, Rings<V>>);
@@ -50,7 +50,7 @@ const FORGOTTEN_PER_RETURN: u64 = 20;
 /// Ghosts where there are few entries.
 const GHOSTS_MIN: usize = 16;
 
-impl<V: Value> ScanResistant<V> {
+impl<V: Value> ClockPro<V> {
     pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
         let hot_bytes = hot_part(bytes_max, weigh);
         Self(RwLock::new(Rings {

@@ -2,21 +2,22 @@
 
 /// Which keys may be kept at all. By default all may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prefixes {
+pub struct KeyFilter {
     allow: Vec<Box<[u8]>>,
     deny: Vec<Box<[u8]>>,
 }
 
-impl Prefixes {
+impl KeyFilter {
     /// Keys that begin like one of `allow`, or any where that is empty, and like none of `deny`.
     pub fn new<P: AsRef<[u8]>>(allow: &[P], deny: &[P]) -> Self {
-        let owned = |prefixes: &[P]| prefixes.iter().map(|it| it.as_ref().into()).collect();
+        let owned = |key_filter: &[P]| key_filter.iter().map(|it| it.as_ref().into()).collect();
         Self { allow: owned(allow), deny: owned(deny) }
     }
 
     /// Whether this key may be kept.
     pub fn admit(&self, name: &[u8]) -> bool {
-        let has = |prefixes: &[Box<[u8]>]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let has =
+            |key_filter: &[Box<[u8]>]| key_filter.iter().any(|prefix| name.starts_with(prefix));
         (self.allow.is_empty() || has(&self.allow)) && !has(&self.deny)
     }
 }
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     fn admits(allow: &[&str], deny: &[&str], name: &str) -> bool {
-        Prefixes::new(allow, deny).admit(name.as_bytes())
+        KeyFilter::new(allow, deny).admit(name.as_bytes())
     }
 
     #[test]

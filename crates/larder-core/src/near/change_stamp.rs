@@ -22,21 +22,21 @@ use crate::{
 /// See the [module](self). Packed, as fills are moved about with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(Rust, packed(4))]
-pub(crate) struct Stamp {
-    happened: u64,
+pub(crate) struct ChangeStamp {
+    changes: u64,
     /// How often everything was forgotten.
     pub(super) generation: u32,
 }
 
 /// What has happened to names, by their hashes.
-pub(super) struct Happened(Box<[AtomicU64]>);
+pub(super) struct ChangeCounters(Box<[AtomicU64]>);
 
 /// So many that threads that fill at the same time rarely meet. (The explorer has few threads, and
 /// makes all of them anew for each schedule.)
 const COUNTS: usize = if cfg!(feature = "explorer") { 64 } else { 1024 };
 const _: () = assert!((COUNTS as u64).is_multiple_of(SHARDS_MAX), "who share a count share a lock");
 
-impl Happened {
+impl ChangeCounters {
     pub(super) fn new() -> Self {
         Self((0..COUNTS).map(|_| AtomicU64::new(0)).collect())
     }
@@ -59,13 +59,13 @@ impl Happened {
 impl<V: Value> Near<V> {
     /// To be taken before the store is asked for the name with this hash. What it shows to have
     /// happened, the store had done before: hence the orderings.
-    pub(crate) fn stamp(&self, hash: u64) -> Stamp {
-        let happened = self.happened.of(hash).map_or(0, |count| count.load(Acquire));
-        Stamp { happened, generation: self.generation.load(Acquire) }
+    pub(crate) fn stamp(&self, hash: u64) -> ChangeStamp {
+        let changes = self.changes.of(hash).map_or(0, |count| count.load(Acquire));
+        ChangeStamp { changes, generation: self.generation.load(Acquire) }
     }
 
     /// Whether nothing has happened to the name with this hash since.
-    pub(crate) fn is_current(&self, hash: u64, stamp: Stamp) -> bool {
+    pub(crate) fn is_current(&self, hash: u64, stamp: ChangeStamp) -> bool {
         self.stamp(hash) == stamp
     }
 }
