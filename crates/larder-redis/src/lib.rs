@@ -7,17 +7,17 @@
 
 mod backoff;
 mod plain;
-mod relay;
 mod reply;
 mod socket;
 mod store;
 pub mod tls;
 mod tracked;
+mod upstream;
 mod url;
 mod wire;
 
-pub use relay::{Ready, Relay, RelayError};
 pub use reply::{Payload, Reply};
 pub use store::RedisStore;
-pub use tracked::Link;
+pub use tracked::TrackingState;
+pub use upstream::{Ready, Upstream, UpstreamError};
 pub use url::{Endpoint, RedisUrl, RedisUrlError, Secret};

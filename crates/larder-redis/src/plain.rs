@@ -7,7 +7,7 @@
 use crate::{
     RedisUrl,
     backoff::Backoff,
-    relay::{RelayError, accepted, authenticate},
+    upstream::{UpstreamError, accepted, authenticate},
     wire::{Wire, WireError, no_answer},
 };
 use bytes::{Bytes, BytesMut};
@@ -118,7 +118,7 @@ impl Keeper {
             Ok(Session { wire, db: self.url.db, expected: VecDeque::new() })
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {
-            Ok(outcome) => outcome.map_err(|error: RelayError| error.to_string().into()),
+            Ok(outcome) => outcome.map_err(|error: UpstreamError| error.to_string().into()),
             Err(_) => Err(no_answer(&self.url, CONNECT_TIMEOUT).into()),
         }
     }
@@ -204,7 +204,7 @@ impl Session {
 }
 
 /// Speaks RESP3 where the server does, so that every reply has the form that is kept.
-async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<(), RelayError> {
+async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<(), UpstreamError> {
     authenticate(wire, url).await?;
     // Older servers and narrow users refuse; strings are the same in RESP2.
     wire.call(&[b"HELLO", b"3"]).await?;

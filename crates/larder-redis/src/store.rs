@@ -1,7 +1,7 @@
 //! Redis as a [`Store`].
 
 use crate::{
-    Link, RedisUrl, Reply,
+    RedisUrl, Reply, TrackingState,
     plain::Plain,
     tracked::{LoadedPut, Request, Tracked, refusal, refuse},
 };
@@ -42,7 +42,7 @@ impl RedisStore {
     }
 
     /// What the tracked connection is doing.
-    pub fn link(&self) -> Link {
+    pub fn link(&self) -> TrackingState {
         self.tracked.link()
     }
 

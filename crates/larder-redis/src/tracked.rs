@@ -44,7 +44,7 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the tracked connection is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
+pub enum TrackingState {
     /// There is no connection, for this reason.
     Down(String),
     /// Redis of this version tells what changes.
@@ -56,7 +56,7 @@ pub enum Link {
 /// The way to the task that owns the connection.
 pub(crate) struct Tracked {
     requests: mpsc::Sender<Request>,
-    link: Arc<Mutex<Link>>,
+    link: Arc<Mutex<TrackingState>>,
     hang_up: Arc<Notify>,
 }
 
@@ -64,7 +64,7 @@ impl Tracked {
     /// Starts the task. It ends when this handle is dropped.
     pub(crate) fn start(url: RedisUrl, engine: Arc<Engine<Reply>>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
-        let link = Arc::new(Mutex::new(Link::Down("not connected yet".into())));
+        let link = Arc::new(Mutex::new(TrackingState::Down("not connected yet".into())));
         let hang_up = Arc::new(Notify::new());
         let keeper =
             Keeper { url, engine, queue, link: Arc::clone(&link), hang_up: Arc::clone(&hang_up) };
@@ -72,12 +72,12 @@ impl Tracked {
         Self { requests, link, hang_up }
     }
 
-    pub(crate) fn link(&self) -> Link {
+    pub(crate) fn link(&self) -> TrackingState {
         self.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.link(), Link::Tracked(_))
+        matches!(self.link(), TrackingState::Tracked(_))
     }
 
     /// Hands over a request. Gives it back when there is no room for it.
@@ -101,7 +101,7 @@ struct Keeper {
     url: RedisUrl,
     engine: Arc<Engine<Reply>>,
     queue: mpsc::Receiver<Request>,
-    link: Arc<Mutex<Link>>,
+    link: Arc<Mutex<TrackingState>>,
     hang_up: Arc<Notify>,
 }
 
@@ -137,7 +137,7 @@ impl Keeper {
     /// One epoch. `None` when nobody needs the connection any more.
     async fn live(&mut self, mut wire: Wire, version: String) -> Option<End> {
         let mut session = Session::begin(Arc::clone(&self.engine), self.url.db);
-        self.set_link(Link::Tracked(version));
+        self.set_link(TrackingState::Tracked(version));
         // One timer for all turns: to set it is not for each of them.
         let mut next_beat = pin!(sleep(session.until_next_beat()));
         loop {
@@ -207,18 +207,18 @@ impl Keeper {
     /// the next attempt.
     fn say_why(&self, refusal: Refusal, backoff: &mut Backoff) -> Duration {
         let (link, pause) = match refusal {
-            Refusal::Passing(why) => (Link::Down(why), backoff.next()),
-            Refusal::Standing(why) => (Link::PassThrough(why), REFUSED_PAUSE),
+            Refusal::Passing(why) => (TrackingState::Down(why), backoff.next()),
+            Refusal::Standing(why) => (TrackingState::PassThrough(why), REFUSED_PAUSE),
         };
         if self.set_link(link.clone()) {
             match link {
-                Link::PassThrough(why) => {
+                TrackingState::PassThrough(why) => {
                     tracing::warn!(url = %self.url, why, "everything passes through to the store");
                 }
-                Link::Down(why) => {
+                TrackingState::Down(why) => {
                     tracing::warn!(url = %self.url, why, "tracked connection is down; reconnecting");
                 }
-                Link::Tracked(_) => {}
+                TrackingState::Tracked(_) => {}
             }
         }
         pause
@@ -235,7 +235,7 @@ impl Keeper {
     }
 
     /// True when this is news.
-    fn set_link(&self, link: Link) -> bool {
+    fn set_link(&self, link: TrackingState) -> bool {
         let mut current = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         let news = *current != link;
         *current = link;

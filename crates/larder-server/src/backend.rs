@@ -1,11 +1,11 @@
 //! The store behind the near tier: Redis, or a map in this process.
 
-use crate::settings::{StoreKind, StorePlan};
+use crate::config::{StoreConfig, StoreKind};
 use bytes::Bytes;
 use larder_core::{
     Engine, Fill, FillOutcome, Key, MemoryStore, Put, Store, StoreError, WriteGuard,
 };
-use larder_redis::{Link, RedisStore, RedisUrl, Reply};
+use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState};
 use std::{sync::Arc, time::Duration};
 
 /// Keys of each db that one purge of the map looks at.
@@ -19,17 +19,17 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// Opens the store. Returns at once: a Redis that is away is waited for in the background.
-    pub(crate) fn start(plan: &StorePlan, engine: &Arc<Engine<Reply>>) -> Self {
-        match &plan.kind {
+    pub(crate) fn start(config: &StoreConfig, engine: &Arc<Engine<Reply>>) -> Self {
+        match &config.kind {
             StoreKind::Redis(url) => Self::Redis {
                 url: url.clone(),
-                store: RedisStore::start(url, Arc::clone(engine), plan.timeout),
+                store: RedisStore::start(url, Arc::clone(engine), config.timeout),
             },
             StoreKind::Memory => {
                 // Every change passes through this process, so there is nothing to wait for.
                 let epoch = engine.begin_epoch();
                 engine.feed().always_fresh(epoch);
-                Self::Memory(MemoryStore::new(engine.clock().clone(), plan.maxmemory))
+                Self::Memory(MemoryStore::new(engine.clock().clone(), config.maxmemory))
             }
         }
     }
@@ -97,7 +97,7 @@ impl Backend {
     }
 
     /// What the tracked connection is doing; `None` where there needs to be none.
-    pub(crate) fn link(&self) -> Option<Link> {
+    pub(crate) fn link(&self) -> Option<TrackingState> {
         match self {
             Self::Redis { store, .. } => Some(store.link()),
             Self::Memory(_) => None,

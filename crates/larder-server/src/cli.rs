@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::settings::{self, Environment, Mistakes, Plan, table};
+use crate::config::{self, Config, ConfigErrors, Environment, table};
 use remote::Question;
 
 /// `EX_CONFIG` of `sysexits.h`.
@@ -25,7 +25,7 @@ const FAILED: u8 = 1;
 #[derive(Debug)]
 pub enum Parsed {
     /// Serve by this plan.
-    Serve(Box<Plan>),
+    Serve(Box<Config>),
     /// Nothing more: everything was said, and this is how to end.
     Exit(ExitCode),
 }
@@ -38,15 +38,15 @@ pub enum Reply {
     /// What `check-config` shows.
     Shown(String),
     /// What is wrong with the settings.
-    Wrong(Mistakes),
+    Wrong(ConfigErrors),
     /// Why a running server could not be asked.
     Failed(String),
 }
 
 /// Reads the command line and the environment of this process, and says what there is to say.
 pub fn run_from_env() -> Parsed {
-    match parse(std::env::args_os(), &settings::of_process()) {
-        Ok(plan) => Parsed::Serve(plan),
+    match parse(std::env::args_os(), &config::of_process()) {
+        Ok(config) => Parsed::Serve(config),
         Err(reply) => Parsed::Exit(reply.say().into()),
     }
 }
@@ -55,19 +55,19 @@ pub fn run_from_env() -> Parsed {
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: &Environment,
-) -> Result<Box<Plan>, Reply> {
+) -> Result<Box<Config>, Reply> {
     let matches = command().try_get_matches_from(args).map_err(Reply::Clap)?;
     let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
-    let resolved = settings::resolve(&flags(matches), environment).map_err(Reply::Wrong)?;
+    let resolved = config::resolve(&flags(matches), environment).map_err(Reply::Wrong)?;
     let question = match name {
         "check-config" => return Err(Reply::Shown(show::text(&resolved))),
         "stats" => Question::Stats { json: matches.get_flag("json") },
         "passthrough" => {
             Question::Passthrough(matches.get_one::<String>("switch").map(|switch| switch == "on"))
         }
-        _ => return Ok(Box::new(resolved.plan)),
+        _ => return Ok(Box::new(resolved.config)),
     };
-    Err(question.ask(&resolved.plan).map_or_else(Reply::Failed, Reply::Shown))
+    Err(question.ask(&resolved.config).map_or_else(Reply::Failed, Reply::Shown))
 }
 
 impl Reply {

@@ -1,7 +1,7 @@
 //! How the server is: ok, degraded, draining.
 
-use crate::larder::Larder;
-use larder_redis::Link;
+use crate::app::App;
+use larder_redis::TrackingState;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -34,16 +34,16 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    pub(crate) fn of(larder: &Larder) -> Self {
-        let feed = larder.engine().feed();
-        let coherent = feed.is_fresh(larder.engine().clock().now());
-        let mut problems: Vec<_> = store_problem(larder, coherent).into_iter().collect();
+    pub(crate) fn of(app: &App) -> Self {
+        let feed = app.engine().feed();
+        let coherent = feed.is_fresh(app.engine().clock().now());
+        let mut problems: Vec<_> = store_problem(app, coherent).into_iter().collect();
         if feed.is_passthrough() {
             problems.push("pass-through is on: every read goes to the store".into());
         }
-        problems.extend(larder.origins().iter().filter_map(|origin| origin.problem()));
+        problems.extend(app.origins().iter().filter_map(|origin| origin.problem()));
         let status = match () {
-            () if larder.health().is_draining() => "draining",
+            () if app.health().is_draining() => "draining",
             () if coherent && problems.is_empty() => "ok",
             () => "degraded",
         };
@@ -56,13 +56,15 @@ impl Condition {
     }
 }
 
-fn store_problem(larder: &Larder, coherent: bool) -> Option<String> {
-    match larder.backend().link()? {
-        Link::Down(why) => Some(format!("the store is away: {why}")),
-        Link::PassThrough(why) => Some(format!("everything passes through to the store: {why}")),
-        Link::Tracked(_) if !coherent => {
+fn store_problem(app: &App, coherent: bool) -> Option<String> {
+    match app.backend().link()? {
+        TrackingState::Down(why) => Some(format!("the store is away: {why}")),
+        TrackingState::PassThrough(why) => {
+            Some(format!("everything passes through to the store: {why}"))
+        }
+        TrackingState::Tracked(_) if !coherent => {
             Some("the feed is older than the staleness bound: reads go to the store".into())
         }
-        Link::Tracked(_) => None,
+        TrackingState::Tracked(_) => None,
     }
 }

@@ -2,17 +2,17 @@
 //!
 //! [`serve()`] is the table of contents.
 
+mod app;
 mod backend;
 pub mod cli;
+pub mod config;
 mod health;
-mod larder;
 mod listeners;
 pub mod logging;
 mod metrics;
-mod open_files;
 mod origins;
+mod rlimit;
 mod serve;
-pub mod settings;
 mod upkeep;
 mod users;
 mod verify;

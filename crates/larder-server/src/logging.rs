@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::TryInitError;
 use tracing_subscriber::{fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::settings::Environment;
+use crate::config::Environment;
 
 const DEFAULT_FILTER: &str = "info";
 
@@ -27,27 +27,27 @@ impl LogPlan {
         let set = |name| environment.get(name).filter(|value| !value.is_empty());
         let color = set("NO_COLOR").is_none();
         let asked = set("RUST_LOG").map(|value| value.to_string_lossy().into_owned());
-        let plan = |filter: &str| Self { filter: filter.to_owned(), color };
+        let config = |filter: &str| Self { filter: filter.to_owned(), color };
         match asked {
-            None => (plan(DEFAULT_FILTER), None),
-            Some(filter) if EnvFilter::try_new(&filter).is_ok() => (plan(&filter), None),
+            None => (config(DEFAULT_FILTER), None),
+            Some(filter) if EnvFilter::try_new(&filter).is_ok() => (config(&filter), None),
             Some(filter) => {
                 let notice = format!(
                     "RUST_LOG is ignored: {filter:?} is no filter; write for example info or \
                      larder_server=debug"
                 );
-                (plan(DEFAULT_FILTER), Some(notice))
+                (config(DEFAULT_FILTER), Some(notice))
             }
         }
     }
 }
 
 /// Starts logging for the whole process. Fails when something else already has.
-pub fn start(plan: &LogPlan) -> Result<(), TryInitError> {
-    let filter = EnvFilter::new(&plan.filter);
+pub fn start(config: &LogPlan) -> Result<(), TryInitError> {
+    let filter = EnvFilter::new(&config.filter);
     let registry = tracing_subscriber::registry().with(filter);
     if io::stderr().is_terminal() {
-        registry.with(fmt::layer().with_writer(io::stderr).with_ansi(plan.color)).try_init()
+        registry.with(fmt::layer().with_writer(io::stderr).with_ansi(config.color)).try_init()
     } else {
         let json = fmt::layer().json().flatten_event(true).with_current_span(false);
         registry.with(json.with_span_list(false).with_writer(io::stderr)).try_init()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match cli::run_from_env() {
-        Parsed::Serve(plan) => larder_server::serve(&plan),
+        Parsed::Serve(config) => larder_server::serve(&config),
         Parsed::Exit(code) => code,
     }
 }

@@ -1,8 +1,8 @@
 //! What is counted and how long things took, as Prometheus reads it. No label per key.
 
 use crate::{
+    app::App,
     health::Condition,
-    larder::Larder,
     verify::{Verified, Verifier},
 };
 use larder_core::{
@@ -180,11 +180,11 @@ impl Origin for Metered<'_> {
 }
 
 /// Everything, in the OpenMetrics text format.
-pub(crate) fn exposition(larder: &Larder) -> Result<String, fmt::Error> {
+pub(crate) fn exposition(app: &App) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("larder");
-    register_requests(&mut registry, larder);
-    register_engine(&mut registry, larder);
-    let metrics = larder.metrics();
+    register_requests(&mut registry, app);
+    register_engine(&mut registry, app);
+    let metrics = app.metrics();
     registry.register_with_unit(
         "store_request_duration",
         "Time until the store answered a request of this process",
@@ -212,12 +212,12 @@ pub(crate) fn exposition(larder: &Larder) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
-fn register_requests(registry: &mut Registry, larder: &Larder) {
+fn register_requests(registry: &mut Registry, app: &App) {
     let requests = Family::<Labels, Counter>::default();
-    larder.metrics().http.add_to(&requests, "http");
-    larder.traffic().results().add_to(&requests, "resp");
+    app.metrics().http.add_to(&requests, "http");
+    app.traffic().results().add_to(&requests, "resp");
     registry.register("requests", "Reads that may be kept, by how they were answered", requests);
-    let resp = larder.traffic().counts();
+    let resp = app.traffic().counts();
     let relayed = [
         ("read", resp.relayed_reads),
         ("write", resp.relayed_writes),
@@ -239,13 +239,13 @@ fn register_requests(registry: &mut Registry, larder: &Larder) {
     counter(registry, "resp_upstreams_refused", refused, resp.upstreams_refused);
 }
 
-fn register_engine(registry: &mut Registry, larder: &Larder) {
-    let engine = larder.engine();
+fn register_engine(registry: &mut Registry, app: &App) {
+    let engine = app.engine();
     let counts = engine.counts();
     let NearCounts { items, bytes, hits, misses, .. } = counts.near;
     gauge(registry, "near_items", "Entries in the near tier", items);
     gauge(registry, "near_bytes", "Bytes of the near tier, bookkeeping included", bytes);
-    let limit = larder.plan().engine.near.bytes_max;
+    let limit = app.config().engine.near.bytes_max;
     gauge(registry, "near_limit_bytes", "Bytes that the near tier may hold", limit);
     let fills = counts.fills_under_way as u64;
     gauge(registry, "fills_under_way", "Reads on their way to the store", fills);
@@ -267,7 +267,7 @@ fn register_engine(registry: &mut Registry, larder: &Larder) {
     );
     let refused = counts.refused().map(|(why, count)| (why.name(), count));
     by_label(registry, "fills_refused", "Replies not kept, by reason", "reason", refused);
-    if let Some(verified) = larder.verifier().map(Verifier::counts) {
+    if let Some(verified) = app.verifier().map(Verifier::counts) {
         let Verified { same, different, undecided } = verified;
         let outcomes = [("same", same), ("different", different), ("undecided", undecided)];
         let help = "Hits compared with the store, by what came of it";
@@ -276,11 +276,11 @@ fn register_engine(registry: &mut Registry, larder: &Larder) {
     let flushes = counts.flushes().map(|(cause, count)| (cause.name(), count));
     by_label(registry, "flushes", "Times everything was forgotten, by cause", "cause", flushes);
 
-    let coherent = u64::from(Condition::of(larder).coherent);
+    let coherent = u64::from(Condition::of(app).coherent);
     gauge(registry, "coherent", "1 while the feed is younger than the staleness bound", coherent);
     let passthrough = u64::from(engine.feed().is_passthrough());
     gauge(registry, "passthrough", "1 while every read goes to the store", passthrough);
-    gauge(registry, "uptime_seconds", "Time since the start", larder.uptime().as_secs());
+    gauge(registry, "uptime_seconds", "Time since the start", app.uptime().as_secs());
     if let Some(age) = engine.feed().age(engine.clock().now()) {
         registry.register_with_unit(
             "feed_age",

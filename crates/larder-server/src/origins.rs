@@ -2,7 +2,7 @@
 
 mod json;
 
-use crate::settings::{OriginKind, OriginPlan};
+use crate::config::{OriginConfig, OriginKind};
 use bytes::Bytes;
 use json::JsonFile;
 use larder_core::{BoxFuture, Load, Origin, OriginError};
@@ -10,19 +10,19 @@ use std::fmt;
 
 /// An origin together with what was declared of it.
 pub(crate) struct DeclaredOrigin {
-    plan: OriginPlan,
+    config: OriginConfig,
     source: JsonFile,
 }
 
 /// Opens every declared origin, or says what is wrong with the first that does not open.
-pub(crate) async fn open(plans: &[OriginPlan]) -> Result<Vec<DeclaredOrigin>, BadOrigin> {
+pub(crate) async fn open(plans: &[OriginConfig]) -> Result<Vec<DeclaredOrigin>, BadOrigin> {
     let mut origins = Vec::with_capacity(plans.len());
-    for plan in plans {
-        let OriginKind::Json { file } = &plan.kind;
+    for config in plans {
+        let OriginKind::Json { file } = &config.kind;
         let source = JsonFile::open(file.clone())
             .await
-            .map_err(|reason| BadOrigin { name: plan.name.clone(), reason })?;
-        origins.push(DeclaredOrigin { plan: plan.clone(), source });
+            .map_err(|reason| BadOrigin { name: config.name.clone(), reason })?;
+        origins.push(DeclaredOrigin { config: config.clone(), source });
     }
     Ok(origins)
 }
@@ -30,26 +30,26 @@ pub(crate) async fn open(plans: &[OriginPlan]) -> Result<Vec<DeclaredOrigin>, Ba
 impl DeclaredOrigin {
     /// The route that serves it, as axum writes it.
     pub(crate) fn path(&self) -> &str {
-        self.plan.path.as_str()
+        self.config.path.as_str()
     }
 
     /// The id in the path of a request that is for this route, as it stands there.
     pub(crate) fn id_in<'a>(&self, path: &'a str) -> Option<&'a str> {
-        self.plan.path.id_in(path)
+        self.config.path.id_in(path)
     }
 
-    pub(crate) fn plan(&self) -> &OriginPlan {
-        &self.plan
+    pub(crate) fn config(&self) -> &OriginConfig {
+        &self.config
     }
 
     /// The key of an id.
     pub(crate) fn key(&self, id: &str) -> String {
-        self.plan.key.key(id)
+        self.config.key.key(id)
     }
 
     /// How `through`, which stands for this origin, is asked for an id.
     pub(crate) fn load_of<'a>(&self, through: &'a dyn Origin, id: &'a str) -> Load<'a> {
-        Load { origin: through, id, ttl: self.plan.ttl, negative_ttl: self.plan.negative_ttl }
+        Load { origin: through, id, ttl: self.config.ttl, negative_ttl: self.config.negative_ttl }
     }
 
     /// Some ids and their number, for documentation and statistics.
@@ -66,19 +66,19 @@ impl DeclaredOrigin {
 
     /// What is wrong with it, for people.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.source.problem().map(|why| format!("origin {}: {why}", self.plan.name))
+        self.source.problem().map(|why| format!("origin {}: {why}", self.config.name))
     }
 
     /// Reads it again when it changed. Gives the keys whose values are out of date by that.
     pub(crate) async fn reload_if_changed(&self) -> Vec<String> {
-        let changed = self.source.reload_if_changed(&self.plan.name).await;
+        let changed = self.source.reload_if_changed(&self.config.name).await;
         changed.iter().map(|id| self.key(id)).collect()
     }
 }
 
 impl Origin for DeclaredOrigin {
     fn name(&self) -> &str {
-        &self.plan.name
+        &self.config.name
     }
 
     fn load<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, OriginError>> {

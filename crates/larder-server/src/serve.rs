@@ -1,12 +1,12 @@
 //! From a plan to a server, and from a signal to its end.
 
 use crate::{
-    larder::Larder,
+    app::App,
+    config::{Config, RespConfig},
     listeners::{http, listen, resp},
-    logging, open_files,
+    logging,
     origins::{self, BadOrigin},
-    settings::{Plan, RespPlan},
-    upkeep,
+    rlimit, upkeep,
 };
 use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
 use tokio::{
@@ -25,8 +25,8 @@ const QUEUE_INTERVAL: u32 = 2;
 const BAD_CONFIGURATION: u8 = 78;
 
 /// Serves by this plan until a signal ends it.
-pub fn serve(plan: &Plan) -> ExitCode {
-    if let Err(error) = logging::start(&plan.logs) {
+pub fn serve(config: &Config) -> ExitCode {
+    if let Err(error) = logging::start(&config.logs) {
         // Whoever embeds this has set up logging of their own, which will do.
         tracing::debug!(%error, "logging was set up before");
     }
@@ -35,7 +35,7 @@ pub fn serve(plan: &Plan) -> ExitCode {
         .global_queue_interval(QUEUE_INTERVAL)
         .build();
     let outcome = runtime.map_err(Failure::Runtime).and_then(|runtime| {
-        let outcome = runtime.block_on(run(plan));
+        let outcome = runtime.block_on(run(config));
         // Whoever has not ended by now, as a client that waits for a key, does not keep us.
         runtime.shutdown_background();
         outcome
@@ -49,57 +49,57 @@ pub fn serve(plan: &Plan) -> ExitCode {
     }
 }
 
-async fn run(plan: &Plan) -> Result<(), Failure> {
+async fn run(config: &Config) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(Failure::Signals)?;
-    let origins = origins::open(&plan.origins).await.map_err(Failure::Origin)?;
-    open_files::allow(plan.maxclients);
-    let doors = Doors::open(plan)?;
-    let (larder, samples) = {
-        let _guard = doors.resp.as_ref().and_then(|(_, workers)| workers.enter_first());
-        Larder::start(plan, origins)
+    let origins = origins::open(&config.origins).await.map_err(Failure::Origin)?;
+    rlimit::allow(config.maxclients);
+    let listeners = BoundListeners::open(config)?;
+    let (app, samples) = {
+        let _guard = listeners.resp.as_ref().and_then(|(_, workers)| workers.enter_first());
+        App::start(config, origins)
     };
-    let larder = Arc::new(larder);
+    let app = Arc::new(app);
     if let Some(samples) = samples {
-        tokio::spawn(samples.verify(Arc::downgrade(&larder)));
+        tokio::spawn(samples.verify(Arc::downgrade(&app)));
     }
-    for notice in &plan.notices {
+    for notice in &config.notices {
         tracing::warn!("{notice}");
     }
-    upkeep::start(&larder);
+    upkeep::start(&app);
     let (drain, draining) = watch::channel(false);
-    let mut served = doors.serve(&larder, &draining);
+    let mut served = listeners.serve(&app, &draining);
 
     signals.next().await;
-    tracing::info!(limit = ?plan.drain_timeout, "draining: requests at work may finish");
-    larder.health().drain();
+    tracing::info!(limit = ?config.drain_timeout, "draining: requests at work may finish");
+    app.health().drain();
     // The listener holds the other end until it has drained.
     drain.send(true).ok();
     tokio::select! {
         () = async { while served.join_next().await.is_some() {} } => tracing::info!("drained"),
-        () = tokio::time::sleep(plan.drain_timeout) => tracing::warn!("drain-timeout is over"),
+        () = tokio::time::sleep(config.drain_timeout) => tracing::warn!("drain-timeout is over"),
         () = signals.next() => tracing::warn!("second signal: stopping at once"),
     }
     Ok(())
 }
 
 /// The open listeners.
-struct Doors {
+struct BoundListeners {
     http: Option<TcpListener>,
     resp: Option<(resp::Listeners, resp::Workers)>,
 }
 
-impl Doors {
-    fn open(plan: &Plan) -> Result<Self, Failure> {
-        let http = match plan.http.address {
+impl BoundListeners {
+    fn open(config: &Config) -> Result<Self, Failure> {
+        let http = match config.http.address {
             Some(address) => {
                 let listener = listen(address);
                 Some(listener.map_err(|error| Failure::Bind(address, "http-port", error))?)
             }
             None => None,
         };
-        let resp = match Self::open_resp(&plan.resp)? {
+        let resp = match Self::open_resp(&config.resp)? {
             Some(listeners) => {
-                let workers = resp::Workers::new(plan.resp.workers).map_err(Failure::Runtime)?;
+                let workers = resp::Workers::new(config.resp.workers).map_err(Failure::Runtime)?;
                 Some((listeners, workers))
             }
             None => None,
@@ -108,10 +108,10 @@ impl Doors {
     }
 
     /// An address that nobody asked for may be another program's.
-    fn open_resp(plan: &RespPlan) -> Result<Option<resp::Listeners>, Failure> {
-        match resp::Listeners::bind(plan) {
+    fn open_resp(config: &RespConfig) -> Result<Option<resp::Listeners>, Failure> {
+        match resp::Listeners::bind(config) {
             Ok(listeners) => Ok(Some(listeners)),
-            Err(error) if !plan.address_is_wanted && error.kind() == io::ErrorKind::AddrInUse => {
+            Err(error) if !config.address_is_wanted && error.kind() == io::ErrorKind::AddrInUse => {
                 tracing::warn!("the default port is taken: the RESP listener is off; see --port");
                 Ok(None)
             }
@@ -120,21 +120,21 @@ impl Doors {
     }
 
     /// Serves every listener in tasks that end when `draining` turns true.
-    fn serve(self, larder: &Arc<Larder>, draining: &watch::Receiver<bool>) -> JoinSet<()> {
-        let store = larder.backend().describe();
+    fn serve(self, app: &Arc<App>, draining: &watch::Receiver<bool>) -> JoinSet<()> {
+        let store = app.backend().describe();
         let mut served = JoinSet::new();
-        if let Some((http, address)) = self.http.zip(larder.plan().http.address) {
-            served.spawn(http::serve(http, Arc::clone(larder), draining.clone()));
+        if let Some((http, address)) = self.http.zip(app.config().http.address) {
+            served.spawn(http::serve(http, Arc::clone(app), draining.clone()));
             tracing::info!(%address, %store, "serving http://{address}/docs");
         }
         if let Some(listeners) = self.resp {
-            let traffic = Arc::clone(larder.traffic());
-            let (larder, draining) = (Arc::clone(larder), draining.clone());
-            let plan = &larder.plan().resp;
-            let address = plan.address.map(tracing::field::display);
-            let tls = plan.tls.as_ref().map(|tls| tracing::field::display(tls.address));
+            let traffic = Arc::clone(app.traffic());
+            let (app, draining) = (Arc::clone(app), draining.clone());
+            let config = &app.config().resp;
+            let address = config.address.map(tracing::field::display);
+            let tls = config.tls.as_ref().map(|tls| tracing::field::display(tls.address));
             tracing::info!(address, tls, "serving Redis clients");
-            served.spawn(resp::serve(listeners, larder, traffic, draining));
+            served.spawn(resp::serve(listeners, app, traffic, draining));
         }
         served
     }

@@ -1,7 +1,7 @@
 //! What must happen though nobody asks: memory of dead entries given back, origins' files and
 //! users' rights watched.
 
-use crate::{larder::Larder, users};
+use crate::{app::App, users};
 use larder_core::Origin;
 use larder_resp::command::Table;
 use std::{
@@ -20,20 +20,20 @@ const LEARN_EVERY: Duration = Duration::from_millis(250);
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
 /// Starts the background tasks. They end with the server.
-pub(crate) fn start(larder: &Arc<Larder>) {
-    tokio::spawn(every(SWEEP_EVERY, Arc::downgrade(larder), async |larder| {
-        larder.engine().sweep(SWEEP_VISITS);
-        larder.backend().purge();
+pub(crate) fn start(app: &Arc<App>) {
+    tokio::spawn(every(SWEEP_EVERY, Arc::downgrade(app), async |app| {
+        app.engine().sweep(SWEEP_VISITS);
+        app.backend().purge();
     }));
-    tokio::spawn(users::watch(Arc::downgrade(larder)));
+    tokio::spawn(users::watch(Arc::downgrade(app)));
     let mut learned = 0;
-    tokio::spawn(every(LEARN_EVERY, Arc::downgrade(larder), async move |larder| {
-        learn_commands(&larder, &mut learned).await;
+    tokio::spawn(every(LEARN_EVERY, Arc::downgrade(app), async move |app| {
+        learn_commands(&app, &mut learned).await;
     }));
-    tokio::spawn(every(WATCH_EVERY, Arc::downgrade(larder), async |larder| {
-        for origin in larder.origins() {
+    tokio::spawn(every(WATCH_EVERY, Arc::downgrade(app), async |app| {
+        for origin in app.origins() {
             for name in origin.reload_if_changed().await {
-                if let Err(error) = larder.delete(name.as_bytes()).await {
+                if let Err(error) = app.delete(name.as_bytes()).await {
                     tracing::warn!(
                         origin = origin.name(), %error,
                         "a changed row could not be forgotten; it may be served until its ttl"
@@ -45,12 +45,12 @@ pub(crate) fn start(larder: &Arc<Larder>) {
 }
 
 /// Learns which commands the store knows, anew in each epoch of the feed: it may be another server.
-async fn learn_commands(larder: &Larder, learned: &mut u64) {
-    let epoch = larder.engine().feed().epochs_begun();
+async fn learn_commands(app: &App, learned: &mut u64) {
+    let epoch = app.engine().feed().epochs_begun();
     if epoch == *learned {
         return;
     }
-    match larder.backend().describe_commands().await {
+    match app.backend().describe_commands().await {
         Ok(None) => *learned = epoch,
         Ok(Some(reply)) => {
             *learned = epoch;
@@ -60,7 +60,7 @@ async fn learn_commands(larder: &Larder, learned: &mut u64) {
                 return;
             }
             let fields_expire = reply.windows(HEXPIRE.len()).any(|part| part == HEXPIRE);
-            larder.set_commands(table, fields_expire);
+            app.set_commands(table, fields_expire);
         }
         Err(error) => tracing::debug!(%error, "the store does not describe its commands"),
     }
@@ -68,12 +68,12 @@ async fn learn_commands(larder: &Larder, learned: &mut u64) {
 
 const HEXPIRE: &[u8] = b"hexpire\r\n";
 
-async fn every(period: Duration, larder: Weak<Larder>, mut work: impl AsyncFnMut(Arc<Larder>)) {
+async fn every(period: Duration, app: Weak<App>, mut work: impl AsyncFnMut(Arc<App>)) {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Some(larder) = larder.upgrade() else { return };
-        work(larder).await;
+        let Some(app) = app.upgrade() else { return };
+        work(app).await;
     }
 }

@@ -7,7 +7,7 @@
 
 mod rights;
 
-use crate::larder::Larder;
+use crate::app::App;
 use larder_core::{Clock, Moment};
 use rights::may_read_all;
 use std::{
@@ -96,35 +96,35 @@ impl Users {
 }
 
 /// Asks the store about the users that there are, until the server ends.
-pub(crate) async fn watch(larder: Weak<Larder>) {
+pub(crate) async fn watch(app: Weak<App>) {
     loop {
-        let Some(larder) = larder.upgrade() else { return };
-        let pause = ask(&larder).await;
+        let Some(app) = app.upgrade() else { return };
+        let pause = ask(&app).await;
         // Does not keep the server alive.
-        let users = Arc::clone(larder.users());
-        drop(larder);
+        let users = Arc::clone(app.users());
+        drop(app);
         timeout(pause, users.news.notified()).await.ok();
     }
 }
 
 /// Asks about everybody once; returns for how long that is enough.
-async fn ask(larder: &Larder) -> Duration {
-    let bound = larder.engine().feed().bound();
-    let (changes, users) = larder.users().all();
+async fn ask(app: &App) -> Duration {
+    let bound = app.engine().feed().bound();
+    let (changes, users) = app.users().all();
     // While nobody is there, only somebody new is waited for.
-    let Some(own) = larder.backend().url().filter(|_| !users.is_empty()) else { return bound };
-    let asked = larder.engine().clock().now();
-    let own_reads_all = reads_all(larder, own.user().unwrap_or("default").as_bytes()).await;
+    let Some(own) = app.backend().url().filter(|_| !users.is_empty()) else { return bound };
+    let asked = app.engine().clock().now();
+    let own_reads_all = reads_all(app, own.user().unwrap_or("default").as_bytes()).await;
     for user in users {
-        let reads_all = own_reads_all && reads_all(larder, &user.name).await;
+        let reads_all = own_reads_all && reads_all(app, &user.name).await;
         let until = if reads_all { asked.plus(bound) } else { Moment::START };
-        larder.users().answered(&user, changes, until);
+        app.users().answered(&user, changes, until);
     }
     bound / ASKED_PER_BOUND
 }
 
-async fn reads_all(larder: &Larder, name: &[u8]) -> bool {
-    larder.backend().describe_user(name).await.is_ok_and(|reply| may_read_all(&reply))
+async fn reads_all(app: &App, name: &[u8]) -> bool {
+    app.backend().describe_user(name).await.is_ok_and(|reply| may_read_all(&reply))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

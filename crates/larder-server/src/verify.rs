@@ -4,7 +4,7 @@
 //! entry is still there, the store had nothing to tell of its key until after it answered, so both
 //! must be the same. Where they are not, the entry is forgotten, counted and logged.
 
-use crate::larder::Larder;
+use crate::app::App;
 use larder_core::{Key, Moment, Store};
 use larder_redis::Reply;
 use larder_resp::reply::Frame;
@@ -108,28 +108,28 @@ impl Verifier {
 
 impl Samples {
     /// Compares them one after the other, until the server ends.
-    pub(crate) async fn verify(mut self, larder: Weak<Larder>) {
+    pub(crate) async fn verify(mut self, app: Weak<App>) {
         while let Some(sample) = self.0.recv().await {
-            let Some(larder) = larder.upgrade() else { return };
+            let Some(app) = app.upgrade() else { return };
             let key = Key { name: &sample.name, db: sample.db, read: &sample.read };
-            let outcome = compare(&larder, key).await;
+            let outcome = compare(&app, key).await;
             if matches!(outcome, Outcome::Different) {
                 // Names and values may be secrets.
                 tracing::error!("near-verify: memory and store differ; forgotten");
-                larder.engine().invalidate(&sample.name);
+                app.engine().invalidate(&sample.name);
             }
-            if let Some(verifier) = larder.verifier() {
+            if let Some(verifier) = app.verifier() {
                 verifier.count(&outcome);
             }
         }
     }
 }
 
-async fn compare(larder: &Arc<Larder>, key: Key<'_>) -> Outcome {
-    let Some(before) = read_cached(larder, key) else { return Outcome::Undecided };
-    let Ok(stored) = larder.backend().read(key).await else { return Outcome::Undecided };
-    larder.backend().fence().await;
-    match read_cached(larder, key) {
+async fn compare(app: &Arc<App>, key: Key<'_>) -> Outcome {
+    let Some(before) = read_cached(app, key) else { return Outcome::Undecided };
+    let Ok(stored) = app.backend().read(key).await else { return Outcome::Undecided };
+    app.backend().fence().await;
+    match read_cached(app, key) {
         // The same entry: no two were filled at the same nanosecond.
         Some(after) if after == before && is_same(&before.0, &stored) => Outcome::Same,
         // The fields of a hash come in another order once Redis has moved them; a list's do not, but
@@ -140,8 +140,8 @@ async fn compare(larder: &Arc<Larder>, key: Key<'_>) -> Outcome {
     }
 }
 
-fn read_cached(larder: &Larder, key: Key<'_>) -> Option<(Reply, Moment)> {
-    let engine = larder.engine();
+fn read_cached(app: &App, key: Key<'_>) -> Option<(Reply, Moment)> {
+    let engine = app.engine();
     let view = engine.read_view()?;
     engine.get(key, view)
 }

@@ -21,62 +21,65 @@ use std::time::Duration;
 use larder_core::near::Policy;
 use larder_redis::Endpoint;
 use larder_server::cli::Reply;
-use larder_server::settings::{Plan, StoreKind};
+use larder_server::config::{Config, StoreKind};
 use larder_testkit::{Authority, Signed};
 use proptest::prelude::*;
 use typed::{Typed, larder};
 
 #[test]
 fn with_nothing_typed_the_defaults_hold() {
-    let plan = larder().plan();
-    assert_eq!(plan.store.kind, StoreKind::Memory);
-    assert_eq!(plan.store.timeout, Duration::from_secs(5));
-    assert_eq!(plan.store.maxmemory, 1 << 30);
-    assert_eq!(plan.engine.staleness_bound, Duration::from_secs(1));
-    assert_eq!(plan.engine.near_ttl, Duration::from_mins(5));
-    assert_eq!(plan.engine.near.bytes_max, 256 << 20);
-    assert_eq!(plan.engine.near.entries_max, 0);
-    assert_eq!(plan.engine.near.value_bytes_max, 1 << 20);
-    assert_eq!(plan.engine.near.policy, Policy::ClockPro);
-    assert_eq!(plan.http.address, "127.0.0.1:8000".parse().ok());
-    assert_eq!(plan.resp.address, "127.0.0.1:6380".parse().ok());
-    assert!(!plan.resp.address_is_wanted);
-    assert_eq!(plan.resp.tls, None);
-    assert_eq!(plan.resp.unixsocket, None);
-    assert_eq!(plan.resp.requirepass, None);
-    assert_eq!(plan.resp.timeout, Duration::ZERO);
-    assert!(plan.resp.workers >= 1);
-    assert_eq!(plan.http.token, None);
-    assert_eq!(plan.http.allowed_hosts, [""; 0]);
-    assert_eq!(plan.http.max_body, 64 << 20);
-    assert_eq!((plan.http.concurrency, plan.http.queue), (1024, 1024));
-    assert_eq!(plan.maxclients, 10_000);
-    assert_eq!(plan.drain_timeout, Duration::from_secs(10));
-    assert_eq!(plan.logs.filter, "info");
-    assert!(plan.origins.is_empty());
-    assert!(plan.notices[0].starts_with("no store is set"), "{:?}", plan.notices);
+    let config = larder().config();
+    assert_eq!(config.store.kind, StoreKind::Memory);
+    assert_eq!(config.store.timeout, Duration::from_secs(5));
+    assert_eq!(config.store.maxmemory, 1 << 30);
+    assert_eq!(config.engine.staleness_bound, Duration::from_secs(1));
+    assert_eq!(config.engine.near_ttl, Duration::from_mins(5));
+    assert_eq!(config.engine.near.bytes_max, 256 << 20);
+    assert_eq!(config.engine.near.entries_max, 0);
+    assert_eq!(config.engine.near.value_bytes_max, 1 << 20);
+    assert_eq!(config.engine.near.policy, Policy::ClockPro);
+    assert_eq!(config.http.address, "127.0.0.1:8000".parse().ok());
+    assert_eq!(config.resp.address, "127.0.0.1:6380".parse().ok());
+    assert!(!config.resp.address_is_wanted);
+    assert_eq!(config.resp.tls, None);
+    assert_eq!(config.resp.unixsocket, None);
+    assert_eq!(config.resp.requirepass, None);
+    assert_eq!(config.resp.timeout, Duration::ZERO);
+    assert!(config.resp.workers >= 1);
+    assert_eq!(config.http.token, None);
+    assert_eq!(config.http.allowed_hosts, [""; 0]);
+    assert_eq!(config.http.max_body, 64 << 20);
+    assert_eq!((config.http.concurrency, config.http.queue), (1024, 1024));
+    assert_eq!(config.maxclients, 10_000);
+    assert_eq!(config.drain_timeout, Duration::from_secs(10));
+    assert_eq!(config.logs.filter, "info");
+    assert!(config.origins.is_empty());
+    assert!(config.notices[0].starts_with("no store is set"), "{:?}", config.notices);
 }
 
 #[test]
 fn plain_names_are_those_of_the_resp_listener() {
     let typed =
         larder().file("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'").args("--port 7000");
-    let plan = typed.args("--io-threads 3 --requirepass secret").plan();
-    assert_eq!(plan.resp.address, "127.0.0.1:7000".parse().ok());
-    assert!(plan.resp.address_is_wanted);
-    assert_eq!(plan.resp.unixsocket, Some("/tmp/l.sock".into()));
-    assert_eq!(plan.resp.timeout, Duration::from_mins(5));
-    assert_eq!(plan.resp.workers, 3);
-    assert!(plan.resp.requirepass.is_some_and(|secret| secret.matches(b"secret")));
-    assert_eq!(larder().args("--port 0").plan().resp.address, None);
-    assert_eq!(larder().variable("LARDER_PORT", "7001").plan().resp.address.unwrap().port(), 7001);
+    let config = typed.args("--io-threads 3 --requirepass secret").config();
+    assert_eq!(config.resp.address, "127.0.0.1:7000".parse().ok());
+    assert!(config.resp.address_is_wanted);
+    assert_eq!(config.resp.unixsocket, Some("/tmp/l.sock".into()));
+    assert_eq!(config.resp.timeout, Duration::from_mins(5));
+    assert_eq!(config.resp.workers, 3);
+    assert!(config.resp.requirepass.is_some_and(|secret| secret.matches(b"secret")));
+    assert_eq!(larder().args("--port 0").config().resp.address, None);
+    assert_eq!(
+        larder().variable("LARDER_PORT", "7001").config().resp.address.unwrap().port(),
+        7001
+    );
 }
 
 #[test]
 fn each_layer_stands_above_the_next() {
     let file = || larder().file("[http]\nport = 1");
     let variable = || file().variable("LARDER_HTTP_PORT", "2");
-    let port = |typed: Typed| typed.plan().http.address.unwrap().port();
+    let port = |typed: Typed| typed.config().http.address.unwrap().port();
     assert_eq!(port(larder()), 8000);
     assert_eq!(port(file()), 1);
     assert_eq!(port(variable()), 2);
@@ -165,34 +168,34 @@ fn comes_from_every_layer(flag: &str, text: &str, key: &str, others: &str) {
 
 #[test]
 fn toml_has_its_own_types() {
-    let plan = larder()
+    let config = larder()
         .file(
             "maxmemory = 16_777_216
             staleness-bound = 2
             protected-mode = false
             http = { port = 0x50, allowed-hosts = ['Cache.Example', '10.0.0.5'], bind = '0.0.0.0' }",
         )
-        .plan();
-    assert_eq!(plan.engine.near.bytes_max, 16 << 20);
-    assert_eq!(plan.engine.staleness_bound, Duration::from_secs(2));
-    assert_eq!(plan.http.address, "0.0.0.0:80".parse().ok());
-    assert_eq!(plan.http.allowed_hosts, ["cache.example", "10.0.0.5"]);
+        .config();
+    assert_eq!(config.engine.near.bytes_max, 16 << 20);
+    assert_eq!(config.engine.staleness_bound, Duration::from_secs(2));
+    assert_eq!(config.http.address, "0.0.0.0:80".parse().ok());
+    assert_eq!(config.http.allowed_hosts, ["cache.example", "10.0.0.5"]);
 }
 
 #[test]
 fn an_empty_list_takes_back_that_of_a_weaker_layer() {
     let typed = larder().file("http.allowed-hosts = ['a']").args("--http-allowed-hosts=");
-    assert_eq!(typed.plan().http.allowed_hosts, [""; 0]);
-    assert_eq!(larder().file("http.allowed-hosts = []").plan().http.allowed_hosts, [""; 0]);
+    assert_eq!(typed.config().http.allowed_hosts, [""; 0]);
+    assert_eq!(larder().file("http.allowed-hosts = []").config().http.allowed_hosts, [""; 0]);
     assert_eq!(larder().args("--http-allowed-hosts a,,b").mistakes().len(), 1);
 }
 
 #[test]
 fn a_variable_that_is_empty_is_not_set() {
     let typed = larder().variable("LARDER_HTTP_PORT", "").variable("REDIS_URL", "");
-    let plan = typed.variable("REDIS_PASSWORD", "").variable("REDIS_HOST", "").plan();
-    assert_eq!(plan.http.address.unwrap().port(), 8000);
-    assert_eq!(plan.store.kind, StoreKind::Memory);
+    let config = typed.variable("REDIS_PASSWORD", "").variable("REDIS_HOST", "").config();
+    assert_eq!(config.http.address.unwrap().port(), 8000);
+    assert_eq!(config.store.kind, StoreKind::Memory);
 }
 
 /// The store as `check-config` shows it.
@@ -213,14 +216,14 @@ fn the_store_is_named_in_many_ways_and_one_wins() {
     assert_eq!(store(larder_store().args("--store memory")), "store memory flag --store");
 
     let warning = "REDIS_URL is set, so REDIS_HOST, REDIS_DB are ignored";
-    assert_eq!(url().plan().notices, [warning]);
-    assert_eq!(larder_store().plan().notices, [""; 0]);
+    assert_eq!(url().config().notices, [warning]);
+    assert_eq!(larder_store().config().notices, [""; 0]);
     // What others wrote for themselves is no mistake of ours while it decides nothing.
-    larder().args("--store memory").variable("REDIS_URL", "http://x").plan();
+    larder().args("--store memory").variable("REDIS_URL", "http://x").config();
 }
 
-fn redis(plan: &Plan) -> &larder_redis::RedisUrl {
-    match &plan.store.kind {
+fn redis(config: &Config) -> &larder_redis::RedisUrl {
+    match &config.store.kind {
         StoreKind::Redis(url) => url,
         StoreKind::Memory => panic!("no Redis"),
     }
@@ -232,9 +235,9 @@ fn redis_as_kubernetes_tells_it() {
     assert_eq!(store(linked()), "store redis://10.0.0.1:6380/0 env REDIS_PORT");
     let named = linked().variable("REDIS_HOST", "redis");
     assert_eq!(store(named), "store redis://redis:6380/0 env REDIS_HOST");
-    let v6 = larder().variable("REDIS_PORT", "tcp://[fd00::1]:6379").plan();
+    let v6 = larder().variable("REDIS_PORT", "tcp://[fd00::1]:6379").config();
     assert_eq!(redis(&v6).endpoint, Endpoint::Tcp { host: "fd00::1".into(), port: 6379 });
-    let bare_v6 = larder().variable("REDIS_HOST", "fd00::1").plan();
+    let bare_v6 = larder().variable("REDIS_HOST", "fd00::1").config();
     assert_eq!(redis(&bare_v6).endpoint, Endpoint::Tcp { host: "fd00::1".into(), port: 6379 });
     let port = larder().variable("REDIS_PORT", "7000");
     assert_eq!(store(port), "store redis://127.0.0.1:7000/0 env REDIS_PORT");
@@ -242,12 +245,12 @@ fn redis_as_kubernetes_tells_it() {
 
 #[test]
 fn the_parts_of_a_redis_address_are_taken_literally() {
-    let plan = larder()
+    let config = larder()
         .variable("REDIS_HOST", "cache")
         .variable("REDIS_USERNAME", "app@home")
         .variable_to_file("REDIS_PASSWORD_FILE", "p:a/s#s%20\n")
-        .plan();
-    let url = redis(&plan);
+        .config();
+    let url = redis(&config);
     assert_eq!(url.username.as_deref(), Some("app@home"));
     assert_eq!(url.password.as_ref().unwrap().reveal(), "p:a/s#s%20");
 }
@@ -264,21 +267,21 @@ fn what_kubernetes_makes_for_a_service_of_our_name_is_no_setting() {
         .variable("LARDER_SERVICE_PORT", "8000")
         .variable("LARDER_SERVICE_PORT_WEB", "8000")
         .variable("LARDER_HTTP_PORT", "tcp://10.0.0.3:80");
-    let plan = typed.plan();
-    assert_eq!(plan.http.address.unwrap().port(), 8000);
-    assert!(plan.notices.iter().any(|n| n.starts_with("LARDER_HTTP_PORT is ignored")));
-    assert_eq!(plan.resp.address.unwrap().port(), 6380);
+    let config = typed.config();
+    assert_eq!(config.http.address.unwrap().port(), 8000);
+    assert!(config.notices.iter().any(|n| n.starts_with("LARDER_HTTP_PORT is ignored")));
+    assert_eq!(config.resp.address.unwrap().port(), 6380);
     let typo = larder().variable("LARDER_PROT", "8000").mistakes();
     assert_eq!(typo.len(), 1, "{typo:?}");
 }
 
 #[test]
 fn secrets_come_from_files_too() {
-    let token = larder().variable_to_file("LARDER_HTTP_TOKEN_FILE", "s3cret\r\n").plan();
+    let token = larder().variable_to_file("LARDER_HTTP_TOKEN_FILE", "s3cret\r\n").config();
     assert_eq!(token.http.token.unwrap().reveal(), "s3cret");
     for name in ["LARDER_STORE_FILE", "REDIS_URL_FILE"] {
-        let plan = larder().variable_to_file(name, "redis://:pw@cache\n").plan();
-        assert_eq!(redis(&plan).password.as_ref().unwrap().reveal(), "pw");
+        let config = larder().variable_to_file(name, "redis://:pw@cache\n").config();
+        assert_eq!(redis(&config).password.as_ref().unwrap().reveal(), "pw");
     }
     // Only secrets do.
     assert_eq!(larder().variable("LARDER_HTTP_PORT_FILE", "/x").mistakes().len(), 1);
@@ -292,9 +295,9 @@ fn a_secret_is_never_shown() {
             .variable("REDIS_URL", "redis://app:hunter2@cache")
             .variable("LARDER_HTTP_TOKEN", secret)
     };
-    let plan = right().plan();
-    assert_eq!(plan.http.token.as_ref().unwrap().reveal(), secret);
-    assert!(!format!("{plan:?} {plan:#?}").contains(secret));
+    let config = right().config();
+    assert_eq!(config.http.token.as_ref().unwrap().reveal(), secret);
+    assert!(!format!("{config:?} {config:#?}").contains(secret));
     let shown = right().args("check-config").shown().join("\n");
     assert!(!shown.contains(secret), "{shown}");
     assert!(shown.contains("store redis://app:***@cache:6379/0 env REDIS_URL"), "{shown}");
@@ -360,11 +363,11 @@ fn the_help_names_every_setting_its_variable_and_its_default() {
 
 #[test]
 fn logs_follow_the_usual_variables() {
-    let logs = |name: &str, value: &str| larder().variable(name, value).plan().logs;
+    let logs = |name: &str, value: &str| larder().variable(name, value).config().logs;
     assert_eq!(logs("RUST_LOG", "larder_server=debug").filter, "larder_server=debug");
     assert!(logs("NO_COLOR", "").color);
     assert!(!logs("NO_COLOR", "1").color);
-    let wrong = larder().variable("RUST_LOG", "a=b=c").plan();
+    let wrong = larder().variable("RUST_LOG", "a=b=c").config();
     assert_eq!(wrong.logs.filter, "info");
     assert!(wrong.notices.iter().any(|notice| notice.starts_with("RUST_LOG is ignored")));
 }

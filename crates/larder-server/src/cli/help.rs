@@ -1,6 +1,6 @@
 //! What `--help` says beyond the names of the flags.
 
-use crate::settings::{self, table::AnySetting};
+use crate::config::{self, table::AnySetting};
 
 /// The help of one flag: what it does, then its default, limits and variable.
 pub(crate) fn of(setting: &dyn AnySetting) -> String {
@@ -16,7 +16,7 @@ pub(crate) fn of(setting: &dyn AnySetting) -> String {
 
 /// What follows the flags.
 pub(crate) fn after() -> String {
-    let (ttl, negative_ttl) = settings::origin_ttls();
+    let (ttl, negative_ttl) = config::origin_ttls();
     format!(
         "\
 Settings:

@@ -1,7 +1,7 @@
 //! Commands that talk to a running server, over HTTP.
 
 use super::summary;
-use crate::settings::Plan;
+use crate::config::Config;
 use larder_redis::Secret;
 use serde_json::Value;
 use std::time::Duration;
@@ -20,8 +20,8 @@ pub(super) enum Question {
 
 impl Question {
     /// Asks the server of this plan, and says what it answered.
-    pub(super) fn ask(self, plan: &Plan) -> Result<String, String> {
-        let server = Server::of(plan)?;
+    pub(super) fn ask(self, config: &Config) -> Result<String, String> {
+        let server = Server::of(config)?;
         match self {
             Self::Stats { json: true } => server.get("/v1/stats"),
             Self::Stats { json: false } => Ok(summary::text(&read(&server.get("/v1/stats")?)?)),
@@ -40,7 +40,7 @@ struct Server {
 }
 
 impl Server {
-    fn of(plan: &Plan) -> Result<Self, String> {
+    fn of(config: &Config) -> Result<Self, String> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
@@ -48,9 +48,10 @@ impl Server {
             .user_agent(concat!("larder/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        let url = plan.url.as_deref().ok_or("no url is set, and http-port is 0: set LARDER_URL")?;
+        let url =
+            config.url.as_deref().ok_or("no url is set, and http-port is 0: set LARDER_URL")?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { url, token: plan.http.token.clone(), agent })
+        Ok(Self { url, token: config.http.token.clone(), agent })
     }
 
     fn get(&self, path: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! What `larder check-config` shows.
 
-use crate::settings::Resolved;
+use crate::config::Resolved;
 
 /// Name, value and source of each setting in columns, then what will be said at the start.
 pub(crate) fn text(resolved: &Resolved) -> String {
@@ -10,6 +10,6 @@ pub(crate) fn text(resolved: &Resolved) -> String {
     let rows = lines
         .iter()
         .map(|line| format!("{:names$}  {:values$}  {}", line.name, line.value, line.source));
-    let notices = resolved.plan.notices.iter().map(|notice| format!("notice: {notice}"));
+    let notices = resolved.config.notices.iter().map(|notice| format!("notice: {notice}"));
     rows.chain(notices).collect::<Vec<_>>().join("\n")
 }

@@ -24,7 +24,7 @@ mod problem;
 mod read_body;
 mod ttl;
 
-use crate::larder::Larder;
+use crate::app::App;
 pub(crate) use accept::serve;
 use axum::{
     Router,
@@ -36,14 +36,14 @@ use limit::Limit;
 use problem::Problem;
 use std::sync::Arc;
 
-type Shared = Arc<Larder>;
+type Shared = Arc<App>;
 
-fn router(larder: &Shared, limit: &Limit) -> Router {
+fn router(app: &Shared, limit: &Limit) -> Router {
     let values = Router::new()
         .route("/get/{*key}", get(get_set::get))
         .route("/set/{*key_and_value}", get_set::set_route())
         .route("/v1/keys/{*key}", get(keys::get).put(keys::put).delete(keys::delete))
-        .merge(origin::routes(larder.origins()))
+        .merge(origin::routes(app.origins()))
         .layer(from_fn_with_state(limit.clone(), limit::limit));
     let no_key = ["/get/", "/set/", "/v1/keys/"]
         .iter()
@@ -59,12 +59,12 @@ fn router(larder: &Shared, limit: &Limit) -> Router {
         .merge(values)
         .merge(no_key)
         .merge(about)
-        .with_state(Arc::clone(larder))
-        .merge(docs::routes(larder))
+        .with_state(Arc::clone(app))
+        .merge(docs::routes(app))
         .fallback(async || Problem::not_found("there is no such route; /docs lists them"))
         .method_not_allowed_fallback(async |method: Method| not_allowed(&method))
-        .layer(from_fn_with_state(Arc::clone(larder), guard::guard))
-        .layer(from_fn_with_state(Arc::clone(larder), accept::close_when_draining))
+        .layer(from_fn_with_state(Arc::clone(app), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(app), accept::close_when_draining))
         .layer(from_fn(leftover::leftover))
 }
 

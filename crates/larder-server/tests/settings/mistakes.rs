@@ -59,8 +59,8 @@ fn values_out_of_range() {
         let flag = args.split(' ').next().unwrap();
         assert_eq!(larder().args(args).mistakes(), [format!("{flag}: {text}")]);
     }
-    larder().args("--staleness-bound 50ms --http-max-body 512mb").plan();
-    larder().args("--staleness-bound 60s --near-max-value 128kb --maxmemory 1mb").plan();
+    larder().args("--staleness-bound 50ms --http-max-body 512mb").config();
+    larder().args("--staleness-bound 60s --near-max-value 128kb --maxmemory 1mb").config();
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn contradictions_name_both_sides() {
         ["--maxmemory: near-max-value (1mb, default) is more than an eighth of maxmemory (4mb, \
           --maxmemory): set near-max-value to 512kb or less, or maxmemory to 8mb or more"]
     );
-    larder().args("--maxmemory 8mb").plan();
+    larder().args("--maxmemory 8mb").config();
     assert_eq!(
         larder().args("--http-port 0 --port 0").mistakes(),
         [
@@ -260,7 +260,7 @@ fn the_store_is_not_the_own_listener() {
         );
     }
     for args in ["--store redis://127.0.0.1:6379", "--store redis://localhost:6380 --port 0"] {
-        larder().args(args).plan();
+        larder().args(args).config();
     }
 }
 
@@ -276,12 +276,12 @@ fn an_open_listener_needs_a_token_or_consent() {
     let resp = larder().args("--bind 0.0.0.0").mistakes();
     assert!(resp[0].starts_with("--bind: bind 0.0.0.0 is reached from other machines"), "{resp:?}");
     assert!(resp[0].contains("no requirepass is set"), "{resp:?}");
-    larder().args("--bind 0.0.0.0 --requirepass p").plan();
-    larder().args("--bind 0.0.0.0 --port 0").plan();
-    larder().args("--http-bind 0.0.0.0 --http-token t").plan();
-    larder().args("--http-bind ::1").plan();
-    larder().args("--http-bind ::ffff:127.0.0.1").plan();
-    let consent = larder().args("--http-bind 0.0.0.0 --protected-mode no").plan();
+    larder().args("--bind 0.0.0.0 --requirepass p").config();
+    larder().args("--bind 0.0.0.0 --port 0").config();
+    larder().args("--http-bind 0.0.0.0 --http-token t").config();
+    larder().args("--http-bind ::1").config();
+    larder().args("--http-bind ::ffff:127.0.0.1").config();
+    let consent = larder().args("--http-bind 0.0.0.0 --protected-mode no").config();
     assert!(consent.notices.iter().any(|notice| notice.starts_with("protected-mode is off")));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_server::settings::OriginKind;
+use larder_server::config::OriginKind;
 
 use crate::typed::larder;
 
@@ -18,7 +18,7 @@ path = '/users/{id}'
 #[test]
 fn an_origin_with_its_defaults() {
     let typed = larder().with("users.json", "[]").file(USERS);
-    let [origin] = typed.plan().origins.try_into().unwrap();
+    let [origin] = typed.config().origins.try_into().unwrap();
     assert_eq!(origin.name, "users");
     assert_eq!(origin.kind, OriginKind::Json { file: typed.folder().join("users.json") });
     assert_eq!(origin.key.key("7"), "users:7");
@@ -31,9 +31,9 @@ fn an_origin_with_its_defaults() {
 fn origins_keep_their_order_and_their_own_times() {
     let pages = USERS.replace("users", "a-pages").replace("a-pages.json", "users.json");
     let file = format!("{USERS}ttl = '1h'\n{pages}ttl = 90\nnegative-ttl = '1500ms'\n");
-    let plan = larder().with("users.json", "[]").file(&file).plan();
+    let config = larder().with("users.json", "[]").file(&file).config();
     let times: Vec<_> =
-        plan.origins.iter().map(|o| (o.name.as_str(), o.ttl, o.negative_ttl)).collect();
+        config.origins.iter().map(|o| (o.name.as_str(), o.ttl, o.negative_ttl)).collect();
     let secs = Duration::from_secs;
     assert_eq!(
         times,

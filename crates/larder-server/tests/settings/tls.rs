@@ -1,6 +1,6 @@
 //! Certificates and keys in the settings: what is right, and every way to be wrong.
 
-use larder_server::settings::StoreKind;
+use larder_server::config::StoreKind;
 use larder_testkit::{Authority, Signed};
 
 use crate::typed::{Typed, larder};
@@ -32,16 +32,16 @@ impl Files {
 #[test]
 fn a_tls_listener() {
     let files = Files::new();
-    let plan = files.typed("--tls-port 6390 --tls-cert-file CERT --tls-key-file KEY").plan();
-    assert_eq!(plan.resp.tls.unwrap().address, "127.0.0.1:6390".parse().unwrap());
-    assert_eq!(plan.resp.address, "127.0.0.1:6380".parse().ok());
+    let config = files.typed("--tls-port 6390 --tls-cert-file CERT --tls-key-file KEY").config();
+    assert_eq!(config.resp.tls.unwrap().address, "127.0.0.1:6390".parse().unwrap());
+    assert_eq!(config.resp.address, "127.0.0.1:6380".parse().ok());
     let alone = "--port 0 --http-port 0 --store redis://h --tls-port 6390 --tls-cert-file CERT \
                  --tls-key-file KEY --tls-ca-cert-file CA";
-    let plan = files.typed(alone).plan();
-    assert_eq!(plan.resp.address, None);
-    assert!(plan.resp.tls.is_some());
+    let config = files.typed(alone).config();
+    assert_eq!(config.resp.address, None);
+    assert!(config.resp.tls.is_some());
     // As in Redis, its files are of no account while it is off.
-    assert_eq!(larder().args("--tls-cert-file nowhere").plan().resp.tls, None);
+    assert_eq!(larder().args("--tls-cert-file nowhere").config().resp.tls, None);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_store_behind_tls() {
     let all = "--store rediss://u:p@h/1 --store-ca-file CA --store-cert-file CERT \
                --store-key-file KEY";
     for words in ["--store valkeys://h --store-ca-file CA", all] {
-        match files.typed(words).plan().store.kind {
+        match files.typed(words).config().store.kind {
             StoreKind::Redis(url) => assert!(url.is_tls() && url.tls.is_some(), "{words}"),
             StoreKind::Memory => panic!("{words}"),
         }
@@ -146,5 +146,5 @@ fn a_port_with_tls_is_an_open_door_as_well() {
     let mistakes = files.typed(words).mistakes();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert!(mistakes[0].starts_with("--bind: bind 0.0.0.0 is reached from other machines"));
-    files.typed(&format!("{words} --requirepass secret")).plan();
+    files.typed(&format!("{words} --requirepass secret")).config();
 }

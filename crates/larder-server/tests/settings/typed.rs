@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use larder_server::cli::{self, Reply};
-use larder_server::settings::{Environment, Plan};
+use larder_server::config::{Config, Environment};
 use tempfile::TempDir;
 
 pub(crate) struct Typed {
@@ -52,9 +52,9 @@ impl Typed {
         self.folder.path().to_owned()
     }
 
-    pub(crate) fn plan(&self) -> Plan {
+    pub(crate) fn config(&self) -> Config {
         match self.parse() {
-            Ok(plan) => *plan,
+            Ok(config) => *config,
             Err(reply) => panic!("no plan: {reply:?}"),
         }
     }
@@ -81,7 +81,7 @@ impl Typed {
         }
     }
 
-    pub(crate) fn parse(&self) -> Result<Box<Plan>, Reply> {
+    pub(crate) fn parse(&self) -> Result<Box<Config>, Reply> {
         cli::parse(self.args.clone(), &self.environment)
     }
 

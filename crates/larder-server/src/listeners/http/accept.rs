@@ -1,7 +1,7 @@
 //! Connections: accepted up to `maxclients`, served by hyper, drained at the end.
 
 use super::{Shared, gather::Gather, head_timer::HeadTimer, hits::HitsFirst, limit::Limit, router};
-use crate::larder::Larder;
+use crate::app::App;
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -34,12 +34,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `draining` turns true, then until the requests at work have been answered.
 pub(crate) async fn serve(
     listener: TcpListener,
-    larder: Arc<Larder>,
+    app: Arc<App>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let limit = Limit::new(&larder.plan().http);
-    let app = HitsFirst::new(Arc::clone(&larder), router(&larder, &limit));
-    let clients = Arc::new(Semaphore::new(larder.plan().maxclients));
+    let limit = Limit::new(&app.config().http);
+    let service = HitsFirst::new(Arc::clone(&app), router(&app, &limit));
+    let clients = Arc::new(Semaphore::new(app.config().maxclients));
     let open = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -48,7 +48,7 @@ pub(crate) async fn serve(
             stream = accept(&listener, &clients) => stream,
         };
         if let Some((stream, permit)) = stream {
-            tokio::spawn(converse(stream, permit, app.clone(), open.watcher()));
+            tokio::spawn(converse(stream, permit, service.clone(), open.watcher()));
         }
     }
     drop(listener);
@@ -66,12 +66,12 @@ pub(crate) async fn serve(
 
 /// Tells clients of a draining server to take their next request elsewhere.
 pub(super) async fn close_when_draining(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     request: Request,
     next: Next,
 ) -> Response {
     let mut response = next.run(request).await;
-    if larder.health().is_draining() {
+    if app.health().is_draining() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -1,6 +1,6 @@
 //! `Cache-Status` (RFC 9211): how a value was found.
 
-use crate::larder::Larder;
+use crate::app::App;
 use http::HeaderValue;
 use larder_core::{Bypass, Found};
 use std::io::Write;
@@ -9,12 +9,12 @@ use std::io::Write;
 const BYTES_MAX: usize = 96;
 
 /// The header's value for what was found, by this request or by one that it joined.
-pub(super) fn value(larder: &Larder, found: Found, collapsed: bool) -> HeaderValue {
+pub(super) fn value(app: &App, found: Found, collapsed: bool) -> HeaderValue {
     let mut text = [0; BYTES_MAX];
     let mut rest = &mut text[..];
     let written = match found {
         Found::Near(deadline) => {
-            let left = deadline.since(larder.engine().clock().now());
+            let left = deadline.since(app.engine().clock().now());
             let mut digits = itoa::Buffer::new();
             // By hand, as most answers are hits.
             [b"larder; hit; ttl=", digits.format(left.as_secs()).as_bytes()]

@@ -1,7 +1,7 @@
 //! A value as an answer: `ETag`, 304 and 412, and what caches in between may do with it.
 
 use super::{cache_status, get_set::to_json, problem::Problem};
-use crate::larder::Larder;
+use crate::app::App;
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -83,7 +83,7 @@ impl AsRef<[u8]> for Shared {
 /// Answers a read: the value, 304 when the client has it, 412 when it wants another one, 404 with
 /// `missing` when there is none.
 pub(super) fn answer(
-    larder: &Larder,
+    app: &App,
     request: &HeaderMap,
     fetched: Result<Fetched<Reply>, FetchError>,
     missing: &'static str,
@@ -93,12 +93,12 @@ pub(super) fn answer(
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(error) => {
-            larder.metrics().http().failed();
+            app.metrics().http().failed();
             return Problem::from(error).into_response();
         }
     };
-    larder.metrics().http().answered(&fetched);
-    let status = cache_status::value(larder, fetched.found, fetched.collapsed);
+    app.metrics().http().answered(&fetched);
+    let status = cache_status::value(app, fetched.found, fetched.collapsed);
     let mut response = match fetched.value.payload() {
         Payload::String(payload) => value(request, payload, &fetched.value, shape, form),
         Payload::Absent => Problem::not_found(missing).into_response(),

@@ -11,7 +11,7 @@ mod page;
 mod server;
 
 use super::{Shared, get_set::KeyValue, passthrough::Passthrough, problem::Fields};
-use crate::larder::Larder;
+use crate::app::App;
 use axum::{Router, routing::get};
 use bytes::Bytes;
 use faults::Faults;
@@ -37,17 +37,17 @@ request reads past the memory, `only-if-cached` asks the memory alone.
 128 KiB, is answered 400, 414 or 431 without a body.";
 
 /// The description and the page that shows it.
-pub(super) fn routes(larder: &Shared) -> Router {
+pub(super) fn routes(app: &Shared) -> Router {
     // What it consists of always becomes JSON.
-    let json = Bytes::from(description(larder).to_json().unwrap_or_default());
+    let json = Bytes::from(description(app).to_json().unwrap_or_default());
     let answer = async move || ([(CONTENT_TYPE, "application/json")], json);
     Router::new().route("/openapi.json", get(answer)).merge(page::routes())
 }
 
-fn description(larder: &Larder) -> OpenApi {
-    let faults = Faults::of(larder.plan());
-    let has_token = larder.plan().http.token.is_some();
-    let mut api = OpenApi::new(info(), paths(larder, &faults));
+fn description(app: &App) -> OpenApi {
+    let faults = Faults::of(app.config());
+    let has_token = app.config().http.token.is_some();
+    let mut api = OpenApi::new(info(), paths(app, &faults));
     api.components = Some(components(&faults, has_token));
     api.security = has_token.then(|| vec![SecurityRequirement::new(TOKEN, [""; 0])]);
     api.tags = Some(tags());
@@ -65,11 +65,11 @@ fn info() -> Info {
         .build()
 }
 
-fn paths(larder: &Larder, faults: &Faults) -> Paths {
-    let shows_rows = larder.plan().http.token.is_none();
+fn paths(app: &App, faults: &Faults) -> Paths {
+    let shows_rows = app.config().http.token.is_none();
     let mut paths = Paths::new();
     let mut put = |path: &str, item: PathItem| paths.paths.insert(path.to_owned(), item);
-    for origin in larder.origins() {
+    for origin in app.origins() {
         put(origin.path(), origins::path_item(origin, faults, shows_rows));
     }
     put("/get/{key}", keys::get(faults));

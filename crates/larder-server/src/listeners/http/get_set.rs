@@ -9,7 +9,7 @@ use super::{
     problem::Problem,
     ttl,
 };
-use crate::larder::Larder;
+use crate::app::App;
 use axum::{
     Json,
     extract::State,
@@ -48,23 +48,23 @@ pub(super) struct KeyValue<'a> {
 
 /// The value of a key.
 pub(super) async fn get(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     path::no_query(&uri)?;
     let key = path::key(path::after(uri.path(), "/get/"))?;
     let (shape, form) = shape(&key, &headers).ok_or_else(not_acceptable)?;
-    let fetched = keys::read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, keys::KEY_NOT_FOUND, shape, form))
+    let fetched = keys::read(&app, &key, &headers).await?;
+    Ok(answer(&app, &headers, fetched, keys::KEY_NOT_FOUND, shape, form))
 }
 
 /// The same of what is in memory, or nothing.
-pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
+pub(super) fn hit(app: &App, part: &str, headers: &HeaderMap) -> Option<Response> {
     let key = path::key(part).ok()?;
     let (shape, form) = shape(&key, headers)?;
-    let hit = larder.get_cached(&key)?;
-    Some(answer(larder, headers, Ok(hit), keys::KEY_NOT_FOUND, shape, form))
+    let hit = app.get_cached(&key)?;
+    Some(answer(app, headers, Ok(hit), keys::KEY_NOT_FOUND, shape, form))
 }
 
 /// `None` where it is none that the client accepts.
@@ -81,16 +81,12 @@ pub(super) fn set_route() -> MethodRouter<Shared> {
 }
 
 /// Sets a key to the value in the path.
-async fn set(
-    State(larder): State<Shared>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+async fn set(State(app): State<Shared>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     keys::refuse_conditions(&headers)?;
     let (key, value) = key_and_value(path::after(uri.path(), "/set/"))?;
     let (key, value) = (path::key(key)?, path::decode(value)?);
     let ttl = ttl::from_query(uri.query())?;
-    larder.put(&key, &value, ttl).await?;
+    app.put(&key, &value, ttl).await?;
     Ok(Json(key_value(&key, &value)).into_response())
 }
 

@@ -5,7 +5,7 @@
 //! `Sec-Fetch-Site` tell those that do not even pretend. The token keeps out everybody else.
 
 use super::{Shared, problem::Problem};
-use crate::settings::HttpPlan;
+use crate::config::HttpConfig;
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -22,20 +22,20 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Lets a request through, or answers it.
 pub(super) async fn guard(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    check(&larder.plan().http, &request)?;
+    check(&app.config().http, &request)?;
     Ok(next.run(request).await)
 }
 
 /// What is wrong with whoever sends a request.
-pub(super) fn check<B>(plan: &HttpPlan, request: &Request<B>) -> Result<(), Problem> {
+pub(super) fn check<B>(config: &HttpConfig, request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
-    check_host(uri, headers, &plan.allowed_hosts)?;
+    check_host(uri, headers, &config.allowed_hosts)?;
     check_page(request.method(), headers)?;
-    if is_open(uri.path()) || has_token(headers, plan) { Ok(()) } else { Err(unauthorized()) }
+    if is_open(uri.path()) || has_token(headers, config) { Ok(()) } else { Err(unauthorized()) }
 }
 
 /// `Host` must be an address, `localhost`, a name without a dot (as in compose files and clusters;
@@ -104,8 +104,8 @@ fn is_open(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
 
-fn has_token(headers: &HeaderMap, plan: &HttpPlan) -> bool {
-    let Some(token) = &plan.token else { return true };
+fn has_token(headers: &HeaderMap, config: &HttpConfig) -> bool {
+    let Some(token) = &config.token else { return true };
     let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let (scheme, given) = given.split_at(given.len().min(7));
     scheme.eq_ignore_ascii_case(b"bearer ") && same(given, token.reveal().as_bytes())

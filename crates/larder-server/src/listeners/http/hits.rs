@@ -19,36 +19,36 @@ use tower::{ServiceExt, util::Oneshot};
 /// Answers hits, and lets a router answer the rest.
 #[derive(Clone)]
 pub(super) struct HitsFirst {
-    larder: Shared,
+    app: Shared,
     router: Router,
 }
 
 impl HitsFirst {
-    pub(super) fn new(larder: Shared, router: Router) -> Self {
-        Self { larder, router }
+    pub(super) fn new(app: Shared, router: Router) -> Self {
+        Self { app, router }
     }
 
     fn hit(&self, request: &Request<Incoming>) -> Option<Response> {
-        let (larder, headers) = (&*self.larder, request.headers());
+        let (app, headers) = (&*self.app, request.headers());
         let may_hit = request.method() == Method::GET
             && request.uri().query().is_none_or(str::is_empty)
             && request.body().is_end_stream()
-            && guard::check(&larder.plan().http, request).is_ok()
+            && guard::check(&app.config().http, request).is_ok()
             && !keys::CacheWish::of(headers).no_cache
-            && !larder.health().is_draining();
+            && !app.health().is_draining();
         if !may_hit {
             return None;
         }
         let path = request.uri().path();
         if let Some(key) = path.strip_prefix("/get/") {
-            return get_set::hit(larder, key, headers);
+            return get_set::hit(app, key, headers);
         }
         if let Some(key) = path.strip_prefix(keys::PREFIX) {
-            return keys::hit(larder, key, headers);
+            return keys::hit(app, key, headers);
         }
-        let mut origins = larder.origins().iter();
+        let mut origins = app.origins().iter();
         let (origin, id) = origins.find_map(|origin| Some((origin, origin.id_in(path)?)))?;
-        origin::hit(larder, origin, id, headers)
+        origin::hit(app, origin, id, headers)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     read_body::raw_value,
     ttl,
 };
-use crate::larder::Larder;
+use crate::app::App;
 use axum::{body::Body, extract::State, response::Response};
 use http::{
     HeaderMap, HeaderName, StatusCode, Uri,
@@ -25,24 +25,24 @@ pub(super) const KEY_NOT_FOUND: &str = "key not found";
 
 /// The value, as it is.
 pub(super) async fn get(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let key = key(&uri)?;
-    let fetched = read(&larder, &key, &headers).await?;
-    Ok(answer(&larder, &headers, fetched, KEY_NOT_FOUND, &RAW, Form::Raw))
+    let fetched = read(&app, &key, &headers).await?;
+    Ok(answer(&app, &headers, fetched, KEY_NOT_FOUND, &RAW, Form::Raw))
 }
 
 /// The same of what is in memory, or nothing.
-pub(super) fn hit(larder: &Larder, part: &str, headers: &HeaderMap) -> Option<Response> {
-    let hit = larder.get_cached(&path::key(part).ok()?)?;
-    Some(answer(larder, headers, Ok(hit), KEY_NOT_FOUND, &RAW, Form::Raw))
+pub(super) fn hit(app: &App, part: &str, headers: &HeaderMap) -> Option<Response> {
+    let hit = app.get_cached(&path::key(part).ok()?)?;
+    Some(answer(app, headers, Ok(hit), KEY_NOT_FOUND, &RAW, Form::Raw))
 }
 
 /// Sets the value to the body.
 pub(super) async fn put(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -50,20 +50,20 @@ pub(super) async fn put(
     let key = path::key(path::after(uri.path(), PREFIX))?;
     let ttl = ttl::from_query(uri.query())?;
     refuse_conditions(&headers)?;
-    let value = raw_value(&headers, body, larder.plan().http.max_body).await?;
-    larder.put(&key, &value, ttl).await?;
+    let value = raw_value(&headers, body, app.config().http.max_body).await?;
+    app.put(&key, &value, ttl).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Deletes the key.
 pub(super) async fn delete(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let key = key(&uri)?;
     refuse_conditions(&headers)?;
-    match larder.delete(&key).await? {
+    match app.delete(&key).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(not_found()),
     }
@@ -80,18 +80,18 @@ pub(super) static RAW: LazyLock<Shape> =
 
 /// Reads a key as the request's `Cache-Control` wants it.
 pub(super) async fn read(
-    larder: &Larder,
+    app: &App,
     key: &[u8],
     headers: &HeaderMap,
 ) -> Result<Result<Fetched<Reply>, FetchError>, Problem> {
     let wish = CacheWish::of(headers);
     if wish.no_cache {
-        return Ok(larder.get_past_near(key).await);
+        return Ok(app.get_past_near(key).await);
     }
     if wish.only_if_cached {
-        return larder.get_cached(key).map(Ok).ok_or_else(not_in_memory);
+        return app.get_cached(key).map(Ok).ok_or_else(not_in_memory);
     }
-    Ok(larder.get(key).await)
+    Ok(app.get(key).await)
 }
 
 /// What the request's `Cache-Control` asks for (RFC 9111, 5.2.1).

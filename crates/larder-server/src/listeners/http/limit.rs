@@ -1,7 +1,7 @@
 //! How many requests are at work at once, and how many may wait for their turn.
 
 use super::problem::Problem;
-use crate::settings::HttpPlan;
+use crate::config::HttpConfig;
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -24,10 +24,10 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    pub(super) fn new(plan: &HttpPlan) -> Self {
-        let places_in_all = plan.concurrency + plan.queue;
+    pub(super) fn new(config: &HttpConfig) -> Self {
+        let places_in_all = config.concurrency + config.queue;
         Self {
-            turns: Arc::new(Semaphore::new(plan.concurrency)),
+            turns: Arc::new(Semaphore::new(config.concurrency)),
             places: Arc::new(Semaphore::new(places_in_all)),
             places_in_all,
         }

@@ -2,8 +2,8 @@
 
 use super::{Shared, problem::Problem};
 use crate::{
+    app::App,
     health::Condition,
-    larder::Larder,
     listeners::resp::TrafficCounts,
     metrics::{ResultCounts, evictions, exposition},
     verify::{Verified, Verifier},
@@ -18,7 +18,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE},
 };
 use larder_core::EngineCounts;
-use larder_redis::Link;
+use larder_redis::TrackingState;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -31,8 +31,8 @@ pub(super) async fn livez() -> &'static str {
 }
 
 /// Whether requests should be sent here, and what is not as it should be.
-pub(super) async fn readyz(State(larder): State<Shared>) -> Response {
-    let condition = Condition::of(&larder);
+pub(super) async fn readyz(State(app): State<Shared>) -> Response {
+    let condition = Condition::of(&app);
     let status = match condition.is_ready() {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
@@ -43,8 +43,8 @@ pub(super) async fn readyz(State(larder): State<Shared>) -> Response {
 }
 
 /// Everything that is counted, as Prometheus reads it.
-pub(super) async fn metrics(State(larder): State<Shared>) -> Result<Response, Problem> {
-    let text = exposition(&larder).map_err(|_| {
+pub(super) async fn metrics(State(app): State<Shared>) -> Result<Response, Problem> {
+    let text = exposition(&app).map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written")
     })?;
     let mut response = text.into_response();
@@ -81,31 +81,28 @@ struct Resp {
     traffic: TrafficCounts,
 }
 
-pub(super) async fn stats(State(larder): State<Shared>) -> Response {
-    let counts = larder.engine().counts();
+pub(super) async fn stats(State(app): State<Shared>) -> Response {
+    let counts = app.engine().counts();
     let stats = Stats {
         version: env!("CARGO_PKG_VERSION"),
-        uptime_seconds: larder.uptime().as_secs(),
-        condition: Condition::of(&larder),
-        requests: larder.metrics().http().counts(),
-        resp: Resp {
-            requests: larder.traffic().results().counts(),
-            traffic: larder.traffic().counts(),
-        },
-        near: near(&larder, &counts),
-        feed: feed(&larder, &counts),
+        uptime_seconds: app.uptime().as_secs(),
+        condition: Condition::of(&app),
+        requests: app.metrics().http().counts(),
+        resp: Resp { requests: app.traffic().results().counts(), traffic: app.traffic().counts() },
+        near: near(&app, &counts),
+        feed: feed(&app, &counts),
         flights_joined: counts.flights_joined,
         fills_under_way: counts.fills_under_way,
         fills_refused: by_name(counts.refused().map(|(why, count)| (why.name(), count))),
-        verified: larder.verifier().map_or_else(Verified::default, Verifier::counts),
+        verified: app.verifier().map_or_else(Verified::default, Verifier::counts),
         flushes: by_name(counts.flushes().map(|(cause, count)| (cause.name(), count))),
-        store: json!({ "url": larder.backend().describe() }),
-        origins: larder
+        store: json!({ "url": app.backend().describe() }),
+        origins: app
             .origins()
             .iter()
             .map(|origin| {
                 json!({
-                    "name": origin.plan().name,
+                    "name": origin.config().name,
                     "path": origin.path(),
                     "rows": origin.rows(),
                     "problem": origin.problem(),
@@ -118,29 +115,29 @@ pub(super) async fn stats(State(larder): State<Shared>) -> Response {
     response
 }
 
-fn near(larder: &Larder, counts: &EngineCounts) -> Value {
-    let plan = &larder.plan().engine.near;
+fn near(app: &App, counts: &EngineCounts) -> Value {
+    let config = &app.config().engine.near;
     let near = &counts.near;
     json!({
         "items": near.items,
         "bytes": near.bytes,
-        "maxmemory": plan.bytes_max,
-        "max_entries": plan.entries_max,
-        "policy": plan.policy.name(),
+        "maxmemory": config.bytes_max,
+        "max_entries": config.entries_max,
+        "policy": config.policy.name(),
         "hits": near.hits,
         "misses": near.misses,
         "evictions": by_name(evictions(near)),
     })
 }
 
-fn feed(larder: &Larder, counts: &EngineCounts) -> Value {
-    let feed = larder.engine().feed();
-    let age = feed.age(larder.engine().clock().now());
-    let (link, why, version) = match larder.backend().link() {
+fn feed(app: &App, counts: &EngineCounts) -> Value {
+    let feed = app.engine().feed();
+    let age = feed.age(app.engine().clock().now());
+    let (link, why, version) = match app.backend().link() {
         None => ("local", None, None),
-        Some(Link::Tracked(version)) => ("tracked", None, Some(version)),
-        Some(Link::Down(why)) => ("down", Some(why), None),
-        Some(Link::PassThrough(why)) => ("pass-through", Some(why), None),
+        Some(TrackingState::Tracked(version)) => ("tracked", None, Some(version)),
+        Some(TrackingState::Down(why)) => ("down", Some(why), None),
+        Some(TrackingState::PassThrough(why)) => ("pass-through", Some(why), None),
     };
     json!({
         "link": link,

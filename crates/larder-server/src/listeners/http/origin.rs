@@ -7,7 +7,7 @@ use super::{
     path,
     problem::Problem,
 };
-use crate::{larder::Larder, origins::DeclaredOrigin};
+use crate::{app::App, origins::DeclaredOrigin};
 use axum::{Router, extract::State, response::Response, routing::get};
 use http::{HeaderMap, StatusCode, Uri};
 use larder_core::Value;
@@ -21,11 +21,11 @@ const NO_SUCH_ROW: &str = "the origin has no such row";
 pub(super) fn routes(origins: &[Arc<DeclaredOrigin>]) -> Router<Shared> {
     origins.iter().fold(Router::new(), |router, origin| {
         let (reader, forgetter) = (Arc::clone(origin), Arc::clone(origin));
-        let read = async move |State(larder): State<Shared>, uri: Uri, headers: HeaderMap| {
-            read(&larder, &reader, &uri, &headers).await
+        let read = async move |State(app): State<Shared>, uri: Uri, headers: HeaderMap| {
+            read(&app, &reader, &uri, &headers).await
         };
-        let forget = async move |State(larder): State<Shared>, uri: Uri, headers: HeaderMap| {
-            forget(&larder, &forgetter, &uri, &headers).await
+        let forget = async move |State(app): State<Shared>, uri: Uri, headers: HeaderMap| {
+            forget(&app, &forgetter, &uri, &headers).await
         };
         router.route(origin.path(), get(read).delete(forget))
     })
@@ -33,7 +33,7 @@ pub(super) fn routes(origins: &[Arc<DeclaredOrigin>]) -> Router<Shared> {
 
 /// A row: from memory, the store or the origin.
 async fn read(
-    larder: &Shared,
+    app: &Shared,
     origin: &Arc<DeclaredOrigin>,
     uri: &Uri,
     headers: &HeaderMap,
@@ -42,21 +42,21 @@ async fn read(
     let name = origin.key(&id);
     let wish = CacheWish::of(headers);
     let found = if wish.no_cache {
-        larder.get_past_near(name.as_bytes()).await.ok()
+        app.get_past_near(name.as_bytes()).await.ok()
     } else {
-        larder.get_cached(name.as_bytes())
+        app.get_cached(name.as_bytes())
     };
     let fetched = match found.filter(|found| !found.value.is_absent()) {
         Some(found) => Ok(found),
         None if wish.only_if_cached => return Err(not_in_memory()),
-        None => larder.get_or_load(origin, id).await,
+        None => app.get_or_load(origin, id).await,
     };
-    Ok(answer(larder, headers, fetched, NO_SUCH_ROW, &ROW, Form::Raw))
+    Ok(answer(app, headers, fetched, NO_SUCH_ROW, &ROW, Form::Raw))
 }
 
 /// A row that is in memory, or nothing.
 pub(super) fn hit(
-    larder: &Larder,
+    app: &App,
     origin: &DeclaredOrigin,
     part: &str,
     headers: &HeaderMap,
@@ -64,20 +64,20 @@ pub(super) fn hit(
     let id = path::key(part).ok()?;
     let name = origin.key(std::str::from_utf8(&id).ok()?);
     // What the store does not have, the origin may.
-    let hit = larder.get_cached(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
-    Some(answer(larder, headers, Ok(hit), NO_SUCH_ROW, &ROW, Form::Raw))
+    let hit = app.get_cached(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
+    Some(answer(app, headers, Ok(hit), NO_SUCH_ROW, &ROW, Form::Raw))
 }
 
 /// Forgets a row here and in the store: the next read asks the origin.
 async fn forget(
-    larder: &Shared,
+    app: &Shared,
     origin: &Arc<DeclaredOrigin>,
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let id = id(uri)?;
     refuse_conditions(headers)?;
-    larder.delete(origin.key(&id).as_bytes()).await?;
+    app.delete(origin.key(&id).as_bytes()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -17,12 +17,12 @@ pub(crate) struct Passthrough {
     passthrough: bool,
 }
 
-pub(super) async fn get(State(larder): State<Shared>) -> Json<Passthrough> {
-    state(larder.engine())
+pub(super) async fn get(State(app): State<Shared>) -> Json<Passthrough> {
+    state(app.engine())
 }
 
 pub(super) async fn put(
-    State(larder): State<Shared>,
+    State(app): State<Shared>,
     Path(switch): Path<String>,
 ) -> Result<Json<Passthrough>, Problem> {
     let on = match &*switch {
@@ -30,11 +30,11 @@ pub(super) async fn put(
         "off" => false,
         _ => return Err(neither()),
     };
-    if on != larder.engine().feed().is_passthrough() {
-        larder.engine().set_passthrough(on);
+    if on != app.engine().feed().is_passthrough() {
+        app.engine().set_passthrough(on);
         tracing::warn!("pass-through is {switch}");
     }
-    Ok(state(larder.engine()))
+    Ok(state(app.engine()))
 }
 
 pub(super) fn neither() -> Problem {

@@ -1,7 +1,7 @@
 //! The parameter `ttl`: how long the store keeps what is put.
 
 use super::problem::Problem;
-use crate::settings::parse_duration;
+use crate::config::parse_duration;
 use std::time::Duration;
 
 /// The longest time to live: a hundred years.

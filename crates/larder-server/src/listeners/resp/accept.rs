@@ -1,7 +1,7 @@
 //! Clients: accepted by one task, handed round to the [workers](super::workers).
 
 use super::{client::Accepted, traffic::Traffic, workers::Workers};
-use crate::{larder::Larder, settings::RespPlan};
+use crate::{app::App, config::RespConfig};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
@@ -29,13 +29,13 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Opens what the plan asks for.
-    pub(crate) fn bind(plan: &RespPlan) -> io::Result<Self> {
-        let tcp = plan.address.map(crate::listeners::listen).transpose()?;
-        let tls = match &plan.tls {
+    pub(crate) fn bind(config: &RespConfig) -> io::Result<Self> {
+        let tcp = config.address.map(crate::listeners::listen).transpose()?;
+        let tls = match &config.tls {
             Some(tls) => Some((crate::listeners::listen(tls.address)?, tls.server.clone())),
             None => None,
         };
-        let unix = match &plan.unixsocket {
+        let unix = match &config.unixsocket {
             Some(path) => {
                 remove_stale(path);
                 Some(UnixListener::bind(path)?)
@@ -88,12 +88,12 @@ fn remove_stale(path: &std::path::Path) {
 /// batches.
 pub(crate) async fn serve(
     (listeners, workers): (Listeners, Workers),
-    larder: Arc<Larder>,
+    app: Arc<App>,
     traffic: Arc<Traffic>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let workers = workers.start(&larder, &traffic, &draining);
-    let places = Arc::new(Semaphore::new(larder.plan().maxclients));
+    let workers = workers.start(&app, &traffic, &draining);
+    let places = Arc::new(Semaphore::new(app.config().maxclients));
     let mut next = workers.iter().cycle();
     loop {
         let accepted = tokio::select! {

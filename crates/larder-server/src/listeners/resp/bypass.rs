@@ -2,7 +2,7 @@
 //! than what is in memory (R13).
 
 use super::hits::{Wish, put};
-use crate::larder::Larder;
+use crate::app::App;
 use bytes::BytesMut;
 use larder_core::{CachedRef, Key};
 use larder_redis::Reply;
@@ -31,11 +31,11 @@ pub(super) struct ReadPastNear {
 }
 
 impl ReadPastNear {
-    pub(super) fn of(asked: KeyedRead<'_>, larder: &Larder) -> Self {
+    pub(super) fn of(asked: KeyedRead<'_>, app: &App) -> Self {
         let KeyedRead { keys, spec, command } = asked;
         let mut read = Vec::new();
         let near = spec.near.filter(|near| {
-            larder.keeps(near) && (near.per_key || spec.encode_read(command, &mut read).is_some())
+            app.keeps(near) && (near.per_key || spec.encode_read(command, &mut read).is_some())
         });
         let read = if near.is_some() { read.into() } else { Box::default() };
         Self { names: keys.map(Box::from).collect(), read, near }
@@ -44,22 +44,16 @@ impl ReadPastNear {
     /// The reply is here, in these bytes: what memory has instead is forgotten before it is handed
     /// on. What memory has as well may stay, as nobody can tell which of the two is older. Without
     /// a `wish` nobody knows what the client has read, and all of it is forgotten.
-    pub(super) fn answered(
-        &self,
-        reply: &Frame<'_>,
-        bytes: &[u8],
-        wish: Option<Wish>,
-        larder: &Larder,
-    ) {
+    pub(super) fn answered(&self, reply: &Frame<'_>, bytes: &[u8], wish: Option<Wish>, app: &App) {
         let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.per_key));
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
             let is_same = self.near.zip(wish).zip(shown).is_some_and(|((near, wish), shown)| {
                 let key = Key { name, db: wish.db, read: &self.read };
-                is_remembered(key, (&shown, bytes), near.shape, wish, larder)
+                is_remembered(key, (&shown, bytes), near.shape, wish, app)
             });
             if !is_same {
-                larder.engine().invalidate_after_bypass(name, None);
+                app.engine().invalidate_after_bypass(name, None);
             }
         }
     }
@@ -72,9 +66,9 @@ fn is_remembered(
     (shown, bytes): (&Frame<'_>, &[u8]),
     shape: Shape,
     wish: Wish,
-    larder: &Larder,
+    app: &App,
 ) -> bool {
-    let Some(view) = larder.engine().read_view() else { return false };
+    let Some(view) = app.engine().read_view() else { return false };
     let recall = |seen: CachedRef<'_, Reply>| {
         let stored = Reply::bytes_of(&seen);
         match stored.first() {
@@ -84,7 +78,7 @@ fn is_remembered(
             _ => Err(BytesMut::from(stored)),
         }
     };
-    match larder.engine().reader(view).peek(key, recall) {
+    match app.engine().reader(view).peek(key, recall) {
         None => false,
         Some(Ok(is_same)) => is_same,
         Some(Err(stored)) => {

@@ -2,7 +2,7 @@
 //! change the client's state.
 
 use super::{bypass::KeyedRead, hello::Hello, traffic::Relayed};
-use crate::{larder::Larder, settings::RespPlan, users::User};
+use crate::{app::App, config::RespConfig, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
     command::{Class, ClientCommand, KeyArgs, KeysOf, SessionCommand, Spec},
@@ -56,25 +56,25 @@ pub(super) enum Who {
 }
 
 impl Who {
-    fn of(name: &[u8], larder: &Larder) -> Self {
-        let own = larder.backend().url().and_then(RedisUrl::user).unwrap_or("default");
+    fn of(name: &[u8], app: &App) -> Self {
+        let own = app.backend().url().and_then(RedisUrl::user).unwrap_or("default");
         match name == own.as_bytes() {
             true => Self::Own,
-            false => Self::Other(larder.users().get(name)),
+            false => Self::Other(app.users().get(name)),
         }
     }
 
     /// Whether this user may have what that of the URL has read (R12).
-    pub(super) fn shares(&self, larder: &Larder) -> bool {
+    pub(super) fn shares(&self, app: &App) -> bool {
         match self {
             Self::Own => true,
-            Self::Other(user) => user.shares(larder.engine().clock()),
+            Self::Other(user) => user.shares(app.engine().clock()),
         }
     }
 }
 
 impl<'a> Kind<'a> {
-    pub(super) fn of(spec: &'a Spec, command: &'a Command<'a>, larder: &Larder) -> Self {
+    pub(super) fn of(spec: &'a Spec, command: &'a Command<'a>, app: &App) -> Self {
         let keys = || match spec.keys_of(command) {
             KeysOf::Known(keys) => Some(keys),
             KeysOf::Unknown => None,
@@ -87,14 +87,14 @@ impl<'a> Kind<'a> {
             Class::WriteUnknown => Self::Write(None),
             Class::FlushAll => Self::Flush,
             Class::Neutral => Self::Neutral,
-            Class::Session(session) => Self::of_session(session, command, larder),
+            Class::Session(session) => Self::of_session(session, command, app),
         }
     }
 
-    fn of_session(session: SessionCommand, command: &Command<'a>, larder: &Larder) -> Self {
+    fn of_session(session: SessionCommand, command: &Command<'a>, app: &App) -> Self {
         let state = match session {
-            SessionCommand::Hello => hello(command, larder),
-            SessionCommand::Auth => State::Auth { who: auth_user(command, larder) },
+            SessionCommand::Hello => hello(command, app),
+            SessionCommand::Auth => State::Auth { who: auth_user(command, app) },
             SessionCommand::Select => match number(command.arg(1)) {
                 Some(db) => State::Select(db),
                 None => return Self::Neutral,
@@ -186,7 +186,7 @@ impl Local {
     pub(super) fn of(
         spec: &Spec,
         command: &Command<'_>,
-        plan: &RespPlan,
+        config: &RespConfig,
         authenticated: bool,
     ) -> Option<Self> {
         let name = command.name();
@@ -202,7 +202,7 @@ impl Local {
         if is_hello && Hello::of(command).is_err() {
             return Some(Self::OddHello);
         }
-        let proof = proof(session, command, plan);
+        let proof = proof(session, command, config);
         match session {
             SessionCommand::Reset if command.args().len() == 1 => Some(Self::Reset),
             SessionCommand::Quit => Some(Self::Quit),
@@ -219,23 +219,23 @@ impl Local {
     }
 
     /// Whether this is a HELLO with the right password.
-    pub(super) fn is_own_hello(spec: &Spec, command: &Command<'_>, plan: &RespPlan) -> bool {
-        spec.class == Class::Session(SessionCommand::Hello) && shows_password(spec, command, plan)
+    pub(super) fn is_own_hello(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
+        spec.class == Class::Session(SessionCommand::Hello) && shows_password(spec, command, config)
     }
 }
 
 /// Whether a command shows the password of `requirepass`.
-pub(super) fn shows_password(spec: &Spec, command: &Command<'_>, plan: &RespPlan) -> bool {
+pub(super) fn shows_password(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
     match spec.class {
-        Class::Session(session) => proof(session, command, plan) == Some(true),
+        Class::Session(session) => proof(session, command, config) == Some(true),
         _ => false,
     }
 }
 
 /// Whether the password that a command shows is the one of `requirepass`; `None` when it shows none
 /// or is about another user, who is the store's to know.
-fn proof(session: SessionCommand, command: &Command<'_>, plan: &RespPlan) -> Option<bool> {
-    let required = plan.requirepass.as_ref()?;
+fn proof(session: SessionCommand, command: &Command<'_>, config: &RespConfig) -> Option<bool> {
+    let required = config.requirepass.as_ref()?;
     let (user, password) = match session {
         SessionCommand::Auth => match (command.arg(1)?, command.arg(2)) {
             (password, None) => (&b"default"[..], password),
@@ -252,20 +252,20 @@ fn hello_auth<'a>(command: &Command<'a>) -> Option<(&'a [u8], &'a [u8])> {
     Hello::of(command).ok()?.auth
 }
 
-fn hello(command: &Command<'_>, larder: &Larder) -> State {
+fn hello(command: &Command<'_>, app: &App) -> State {
     let resp3 = match command.arg(1) {
         Some(b"3") => Some(true),
         Some(b"2") => Some(false),
         _ => None,
     };
-    let who = hello_auth(command).map(|(user, _)| Who::of(user, larder));
+    let who = hello_auth(command).map(|(user, _)| Who::of(user, app));
     State::Hello { resp3, who }
 }
 
-fn auth_user(command: &Command<'_>, larder: &Larder) -> Who {
+fn auth_user(command: &Command<'_>, app: &App) -> Who {
     match command.arg(2) {
-        Some(_) => Who::of(command.arg(1).unwrap_or_default(), larder),
-        None => Who::of(b"default", larder),
+        Some(_) => Who::of(command.arg(1).unwrap_or_default(), app),
+        None => Who::of(b"default", app),
     }
 }
 

@@ -22,10 +22,10 @@ use super::{
     session::{Before, Session, Stream},
     traffic::Traffic,
 };
-use crate::larder::Larder;
+use crate::app::App;
 use bytes::{Buf, BytesMut};
 use larder_core::{Bypass, Moment};
-use larder_redis::{Ready, Relay, RelayError};
+use larder_redis::{Ready, Upstream, UpstreamError};
 use larder_resp::{
     ProtocolError,
     command::{Spec, Table},
@@ -58,7 +58,7 @@ const FAIR_SHARE: usize = 256;
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
 pub(super) struct Connection {
-    larder: Arc<Larder>,
+    app: Arc<App>,
     table: Arc<Table>,
     traffic: Arc<Traffic>,
     client: Client,
@@ -68,7 +68,7 @@ pub(super) struct Connection {
     /// What all clients of the worker share.
     desk: Rc<Desk>,
     session: Session,
-    upstream: Option<Relay>,
+    upstream: Option<Upstream>,
     /// In place of an upstream where there is no Redis.
     embedded: Option<Embedded>,
     /// The rounds have looked for the command at the head of the input just now.
@@ -94,7 +94,7 @@ pub(super) enum Close {
     /// It sent more than may wait, and did not read.
     Flooded,
     /// Redis ended the client's upstream connection.
-    Upstream(RelayError),
+    Upstream(UpstreamError),
     /// It sent nothing for as long as `timeout` allows.
     Idle,
     /// The server drains, and the client is owed nothing.
@@ -104,7 +104,7 @@ pub(super) enum Close {
 /// What a turn has waited for.
 enum Event {
     Client(client::Ready),
-    Upstream(Result<Ready, RelayError>),
+    Upstream(Result<Ready, UpstreamError>),
 }
 
 /// What is to be done with the command at the head of the input.
@@ -123,19 +123,19 @@ enum Judged {
 
 impl Connection {
     pub(super) fn new(
-        larder: Arc<Larder>,
+        app: Arc<App>,
         traffic: Arc<Traffic>,
         client: Client,
         desk: Rc<Desk>,
     ) -> Self {
-        let authenticated = larder.plan().resp.requirepass.is_none();
-        let mut decoder = Decoder::new(larder.plan().resp.limits);
+        let authenticated = app.config().resp.requirepass.is_none();
+        let mut decoder = Decoder::new(app.config().resp.limits);
         decoder.set_auth_required(!authenticated);
-        let embedded = Embedded::of(&larder, &traffic, &client);
+        let embedded = Embedded::of(&app, &traffic, &client);
         Self {
-            table: larder.commands(),
-            session: Session::new(larder.backend().db()),
-            larder,
+            table: app.commands(),
+            session: Session::new(app.backend().db()),
+            app,
             traffic,
             client,
             input: BytesMut::new(),
@@ -195,7 +195,7 @@ impl Connection {
         !self.owes_bytes()
             && !self.session.is_awaiting()
             && !self.session.must_wait()
-            && self.upstream.as_ref().is_none_or(|relay| !relay.has_output())
+            && self.upstream.as_ref().is_none_or(|upstream| !upstream.has_output())
     }
 
     /// Whether something waits for the client's socket.
@@ -236,9 +236,9 @@ impl Connection {
     /// True when commands that had to wait for room have it by now: nobody else would tell of it.
     async fn take_input_and_send(&mut self) -> Result<bool, Close> {
         let is_held = self.take_input().await?;
-        if let Some(relay) = &mut self.upstream {
+        if let Some(upstream) = &mut self.upstream {
             after_others().await;
-            relay.flush();
+            upstream.flush();
         }
         self.flush()?;
         Ok(is_held && self.has_room())
@@ -255,7 +255,7 @@ impl Connection {
     async fn wait(&mut self, drained: Pin<&mut impl Future<Output = ()>>) -> Result<Event, Close> {
         let full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
         let listens = !self.ended && self.leaving.is_none() && self.upstream_has_room();
-        let idle = self.larder.plan().resp.timeout;
+        let idle = self.app.config().resp.timeout;
         let writes = self.owes_bytes();
         let owes_nothing = self.owes_nothing();
         let may_idle = idle.is_zero() || !owes_nothing || self.session.is_listening();
@@ -273,7 +273,7 @@ impl Connection {
     }
 
     fn make_room(&mut self) -> Result<(), Close> {
-        let most = self.larder.plan().resp.input_bytes_max;
+        let most = self.app.config().resp.input_bytes_max;
         // Many a client reads nothing before it has written all.
         let limit = if self.authenticated { most } else { most.min(STRANGERS_INPUT_BYTES_MAX) };
         if self.input.len() > limit {
@@ -295,7 +295,7 @@ impl Connection {
     }
 
     fn upstream_has_room(&self) -> bool {
-        self.session.has_room() && self.upstream.as_ref().is_none_or(Relay::has_room)
+        self.session.has_room() && self.upstream.as_ref().is_none_or(Upstream::has_room)
     }
 
     /// Serves what has arrived: from memory as far as that goes, the rest on other roads. True when
@@ -307,8 +307,8 @@ impl Connection {
         let (mut refused, mut forwarded) = (None, 0);
         while self.may_take_input()? {
             if self.session.stream() == Stream::Bytes {
-                if let Some(relay) = &mut self.upstream {
-                    relay.output().unsplit(self.input.split());
+                if let Some(upstream) = &mut self.upstream {
+                    upstream.output().unsplit(self.input.split());
                 }
                 return Ok(false);
             }
@@ -346,8 +346,8 @@ impl Connection {
         if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
             self.flush()?;
         }
-        if let Some(relay) = self.upstream.as_mut().filter(|relay| !relay.has_room()) {
-            relay.flush();
+        if let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.has_room()) {
+            upstream.flush();
         }
         Ok(self.has_room())
     }
@@ -376,7 +376,7 @@ impl Connection {
 
     /// Whether reads may be served from memory.
     fn may_use_near(&self) -> bool {
-        self.embedded.is_none() && self.authenticated && self.session.may_use_near(&self.larder)
+        self.embedded.is_none() && self.authenticated && self.session.may_use_near(&self.app)
     }
 
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
@@ -394,22 +394,22 @@ impl Connection {
             }
         }
         let wish = self.session.wish();
-        let Self { larder, table, decoder, input, .. } = self;
+        let Self { app, table, decoder, input, .. } = self;
         let requests = Requests { decoder, input };
-        let Some(reads) = Reads::of(larder, table, wish, requests) else { return false };
+        let Some(reads) = Reads::of(app, table, wish, requests) else { return false };
         // What was served from memory need not wait for what is fetched. An error shows again
         // when the rest is written.
         self.flush().ok();
-        reads.finish(&self.larder, &self.traffic, &mut self.output).await;
+        reads.finish(&self.app, &self.traffic, &mut self.output).await;
         true
     }
 
     fn take_hits_at_head(&mut self) -> Stopped {
         let wish = self.session.wish();
-        let Self { larder, table, traffic, decoder, input, desk, output, .. } = self;
+        let Self { app, table, traffic, decoder, input, desk, output, .. } = self;
         let batch = &mut desk.batch();
         let (consumed, stopped) =
-            serve_hits(larder, (table, traffic), wish, (decoder, input), batch, output);
+            serve_hits(app, (table, traffic), wish, (decoder, input), batch, output);
         input.advance(consumed);
         stopped
     }
@@ -428,13 +428,12 @@ impl Connection {
             return Judged::Empty;
         };
         let spec = self.table.spec(&command);
-        let mut local = Local::of(spec, &command, &self.larder.plan().resp, self.authenticated);
+        let mut local = Local::of(spec, &command, &self.app.config().resp, self.authenticated);
         // Its password is ours, so the store cannot make the client our user again.
-        if self.session.acts_as_other() && shows_password(spec, &command, &self.larder.plan().resp)
-        {
+        if self.session.acts_as_other() && shows_password(spec, &command, &self.app.config().resp) {
             local = Some(Local::RightPassword);
         }
-        let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.larder).wants_quiet();
+        let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.app).wants_quiet();
         match local {
             _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
             Some(local) => Judged::Local(local, bytes),
@@ -444,33 +443,33 @@ impl Connection {
 
     /// Sends the command at the head of the input upstream, over a connection that is opened for
     /// the first one. When that is `refused`, the commands that wait behind it are not tried.
-    async fn forward(&mut self, refused: &mut Option<RelayError>) {
+    async fn forward(&mut self, refused: &mut Option<UpstreamError>) {
         if self.upstream.is_none() && refused.is_none() {
             *refused = self.connect().await.err();
         }
         // Judged before, so it is whole and sound.
         let Ok(decoded) = self.decoder.decode(&self.input) else { return };
         let bytes = decoded.consumed;
-        if let (Some(command), Some(relay)) = (decoded.command, &mut self.upstream) {
+        if let (Some(command), Some(upstream)) = (decoded.command, &mut self.upstream) {
             let spec = self.table.spec(&command);
-            let mut kind = Kind::of(spec, &command, &self.larder);
+            let mut kind = Kind::of(spec, &command, &self.app);
             self.traffic.relayed(kind.relayed());
             if spec.near.is_some() {
-                self.traffic.results().bypassed(why_relayed(&self.larder, &self.session, &kind));
+                self.traffic.results().bypassed(why_relayed(&self.app, &self.session, &kind));
             }
             let blocks = blocks(spec, &command);
             self.blocks |= blocks;
             if !self.session.is_awaiting() && !blocks {
-                self.asked = Some(self.larder.engine().clock().now());
+                self.asked = Some(self.app.engine().clock().now());
             }
-            if Local::is_own_hello(spec, &command, &self.larder.plan().resp) {
+            if Local::is_own_hello(spec, &command, &self.app.config().resp) {
                 self.authenticated = true;
                 kind = kind.without_user();
-                write_without_auth(&command, relay.output());
+                write_without_auth(&command, upstream.output());
             } else {
-                command.write_to(relay.output());
+                command.write_to(upstream.output());
             }
-            self.session.sent(kind, blocks, &self.larder);
+            self.session.sent(kind, blocks, &self.app);
         }
         if let Some(error) = refused.as_ref().filter(|_| self.upstream.is_none()) {
             // Clients know this word: they try again, as with a Redis that starts.
@@ -496,18 +495,18 @@ fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
 }
 
 /// Why a read that might be served from memory goes upstream.
-fn why_relayed(larder: &Larder, session: &Session, read: &Kind<'_>) -> Bypass {
-    let engine = larder.engine();
+fn why_relayed(app: &App, session: &Session, read: &Kind<'_>) -> Bypass {
+    let engine = app.engine();
     if engine.read_view().is_none() {
         return engine.feed().bypass_reason();
     }
     let barred = match read {
-        Kind::Read(Some(read)) if session.may_use_near(larder) => {
+        Kind::Read(Some(read)) if session.may_use_near(app) => {
             read.keys.clone().find_map(|name| engine.bypass_reason_for(name))
         }
         _ => None,
     };
-    barred.unwrap_or_else(|| session.why_not_near(larder))
+    barred.unwrap_or_else(|| session.why_not_near(app))
 }
 
 /// A HELLO whose password was ours to check: the store need not see it.
@@ -518,10 +517,10 @@ fn write_without_auth(command: &Command<'_>, out: &mut BytesMut) {
     write_command(out, &words.collect::<Vec<_>>());
 }
 
-/// As [`Relay::ready`]; never, while there is no upstream connection.
-async fn ready(relay: Option<&Relay>, read: bool) -> Result<Ready, RelayError> {
-    match relay {
-        Some(relay) => relay.ready(read).await,
+/// As [`Upstream::ready`]; never, while there is no upstream connection.
+async fn ready(upstream: Option<&Upstream>, read: bool) -> Result<Ready, UpstreamError> {
+    match upstream {
+        Some(upstream) => upstream.ready(read).await,
         None => std::future::pending().await,
     }
 }

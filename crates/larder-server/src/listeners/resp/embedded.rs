@@ -19,7 +19,7 @@ mod session;
 mod times;
 
 use super::{classify::Local, client::Client, near::Requests, traffic::Traffic};
-use crate::larder::Larder;
+use crate::app::App;
 use bytes::{Buf, BytesMut};
 use call::{Args, Call};
 pub(super) use guests::{Ends, Guests};
@@ -35,7 +35,7 @@ const OUTPUT_BYTES_MAX: usize = 1 << 20;
 
 /// One client of a Larder without a Redis. See the [module](self).
 pub(super) struct Embedded {
-    larder: Arc<Larder>,
+    app: Arc<App>,
     session: Session,
 }
 
@@ -52,14 +52,10 @@ pub(super) enum Stopped {
 
 impl Embedded {
     /// Serves this client, unless there is a Redis to do so.
-    pub(super) fn of(
-        larder: &Arc<Larder>,
-        traffic: &Arc<Traffic>,
-        client: &Client,
-    ) -> Option<Self> {
-        larder.backend().map()?;
-        let presence = Guests::enter(traffic, client.ends(), larder.engine().clock().now());
-        Some(Self { larder: Arc::clone(larder), session: Session::new(presence) })
+    pub(super) fn of(app: &Arc<App>, traffic: &Arc<Traffic>, client: &Client) -> Option<Self> {
+        app.backend().map()?;
+        let presence = Guests::enter(traffic, client.ends(), app.engine().clock().now());
+        Some(Self { app: Arc::clone(app), session: Session::new(presence) })
     }
 
     /// Answers commands up to the first that a listener answers itself, if it has one.
@@ -70,8 +66,8 @@ impl Embedded {
         output: &mut BytesMut,
         authenticated: &mut bool,
     ) -> Stopped {
-        let Self { larder, session } = self;
-        let Some(map) = larder.backend().map() else { return Stopped::AtOther };
+        let Self { app, session } = self;
+        let Some(map) = app.backend().map() else { return Stopped::AtOther };
         let Requests { decoder, input } = requests;
         let mut consumed = 0;
         let mut stopped = Stopped::AtOther;
@@ -84,10 +80,10 @@ impl Embedded {
                 break;
             };
             let spec = table.spec(&command);
-            if Local::of(spec, &command, &larder.plan().resp, *authenticated).is_some() {
+            if Local::of(spec, &command, &app.config().resp, *authenticated).is_some() {
                 break;
             }
-            let call = Call::new(larder, map, table, session, output);
+            let call = Call::new(app, map, table, session, output);
             let too_large = answer(call, spec, Args::of(command));
             consumed += bytes;
             if too_large {
@@ -104,7 +100,7 @@ impl Embedded {
             }
         }
         input.advance(consumed);
-        session.show(larder);
+        session.show(app);
         stopped
     }
 
@@ -123,7 +119,7 @@ impl Embedded {
     }
 
     fn give_up_watches(&mut self) {
-        if let Some(map) = self.larder.backend().map().filter(|_| self.session.is_watching()) {
+        if let Some(map) = self.app.backend().map().filter(|_| self.session.is_watching()) {
             self.session.unwatch(&mut map.begin());
         }
     }

@@ -2,7 +2,7 @@
 //! read at all, is left for others.
 
 use super::traffic::Traffic;
-use crate::{larder::Larder, verify::Verifier};
+use crate::{app::App, verify::Verifier};
 use bytes::BytesMut;
 use larder_core::{CachedRef, Key, Moment, near::Reader};
 use larder_redis::Reply;
@@ -77,7 +77,7 @@ enum Next {
 /// Serves reads from memory up to the first command that is not. Says how many bytes of input were
 /// used up, and why it stopped.
 pub(super) fn serve_hits(
-    larder: &Larder,
+    app: &App,
     (table, traffic): (&Table, &Traffic),
     wish: Wish,
     (decoder, input): (&mut Decoder, &[u8]),
@@ -86,10 +86,10 @@ pub(super) fn serve_hits(
 ) -> (usize, Stopped) {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
-    let Some(view) = larder.engine().read_view() else {
+    let Some(view) = app.engine().read_view() else {
         return (0, Stopped::Blind);
     };
-    let mut reader = larder.engine().reader(view);
+    let mut reader = app.engine().reader(view);
     let (mut consumed, mut last, mut hits) = (0, 0, 0);
     let mut stopped = Stopped::AtOther;
     loop {
@@ -129,7 +129,7 @@ pub(super) fn serve_hits(
             break;
         }
     }
-    if let Some(verifier) = larder.verifier().filter(|verifier| verifier.is_due(hits)) {
+    if let Some(verifier) = app.verifier().filter(|verifier| verifier.is_due(hits)) {
         // A decoder of its own: the client's may be in the middle of the next command.
         let mut decoder = Decoder::new(Limits::default());
         let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());

@@ -1,12 +1,12 @@
 //! `INFO`: the store's text and a section of our own.
 
-use crate::{health::Condition, larder::Larder, verify::Verifier};
+use crate::{app::App, health::Condition, verify::Verifier};
 use bytes::{BufMut, BytesMut};
 use larder_resp::reply::{self, Frame};
 use std::fmt::Write;
 
 /// Writes the store's reply to `INFO` with our section behind its text.
-pub(super) fn with_our_section(larder: &Larder, theirs: &Frame<'_>, out: &mut BytesMut) {
+pub(super) fn with_our_section(app: &App, theirs: &Frame<'_>, out: &mut BytesMut) {
     let is_verbatim = matches!(theirs, Frame::Verbatim { .. });
     let Some(text) = theirs.as_str_bytes() else {
         if let Some(error) = theirs.as_error() {
@@ -14,7 +14,7 @@ pub(super) fn with_our_section(larder: &Larder, theirs: &Frame<'_>, out: &mut By
         }
         return;
     };
-    let ours = section(larder);
+    let ours = section(app);
     let mut joined = Vec::with_capacity(text.len() + ours.len() + 2);
     joined.extend_from_slice(text);
     if !text.is_empty() {
@@ -31,13 +31,13 @@ pub(super) fn with_our_section(larder: &Larder, theirs: &Frame<'_>, out: &mut By
 }
 
 /// The section, as Redis writes its own.
-fn section(larder: &Larder) -> String {
-    let condition = Condition::of(larder);
-    let engine = larder.engine();
+fn section(app: &App) -> String {
+    let condition = Condition::of(app);
+    let engine = app.engine();
     let counts = engine.counts();
     let age = engine.feed().age(engine.clock().now());
-    let traffic = larder.traffic().counts();
-    let results = larder.traffic().results().counts();
+    let traffic = app.traffic().counts();
+    let results = app.traffic().results().counts();
     let mut text = String::from("# Larder\r\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         // Writing to a string does not fail.
@@ -49,19 +49,19 @@ fn section(larder: &Larder) -> String {
     line("larder_feed_age_ms", &age.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(-1)));
     line("larder_near_items", &counts.near.items);
     line("larder_near_bytes", &counts.near.bytes);
-    line("larder_near_maxmemory", &larder.plan().engine.near.bytes_max);
+    line("larder_near_maxmemory", &app.config().engine.near.bytes_max);
     line("larder_hits", &results.hit);
     line("larder_misses", &results.miss);
     line("larder_collapsed", &results.collapsed);
     line("larder_bypasses", &results.bypasses());
     line("larder_passthrough", &u8::from(engine.feed().is_passthrough()));
-    if let Some(verified) = larder.verifier().map(Verifier::counts) {
+    if let Some(verified) = app.verifier().map(Verifier::counts) {
         line("larder_verified_same", &verified.same);
         line("larder_verified_different", &verified.different);
     }
     line("larder_fences", &traffic.fences);
     line("larder_clients", &traffic.clients);
     line("larder_upstreams", &traffic.upstreams);
-    line("larder_uptime_in_seconds", &larder.uptime().as_secs());
+    line("larder_uptime_in_seconds", &app.uptime().as_secs());
     text
 }

@@ -4,7 +4,7 @@ use super::{
     hits::{Wish, put},
     traffic::Traffic,
 };
-use crate::larder::Larder;
+use crate::app::App;
 use bytes::{Buf, BytesMut};
 use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
 use larder_redis::Reply;
@@ -62,12 +62,7 @@ impl Reads {
     /// Takes what waits, if all of it is reads that may be kept, and asks for what is not in
     /// memory. `None`, and nothing taken, when there is anything else among it: then all of it
     /// goes one way, in order (R5).
-    pub(super) fn of(
-        larder: &Larder,
-        table: &Table,
-        wish: Wish,
-        requests: Requests<'_>,
-    ) -> Option<Self> {
+    pub(super) fn of(app: &App, table: &Table, wish: Wish, requests: Requests<'_>) -> Option<Self> {
         let Requests { decoder, input } = requests;
         let (commands, keys) = (SmallVec::new(), SmallVec::new());
         let mut reads = Self { commands, keys, age: Age::Fresh, wish };
@@ -80,7 +75,7 @@ impl Reads {
                 consumed += bytes;
                 break;
             };
-            reads.add(larder, table.spec(&command), &command)?;
+            reads.add(app, table.spec(&command), &command)?;
             consumed += bytes;
         }
         if reads.commands.is_empty() {
@@ -88,17 +83,17 @@ impl Reads {
         }
         input.advance(consumed);
         reads.keys.reverse();
-        reads.ask(larder);
+        reads.ask(app);
         Some(reads)
     }
 
     /// `None` if it cannot be kept: then it takes the client's own road.
-    fn add(&mut self, larder: &Larder, spec: &Spec, command: &Command<'_>) -> Option<()> {
-        let near = spec.near.filter(|near| larder.keeps(near))?;
+    fn add(&mut self, app: &App, spec: &Spec, command: &Command<'_>) -> Option<()> {
+        let near = spec.near.filter(|near| app.keeps(near))?;
         let mut add = |name: &[u8], read: Vec<u8>| {
             let wanted = Wanted { name: name.into(), read: read.into(), started: None };
             self.keys.push(wanted);
-            larder.engine().bypass_reason_for(name).is_none().then_some(())
+            app.engine().bypass_reason_for(name).is_none().then_some(())
         };
         let (keys, shape) = if near.per_key {
             let names = command.args().skip(1);
@@ -119,22 +114,17 @@ impl Reads {
         Some(())
     }
 
-    fn ask(&mut self, larder: &Larder) {
+    fn ask(&mut self, app: &App) {
         let db = self.wish.db;
         for wanted in self.keys.iter_mut().rev() {
-            wanted.started = Some(larder.start_fetch(wanted.key(db)));
+            wanted.started = Some(app.start_fetch(wanted.key(db)));
         }
         self.age = Age::Fresh;
     }
 
     /// Waits for the replies, and writes them in the order asked. An error is all of a reply, also
     /// to `MGET`.
-    pub(super) async fn finish(
-        mut self,
-        larder: &Larder,
-        traffic: &Traffic,
-        output: &mut BytesMut,
-    ) {
+    pub(super) async fn finish(mut self, app: &App, traffic: &Traffic, output: &mut BytesMut) {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
             let behind = self.keys.len().saturating_sub(command.keys);
@@ -142,7 +132,7 @@ impl Reads {
                 reply::array(output, command.keys);
             }
             while self.keys.len() > behind
-                && let Some(outcome) = self.next(larder).await
+                && let Some(outcome) = self.next(app).await
             {
                 count(traffic, outcome.as_ref());
                 let absent = Reply::absent();
@@ -164,12 +154,12 @@ impl Reads {
 
     /// The reply to the next of them, which is no older than those before it (R5). What was asked
     /// for too early is asked for again, and all behind it: they follow what is read then.
-    async fn next(&mut self, larder: &Larder) -> Option<Result<Fetched<Reply>, FetchError>> {
+    async fn next(&mut self, app: &App) -> Option<Result<Fetched<Reply>, FetchError>> {
         let is_sent = self.keys.last()?.started.as_ref().is_some_and(PendingFetch::is_sent);
         match self.age {
             Age::Fresh => {}
             Age::Waited if is_sent => {}
-            Age::Waited | Age::Old => self.ask(larder),
+            Age::Waited | Age::Old => self.ask(app),
         }
         let mut wanted = self.keys.pop()?;
         let started = wanted.started.take()?;
@@ -177,7 +167,7 @@ impl Reads {
         if !started.is_found() {
             self.age = Age::Waited;
         }
-        let outcome = larder.finish_fetch(key, started).await;
+        let outcome = app.finish_fetch(key, started).await;
         let is_in_turn = match &outcome {
             Ok(fetched) => !matches!(fetched.found, Found::Bypass(_)),
             Err(error) => matches!(error, FetchError::Store(StoreError::Refused(_))),

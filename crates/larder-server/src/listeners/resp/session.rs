@@ -9,7 +9,7 @@ use super::{
     classify::{Kind, State, Who},
     hits::Wish,
 };
-use crate::larder::Larder;
+use crate::app::App;
 use larder_core::{Bypass, FlushCause, WriteGuard};
 use larder_redis::Reply;
 use larder_resp::reply::{Frame, Items};
@@ -102,11 +102,11 @@ enum Awaited {
 }
 
 /// Forgets everything when it is dropped, whatever becomes of the reply (R3).
-struct Flush(Option<Arc<Larder>>);
+struct Flush(Option<Arc<App>>);
 
 impl Flush {
-    fn of(larder: &Arc<Larder>) -> Self {
-        Self(Some(Arc::clone(larder)))
+    fn of(app: &Arc<App>) -> Self {
+        Self(Some(Arc::clone(app)))
     }
 
     /// Nothing has happened.
@@ -117,9 +117,9 @@ impl Flush {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        if let Some(larder) = &self.0 {
-            larder.engine().flush(FlushCause::Command);
-            larder.users().revoke_sharing();
+        if let Some(app) = &self.0 {
+            app.engine().flush(FlushCause::Command);
+            app.users().revoke_sharing();
         }
     }
 }
@@ -168,9 +168,9 @@ impl Session {
 
     /// Whether reads may be served from memory: everything before them has been answered, and the
     /// client is in no state that only Redis knows (R5).
-    pub(super) fn may_use_near(&self, larder: &Larder) -> bool {
+    pub(super) fn may_use_near(&self, app: &App) -> bool {
         self.awaited.is_empty()
-            && self.who.shares(larder)
+            && self.who.shares(app)
             && self.in_multi.is_none()
             && self.watching.is_none()
             && !self.apart
@@ -183,9 +183,9 @@ impl Session {
     }
 
     /// Why a read is not served from memory though it might be kept.
-    pub(super) fn why_not_near(&self, larder: &Larder) -> Bypass {
+    pub(super) fn why_not_near(&self, app: &App) -> Bypass {
         match () {
-            () if !self.who.shares(larder) => Bypass::User,
+            () if !self.who.shares(app) => Bypass::User,
             () if self.in_multi.is_some() || self.watching.is_some() || self.apart => Bypass::State,
             () => Bypass::Order,
         }
@@ -249,28 +249,28 @@ impl Session {
 
     /// Whether a new upstream connection would be as good as the one that ended: nothing is awaited
     /// from it, and nothing was set up on it.
-    pub(super) fn is_pristine(&self, larder: &Larder) -> bool {
-        self.may_use_near(larder) && !self.resp3 && self.db == self.home_db && !self.has_state
+    pub(super) fn is_pristine(&self, app: &App) -> bool {
+        self.may_use_near(app) && !self.resp3 && self.db == self.home_db && !self.has_state
     }
 
     /// A command goes upstream. Notes what its reply must do.
     /// What `blocks` comes when somebody else has done something, who may have done more before.
-    pub(super) fn sent(&mut self, kind: Kind<'_>, blocks: bool, larder: &Arc<Larder>) {
+    pub(super) fn sent(&mut self, kind: Kind<'_>, blocks: bool, app: &Arc<App>) {
         if self.replies != Replies::On || self.stream != Stream::Replies {
-            self.sent_unanswered(&kind, larder);
+            self.sent_unanswered(&kind, app);
             return;
         }
         self.multi_flushes |= self.in_multi.is_some() && matches!(kind, Kind::Flush);
         let awaited = match kind {
-            Kind::Write(Some(keys)) if blocks => Awaited::Popped(larder.announce_write(keys)),
+            Kind::Write(Some(keys)) if blocks => Awaited::Popped(app.announce_write(keys)),
             Kind::Read(_) if blocks => Awaited::Fence,
-            Kind::Read(Some(read)) => Awaited::Read(ReadPastNear::of(read, larder)),
-            Kind::Write(Some(keys)) => Awaited::Written(larder.announce_write(keys)),
+            Kind::Read(Some(read)) => Awaited::Read(ReadPastNear::of(read, app)),
+            Kind::Write(Some(keys)) => Awaited::Written(app.announce_write(keys)),
             Kind::Read(None) | Kind::Write(None) => Awaited::Fence,
-            Kind::Flush => Awaited::Flush(Flush::of(larder)),
+            Kind::Flush => Awaited::Flush(Flush::of(app)),
             Kind::Neutral => Awaited::Nothing,
             Kind::Info => Awaited::Info,
-            Kind::State(state) => match self.sent_state(state, larder) {
+            Kind::State(state) => match self.sent_state(state, app) {
                 Some(awaited) => awaited,
                 None => return,
             },
@@ -280,7 +280,7 @@ impl Session {
 
     /// Notes at once what must not wait for the reply: what follows may be in the same write.
     /// `None` where no reply is counted.
-    fn sent_state(&mut self, state: State, larder: &Arc<Larder>) -> Option<Awaited> {
+    fn sent_state(&mut self, state: State, app: &Arc<App>) -> Option<Awaited> {
         self.has_state = true;
         self.changes += 1;
         match state {
@@ -293,7 +293,7 @@ impl Session {
             }
             State::Exec => {
                 let flushes = std::mem::take(&mut self.multi_flushes);
-                let flush = flushes.then(|| Flush::of(larder));
+                let flush = flushes.then(|| Flush::of(app));
                 return Some(Awaited::Exec(flush, self.changes));
             }
             // Frames of subscriptions come unasked, so they are not counted: the first of them, or
@@ -326,13 +326,13 @@ impl Session {
 
     /// A command whose reply, if there is one, cannot be told from others: what it writes is voided
     /// as it is sent, and the feed tells the rest.
-    fn sent_unanswered(&mut self, kind: &Kind<'_>, larder: &Arc<Larder>) {
+    fn sent_unanswered(&mut self, kind: &Kind<'_>, app: &Arc<App>) {
         // Redis refuses it, and says nothing.
         let is_refused = self.is_confined();
         match kind {
             Kind::State(_) if is_refused => {}
-            Kind::Write(Some(keys)) => drop(larder.announce_write(keys.clone())),
-            Kind::Flush => self.unanswered_flush = Some(Flush::of(larder)),
+            Kind::Write(Some(keys)) => drop(app.announce_write(keys.clone())),
+            Kind::Flush => self.unanswered_flush = Some(Flush::of(app)),
             // Without a user there is nothing that Redis could refuse.
             Kind::State(State::Hello { resp3: Some(resp3), who: None }) => {
                 self.resp3 = *resp3;
@@ -359,7 +359,7 @@ impl Session {
     }
 
     /// A frame came from upstream. Does what it must do, and says what is left to the listener.
-    pub(super) fn received(&mut self, frame: &Frame<'_>, larder: &Larder) -> Before {
+    pub(super) fn received(&mut self, frame: &Frame<'_>, app: &App) -> Before {
         if let Some(Awaited::Reset { is_told_twice, answers }) = self.awaited.front_mut() {
             let is_answer = matches!(frame, Frame::Simple(b"RESET"));
             *answers += usize::from(is_answer);
@@ -385,7 +385,7 @@ impl Session {
             Some(Awaited::Read(_) | Awaited::Info) if is_queued(frame) => Before::Nothing,
             Some(Awaited::Written(voids)) => {
                 drop(voids);
-                match larder.engine().has_pending_loads() {
+                match app.engine().has_pending_loads() {
                     true => Before::Puts,
                     false => Before::Nothing,
                 }

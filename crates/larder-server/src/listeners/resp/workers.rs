@@ -9,7 +9,7 @@ use super::{
     rounds::Rounds,
     traffic::Traffic,
 };
-use crate::larder::Larder;
+use crate::app::App;
 use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, thread};
 use tokio::{
     runtime::{Builder, EnterGuard, Runtime},
@@ -47,13 +47,13 @@ impl Workers {
     /// Lets them begin. They go on without clients until whoever tells of `draining` is gone.
     pub(super) fn start(
         self,
-        larder: &Arc<Larder>,
+        app: &Arc<App>,
         traffic: &Arc<Traffic>,
         draining: &watch::Receiver<bool>,
     ) -> Vec<Worker> {
         let start = |(number, runtime)| {
-            let (larder, traffic) = (Arc::clone(larder), Arc::clone(traffic));
-            Worker::start(number, runtime, (larder, traffic), draining.clone())
+            let (app, traffic) = (Arc::clone(app), Arc::clone(traffic));
+            Worker::start(number, runtime, (app, traffic), draining.clone())
         };
         self.0.into_iter().enumerate().filter_map(start).collect()
     }
@@ -63,13 +63,13 @@ impl Worker {
     fn start(
         number: usize,
         runtime: Runtime,
-        (larder, traffic): (Arc<Larder>, Arc<Traffic>),
+        (app, traffic): (Arc<App>, Arc<Traffic>),
         mut draining: watch::Receiver<bool>,
     ) -> Option<Self> {
         let (clients, handed) = mpsc::channel(HANDED_MAX);
         let (tell_done, done) = oneshot::channel();
         let work = move || {
-            LocalSet::new().block_on(&runtime, work(larder, traffic, handed, draining.clone()));
+            LocalSet::new().block_on(&runtime, work(app, traffic, handed, draining.clone()));
             // Nobody may be listening, as after the drain's time is over.
             tell_done.send(()).ok();
             // Who is served over HTTP still needs the store.
@@ -97,7 +97,7 @@ impl Worker {
 
 /// One worker: serves its clients until there are no more.
 async fn work(
-    larder: Arc<Larder>,
+    app: Arc<App>,
     traffic: Arc<Traffic>,
     handed: mpsc::Receiver<Handed>,
     draining: watch::Receiver<bool>,
@@ -111,14 +111,14 @@ async fn work(
             Err(error) = rounds.hold(poll) => {
                 tracing::error!(%error, "a worker cannot wait for its clients any more");
             }
-            () = serve_handed(larder, traffic, handed, &rounds, draining) => {}
+            () = serve_handed(app, traffic, handed, &rounds, draining) => {}
         }
     });
     poll_fn(|context| rounds.desk().lap(context, |context| work.as_mut().poll(context))).await;
 }
 
 async fn serve_handed(
-    larder: Arc<Larder>,
+    app: Arc<App>,
     traffic: Arc<Traffic>,
     mut handed: mpsc::Receiver<Handed>,
     rounds: &Rc<Rounds>,
@@ -127,7 +127,7 @@ async fn serve_handed(
     let mut clients = JoinSet::new();
     while let Some((accepted, permit)) = handed.recv().await {
         let Ok((mut client, place)) = accepted.settle(rounds) else { continue };
-        let (larder, traffic) = (Arc::clone(&larder), Arc::clone(&traffic));
+        let (app, traffic) = (Arc::clone(&app), Arc::clone(&traffic));
         let desk = Rc::clone(rounds.desk());
         let mut draining = draining.clone();
         clients.spawn_local(async move {
@@ -141,7 +141,7 @@ async fn serve_handed(
                 tracing::debug!(%error, "a client did not shake hands");
                 return;
             }
-            let connection = Connection::new(larder, Arc::clone(&traffic), client, desk);
+            let connection = Connection::new(app, Arc::clone(&traffic), client, desk);
             traffic.client_came();
             let close = connection.run(place, draining).await;
             traffic.client_went();

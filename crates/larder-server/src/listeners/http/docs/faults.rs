@@ -6,7 +6,7 @@ use super::super::{
     read_body,
 };
 use super::operation::{TAG, content, header};
-use crate::settings::Plan;
+use crate::config::Config;
 use http::{HeaderValue, header::IF_MATCH};
 use larder_core::StoreError;
 use serde_json::to_value;
@@ -16,9 +16,9 @@ use utoipa::openapi::{Ref, Response, ResponseBuilder};
 pub(super) struct Faults(Vec<(Problem, &'static str)>);
 
 impl Faults {
-    pub(super) fn of(plan: &Plan) -> Self {
-        let (max, timeout) = (plan.http.max_body, plan.store.timeout);
-        let token = plan.http.token.as_ref();
+    pub(super) fn of(config: &Config) -> Self {
+        let (max, timeout) = (config.http.max_body, config.store.timeout);
+        let token = config.http.token.as_ref();
         let token = token.map(|_| (guard::unauthorized(), "The token is missing or wrong"));
         let mut faults = vec![
             (path::broken_encoding(), "The request is malformed; `detail` says what is wrong"),

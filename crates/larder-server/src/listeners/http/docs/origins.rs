@@ -16,7 +16,7 @@ const EXAMPLE_BYTES_MAX: usize = 2 << 10;
 
 /// Reading and forgetting a row. The examples are rows that exist, where everybody may see rows.
 pub(super) fn path_item(origin: &DeclaredOrigin, faults: &Faults, shows_rows: bool) -> PathItem {
-    let plan = origin.plan();
+    let config = origin.config();
     let (id, row) = match origin.example().filter(|_| shows_rows) {
         Some((id, row)) if row.len() <= EXAMPLE_BYTES_MAX => {
             (id, serde_json::from_slice(&row).unwrap_or_default())
@@ -31,10 +31,10 @@ pub(super) fn path_item(origin: &DeclaredOrigin, faults: &Faults, shows_rows: bo
     let about = format!(
         "From memory, else from the store, where it is `{}`, else from the origin. The store keeps \
          it for {:?}; that there is no such row is remembered for {:?}.",
-        plan.key, plan.ttl, plan.negative_ttl,
+        config.key, config.ttl, config.negative_ttl,
     );
     let operation = |verb: &str, summary: &str| {
-        let name = &plan.name;
+        let name = &config.name;
         let operation = Operation::new(TAG, format!("{verb}_{name}"), summary.replace("{}", name));
         operation.part("id", "The row's id, percent-encoded", &id)
     };

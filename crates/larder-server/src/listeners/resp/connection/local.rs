@@ -43,15 +43,15 @@ impl Connection {
     /// A client starts anew with another upstream connection. What the old one has yet to do must
     /// come first, so where that cannot be told from replies Redis is asked to reset it too.
     fn begin_reset(&mut self) {
-        let Some(relay) = self.upstream.as_mut().filter(|_| self.session.is_apart()) else {
+        let Some(upstream) = self.upstream.as_mut().filter(|_| self.session.is_apart()) else {
             let is_told = self.embedded.as_mut().is_none_or(Embedded::reset);
             return self.reset(is_told);
         };
-        write_command(relay.output(), &[b"RESET"]);
+        write_command(upstream.output(), &[b"RESET"]);
         if !self.session.wants_replies() {
             // Only Redis knows whether it answers that. It answers the next, and then this.
-            write_command(relay.output(), &[b"RESET"]);
-            write_command(relay.output(), &[b"PING"]);
+            write_command(upstream.output(), &[b"RESET"]);
+            write_command(upstream.output(), &[b"PING"]);
         }
         self.session.reset_sent();
     }
@@ -62,7 +62,7 @@ impl Connection {
             reply::simple(&mut self.output, b"RESET");
         }
         self.session.reset();
-        self.authenticated = self.larder.plan().resp.requirepass.is_none();
+        self.authenticated = self.app.config().resp.requirepass.is_none();
         self.decoder.set_auth_required(!self.authenticated);
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::listeners::resp::client::{Client, Ready};
 use bytes::BytesMut;
-use larder_redis::Relay;
+use larder_redis::Upstream;
 use std::{io, pin::Pin, time::Duration};
 
 /// How often it is looked whether a client was heard.
@@ -30,7 +30,7 @@ impl Connection {
         drained: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(Box<Self>, Option<Event>), Close> {
         self.trim();
-        let limit = self.larder.plan().resp.timeout;
+        let limit = self.app.config().resp.timeout;
         let may_idle = limit.is_zero() || self.session.is_listening();
         let upstream = self.upstream.take();
         place.leave(self);
@@ -64,10 +64,10 @@ impl Connection {
         let mut consumed = 0;
         if self.may_use_near() {
             let wish = self.session.wish();
-            let Self { larder, table, traffic, decoder, desk, .. } = self;
+            let Self { app, table, traffic, decoder, desk, .. } = self;
             let batch = &mut desk.batch();
             let (bytes, stopped) =
-                serve_hits(larder, (table, traffic), wish, (decoder, read), batch, output);
+                serve_hits(app, (table, traffic), wish, (decoder, read), batch, output);
             consumed = bytes;
             self.was_looked_up = stopped == Stopped::AtOther;
         }
@@ -90,7 +90,7 @@ impl Connection {
 }
 
 /// What has come from upstream by now: its end, above all, goes before what would be sent on it.
-async fn news_of(upstream: Option<&Relay>) -> Option<Event> {
+async fn news_of(upstream: Option<&Upstream>) -> Option<Event> {
     tokio::select! {
         biased;
         ready = ready(upstream, true) => Some(Event::Upstream(ready)),

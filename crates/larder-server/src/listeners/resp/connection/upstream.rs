@@ -2,24 +2,25 @@
 
 use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
 use larder_core::is_not_ready;
-use larder_redis::{Relay, RelayError};
+use larder_redis::{Upstream, UpstreamError};
 use larder_resp::reply::Frame;
 
 impl Connection {
-    pub(super) async fn connect(&mut self) -> Result<(), RelayError> {
-        let url = self.larder.backend().url().ok_or_else(RelayError::no_store)?;
-        let relay = Relay::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
+    pub(super) async fn connect(&mut self) -> Result<(), UpstreamError> {
+        let url = self.app.backend().url().ok_or_else(UpstreamError::no_store)?;
+        let upstream =
+            Upstream::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
         self.traffic.upstream_opened();
-        self.upstream = Some(relay);
-        self.table = self.larder.commands();
+        self.upstream = Some(upstream);
+        self.table = self.app.commands();
         Ok(())
     }
 
     /// Redis ended the connection. A client that has no state there and awaits nothing goes on, and
     /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
-    pub(super) fn upstream_ended(&mut self, error: RelayError) {
+    pub(super) fn upstream_ended(&mut self, error: UpstreamError) {
         self.drop_upstream();
-        if !self.session.is_pristine(&self.larder) {
+        if !self.session.is_pristine(&self.app) {
             self.session.lose_replies();
             self.leaving = Some(Close::Upstream(error));
         }
@@ -33,15 +34,13 @@ impl Connection {
 
     /// Hands on what has come from upstream, each reply when what it demands has been done.
     pub(super) async fn take_replies(&mut self) {
-        let Some(relay) = &mut self.upstream else { return };
-        let received = relay.receive();
+        let Some(upstream) = &mut self.upstream else { return };
+        let received = upstream.receive();
         let (mut frames, mut fence, mut puts) = (0, false, false);
         let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
         self.blocks &= self.session.is_awaiting();
         if let Some(asked) = self.asked.take_if(|_| frames > 0) {
-            self.larder
-                .metrics()
-                .upstream_answered(self.larder.engine().clock().now().since(asked));
+            self.app.metrics().upstream_answered(self.app.engine().clock().now().since(asked));
         }
         if self.session.has_shown_password() {
             self.authenticated = true;
@@ -49,10 +48,10 @@ impl Connection {
         }
         if fence {
             self.traffic.fenced();
-            self.larder.backend().fence().await;
+            self.app.backend().fence().await;
         }
         if puts || fence {
-            self.larder.engine().all_loads_settled().await;
+            self.app.engine().all_loads_settled().await;
         }
         if let Err(error) = received.and(handed_on) {
             self.upstream_ended(error);
@@ -69,19 +68,19 @@ impl Connection {
         frames: &mut usize,
         fence: &mut bool,
         puts: &mut bool,
-    ) -> Result<(), RelayError> {
-        let Some(relay) = &mut self.upstream else { return Ok(()) };
+    ) -> Result<(), UpstreamError> {
+        let Some(upstream) = &mut self.upstream else { return Ok(()) };
         if self.session.stream() == Stream::Bytes {
-            self.output.unsplit(relay.take_bytes());
+            self.output.unsplit(upstream.take_bytes());
             return Ok(());
         }
-        while let Some(frame) = relay.next_frame()? {
+        while let Some(frame) = upstream.next_frame()? {
             *frames += 1;
-            let view = Frame::of_scanned(&frame).map_err(RelayError::protocol)?;
+            let view = Frame::of_scanned(&frame).map_err(UpstreamError::protocol)?;
             if view.as_error().is_some_and(is_not_ready) {
-                self.larder.backend().end_current_epoch();
+                self.app.backend().end_current_epoch();
             }
-            let before = self.session.received(&view, &self.larder);
+            let before = self.session.received(&view, &self.app);
             *fence |= matches!(before, Before::Fence);
             *puts |= matches!(before, Before::Puts);
             match before {
@@ -90,10 +89,10 @@ impl Connection {
                 }
                 Before::Read(read) => {
                     let wish = Some(self.session.wish()).filter(|_| !self.session.is_apart());
-                    read.answered(&view, &frame, wish, &self.larder);
+                    read.answered(&view, &frame, wish, &self.app);
                     self.output.extend_from_slice(&frame);
                 }
-                Before::Info => info::with_our_section(&self.larder, &view, &mut self.output),
+                Before::Info => info::with_our_section(&self.app, &view, &mut self.output),
                 Before::Ours => {}
                 Before::Reset { is_told } => {
                     self.reset(is_told);

@@ -6,7 +6,7 @@ use super::{
     reply::Reply,
     session::{Session, Tally},
 };
-use crate::larder::Larder;
+use crate::app::App;
 use bytes::BytesMut;
 use larder_core::{FlushCause, memory_store::Txn};
 use larder_resp::{
@@ -16,7 +16,7 @@ use larder_resp::{
 
 /// What a command works with.
 pub(super) struct Call<'c> {
-    pub(super) larder: &'c Larder,
+    pub(super) app: &'c App,
     pub(super) table: &'c Table,
     pub(super) session: &'c mut Session,
     pub(super) reply: Reply<'c>,
@@ -35,14 +35,14 @@ pub(super) struct Keyed<'k, 'c> {
 
 impl<'c> Call<'c> {
     pub(super) fn new(
-        larder: &'c Larder,
+        app: &'c App,
         map: &'c MemoryStore,
         table: &'c Table,
         session: &'c mut Session,
         output: &'c mut BytesMut,
     ) -> Self {
         let reply = Reply::new(output, session.resp3);
-        Self { larder, table, session, reply, map, txn: None }
+        Self { app, table, session, reply, map, txn: None }
     }
 
     /// The map, locked until this call ends.
@@ -72,7 +72,7 @@ impl<'c> Call<'c> {
     /// Names that the command may write are forgotten in the near tier, under the lock of the map.
     pub(super) fn invalidate(&mut self, spec: &Spec, args: Args<'_>) {
         self.txn();
-        let engine = self.larder.engine();
+        let engine = self.app.engine();
         match spec.keys_of(&args.0) {
             KeysOf::Known(keys) => keys.for_each(|name| engine.invalidate(name)),
             KeysOf::Unknown => engine.flush(FlushCause::Command),
@@ -82,7 +82,7 @@ impl<'c> Call<'c> {
     /// Everything is forgotten there.
     pub(super) fn void_all(&mut self) {
         self.txn();
-        self.larder.engine().flush(FlushCause::Flushed);
+        self.app.engine().flush(FlushCause::Flushed);
     }
 }
 

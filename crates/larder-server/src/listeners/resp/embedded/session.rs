@@ -6,7 +6,7 @@ use super::{
     guests::{Presence, Seen},
     refusal::{Outcome, Refusal},
 };
-use crate::larder::Larder;
+use crate::app::App;
 use bytes::BytesMut;
 use larder_core::memory_store::{Txn, Watch};
 use std::collections::{BTreeMap, btree_map::Entry};
@@ -130,16 +130,16 @@ impl Session {
     }
 
     /// What others may see of it, and what was counted, after some commands.
-    pub(super) fn show(&mut self, larder: &Larder) {
-        let now = larder.engine().clock().now();
+    pub(super) fn show(&mut self, app: &App) {
+        let now = app.engine().clock().now();
         let queued = self.queue.as_ref().map(|queue| queue.count);
         let seen =
             Seen { active: now, db: self.db, resp3: self.resp3, queued, command: self.command };
         self.presence.show(seen);
         let tally = std::mem::take(&mut self.tally);
         // All of them are answered from memory.
-        larder.traffic().results().hits(tally.hits + tally.misses);
-        larder.traffic().guests().count(tally);
+        app.traffic().results().hits(tally.hits + tally.misses);
+        app.traffic().guests().count(tally);
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn to_date(call: &mut Call<'_>, time: i64) -> i64 {
 
 /// What to add to the map's time for the time of day.
 fn apart(call: &mut Call<'_>) -> i64 {
-    let unix = call.larder.engine().clock().unix().as_millis();
+    let unix = call.app.engine().clock().unix().as_millis();
     let apart = i64::try_from(unix).unwrap_or(i64::MAX).saturating_sub(call.txn().now());
     if apart.abs() < READ_APART_MS { 0 } else { apart }
 }

@@ -31,8 +31,8 @@ fn id(call: &mut Call<'_>, _: Args<'_>) {
 }
 
 fn info(call: &mut Call<'_>, _: Args<'_>) {
-    call.session.show(call.larder);
-    let line = call.session.presence.line(call.larder.engine().clock().now());
+    call.session.show(call.app);
+    let line = call.session.presence.line(call.app.engine().clock().now());
     call.reply.verbatim(&line);
 }
 
@@ -48,10 +48,10 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         4.. if args.is(2, "ID") => Some(args.from(3).map(client_id).collect::<Result<_, _>>()?),
         _ => return Err(Refusal::SYNTAX),
     };
-    call.session.show(call.larder);
+    call.session.show(call.app);
     let wanted = |id| ids.as_ref().is_none_or(|ids| ids.contains(&id));
-    let now = call.larder.engine().clock().now();
-    let lines = call.larder.traffic().guests().list(now, wanted);
+    let now = call.app.engine().clock().now();
+    let lines = call.app.traffic().guests().list(now, wanted);
     call.reply.verbatim(&lines);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{DBS, STRING_BYTES_MAX};
 use crate::{
-    larder::Larder,
+    app::App,
     listeners::resp::embedded::{
         call::{Args, Call},
         glob,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub(super) fn get(call: &mut Call<'_>, args: Args<'_>) {
-    let mut found = parameters(call.larder);
+    let mut found = parameters(call.app);
     found.retain_mut(|(name, _)| match args.from(2).find(|wanted| fits(wanted, name)) {
         // Spelled as it was asked for.
         Some(wanted) if wanted.eq_ignore_ascii_case(name.as_bytes()) => {
@@ -30,26 +30,26 @@ fn fits(pattern: &[u8], name: &str) -> bool {
     glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes())
 }
 
-fn parameters(larder: &Larder) -> Vec<(String, String)> {
-    let plan = larder.plan();
-    let port = plan.resp.address.map_or(0, |address| address.port());
-    let bind = plan.resp.address.map(|address| address.ip().to_string()).unwrap_or_default();
-    let socket = plan.resp.unixsocket.as_ref().map(|path| path.display().to_string());
+fn parameters(app: &App) -> Vec<(String, String)> {
+    let config = app.config();
+    let port = config.resp.address.map_or(0, |address| address.port());
+    let bind = config.resp.address.map(|address| address.ip().to_string()).unwrap_or_default();
+    let socket = config.resp.unixsocket.as_ref().map(|path| path.display().to_string());
     let text = str::to_owned;
     let parameters = [
         ("appendonly", text("no")),
         ("bind", bind),
         ("cluster-enabled", text("no")),
         ("databases", DBS.to_string()),
-        ("io-threads", plan.resp.workers.to_string()),
-        ("maxclients", plan.maxclients.to_string()),
-        ("maxmemory", plan.store.maxmemory.to_string()),
+        ("io-threads", config.resp.workers.to_string()),
+        ("maxclients", config.maxclients.to_string()),
+        ("maxmemory", config.store.maxmemory.to_string()),
         ("maxmemory-policy", text("noeviction")),
         ("notify-keyspace-events", String::new()),
         ("port", port.to_string()),
         ("proto-max-bulk-len", STRING_BYTES_MAX.to_string()),
         ("save", String::new()),
-        ("timeout", plan.resp.timeout.as_secs().to_string()),
+        ("timeout", config.resp.timeout.as_secs().to_string()),
         ("unixsocket", socket.unwrap_or_default()),
     ];
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

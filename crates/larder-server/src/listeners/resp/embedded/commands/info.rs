@@ -39,7 +39,7 @@ pub(super) fn info(call: &mut Call<'_>, args: Args<'_>) {
         true => Frame::Verbatim { format: *b"txt", text },
         false => Frame::Bulk(text),
     };
-    with_our_section(call.larder, &theirs, call.reply.out());
+    with_our_section(call.app, &theirs, call.reply.out());
 }
 
 fn wants(args: Args<'_>, section: &str) -> bool {
@@ -59,28 +59,28 @@ impl Text {
 }
 
 fn server(call: &mut Call<'_>, text: &mut Text) {
-    let plan = call.larder.plan();
-    let uptime = call.larder.uptime().as_secs();
+    let config = call.app.config();
+    let uptime = call.app.uptime().as_secs();
     text.line("redis_version", REDIS_VERSION);
     text.line("redis_mode", "standalone");
     text.line("os", std::env::consts::OS);
     text.line("arch_bits", usize::BITS);
     text.line("process_id", std::process::id());
-    text.line("tcp_port", plan.resp.address.map_or(0, |address| address.port()));
+    text.line("tcp_port", config.resp.address.map_or(0, |address| address.port()));
     text.line("uptime_in_seconds", uptime);
     text.line("uptime_in_days", uptime / (24 * 60 * 60));
-    text.line("io_threads_active", u8::from(plan.resp.workers > 1));
+    text.line("io_threads_active", u8::from(config.resp.workers > 1));
 }
 
 fn clients(call: &mut Call<'_>, text: &mut Text) {
-    text.line("connected_clients", call.larder.traffic().counts().clients);
-    text.line("maxclients", call.larder.plan().maxclients);
+    text.line("connected_clients", call.app.traffic().counts().clients);
+    text.line("maxclients", call.app.config().maxclients);
     text.line("blocked_clients", 0);
 }
 
 fn memory(call: &mut Call<'_>, text: &mut Text) {
     text.line("used_memory", call.txn().bytes());
-    text.line("maxmemory", call.larder.plan().store.maxmemory);
+    text.line("maxmemory", call.app.config().store.maxmemory);
     text.line("maxmemory_policy", "noeviction");
 }
 
@@ -91,8 +91,8 @@ fn persistence(_: &mut Call<'_>, text: &mut Text) {
 }
 
 fn stats(call: &mut Call<'_>, text: &mut Text) {
-    let counts = call.larder.traffic().counts();
-    let tally = call.larder.traffic().guests().tally();
+    let counts = call.app.traffic().counts();
+    let tally = call.app.traffic().guests().tally();
     text.line("total_connections_received", counts.accepted);
     text.line("total_commands_processed", tally.commands);
     text.line("rejected_connections", counts.rejected);

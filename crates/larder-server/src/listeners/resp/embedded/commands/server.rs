@@ -30,7 +30,7 @@ pub(super) const COMMANDS: &[Entry] = &[
 ];
 
 fn time(call: &mut Call<'_>, _: Args<'_>) {
-    let now = call.larder.engine().clock().unix();
+    let now = call.app.engine().clock().unix();
     call.reply.array(2);
     call.reply.bulk(now.as_secs().to_string().as_bytes());
     call.reply.bulk(now.subsec_micros().to_string().as_bytes());

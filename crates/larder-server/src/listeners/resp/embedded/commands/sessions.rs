@@ -115,7 +115,7 @@ fn auth(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 
 /// There is one user, who needs no password where none is required.
 fn log_in(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = call.larder.plan().resp.requirepass.as_ref();
+    let required = call.app.config().resp.requirepass.as_ref();
     if user != b"default" || required.is_some_and(|required| !required.matches(password)) {
         return Err(Refusal::WRONG_PASSWORD);
     }

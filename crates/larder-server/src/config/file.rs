@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::environment::read_limited;
 use super::given::{Given, Settings};
-use super::mistake::{Mistake, Source, did_you_mean};
+use super::mistake::{ConfigError, Source, did_you_mean};
 use super::origins;
 use super::table::{self, AnySetting, CONFIG, place};
 use super::value::Form;
@@ -104,7 +104,7 @@ fn put(doc: &Document, section: &str, key: &Key<'_>, item: &Item<'_>, settings: 
         Ok(text) => settings.put(setting, Given { text, source: doc.source(key) }),
         Err(why) => {
             let text = format!("{}: {why}", place(section, name));
-            settings.put_wrong(setting, Mistake { source: doc.source(item), text });
+            settings.put_wrong(setting, ConfigError { source: doc.source(item), text });
         }
     }
 }

@@ -10,7 +10,7 @@ use larder_core::{EngineConfig, KeyFilter, near::NearConfig};
 use super::environment::Environment;
 use super::given::Settings;
 use super::mistake::Source;
-use super::plan::{HttpPlan, Plan, RespPlan, StoreKind, StorePlan, TlsPlan};
+use super::plan::{Config, HttpConfig, RespConfig, StoreConfig, StoreKind, TlsConfig};
 use super::table::{
     self, AnySetting, BIND, CLIENT_QUERY_BUFFER_LIMIT, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS,
     HTTP_BIND, HTTP_CONCURRENCY, HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS,
@@ -29,19 +29,19 @@ use larder_resp::Limits;
 const VALUES_PER_NEAR_MIN: u64 = 8;
 
 /// The plan of settings that have no mistakes.
-pub(crate) fn plan(settings: &Settings, environment: &Environment) -> Plan {
+pub(crate) fn config(settings: &Settings, environment: &Environment) -> Config {
     let mut notices = settings.notices.clone();
     notices.extend(no_store_notice(settings));
     notices.extend(unprotected_notices(settings));
     let (logs, wrong_filter) = LogPlan::of(environment);
     notices.extend(wrong_filter);
-    Plan {
+    Config {
         engine: engine(settings),
         store: store(settings),
         resp: resp(settings),
         http: http(settings),
         url: url(settings),
-        origins: settings.origins.iter().map(|origin| origin.plan.clone()).collect(),
+        origins: settings.origins.iter().map(|origin| origin.config.clone()).collect(),
         maxclients: settings.get(&MAXCLIENTS),
         drain_timeout: settings.get(&DRAIN_TIMEOUT),
         verify_every: verify_every(settings.get(&NEAR_VERIFY)),
@@ -64,8 +64,8 @@ fn engine(settings: &Settings) -> EngineConfig {
     }
 }
 
-fn store(settings: &Settings) -> StorePlan {
-    StorePlan {
+fn store(settings: &Settings) -> StoreConfig {
+    StoreConfig {
         kind: match settings.get(&STORE) {
             StoreKind::Redis(url) => {
                 StoreKind::Redis(RedisUrl { tls: settings.store_tls.clone(), ..url })
@@ -77,15 +77,15 @@ fn store(settings: &Settings) -> StorePlan {
     }
 }
 
-fn resp(settings: &Settings) -> RespPlan {
+fn resp(settings: &Settings) -> RespConfig {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let tls = address(settings.get(&BIND), settings.get(&TLS_PORT));
-    RespPlan {
+    RespConfig {
         address: address(settings.get(&BIND), settings.get(&PORT)),
         address_is_wanted: settings.source(&PORT) != Source::Default || tls.is_some(),
         tls: tls
             .zip(settings.server_tls.clone())
-            .map(|(address, server)| TlsPlan { address, server }),
+            .map(|(address, server)| TlsConfig { address, server }),
         unixsocket: settings.get(&UNIXSOCKET),
         requirepass: settings.get(&REQUIREPASS),
         timeout: settings.get(&TIMEOUT),
@@ -113,8 +113,8 @@ fn address(bind: IpAddr, port: u16) -> Option<SocketAddr> {
     (port != 0).then(|| SocketAddr::new(bind, port))
 }
 
-fn http(settings: &Settings) -> HttpPlan {
-    HttpPlan {
+fn http(settings: &Settings) -> HttpConfig {
+    HttpConfig {
         address: address(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT)),
         token: settings.get(&HTTP_TOKEN),
         allowed_hosts: settings.get(&HTTP_ALLOWED_HOSTS),
@@ -281,7 +281,7 @@ pub(crate) fn lines(settings: &Settings) -> Vec<Line> {
         source: described(&settings.source(setting)),
     });
     let origins = settings.origins.iter().map(|origin| Line {
-        name: format!("origin {}", origin.plan.name),
+        name: format!("origin {}", origin.config.name),
         value: origin.show(),
         source: origin.source.to_string(),
     });

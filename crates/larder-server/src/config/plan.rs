@@ -15,19 +15,19 @@ use crate::logging::LogPlan;
 
 /// Everything that `larder serve` needs to know. `Debug` shows no secret.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Config {
     /// The near tier, and how old what it serves may be.
     pub engine: EngineConfig,
     /// The store.
-    pub store: StorePlan,
+    pub store: StoreConfig,
     /// The RESP listener.
-    pub resp: RespPlan,
+    pub resp: RespConfig,
     /// The HTTP listener.
-    pub http: HttpPlan,
+    pub http: HttpConfig,
     /// Where a running server of this plan answers over HTTP, for commands that talk to it.
     pub url: Option<String>,
     /// The declared origins, in the order of the file.
-    pub origins: Vec<OriginPlan>,
+    pub origins: Vec<OriginConfig>,
     /// Connections open at the same time, all listeners together.
     pub maxclients: usize,
     /// How long requests at work may take to end once the server was asked to stop.
@@ -42,7 +42,7 @@ pub struct Plan {
 
 /// Where values live, and how long to wait for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorePlan {
+pub struct StoreConfig {
     /// Which store.
     pub kind: StoreKind,
     /// How long a request waits for the store.
@@ -62,13 +62,13 @@ pub enum StoreKind {
 
 /// The RESP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RespPlan {
+pub struct RespConfig {
     /// Where to listen; `None` for no TCP listener.
     pub address: Option<SocketAddr>,
     /// Whether somebody asked for this address. Where nobody did, another program may have it.
     pub address_is_wanted: bool,
     /// The TLS listener.
-    pub tls: Option<TlsPlan>,
+    pub tls: Option<TlsConfig>,
     /// The unix socket to listen on.
     pub unixsocket: Option<PathBuf>,
     /// The password that clients must show.
@@ -85,7 +85,7 @@ pub struct RespPlan {
 
 /// The listener for Redis clients that speak TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsPlan {
+pub struct TlsConfig {
     /// Where to listen.
     pub address: SocketAddr,
     /// Who Larder is there, and who may come in.
@@ -94,7 +94,7 @@ pub struct TlsPlan {
 
 /// The HTTP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpPlan {
+pub struct HttpConfig {
     /// Where to listen; `None` for no HTTP listener.
     pub address: Option<SocketAddr>,
     /// The bearer token that requests must carry.
@@ -111,7 +111,7 @@ pub struct HttpPlan {
 
 /// A declared origin: what makes the values of some keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OriginPlan {
+pub struct OriginConfig {
     /// Its name: letters, digits, `-` and `_`. No two origins share one.
     pub name: String,
     /// What it reads.

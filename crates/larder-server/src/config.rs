@@ -3,7 +3,7 @@
 //! `--http-port` = `LARDER_HTTP_PORT` = `[http] port`; a flag stands above the environment, that
 //! above the file, that above the default. `table.rs` knows all settings, and nothing else does.
 //! The layers (`environment.rs`, `redis_env.rs`, `file.rs`) put texts with their places into
-//! `Settings`; `resolve.rs` makes the [`Plan`] of them. Once there is a plan, nobody checks again.
+//! `Settings`; `resolve.rs` makes the [`Config`] of them. Once there is a plan, nobody checks again.
 
 mod environment;
 mod file;
@@ -25,14 +25,16 @@ pub(crate) use origins::default_ttls as origin_ttls;
 pub(crate) use resolve::Line;
 
 pub use environment::{Environment, of_process};
-pub use mistake::Mistakes;
-pub use plan::{HttpPlan, OriginKind, OriginPlan, Plan, RespPlan, StoreKind, StorePlan, TlsPlan};
+pub use mistake::ConfigErrors;
+pub use plan::{
+    Config, HttpConfig, OriginConfig, OriginKind, RespConfig, StoreConfig, StoreKind, TlsConfig,
+};
 pub use template::{IdPath, KeyTemplate};
 pub(crate) use units::parse_duration;
 
 /// A plan, and for people to read, where each part of it came from.
 pub(crate) struct Resolved {
-    pub(crate) plan: Plan,
+    pub(crate) config: Config,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct Resolved {
 pub(crate) fn resolve(
     flags: &[(&'static str, String)],
     environment: &Environment,
-) -> Result<Resolved, Mistakes> {
+) -> Result<Resolved, ConfigErrors> {
     let mut settings = Settings::default();
     put_flags(flags, &mut settings);
     environment::read(environment, &mut settings);
@@ -49,10 +51,10 @@ pub(crate) fn resolve(
     resolve::refuse_contradictions(&mut settings);
     tls::read(&mut settings);
     if !settings.mistakes.is_empty() {
-        return Err(Mistakes::of(settings.mistakes));
+        return Err(ConfigErrors::of(settings.mistakes));
     }
-    let plan = resolve::plan(&settings, environment);
-    Ok(Resolved { plan, lines: resolve::lines(&settings) })
+    let config = resolve::config(&settings, environment);
+    Ok(Resolved { config, lines: resolve::lines(&settings) })
 }
 
 fn put_flags(flags: &[(&'static str, String)], settings: &mut Settings) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use larder_redis::tls::{ClientTls, ServerTls};
 
-use super::mistake::{Mistake, Source};
+use super::mistake::{ConfigError, Source};
 use super::origins::Origin;
 use super::table::{AnySetting, Setting};
 use super::value::Value;
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) store_tls: Option<ClientTls>,
     /// How TLS is done with clients.
     pub(crate) server_tls: Option<ServerTls>,
-    pub(crate) mistakes: Vec<Mistake>,
+    pub(crate) mistakes: Vec<ConfigError>,
     /// What is not wrong but worth a word at the start.
     pub(crate) notices: Vec<String>,
 }
@@ -45,18 +45,18 @@ impl Settings {
                 Source::File { .. } => format!("{}: {why}", about.place()),
                 _ => why,
             };
-            self.put_wrong(setting, Mistake { source: given.source, text });
+            self.put_wrong(setting, ConfigError { source: given.source, text });
         } else {
             self.given.entry(about.flag).or_insert(given);
         }
     }
 
     pub(crate) fn mistake(&mut self, source: Source, text: impl Into<String>) {
-        self.mistakes.push(Mistake { source, text: text.into() });
+        self.mistakes.push(ConfigError { source, text: text.into() });
     }
 
     /// Notes that a setting was given in a way that could not be read.
-    pub(crate) fn put_wrong(&mut self, setting: &dyn AnySetting, mistake: Mistake) {
+    pub(crate) fn put_wrong(&mut self, setting: &dyn AnySetting, mistake: ConfigError) {
         self.wrong.insert(setting.about().flag);
         self.mistakes.push(mistake);
     }

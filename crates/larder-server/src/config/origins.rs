@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{Document, text_of};
 use super::given::Settings;
-use super::mistake::{Mistake, Source, did_you_mean};
-use super::plan::{OriginKind, OriginPlan};
+use super::mistake::{ConfigError, Source, did_you_mean};
+use super::plan::{OriginConfig, OriginKind};
 use super::table::{TTL_MAX, between, millis, secs};
 use super::template::{IdPath, KeyTemplate};
 use super::units::show_duration;
@@ -23,15 +23,15 @@ const DEFAULT_NEGATIVE_TTL: Duration = secs(30);
 
 /// An origin and where the file declares it.
 pub(crate) struct Origin {
-    pub(crate) plan: OriginPlan,
+    pub(crate) config: OriginConfig,
     pub(crate) source: Source,
 }
 
 impl Origin {
     /// All of it on one line.
     pub(crate) fn show(&self) -> String {
-        let OriginPlan { kind: OriginKind::Json { file }, key, path, ttl, negative_ttl, .. } =
-            &self.plan;
+        let OriginConfig { kind: OriginKind::Json { file }, key, path, ttl, negative_ttl, .. } =
+            &self.config;
         format!(
             "json {}, key {key}, path {}, ttl {}, negative-ttl {}",
             file.display(),
@@ -59,16 +59,16 @@ pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &
     for (item, table) in tables {
         let source = document.source(item);
         let mut fields = Fields { document, table, source, mistakes: &mut settings.mistakes };
-        let Some(plan) = fields.plan() else { continue };
+        let Some(config) = fields.config() else { continue };
         let source = fields.source.clone();
-        add(Origin { plan, source }, settings);
+        add(Origin { config, source }, settings);
     }
 }
 
 /// Two origins must not make the same keys or answer the same requests.
 fn add(origin: Origin, settings: &mut Settings) {
     for other in &settings.origins {
-        let (one, two) = (&origin.plan, &other.plan);
+        let (one, two) = (&origin.config, &other.config);
         let same = [
             ("name", one.name == two.name, one.name.clone()),
             ("key", one.key == two.key, one.key.to_string()),
@@ -76,7 +76,7 @@ fn add(origin: Origin, settings: &mut Settings) {
         ];
         for (field, _, value) in same.into_iter().filter(|(_, is_same, _)| *is_same) {
             let text = format!("[[origin]] {field}: {value:?} is taken by {}", other.source);
-            settings.mistakes.push(Mistake { source: origin.source.clone(), text });
+            settings.mistakes.push(ConfigError { source: origin.source.clone(), text });
         }
     }
     settings.origins.push(origin);
@@ -87,11 +87,11 @@ struct Fields<'a> {
     document: &'a Document,
     table: &'a DeTable<'a>,
     source: Source,
-    mistakes: &'a mut Vec<Mistake>,
+    mistakes: &'a mut Vec<ConfigError>,
 }
 
 impl Fields<'_> {
-    fn plan(&mut self) -> Option<OriginPlan> {
+    fn config(&mut self) -> Option<OriginConfig> {
         self.refuse_unknown();
         let name = self.required("name", name);
         let kind = self.required("kind", kind);
@@ -101,7 +101,7 @@ impl Fields<'_> {
         let path = self.required("path", IdPath::parse);
         let ttl = self.duration("ttl", DEFAULT_TTL);
         let negative_ttl = self.duration("negative-ttl", DEFAULT_NEGATIVE_TTL);
-        Some(OriginPlan {
+        Some(OriginConfig {
             name: name?,
             kind: kind.and(file).map(|file| OriginKind::Json { file })?,
             key: key?,
@@ -117,7 +117,7 @@ impl Fields<'_> {
             if !KEYS.contains(&name) {
                 let hint = did_you_mean(name, KEYS);
                 let text = format!("[[origin]] {name}: there is no such key{hint}");
-                self.mistakes.push(Mistake { source: self.document.source(key), text });
+                self.mistakes.push(ConfigError { source: self.document.source(key), text });
             }
         }
     }
@@ -125,7 +125,7 @@ impl Fields<'_> {
     fn required<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         if !self.table.contains_key(key) {
             let text = format!("[[origin]] has no {key}");
-            self.mistakes.push(Mistake { source: self.source.clone(), text });
+            self.mistakes.push(ConfigError { source: self.source.clone(), text });
         }
         self.read(key, Form::Text, read)
     }
@@ -150,7 +150,7 @@ impl Fields<'_> {
             Ok(value) => Some(value),
             Err(why) => {
                 let text = format!("[[origin]] {key}: {why}");
-                self.mistakes.push(Mistake { source: self.document.source(item), text });
+                self.mistakes.push(ConfigError { source: self.document.source(item), text });
                 None
             }
         }

@@ -2,11 +2,11 @@
 
 use crate::{
     backend::Backend,
+    config::Config,
     health::Health,
     listeners::resp::Traffic,
     metrics::Metrics,
     origins::DeclaredOrigin,
-    settings::Plan,
     users::Users,
     verify::{Samples, Verifier},
 };
@@ -25,7 +25,7 @@ use std::{
 };
 
 /// See the [module](self).
-pub(crate) struct Larder {
+pub(crate) struct App {
     tiers: Tiers<Reply, Backend>,
     origins: Vec<Arc<DeclaredOrigin>>,
     metrics: Metrics,
@@ -35,20 +35,20 @@ pub(crate) struct Larder {
     health: Health,
     verifier: Option<Verifier>,
     users: Arc<Users>,
-    plan: Plan,
+    config: Config,
     started: Moment,
 }
 
-impl Larder {
+impl App {
     /// Wires the parts. Needs a runtime; waits for nothing. Samples of what is served come out where
     /// they are asked for.
-    pub(crate) fn start(plan: &Plan, origins: Vec<DeclaredOrigin>) -> (Self, Option<Samples>) {
-        let engine = Engine::new(&plan.engine, Clock::System);
-        let backend = Backend::start(&plan.store, &engine);
+    pub(crate) fn start(config: &Config, origins: Vec<DeclaredOrigin>) -> (Self, Option<Samples>) {
+        let engine = Engine::new(&config.engine, Clock::System);
+        let backend = Backend::start(&config.store, &engine);
         let metrics = Metrics::new(origins.iter().map(Origin::name));
         let started = engine.clock().now();
-        let (verifier, samples) = plan.verify_every.map(Verifier::new).unzip();
-        let larder = Self {
+        let (verifier, samples) = config.verify_every.map(Verifier::new).unzip();
+        let app = Self {
             tiers: Tiers::new(engine, backend),
             origins: origins.into_iter().map(Arc::new).collect(),
             metrics,
@@ -59,10 +59,10 @@ impl Larder {
             health: Health::default(),
             verifier,
             users: Arc::default(),
-            plan: plan.clone(),
+            config: config.clone(),
             started,
         };
-        (larder, samples)
+        (app, samples)
     }
 
     pub(crate) fn engine(&self) -> &Engine<Reply> {
@@ -117,8 +117,8 @@ impl Larder {
         &self.health
     }
 
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.plan
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(crate) fn uptime(&self) -> Duration {
@@ -176,12 +176,12 @@ impl Larder {
         origin: &Arc<DeclaredOrigin>,
         id: String,
     ) -> Result<Fetched<Reply>, FetchError> {
-        let (larder, origin) = (Arc::clone(self), Arc::clone(origin));
+        let (app, origin) = (Arc::clone(self), Arc::clone(origin));
         let load = tokio::spawn(async move {
             let name = origin.key(&id);
-            let metered = larder.metrics.metered(&*origin, larder.engine().clock());
+            let metered = app.metrics.metered(&*origin, app.engine().clock());
             let load = origin.load_of(&metered, &id);
-            larder.tiers.fetch_or_load(larder.key(name.as_bytes()), load).await
+            app.tiers.fetch_or_load(app.key(name.as_bytes()), load).await
         });
         load.await.unwrap_or(Err(FetchError::LeaderDropped))
     }

@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::environment::{Environment, look_up};
 use super::given::{Given, Settings};
-use super::mistake::{Mistake, Source};
+use super::mistake::{ConfigError, Source};
 use super::table::STORE;
 
 /// As `redis-cli` has it.
@@ -43,13 +43,13 @@ fn put_url(url: Given, settings: &mut Settings) {
     match url.text.parse::<RedisUrl>() {
         Ok(_) => settings.put(&STORE, url),
         Err(why) => {
-            let mistake = Mistake { source: url.source, text: why.to_string() };
+            let mistake = ConfigError { source: url.source, text: why.to_string() };
             settings.put_wrong(&STORE, mistake);
         }
     }
 }
 
-fn put_parts(parts: &Parts, mut wrong: Vec<Mistake>, settings: &mut Settings) {
+fn put_parts(parts: &Parts, mut wrong: Vec<ConfigError>, settings: &mut Settings) {
     let url = parts.url(&mut wrong);
     match url.filter(|_| wrong.is_empty()) {
         Some(url) => settings.put(&STORE, url),
@@ -67,7 +67,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn look_up(environment: &Environment) -> (Self, Vec<Mistake>) {
+    fn look_up(environment: &Environment) -> (Self, Vec<ConfigError>) {
         let mut wrong = Vec::new();
         let mut part = |name, may_be_file| match look_up(environment, name, may_be_file) {
             Ok(found) => found,
@@ -92,10 +92,10 @@ impl Parts {
     }
 
     /// The URL that the parts make, if there are any.
-    fn url(&self, wrong: &mut Vec<Mistake>) -> Option<Given> {
+    fn url(&self, wrong: &mut Vec<ConfigError>) -> Option<Given> {
         let first = self.all().next()?;
         let Some(place) = self.host.as_ref().or(self.port.as_ref()) else {
-            wrong.push(Mistake {
+            wrong.push(ConfigError {
                 source: first.source.clone(),
                 text: "neither REDIS_HOST nor REDIS_URL says where Redis is".to_owned(),
             });
@@ -107,14 +107,14 @@ impl Parts {
         let (credentials, db) = (self.credentials(), self.db(wrong));
         if format!("redis://{host}").parse::<RedisUrl>().is_err() {
             let text = "this is not the name or the address of a host".to_owned();
-            wrong.push(Mistake { source: place.source.clone(), text });
+            wrong.push(ConfigError { source: place.source.clone(), text });
         }
         let text = format!("redis://{credentials}{host}:{port}/{db}");
         Some(Given { text, source: place.source.clone() })
     }
 
     /// The port, and the host that comes with it when Kubernetes sets it: `tcp://10.0.0.1:6379`.
-    fn port(&self, wrong: &mut Vec<Mistake>) -> (Option<String>, u16) {
+    fn port(&self, wrong: &mut Vec<ConfigError>) -> (Option<String>, u16) {
         let Some(port) = &self.port else { return (None, DEFAULT_PORT) };
         let (host, number) = match port.text.strip_prefix("tcp://").map(|at| at.rsplit_once(':')) {
             None => (None, port.text.as_str()),
@@ -123,7 +123,7 @@ impl Parts {
         };
         let number = number.parse().ok().filter(|number| *number > 0);
         if number.is_none() {
-            wrong.push(Mistake {
+            wrong.push(ConfigError {
                 source: port.source.clone(),
                 text: format!(
                     "{:?} is not a port: write a number from 1 to 65535, or tcp://host:port",
@@ -134,12 +134,12 @@ impl Parts {
         (host, number.unwrap_or(DEFAULT_PORT))
     }
 
-    fn db(&self, wrong: &mut Vec<Mistake>) -> u32 {
+    fn db(&self, wrong: &mut Vec<ConfigError>) -> u32 {
         let Some(db) = &self.db else { return 0 };
         db.text.parse().unwrap_or_else(|_| {
             let text =
                 format!("{:?} is not the number of a database: write for example 0", db.text);
-            wrong.push(Mistake { source: db.source.clone(), text });
+            wrong.push(ConfigError { source: db.source.clone(), text });
             0
         })
     }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection to Redis for one client alone.
-pub struct Relay {
+pub struct Upstream {
     wire: Wire,
 }
 
@@ -28,9 +28,9 @@ pub enum Ready {
     Write,
 }
 
-impl Relay {
+impl Upstream {
     /// Connects as the user of the URL, in its db. The connection speaks RESP2, as every new one.
-    pub async fn connect(url: &RedisUrl) -> Result<Self, RelayError> {
+    pub async fn connect(url: &RedisUrl) -> Result<Self, UpstreamError> {
         let attempt = async {
             let mut wire = Wire::connect(url).await.map_err(WireError::from)?;
             authenticate(&mut wire, url).await?;
@@ -46,10 +46,10 @@ impl Relay {
         };
         timeout(CONNECT_TIMEOUT, attempt)
             .await
-            .unwrap_or_else(|_| Err(RelayError(no_answer(url, CONNECT_TIMEOUT))))
+            .unwrap_or_else(|_| Err(UpstreamError(no_answer(url, CONNECT_TIMEOUT))))
     }
 
-    /// Where commands are written; [`Relay::flush`] sends them.
+    /// Where commands are written; [`Upstream::flush`] sends them.
     pub fn output(&mut self) -> &mut BytesMut {
         self.wire.output()
     }
@@ -73,7 +73,7 @@ impl Relay {
     }
 
     /// Waits until something can be read, if `read`, or what waits can be written.
-    pub async fn ready(&self, read: bool) -> Result<Ready, RelayError> {
+    pub async fn ready(&self, read: bool) -> Result<Ready, UpstreamError> {
         tokio::select! {
             ready = self.wire.readable(), if read => {
                 ready.map_err(WireError::from)?;
@@ -88,13 +88,13 @@ impl Relay {
     }
 
     /// Reads what is there.
-    pub fn receive(&mut self) -> Result<(), RelayError> {
+    pub fn receive(&mut self) -> Result<(), UpstreamError> {
         self.wire.receive()?;
         Ok(())
     }
 
     /// The next whole reply or push that has arrived.
-    pub fn next_frame(&mut self) -> Result<Option<BytesMut>, RelayError> {
+    pub fn next_frame(&mut self) -> Result<Option<BytesMut>, UpstreamError> {
         Ok(self.wire.next_frame()?)
     }
 
@@ -105,7 +105,7 @@ impl Relay {
 }
 
 /// Shows the URL's credentials, in RESP2.
-pub(crate) async fn authenticate(wire: &mut Wire, url: &RedisUrl) -> Result<(), RelayError> {
+pub(crate) async fn authenticate(wire: &mut Wire, url: &RedisUrl) -> Result<(), UpstreamError> {
     let password = url.password.as_ref().map_or("", |password| password.reveal()).as_bytes();
     let reply = match &url.username {
         Some(user) => wire.call(&[b"AUTH", user.as_bytes(), password]).await?,
@@ -115,18 +115,18 @@ pub(crate) async fn authenticate(wire: &mut Wire, url: &RedisUrl) -> Result<(), 
     accepted(&reply)
 }
 
-pub(crate) fn accepted(reply: &[u8]) -> Result<(), RelayError> {
+pub(crate) fn accepted(reply: &[u8]) -> Result<(), UpstreamError> {
     match Frame::parse(reply).map_err(WireError::from)?.as_error() {
-        Some(error) => Err(RelayError(format!("Redis refused: {}", own_words(error)))),
+        Some(error) => Err(UpstreamError(format!("Redis refused: {}", own_words(error)))),
         None => Ok(()),
     }
 }
 
 /// Why a connection did not come about, or ended; for people.
 #[derive(Clone, Debug)]
-pub struct RelayError(String);
+pub struct UpstreamError(String);
 
-impl RelayError {
+impl UpstreamError {
     /// There is no Redis to connect to.
     pub fn no_store() -> Self {
         Self("no Redis is configured".into())
@@ -138,15 +138,15 @@ impl RelayError {
     }
 }
 
-impl fmt::Display for RelayError {
+impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for RelayError {}
+impl std::error::Error for UpstreamError {}
 
-impl From<WireError> for RelayError {
+impl From<WireError> for UpstreamError {
     fn from(error: WireError) -> Self {
         Self(error.to_string())
     }

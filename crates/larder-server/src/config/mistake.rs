@@ -28,13 +28,13 @@ impl fmt::Display for Source {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct ConfigError {
     pub(crate) source: Source,
     /// What is wrong and what would be right; no secret in it.
     pub(crate) text: String,
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.text)
     }
@@ -42,16 +42,16 @@ impl fmt::Display for Mistake {
 
 /// Everything that is wrong: flags first, then the environment, then the file line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistakes(Vec<Mistake>);
+pub struct ConfigErrors(Vec<ConfigError>);
 
-impl Mistakes {
-    pub(crate) fn of(mut all: Vec<Mistake>) -> Self {
+impl ConfigErrors {
+    pub(crate) fn of(mut all: Vec<ConfigError>) -> Self {
         all.sort_by(|one, other| one.source.cmp(&other.source));
         Self(all)
     }
 }
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for ConfigErrors {
     /// One line for each, after a line that counts them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
@@ -62,7 +62,7 @@ impl fmt::Display for Mistakes {
     }
 }
 
-impl std::error::Error for Mistakes {}
+impl std::error::Error for ConfigErrors {}
 
 /// `; did you mean X?` for the candidate closest to `word`, if one is close.
 pub(crate) fn did_you_mean<S: AsRef<str>>(

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::given::{Given, Settings};
-use super::mistake::{Mistake, Source, did_you_mean};
+use super::mistake::{ConfigError, Source, did_you_mean};
 use super::table;
 
 /// Variables by name. Handed in, so that tests need no real ones.
@@ -54,12 +54,12 @@ pub(crate) fn look_up(
     environment: &Environment,
     name: &str,
     may_be_file: bool,
-) -> Result<Option<Given>, Mistake> {
+) -> Result<Option<Given>, ConfigError> {
     let file_name = format!("{name}_FILE");
     let direct = text_of(environment, name)?;
     let path = if may_be_file { text_of(environment, &file_name)? } else { None };
     match (direct, path) {
-        (Some(_), Some(_)) => Err(Mistake {
+        (Some(_), Some(_)) => Err(ConfigError {
             source: Source::Variable(name.to_owned()),
             text: format!("{file_name} is set as well: keep one of them"),
         }),
@@ -70,11 +70,11 @@ pub(crate) fn look_up(
     }
 }
 
-fn text_in_file(variable: String, path: &str) -> Result<Given, Mistake> {
+fn text_in_file(variable: String, path: &str) -> Result<Given, ConfigError> {
     let source = Source::Variable(variable);
     match read_limited(Path::new(path), SECRET_FILE_BYTES_MAX) {
         Ok(text) => Ok(Given { text: text.trim_end_matches(['\r', '\n']).to_owned(), source }),
-        Err(why) => Err(Mistake { source, text: format!("{path} cannot be read: {why}") }),
+        Err(why) => Err(ConfigError { source, text: format!("{path} cannot be read: {why}") }),
     }
 }
 
@@ -88,11 +88,11 @@ pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
     Ok(text)
 }
 
-fn text_of(environment: &Environment, name: &str) -> Result<Option<String>, Mistake> {
+fn text_of(environment: &Environment, name: &str) -> Result<Option<String>, ConfigError> {
     match environment.get(name).map(|value| value.to_str()) {
         None | Some(Some("")) => Ok(None),
         Some(Some(text)) => Ok(Some(text.to_owned())),
-        Some(None) => Err(Mistake {
+        Some(None) => Err(ConfigError {
             source: Source::Variable(name.to_owned()),
             text: "its value is not UTF-8".to_owned(),
         }),
