@@ -18,6 +18,7 @@
 )]
 
 mod authority;
+mod harness;
 pub mod http;
 mod larder;
 mod monitor;
@@ -27,6 +28,7 @@ mod relay;
 mod wait;
 
 pub use authority::{Authority, Signed};
+pub use harness::{Harness, HarnessBuilder, LIMIT};
 pub use larder::{Finished, Larder, LarderBuilder};
 pub use monitor::Monitor;
 pub use process::Process;

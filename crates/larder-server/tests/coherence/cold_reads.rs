@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use larder_testkit::Direction::{self, ToClient, ToServer};
 use larder_testkit::Which::{self, Sent};
-use larder_testkit::{eventually, http};
+use larder_testkit::{Harness, LIMIT, eventually, http};
 
-use crate::stand::{LIMIT, Stand, path};
+use crate::setup::{HttpHarness, path, start, start_with_config};
 use crate::users::{Users, loads};
 
 const TRACKED: Which = Sent("TRACKING");
@@ -19,74 +19,74 @@ const PATIENT: &str = "30s";
 
 #[test]
 fn a_fill_held_up_while_the_key_is_written_is_not_kept() {
-    let Some(stand) = Stand::start(&["--staleness-bound", PATIENT]) else { return };
-    stand.foreign(&["SET", "k", "old"]);
-    let gets = || stand.redis.command_calls("get");
+    let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
+    harness.foreign(&["SET", "k", "old"]);
+    let gets = || harness.redis.command_calls("get");
     let (path, before) = (path("k"), gets());
 
-    stand.relay.hold(TRACKED, ToClient);
+    harness.relay().hold(TRACKED, ToClient);
     thread::scope(|threads| {
-        let early = threads.spawn(|| stand.reader().get(&path));
+        let early = threads.spawn(|| harness.reader().get(&path));
         eventually(LIMIT, "Redis to answer the fill", || gets() == before + 1);
         thread::sleep(Duration::from_millis(200));
-        assert_eq!(stand.put("k", "new"), 204);
-        let late = threads.spawn(|| stand.reader().get(&path));
+        assert_eq!(harness.put("k", "new"), 204);
+        let late = threads.spawn(|| harness.reader().get(&path));
         // The old value is on its way to Larder, so the late reader must not share that flight.
         eventually(LIMIT, "a fill of its own for the late reader", || gets() == before + 2);
-        stand.relay.release(TRACKED, ToClient);
+        harness.relay().release(TRACKED, ToClient);
         let (early, late) = (early.join().unwrap(), late.join().unwrap());
         assert_eq!(late.value(), Some("new"), "{late:?}");
         assert!(!early.cache_status.contains("stored"), "{early:?}");
     });
     for _ in 0..100 {
-        assert_eq!(stand.reader().get(&path).value(), Some("new"));
+        assert_eq!(harness.reader().get(&path).value(), Some("new"));
     }
-    stand.heat("k", "new");
-    assert!(stand.count("/fills_refused/lease-invalidated") >= 1);
+    harness.heat("k", "new");
+    assert!(harness.larder.count("/fills_refused/lease-invalidated") >= 1);
 }
 
 #[test]
 fn what_was_read_while_a_write_was_on_its_way_ends_with_the_answer() {
-    let Some(stand) = Stand::start(&["--staleness-bound", PATIENT]) else { return };
-    stand.foreign(&["SET", "k", "old"]);
-    stand.relay.hold(PLAIN, ToServer);
+    let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
+    harness.foreign(&["SET", "k", "old"]);
+    harness.relay().hold(PLAIN, ToServer);
     thread::scope(|threads| {
-        let put = threads.spawn(|| stand.put("k", "new"));
-        let held_up = || stand.relay.waiting_bytes(PLAIN, ToServer) > 0;
+        let put = threads.spawn(|| harness.put("k", "new"));
+        let held_up = || harness.relay().waiting_bytes(PLAIN, ToServer) > 0;
         eventually(LIMIT, "the write to be on its way", held_up);
-        stand.heat("k", "old");
+        harness.heat("k", "old");
         // What Redis tells of the write comes later than its answer.
-        stand.relay.hold(TRACKED, ToClient);
-        stand.relay.release(PLAIN, ToServer);
+        harness.relay().hold(TRACKED, ToClient);
+        harness.relay().release(PLAIN, ToServer);
         assert_eq!(put.join().unwrap(), 204);
-        let reader = threads.spawn(|| stand.reader().get(&path("k")));
+        let reader = threads.spawn(|| harness.reader().get(&path("k")));
         thread::sleep(Duration::from_millis(100));
-        stand.relay.release(TRACKED, ToClient);
+        harness.relay().release(TRACKED, ToClient);
         assert_eq!(reader.join().unwrap().value(), Some("new"));
     });
-    stand.heat("k", "new");
+    harness.heat("k", "new");
 }
 
 #[test]
 fn a_value_read_past_the_near_tier_is_never_followed_by_an_older_one() {
-    let Some(stand) = Stand::start(&["--staleness-bound", PATIENT]) else { return };
-    stand.foreign(&["SET", "k", "old"]);
-    stand.heat("k", "old");
-    stand.relay.hold(TRACKED, ToClient);
-    stand.foreign(&["SET", "k", "new"]);
-    assert_eq!(stand.reader().get(&path("k")).value(), Some("old"), "not told yet");
-    let past_near = http::get(&stand.larder.url(&path("k")), &[("cache-control", "no-cache")]);
+    let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
+    harness.foreign(&["SET", "k", "old"]);
+    harness.heat("k", "old");
+    harness.relay().hold(TRACKED, ToClient);
+    harness.foreign(&["SET", "k", "new"]);
+    assert_eq!(harness.reader().get(&path("k")).value(), Some("old"), "not told yet");
+    let past_near = http::get(&harness.larder.url(&path("k")), &[("cache-control", "no-cache")]);
     assert_eq!(
         (past_near.text().as_str(), past_near.cache_status()),
         ("new", "larder; fwd=request")
     );
     thread::scope(|threads| {
-        let reader = threads.spawn(|| stand.reader().get(&path("k")));
+        let reader = threads.spawn(|| harness.reader().get(&path("k")));
         thread::sleep(Duration::from_millis(100));
-        stand.relay.release(TRACKED, ToClient);
+        harness.relay().release(TRACKED, ToClient);
         assert_eq!(reader.join().unwrap().value(), Some("new"));
     });
-    stand.heat("k", "new");
+    harness.heat("k", "new");
 }
 
 #[test]
@@ -94,29 +94,29 @@ fn two_hundred_readers_of_one_cold_row_cost_one_load_and_one_flight() {
     const READERS: usize = 200;
     let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
     let flags = ["--staleness-bound", PATIENT];
-    let stand = Stand::start_with(|larder| larder.args(&flags).config_text(users.config("")));
-    let Some(stand) = stand else { return };
-    let joined = |stand: &Stand| stand.count("/flights_joined");
-    let (gets, before) = (stand.redis.command_calls("get"), joined(&stand));
+    let harness = start_with_config(&flags, &users.config(""));
+    let Some(harness) = harness else { return };
+    let joined = |harness: &Harness| harness.larder.count("/flights_joined");
+    let (gets, before) = (harness.redis.command_calls("get"), joined(&harness));
 
-    stand.relay.hold(TRACKED, ToClient);
+    harness.relay().hold(TRACKED, ToClient);
     let found = thread::scope(|threads| {
-        let read = || stand.reader().get("/users/123");
+        let read = || harness.reader().get("/users/123");
         let readers: Vec<_> = (0..READERS).map(|_| threads.spawn(read)).collect();
         let waiting = READERS as u64 - 1;
-        eventually(LIMIT, "all but one to join", || joined(&stand) == before + waiting);
-        stand.relay.release(TRACKED, ToClient);
+        eventually(LIMIT, "all but one to join", || joined(&harness) == before + waiting);
+        harness.relay().release(TRACKED, ToClient);
         readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
     });
 
     assert!(found.iter().all(|found| found.value() == Some(r#"{"name":"Ada"}"#)));
     let collapsed = found.iter().filter(|found| found.cache_status.ends_with("; collapsed"));
     assert_eq!(collapsed.count(), READERS - 1);
-    assert_eq!(stand.count("/requests/collapsed"), READERS as u64 - 1);
-    assert_eq!(loads(&stand.larder), 1);
+    assert_eq!(harness.larder.count("/requests/collapsed"), READERS as u64 - 1);
+    assert_eq!(loads(&harness.larder), 1);
     // Before the load and after it, once each.
-    assert_eq!(stand.redis.command_calls("get"), gets + 2);
-    assert_eq!(stand.redis.command_calls("set"), 1);
+    assert_eq!(harness.redis.command_calls("get"), gets + 2);
+    assert_eq!(harness.redis.command_calls("set"), 1);
 }
 
 /// A row is loaded, its put held up in this direction; meanwhile the row changes in the origin and
@@ -125,32 +125,32 @@ fn a_delete_overtakes_the_put_of_a_loaded_row(held: Direction) {
     let (old, new) = (r#"{"row":"old"}"#, r#"{"row":"new"}"#);
     let users = Users::new(&format!(r#"{{"123": {old}}}"#));
     let flags = ["--staleness-bound", PATIENT];
-    let stand = Stand::start_with(|larder| larder.args(&flags).config_text(users.config("")));
-    let Some(stand) = stand else { return };
+    let harness = start_with_config(&flags, &users.config(""));
+    let Some(harness) = harness else { return };
 
-    stand.relay.hold(PUT_LOADED, held);
+    harness.relay().hold(PUT_LOADED, held);
     thread::scope(|threads| {
-        threads.spawn(|| stand.reader().get("/users/123"));
-        let held_up = || stand.relay.waiting_bytes(PUT_LOADED, held) > 0;
+        threads.spawn(|| harness.reader().get("/users/123"));
+        let held_up = || harness.relay().waiting_bytes(PUT_LOADED, held) > 0;
         eventually(LIMIT, "the put to be on its way", held_up);
         users.replace(&format!(r#"{{"123": {new}, "124": {{}}}}"#));
-        let changed = || stand.stats()["origins"][0]["rows"] == 2;
+        let changed = || harness.larder.stats()["origins"][0]["rows"] == 2;
         eventually(LIMIT, "the new file to be read", changed);
 
         let after_delete = threads.spawn(|| {
-            let deleted = http::delete(&stand.larder.url("/users/123"), &[]).status;
+            let deleted = http::delete(&harness.larder.url("/users/123"), &[]).status;
             assert_eq!(deleted, 204);
-            stand.reader().get("/users/123")
+            harness.reader().get("/users/123")
         });
         thread::sleep(Duration::from_millis(300));
-        stand.relay.release(PUT_LOADED, held);
+        harness.relay().release(PUT_LOADED, held);
         assert_eq!(after_delete.join().unwrap().value(), Some(new));
     });
     for _ in 0..100 {
-        assert_eq!(stand.reader().get("/users/123").value(), Some(new));
+        assert_eq!(harness.reader().get("/users/123").value(), Some(new));
     }
     let stored: String =
-        redis::cmd("GET").arg("users:123").query(&mut stand.redis.client()).unwrap();
+        redis::cmd("GET").arg("users:123").query(&mut harness.redis.client()).unwrap();
     assert_eq!(stored, new);
 }
 

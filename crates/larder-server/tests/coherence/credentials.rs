@@ -1,15 +1,15 @@
 //! As whom and where Larder speaks to Redis: what its URL may say, and what Redis may refuse.
 
-use larder_testkit::{Larder, RedisServer, eventually, http, require_redis};
+use larder_testkit::{LIMIT, Larder, RedisServer, eventually, http, require_redis};
 
 use crate::reader::Reader;
-use crate::stand::{LIMIT, heat, larder, path, stats, until_coherent};
+use crate::setup::{heat, larder, path};
 
 /// Reads and writes work, each read in Redis, and health says why.
 fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
-    let link = || stats(larder)["feed"]["link"] == "pass-through";
+    let link = || larder.stats()["feed"]["link"] == "pass-through";
     eventually(LIMIT, "larder to pass through", link);
-    assert!(stats(larder)["feed"]["why"].as_str().unwrap().contains(why), "{}", stats(larder));
+    assert!(larder.stats()["feed"]["why"].as_str().unwrap().contains(why), "{}", larder.stats());
     let ready = http::get(&larder.url("/readyz"), &[]);
     assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
     assert!(ready.json()["problems"][0].as_str().unwrap().contains(why), "{}", ready.text());
@@ -57,7 +57,7 @@ fn a_server_that_knows_no_hello_is_passed_through_to() {
     let larder = larder(&redis.url()).start();
     passes_through(&larder, &redis, "HELLO 3: ERR unknown command");
     // Redis says in its error what it was sent.
-    let said = [larder.log(), stats(&larder).to_string()].concat();
+    let said = [larder.log(), larder.stats().to_string()].concat();
     assert!(!said.contains("secret"), "{said}");
 }
 
@@ -71,7 +71,7 @@ fn tracking_that_is_allowed_later_begins_without_a_restart() {
     let larder = larder(&redis.url_for("app", "secret")).start();
     passes_through(&larder, &redis, "NOPERM");
     redis.cmd(&["ACL", "SETUSER", "app", "+client|tracking"]);
-    until_coherent(&larder);
+    larder.wait_until_coherent();
     heat(&larder, "k", "put");
 }
 
@@ -83,9 +83,9 @@ fn a_wrong_password_is_an_outage_that_ends_when_it_is_right() {
     let redis = RedisServer::builder().user_acl("app on >secret ~* &* +@all").start();
     let larder = larder(&redis.url_for("app", "hunter2")).start();
     eventually(LIMIT, "larder to ask again", || redis.command_calls("hello") >= 3);
-    let why = stats(&larder)["feed"]["why"].to_string();
+    let why = larder.stats()["feed"]["why"].to_string();
     assert!(why.contains("WRONGPASS"), "{why}");
-    assert_eq!(stats(&larder)["feed"]["link"], "down", "nothing passes through");
+    assert_eq!(larder.stats()["feed"]["link"], "down", "nothing passes through");
     let answer = http::get(&larder.url(&path("k")), &[]);
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("WRONGPASS"), "{}", answer.text());
@@ -114,7 +114,7 @@ fn user_password_and_db_of_the_url_are_used() {
         let mut foreign = |words: &[&str]| {
             redis::cmd(words[0]).arg(&words[1..]).exec(&mut foreign).unwrap();
         };
-        until_coherent(&larder);
+        larder.wait_until_coherent();
         redis.cmd(&["SET", "k", "of db 0"]);
         foreign(&["SET", "k", "of db 3"]);
         heat(&larder, "k", "of db 3");
@@ -137,9 +137,9 @@ fn where_the_db_cannot_be_selected_nothing_reaches_another() {
     let redis = RedisServer::builder().databases(2).start();
     let larder = larder(&format!("{}/7", redis.url())).start();
     redis.cmd(&["SET", "k", "of db 0"]);
-    let why = || stats(&larder)["feed"]["why"].to_string();
+    let why = || larder.stats()["feed"]["why"].to_string();
     eventually(LIMIT, "health to say why", || why().contains("SELECT 7"));
-    assert_eq!(stats(&larder)["feed"]["link"], "down", "nothing passes through");
+    assert_eq!(larder.stats()["feed"]["link"], "down", "nothing passes through");
     let read = http::get(&larder.url(&path("k")), &[]);
     assert_eq!(read.status, 503, "{}", read.text());
     assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 503);
@@ -154,7 +154,7 @@ fn a_unix_socket_serves_as_well() {
     }
     let redis = RedisServer::builder().unix_socket().start();
     let larder = larder(&redis.unix_url()).start();
-    until_coherent(&larder);
+    larder.wait_until_coherent();
     for value in ["one", "two"] {
         redis.cmd(&["SET", "k", value]);
         heat(&larder, "k", value);

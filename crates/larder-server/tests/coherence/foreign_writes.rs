@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use larder_testkit::{RedisServer, require_redis};
 
 use crate::reader::{Found, Reader};
-use crate::stand::{Stand, larder, stats, until_coherent};
+use crate::setup::{HttpHarness, larder, start};
 
 const ROUNDS: u64 = 1000;
 /// From the reply of a foreign write to the last read that may miss it,
@@ -32,7 +32,7 @@ fn no_read_is_stale_50_ms_after_a_foreign_write() {
     }
     let redis = RedisServer::start();
     let larder = larder(&redis.url()).start();
-    until_coherent(&larder);
+    larder.wait_until_coherent();
     let (oldest_allowed, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let connect = || Reader::connect(larder.port());
     let hits = thread::scope(|threads| {
@@ -54,7 +54,7 @@ fn no_read_is_stale_50_ms_after_a_foreign_write() {
     });
     println!("{hits} hits beside, {} GETs in Redis", redis.command_calls("get"));
     assert!(hits > 100, "{hits} hits");
-    assert!(stats(&larder)["near"]["hits"].as_u64().unwrap() > ROUNDS, "{}", stats(&larder));
+    assert!(larder.stats()["near"]["hits"].as_u64().unwrap() > ROUNDS, "{}", larder.stats());
 }
 
 /// What somebody else does in this round, and what is true then.
@@ -165,15 +165,15 @@ impl Truth {
 
 #[test]
 fn with_a_healthy_feed_hits_never_reach_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let span = match std::env::var("LARDER_TEST_LONG") {
         Ok(_) => Duration::from_secs(30),
         Err(_) => BOUND * 6,
     };
-    assert_eq!(stand.put("k", "v"), 204);
-    stand.heat("k", "v");
-    let (gets, beats) = (stand.redis.command_calls("get"), stand.redis.command_calls("role"));
-    let (start, mut reader, mut hits) = (Instant::now(), stand.reader(), 0);
+    assert_eq!(harness.put("k", "v"), 204);
+    harness.heat("k", "v");
+    let (gets, beats) = (harness.redis.command_calls("get"), harness.redis.command_calls("role"));
+    let (start, mut reader, mut hits) = (Instant::now(), harness.reader(), 0);
     while start.elapsed() < span {
         let found = reader.get(PATHS[hits % 2]);
         assert!(found.is_hit(), "{found:?}");
@@ -182,21 +182,21 @@ fn with_a_healthy_feed_hits_never_reach_redis() {
     }
     println!("{hits} hits in {span:?}");
     assert!(hits > 500, "{hits} hits");
-    assert_eq!(stand.redis.command_calls("get"), gets, "after {hits} hits");
-    assert!(stand.redis.command_calls("role") > beats + 6, "the feed is asked for signs of life");
+    assert_eq!(harness.redis.command_calls("get"), gets, "after {hits} hits");
+    assert!(harness.redis.command_calls("role") > beats + 6, "the feed is asked for signs of life");
 }
 
 #[test]
 fn writes_of_several_keys_at_once_show_in_each() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.redis.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.redis.client();
     let script = "for _, key in ipairs({'a', 'b'}) do redis.call('SET', key, 'script') end";
     let mut transaction = redis::pipe();
     transaction.atomic().cmd("SET").arg("a").arg("exec").cmd("SET").arg("b").arg("exec");
     let mut shows = |value: &str, write: &mut dyn FnMut(&mut redis::Connection)| {
         write(&mut foreign);
-        stand.heat("a", value);
-        stand.heat("b", value);
+        harness.heat("a", value);
+        harness.heat("b", value);
     };
     shows("mset", &mut |redis| {
         redis::cmd("MSET").arg(&["a", "mset", "b", "mset"]).exec(redis).unwrap();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use larder_testkit::Direction::ToClient;
 use larder_testkit::Which::{self, Sent};
-use larder_testkit::{Monitor, eventually, http};
+use larder_testkit::{Harness, LIMIT, Monitor, eventually, http};
 
-use crate::stand::{LIMIT, Stand, path};
+use crate::setup::{HttpHarness, path, start};
 
 const WRITES: usize = 200;
 /// The connection that writes go out on.
@@ -39,12 +39,12 @@ impl Fault {
 
 #[test]
 fn a_write_is_never_sent_twice_and_a_lost_one_is_said_to_be_lost() {
-    let Some(stand) = Stand::start(&["--store-timeout", "1s"]) else { return };
-    let monitor = Monitor::of(&stand.redis);
-    let mut reader = stand.reader();
+    let Some(harness) = start(&["--store-timeout", "1s"]) else { return };
+    let monitor = Monitor::of(&harness.redis);
+    let mut reader = harness.reader();
     let mut statuses = Vec::new();
     for write in 1..=WRITES {
-        let status = put(&stand, &monitor, write);
+        let status = put(&harness, &monitor, write);
         statuses.push(status);
         let carried_out = status == 204 || monitor.times(&set(write)) == 1;
         // Hot for the next write; and who knows that a write was carried out reads what it wrote.
@@ -52,7 +52,7 @@ fn a_write_is_never_sent_twice_and_a_lost_one_is_said_to_be_lost() {
         assert!(!carried_out || found.value() == Some(&*write.to_string()), "{found:?}");
     }
     // What comes last has been seen once this has.
-    stand.foreign(&["SET", "k", "the end"]);
+    harness.foreign(&["SET", "k", "the end"]);
     eventually(LIMIT, "MONITOR to end", || monitor.times(r#""the end""#) == 1);
     for (write, status) in (1..=WRITES).zip(&statuses) {
         let times = monitor.times(&set(write));
@@ -73,37 +73,37 @@ fn a_write_is_never_sent_twice_and_a_lost_one_is_said_to_be_lost() {
 
 #[test]
 fn a_time_out_while_there_was_no_connection_ends_none_that_comes_later() {
-    let Some(stand) = Stand::start(&["--store-timeout", "500ms"]) else { return };
+    let Some(harness) = start(&["--store-timeout", "500ms"]) else { return };
     for write in 0..6 {
-        stand.relay.hold(PLAIN, ToClient);
-        stand.relay.cut(PLAIN);
-        let held = || stand.relay.waiting_bytes(PLAIN, ToClient) > 0;
+        harness.relay().hold(PLAIN, ToClient);
+        harness.relay().cut(PLAIN);
+        let held = || harness.relay().waiting_bytes(PLAIN, ToClient) > 0;
         eventually(LIMIT, "the next handshake to be held up", held);
         // This waits for the connection, in vain.
-        assert_eq!(stand.put("k", "too early"), 504);
+        assert_eq!(harness.put("k", "too early"), 504);
         thread::scope(|threads| {
-            let put = threads.spawn(|| stand.put("k", "in time"));
+            let put = threads.spawn(|| harness.put("k", "in time"));
             thread::sleep(Duration::from_millis(50));
-            stand.relay.release(PLAIN, ToClient);
+            harness.relay().release(PLAIN, ToClient);
             assert_eq!(put.join().unwrap(), 204, "write {write}");
         });
     }
-    assert_eq!(stand.redis.command_calls("set"), 6, "what timed out in the queue is not sent");
+    assert_eq!(harness.redis.command_calls("set"), 6, "what timed out in the queue is not sent");
 }
 
 /// Writes through Larder, with this write's fault; gives the status.
-fn put(stand: &Stand, monitor: &Monitor, write: usize) -> u16 {
+fn put(harness: &Harness, monitor: &Monitor, write: usize) -> u16 {
     eventually(LIMIT, "the plain connection to be there", || {
         let past_near = [("cache-control", "no-cache")];
-        [200, 404].contains(&http::get(&stand.larder.url(&path("k")), &past_near).status)
+        [200, 404].contains(&http::get(&harness.larder.url(&path("k")), &past_near).status)
     });
     let value = write.to_string();
     let carried_out = || eventually(LIMIT, &set(write), || monitor.times(&set(write)) == 1);
-    let relay = &stand.relay;
+    let relay = &harness.relay();
     thread::scope(|threads| match Fault::of(write) {
-        Fault::None => stand.put("k", &value),
+        Fault::None => harness.put("k", &value),
         Fault::Cut => {
-            let put = threads.spawn(|| stand.put("k", &value));
+            let put = threads.spawn(|| harness.put("k", &value));
             // Ever at another point of its way.
             thread::sleep(Duration::from_micros(write as u64 * 37 % 3000));
             relay.cut(PLAIN);
@@ -111,7 +111,7 @@ fn put(stand: &Stand, monitor: &Monitor, write: usize) -> u16 {
         }
         Fault::ReplyCut => {
             relay.hold(PLAIN, ToClient);
-            let put = threads.spawn(|| stand.put("k", &value));
+            let put = threads.spawn(|| harness.put("k", &value));
             carried_out();
             relay.cut(PLAIN);
             relay.release(PLAIN, ToClient);
@@ -121,7 +121,7 @@ fn put(stand: &Stand, monitor: &Monitor, write: usize) -> u16 {
         }
         Fault::ReplySwallowed => {
             relay.blackhole(PLAIN, ToClient);
-            let put = threads.spawn(|| stand.put("k", &value));
+            let put = threads.spawn(|| harness.put("k", &value));
             carried_out();
             let status = put.join().unwrap();
             assert_eq!(status, 504, "write {write}");

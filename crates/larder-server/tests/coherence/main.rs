@@ -9,7 +9,6 @@
     reason = "a test that finds something missing has failed; staleness is measured in real time"
 )]
 
-mod black_holes;
 mod cold_reads;
 mod credentials;
 mod foreign_writes;
@@ -17,9 +16,10 @@ mod interruptions;
 mod large_values;
 mod lost_writes;
 mod origin_file;
+mod partition;
 mod reader;
 mod rows_of_others;
-mod stand;
+mod setup;
 mod start;
 mod stopped;
 mod stress;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use larder_testkit::{eventually, http};
+use larder_testkit::{LIMIT, eventually, http};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{HttpHarness, start_with_config};
 use crate::users::Users;
 
 #[test]
 fn a_changed_row_is_served_though_it_was_cached_and_a_broken_file_changes_nothing() {
     let users = Users::new(r#"{"1": {"v": 1}, "2": {"v": 1}}"#);
-    let stand = Stand::start_with(|larder| larder.config_text(users.config("")));
-    let Some(stand) = stand else { return };
-    let mut reader = stand.reader();
+    let harness = start_with_config(&[], &users.config(""));
+    let Some(harness) = harness else { return };
+    let mut reader = harness.reader();
     let mut hot = |id: &str, row: Option<&str>| {
         eventually(LIMIT, &format!("user {id} from memory as {row:?}"), || {
             let found = reader.get(&format!("/users/{id}"));
@@ -24,7 +24,7 @@ fn a_changed_row_is_served_though_it_was_cached_and_a_broken_file_changes_nothin
     hot("3", None);
 
     users.replace(r#"{"1": {"v": 2}, "3": {"v": 2}}"#);
-    let mut other = stand.reader();
+    let mut other = harness.reader();
     let new = || other.get("/users/1").value() == Some(r#"{"v":2}"#);
     eventually(Duration::from_secs(5), "the changed row", new);
     hot("1", Some(r#"{"v":2}"#));
@@ -32,14 +32,14 @@ fn a_changed_row_is_served_though_it_was_cached_and_a_broken_file_changes_nothin
     hot("3", Some(r#"{"v":2}"#));
 
     users.replace("{ broken");
-    let ready = || http::get(&stand.larder.url("/readyz"), &[]);
+    let ready = || http::get(&harness.larder.url("/readyz"), &[]);
     eventually(LIMIT, "health to say so", || ready().json()["status"] == "degraded");
     let problem = ready().json()["problems"][0].to_string();
     assert!(problem.contains("users.json"), "{problem}");
     assert_eq!(ready().status, 200);
     hot("1", Some(r#"{"v":2}"#));
     // Not only from memory.
-    stand.foreign(&["FLUSHALL"]);
+    harness.foreign(&["FLUSHALL"]);
     hot("1", Some(r#"{"v":2}"#));
 
     users.replace(r#"{"1": {"v": 4}}"#);

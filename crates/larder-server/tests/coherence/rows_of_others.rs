@@ -4,10 +4,10 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use larder_testkit::eventually;
+use larder_testkit::{Harness, LIMIT, eventually};
 
 use crate::reader::Reader;
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{HttpHarness, start_with_config};
 use crate::users::Users;
 
 const ROW: &str = r#"{"v":1}"#;
@@ -41,7 +41,7 @@ fn what_was_put_after_a_change_is_taken_back() {
 
 /// Redis takes writes in, and executes them later, in the order in which they came.
 struct Pause {
-    stand: Stand,
+    harness: Harness,
     _users: Users,
     writers: Vec<TcpStream>,
     reader: Option<Reader>,
@@ -51,14 +51,14 @@ impl Pause {
     /// `None` where there is no Redis to test with.
     fn begin() -> Option<Self> {
         let users = Users::new(&format!(r#"{{"1": {ROW}}}"#));
-        let stand = Stand::start_with(|larder| larder.config_text(users.config("")))?;
-        stand.foreign(&["CLIENT", "PAUSE", "60000", "WRITE"]);
-        Some(Self { stand, _users: users, writers: Vec::new(), reader: None })
+        let harness = start_with_config(&[], &users.config(""))?;
+        harness.foreign(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+        Some(Self { harness, _users: users, writers: Vec::new(), reader: None })
     }
 
     /// Somebody else writes.
     fn write(&mut self, command: &str) {
-        let mut writer = TcpStream::connect(self.stand.redis.addr()).unwrap();
+        let mut writer = TcpStream::connect(self.harness.redis.addr()).unwrap();
         let mut packed = redis::Cmd::new();
         packed.arg(command.split(' ').collect::<Vec<_>>());
         writer.write_all(&packed.get_packed_command()).unwrap();
@@ -68,7 +68,7 @@ impl Pause {
 
     /// Larder loads the row, and puts it.
     fn load(&mut self) {
-        let mut reader = self.stand.reader();
+        let mut reader = self.harness.reader();
         reader.ask("/users/1");
         self.reader = Some(reader);
         self.until_all_wait();
@@ -77,7 +77,7 @@ impl Pause {
     fn until_all_wait(&self) {
         let waiting = self.writers.len() + usize::from(self.reader.is_some());
         eventually(LIMIT, &format!("{waiting} clients to wait"), || {
-            let clients = self.stand.redis.cmd(&["CLIENT", "LIST"]);
+            let clients = self.harness.redis.cmd(&["CLIENT", "LIST"]);
             let clients: String = redis::from_redis_value(clients).unwrap();
             let is_blocked = |client: &&str| {
                 let flags = client.split(' ').find_map(|field| field.strip_prefix("flags="));
@@ -89,10 +89,10 @@ impl Pause {
 
     /// Executes everything. Gives what is there when the reader has its row, and its `PTTL`.
     fn end(mut self) -> (Option<String>, i64) {
-        self.stand.foreign(&["CLIENT", "UNPAUSE"]);
+        self.harness.foreign(&["CLIENT", "UNPAUSE"]);
         let reader = self.reader.as_mut().unwrap();
         assert_eq!(reader.answer().value(), Some(ROW));
-        let ask = |command| self.stand.redis.cmd(&[command, "users:1"]);
+        let ask = |command| self.harness.redis.cmd(&[command, "users:1"]);
         let there = (redis::from_redis_value(ask("GET")), redis::from_redis_value(ask("PTTL")));
         (there.0.unwrap(), there.1.unwrap())
     }

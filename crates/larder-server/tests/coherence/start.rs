@@ -1,9 +1,9 @@
 //! A Redis that is not there when Larder starts.
 
-use larder_testkit::{RedisServer, eventually, http, require_redis};
+use larder_testkit::{LIMIT, RedisServer, eventually, http, require_redis};
 
 use crate::reader::Reader;
-use crate::stand::{LIMIT, heat, larder, path, stats, until_coherent};
+use crate::setup::{heat, larder, path};
 use crate::users::Users;
 
 #[test]
@@ -36,11 +36,11 @@ fn larder_starts_without_its_redis_and_picks_it_up_when_it_comes() {
     assert_eq!(reader.get("/users/1").value(), None);
 
     redis.restart();
-    until_coherent(&larder);
+    larder.wait_until_coherent();
     for value in ["one", "two"] {
         redis.cmd(&["SET", "k", value]);
         heat(&larder, "k", value);
     }
     eventually(LIMIT, "the row to be served from memory", || reader.get("/users/123").is_hit());
-    assert_eq!(stats(&larder)["status"], "ok");
+    assert_eq!(larder.stats()["status"], "ok");
 }

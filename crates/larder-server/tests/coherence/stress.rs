@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use larder_testkit::Direction::{ToClient, ToServer};
 use larder_testkit::Which::{self, Sent};
 
-use crate::stand::{Stand, path};
+use larder_testkit::Harness;
+
+use crate::setup::{HttpHarness, path, start};
 
 const SPAN: Duration = Duration::from_secs(10);
 const TRACKED: Which = Sent("TRACKING");
@@ -23,44 +25,44 @@ type Acknowledged = [AtomicU64; KEYS];
 
 #[test]
 fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let acknowledged = Acknowledged::default();
     let done = AtomicBool::new(false);
-    let epochs = stand.count("/feed/epochs");
+    let epochs = harness.larder.count("/feed/epochs");
     let (writes, hits) = thread::scope(|threads| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 threads.spawn({
-                    let (stand, acknowledged, done) = (&stand, &acknowledged, &done);
-                    move || write(stand, writer, acknowledged, done)
+                    let (harness, acknowledged, done) = (&harness, &acknowledged, &done);
+                    move || write(harness, writer, acknowledged, done)
                 })
             })
             .collect();
         let readers: Vec<_> =
-            (0..READERS).map(|_| threads.spawn(|| read(&stand, &acknowledged, &done))).collect();
-        disturb(&stand);
+            (0..READERS).map(|_| threads.spawn(|| read(&harness, &acknowledged, &done))).collect();
+        disturb(&harness);
         done.store(true, SeqCst);
         let sum = |threads: Vec<thread::ScopedJoinHandle<'_, u64>>| -> u64 {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         };
         (sum(writers), sum(readers))
     });
-    println!("{writes} writes, {hits} hits, {} epochs", stand.count("/feed/epochs"));
+    println!("{writes} writes, {hits} hits, {} epochs", harness.larder.count("/feed/epochs"));
     assert!(writes > 500, "{writes} writes");
     assert!(hits > 100, "{hits} hits");
-    assert!(stand.count("/feed/epochs") >= epochs + 10);
-    stand.proves_coherent();
+    assert!(harness.larder.count("/feed/epochs") >= epochs + 10);
+    harness.proves_coherent();
 }
 
 /// Writes ever larger numbers to two keys that nobody else writes, and reads each. Gives how many.
-fn write(stand: &Stand, writer: usize, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
-    let mut reader = stand.reader();
+fn write(harness: &Harness, writer: usize, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
+    let mut reader = harness.reader();
     let keys = [writer, writer + WRITERS].into_iter().cycle();
     for (number, key) in (1..).zip(keys) {
         if done.load(SeqCst) {
             return number;
         }
-        assert_eq!(stand.put(&name(key), &number.to_string()), 204);
+        assert_eq!(harness.put(&name(key), &number.to_string()), 204);
         acknowledged[key].store(number, SeqCst);
         let found = reader.get(&path(&name(key)));
         assert_eq!(found.value(), Some(&*number.to_string()), "own write: {found:?}");
@@ -72,8 +74,8 @@ fn write(stand: &Stand, writer: usize, acknowledged: &Acknowledged, done: &Atomi
 
 /// Reads all keys in turn: none may be older than its newest acknowledged write, or than it was
 /// before. Gives the number of hits.
-fn read(stand: &Stand, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
-    let mut reader = stand.reader();
+fn read(harness: &Harness, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
+    let mut reader = harness.reader();
     let (mut newest, mut hits) = ([0; KEYS], 0);
     for key in (0..KEYS).cycle() {
         if done.load(SeqCst) {
@@ -90,15 +92,15 @@ fn read(stand: &Stand, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
 }
 
 /// Delays what passes on the tracked connection, ever differently, and cuts it now and then.
-fn disturb(stand: &Stand) {
+fn disturb(harness: &Harness) {
     let start = Instant::now();
     while start.elapsed() < SPAN {
         for direction in [ToClient, ToServer] {
-            stand.relay.delay(TRACKED, direction, Duration::from_micros(random() % 20_000));
+            harness.relay().delay(TRACKED, direction, Duration::from_micros(random() % 20_000));
         }
         sleep(Duration::from_millis(random() % 40));
         if random().is_multiple_of(8) {
-            stand.relay.cut(TRACKED);
+            harness.relay().cut(TRACKED);
         }
     }
 }

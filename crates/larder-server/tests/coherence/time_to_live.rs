@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use larder_testkit::{eventually, http};
+use larder_testkit::{LIMIT, eventually, http};
 
 use crate::reader::Found;
-use crate::stand::{LIMIT, Stand, path};
+use crate::setup::{HttpHarness, path, start, start_with_config};
 use crate::users::{Users, loads};
 
 #[test]
 fn a_key_leaves_memory_no_later_than_it_leaves_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut foreign, mut reader) = (stand.redis.client(), stand.reader());
+    let Some(harness) = start(&[]) else { return };
+    let (mut foreign, mut reader) = (harness.redis.client(), harness.reader());
     let mut hits = 0;
     for round in 0..5 {
         let value = round.to_string();
@@ -29,10 +29,10 @@ fn a_key_leaves_memory_no_later_than_it_leaves_redis() {
 
 #[test]
 fn a_time_to_live_set_or_shortened_elsewhere_shows() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign(&["SET", "k", "v"]);
-    stand.heat("k", "v");
-    let mut reader = stand.reader();
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign(&["SET", "k", "v"]);
+    harness.heat("k", "v");
+    let mut reader = harness.reader();
     let mut ttl_is = |seconds: std::ops::RangeInclusive<u64>| {
         let within = |found: &Found| found.hit_ttl().is_some_and(|left| seconds.contains(&left));
         eventually(LIMIT, &format!("a hit with ttl {seconds:?}"), || {
@@ -40,27 +40,27 @@ fn a_time_to_live_set_or_shortened_elsewhere_shows() {
         });
     };
     ttl_is(200..=300);
-    stand.foreign(&["EXPIRE", "k", "100"]);
+    harness.foreign(&["EXPIRE", "k", "100"]);
     ttl_is(1..=100);
-    stand.foreign(&["EXPIRE", "k", "50"]);
+    harness.foreign(&["EXPIRE", "k", "50"]);
     ttl_is(1..=50);
-    stand.foreign(&["PERSIST", "k"]);
+    harness.foreign(&["PERSIST", "k"]);
     ttl_is(200..=300);
-    stand.foreign(&["PEXPIRE", "k", "1"]);
-    eventually(LIMIT, "the key to end", || stand.reader().get(&path("k")).value().is_none());
+    harness.foreign(&["PEXPIRE", "k", "1"]);
+    eventually(LIMIT, "the key to end", || harness.reader().get(&path("k")).value().is_none());
 }
 
 #[test]
 fn what_redis_does_not_tell_ends_with_the_near_ttl() {
     const NEAR_TTL: Duration = Duration::from_millis(500);
-    let Some(stand) = Stand::start(&["--near-ttl", "500ms"]) else { return };
-    stand.foreign(&["SET", "k", "new"]);
-    stand.foreign(&["SWAPDB", "0", "1"]);
-    stand.foreign(&["SET", "k", "old"]);
-    stand.heat("k", "old");
+    let Some(harness) = start(&["--near-ttl", "500ms"]) else { return };
+    harness.foreign(&["SET", "k", "new"]);
+    harness.foreign(&["SWAPDB", "0", "1"]);
+    harness.foreign(&["SET", "k", "old"]);
+    harness.heat("k", "old");
     // Nothing is pushed for this.
-    stand.foreign(&["SWAPDB", "0", "1"]);
-    let (swapped, mut reader) = (Instant::now(), stand.reader());
+    harness.foreign(&["SWAPDB", "0", "1"]);
+    let (swapped, mut reader) = (Instant::now(), harness.reader());
     eventually(LIMIT, "the other db's value", || {
         let found = reader.get(&path("k"));
         let fresh = found.value() == Some("new");
@@ -73,8 +73,8 @@ fn what_redis_does_not_tell_ends_with_the_near_ttl() {
 fn what_the_origin_does_not_have_is_not_asked_for_again_until_it_may_be() {
     let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
     let config = users.config("negative-ttl = '2s'");
-    let Some(stand) = Stand::start_with(|larder| larder.config_text(config)) else { return };
-    let mut reader = stand.reader();
+    let Some(harness) = start_with_config(&[], &config) else { return };
+    let mut reader = harness.reader();
     let first = reader.get("/users/999");
     assert_eq!(first.value(), None);
     let (asked, mut asked_again) = (first.asked, None);
@@ -88,25 +88,25 @@ fn what_the_origin_does_not_have_is_not_asked_for_again_until_it_may_be() {
     });
     let pause = asked_again.unwrap() - asked;
     assert!(pause.as_secs_f64() > 1.9, "asked again after {pause:?}");
-    assert_eq!(loads(&stand.larder), 2);
+    assert_eq!(loads(&harness.larder), 2);
 }
 
 #[test]
 fn a_foreign_write_ends_what_the_origin_did_not_have_at_once() {
     let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
     let config = users.config("negative-ttl = '1h'");
-    let Some(stand) = Stand::start_with(|larder| larder.config_text(config)) else { return };
-    let mut reader = stand.reader();
+    let Some(harness) = start_with_config(&[], &config) else { return };
+    let mut reader = harness.reader();
     for _ in 0..20 {
         assert_eq!(reader.get("/users/999").value(), None);
     }
-    assert_eq!(loads(&stand.larder), 1);
+    assert_eq!(loads(&harness.larder), 1);
 
     let row = r#"{"name":"Grace"}"#;
-    stand.foreign(&["SET", "users:999", row]);
+    harness.foreign(&["SET", "users:999", row]);
     eventually(LIMIT, "the new row", || reader.get("/users/999").value() == Some(row));
-    stand.foreign(&["DEL", "users:999"]);
+    harness.foreign(&["DEL", "users:999"]);
     eventually(LIMIT, "the row to go", || reader.get("/users/999").value().is_none());
-    assert_eq!(http::put(&stand.larder.url(&path("users:999")), &[], row).status, 204);
+    assert_eq!(http::put(&harness.larder.url(&path("users:999")), &[], row).status, 204);
     assert_eq!(reader.get("/users/999").value(), Some(row));
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Direction, Larder, Monitor, RedisServer, Which, eventually};
+use larder_testkit::{Direction, Harness, LIMIT, Larder, Monitor, RedisServer, Which, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{Wire, written};
 
 const PASSWORD: &str = "hunter2";
@@ -12,14 +12,16 @@ const PASSWORD: &str = "hunter2";
 #[test]
 fn a_user_without_the_right_is_refused_what_lies_in_memory() {
     let redis = RedisServer::builder().user_acl("limited on >secret ~public:* +@all -@dangerous");
-    let Some(stand) = Stand::start_with(redis, |larder| larder) else { return };
-    let mut owner = stand.wire();
+    let Some(harness) = Harness::builder(env!("CARGO_BIN_EXE_larder")).redis(redis).start() else {
+        return;
+    };
+    let mut owner = harness.wire();
     owner.expect("MSET private 1 public:k 2", "+OK");
-    stand.heat(&mut owner, "GET private", "$1 1");
-    stand.heat(&mut owner, "GET public:k", "$1 2");
-    let monitor = Monitor::of(&stand.redis);
+    harness.heat(&mut owner, "GET private", "$1 1");
+    harness.heat(&mut owner, "GET public:k", "$1 2");
+    let monitor = Monitor::of(&harness.redis);
     for login in ["AUTH limited secret", "HELLO 3 AUTH limited secret"] {
-        let (mut through, mut direct) = (stand.wire(), stand.direct());
+        let (mut through, mut direct) = (harness.wire(), harness.direct());
         for wire in [&mut through, &mut direct] {
             let reply = wire.line(login);
             assert!(!reply.starts_with(b"-"), "{}", reply.escape_ascii());
@@ -45,7 +47,7 @@ fn a_user_without_the_right_is_refused_what_lies_in_memory() {
 
 #[test]
 fn the_password_is_asked_for_in_the_words_of_redis() {
-    let Some(stand) = Stand::start(&["--requirepass", PASSWORD]) else { return };
+    let Some(harness) = start(&["--requirepass", PASSWORD]) else { return };
     let twin = RedisServer::builder().password(PASSWORD).start();
     let right = format!("AUTH {PASSWORD}");
     let hello = format!("HELLO 2 AUTH default {PASSWORD}");
@@ -64,7 +66,7 @@ fn the_password_is_asked_for_in_the_words_of_redis() {
         &[&format!("ECHO {}", "x".repeat(20_000))],
     ] {
         let sent: Vec<u8> = lines.iter().flat_map(|line| written(line)).collect();
-        let through = stand.wire().exchange(&sent);
+        let through = harness.wire().exchange(&sent);
         let direct = Wire::open(twin.port()).exchange(&sent);
         assert_eq!(without_id(&through), without_id(&direct), "{lines:?}");
     }
@@ -91,9 +93,9 @@ fn nothing_listens_to_other_machines_without_a_password() {
 
 #[test]
 fn one_client_too_many_is_told_so() {
-    let Some(stand) = Stand::start(&["--maxclients", "3"]) else { return };
+    let Some(harness) = start(&["--maxclients", "3"]) else { return };
     let twin = RedisServer::builder().arg("--maxclients", "3").start();
-    for port in [stand.port, twin.port()] {
+    for port in [harness.resp_port(), twin.port()] {
         let mut clients: Vec<_> = (0..3).map(|_| Wire::open(port)).collect();
         for wire in &mut clients {
             wire.expect("PING", "+PONG");
@@ -112,8 +114,8 @@ fn one_client_too_many_is_told_so() {
 
 #[test]
 fn who_is_idle_is_closed_and_who_waits_is_not() {
-    let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
-    let [mut idle, mut busy, mut waiting, mut subscriber] = std::array::from_fn(|_| stand.wire());
+    let Some(harness) = start(&["--timeout", "1s"]) else { return };
+    let [mut idle, mut busy, mut waiting, mut subscriber] = std::array::from_fn(|_| harness.wire());
     waiting.send(&written("BLPOP jobs 0"));
     subscriber.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");
     idle.expect("PING", "+PONG");
@@ -130,14 +132,15 @@ fn who_is_idle_is_closed_and_who_waits_is_not() {
     }
     busy.expect("RPUSH jobs work", ":1");
     waiting.expect_next("*2 $4 jobs $4 work");
-    stand.direct().expect("PUBLISH a text", ":1");
+    harness.direct().expect("PUBLISH a text", ":1");
     subscriber.expect_next("*3 $7 message $1 a $4 text");
 }
 
 #[test]
 fn what_is_under_way_is_answered_before_the_end() {
-    let Some((stand, relay)) = Stand::start_with_relay(&["--drain-timeout", "20s"]) else { return };
-    let [mut idle, mut writer] = std::array::from_fn(|_| stand.wire());
+    let Some(harness) = start_with_relay(&["--drain-timeout", "20s"]) else { return };
+    let relay = harness.relay();
+    let [mut idle, mut writer] = std::array::from_fn(|_| harness.wire());
     let clients = Which::NotSent("TRACKING");
     idle.expect("PING", "+PONG");
     writer.expect("PING", "+PONG");
@@ -146,9 +149,9 @@ fn what_is_under_way_is_answered_before_the_end() {
     eventually(LIMIT, "the reply to be on its way", || {
         relay.waiting_bytes(clients, Direction::ToClient) > 0
     });
-    stand.larder.signal(larder_testkit::Signal::TERM);
+    harness.larder.signal(larder_testkit::Signal::TERM);
     assert!(idle.is_closed());
     relay.release(clients, Direction::ToClient);
     assert_eq!(writer.rest(), b":1\r\n");
-    assert!(stand.larder.wait().success(), "{}", stand.larder.log());
+    assert!(harness.larder.wait().success(), "{}", harness.larder.log());
 }

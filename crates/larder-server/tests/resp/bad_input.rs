@@ -3,9 +3,9 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use larder_testkit::{RedisServer, eventually};
+use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
 /// The end of the input follows each. (None has a zero byte in a line: Redis takes that for the end
@@ -66,10 +66,10 @@ const SMALL: &[&[u8]] = &[
 
 #[test]
 fn the_words_are_those_of_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
     for sent in SMALL {
-        let through = stand.wire().exchange(sent);
+        let through = harness.wire().exchange(sent);
         let direct = Wire::open(twin.port()).exchange(sent);
         assert_eq!(
             through.escape_ascii().to_string(),
@@ -78,7 +78,7 @@ fn the_words_are_those_of_redis() {
             sent.escape_ascii()
         );
     }
-    proves_unharmed(&stand);
+    proves_unharmed(&harness);
 }
 
 /// What a browser can be made to send, with commands in it.
@@ -92,29 +92,29 @@ const HTTP: &[&[u8]] = &[
 
 #[test]
 fn http_is_closed_before_it_does_anything() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     for sent in HTTP {
-        let through = stand.wire().exchange(sent);
+        let through = harness.wire().exchange(sent);
         // Redis drops what a line before it said; Larder may have said it already.
         let refused = through.is_empty() || through.starts_with(b"-ERR wrong number");
         assert!(refused, "{}: {}", sent.escape_ascii(), through.escape_ascii());
         assert!(!through.ends_with(b"+PONG\r\n"), "{}", sent.escape_ascii());
     }
-    proves_unharmed(&stand);
-    stand.direct().expect("EXISTS hacked", ":0");
+    proves_unharmed(&harness);
+    harness.direct().expect("EXISTS hacked", ":0");
 }
 
 #[test]
 fn a_command_of_more_than_a_million_words_is_refused() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     // Redis 7 takes two thousand times as many.
-    let refusal = stand.wire().exchange(b"*1048577\r\n$4\r\nPING\r\n");
+    let refusal = harness.wire().exchange(b"*1048577\r\n$4\r\nPING\r\n");
     assert_eq!(refusal, b"-ERR Protocol error: invalid multibulk length\r\n");
 }
 
 #[test]
 fn lines_without_end_are_refused() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
     for (start, bytes) in [
         ("", 10 << 20),
@@ -125,7 +125,7 @@ fn lines_without_end_are_refused() {
         ("*1\r\n$4\r\nPING\r\n*", 1 << 20),
     ] {
         let sent = [start.as_bytes(), &vec![b'1'; bytes]].concat();
-        let through = stand.wire().exchange(&sent);
+        let through = harness.wire().exchange(&sent);
         let direct = Wire::open(twin.port()).exchange(&sent);
         // Who sends on into a closed connection may lose what came before it.
         let may_be_lost = through.is_empty() || direct.is_empty();
@@ -136,13 +136,13 @@ fn lines_without_end_are_refused() {
             direct.escape_ascii()
         );
     }
-    proves_unharmed(&stand);
+    proves_unharmed(&harness);
 }
 
 #[test]
 fn garbage_ends_nothing_but_its_own_connection() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut neighbour = stand.wire();
+    let Some(harness) = start(&[]) else { return };
+    let mut neighbour = harness.wire();
     neighbour.line("SET k v");
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for length in 1..200_usize {
@@ -154,22 +154,24 @@ fn garbage_ends_nothing_but_its_own_connection() {
         if length % 2 == 0 {
             sent.splice(..0, *b"*3\r\n$3\r\nGET\r\n$");
         }
-        stand.wire().exchange(&sent);
+        harness.wire().exchange(&sent);
         neighbour.expect("GET k", "$1 v");
     }
     drop(neighbour);
-    proves_unharmed(&stand);
+    proves_unharmed(&harness);
 }
 
 #[test]
 fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
     const IDLE: u64 = 2000;
-    let Some(stand) = Stand::start(&[]) else { return };
-    let idle = idle_clients(stand.port, IDLE);
-    eventually(LIMIT, "the idle clients to be there", || stand.count("/resp/clients") == IDLE);
-    assert_eq!(stand.count("/resp/upstreams"), 0, "who asks nothing costs Redis nothing");
+    let Some(harness) = start(&[]) else { return };
+    let idle = idle_clients(harness.resp_port(), IDLE);
+    eventually(LIMIT, "the idle clients to be there", || {
+        harness.larder.count("/resp/clients") == IDLE
+    });
+    assert_eq!(harness.larder.count("/resp/upstreams"), 0, "who asks nothing costs Redis nothing");
 
-    let (mut slow, mut neighbour) = (stand.wire(), stand.wire());
+    let (mut slow, mut neighbour) = (harness.wire(), harness.wire());
     let began = Instant::now();
     let command = written("SET slow 1");
     let (last, others) = command.split_last().unwrap();
@@ -184,7 +186,7 @@ fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
     slow.expect_next("+OK");
     assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
     drop(idle);
-    eventually(LIMIT, "the idle clients to be gone", || stand.count("/resp/clients") == 2);
+    eventually(LIMIT, "the idle clients to be gone", || harness.larder.count("/resp/clients") == 2);
 }
 
 /// Clients that ask nothing, until this is dropped.
@@ -207,12 +209,12 @@ impl Drop for IdleClients {
 }
 
 /// Nothing is left of the clients before, and others are served.
-fn proves_unharmed(stand: &Stand) {
-    eventually(LIMIT, "no client to be left", || stand.count("/resp/clients") == 0);
-    assert_eq!(stand.count("/resp/upstreams"), 0);
-    let mut wire = stand.wire();
+fn proves_unharmed(harness: &Harness) {
+    eventually(LIMIT, "no client to be left", || harness.larder.count("/resp/clients") == 0);
+    assert_eq!(harness.larder.count("/resp/upstreams"), 0);
+    let mut wire = harness.wire();
     wire.expect("SET after v", "+OK");
-    stand.heat(&mut wire, "GET after", "$1 v");
+    harness.heat(&mut wire, "GET after", "$1 v");
 }
 
 #[test]
@@ -225,19 +227,19 @@ fn limits_may_be_lower_than_those_of_redis() {
         "--proto-inline-max-size",
         "1kb",
     ];
-    let Some(stand) = Stand::start(&flags) else { return };
+    let Some(harness) = start(&flags) else { return };
     let inline = [b"ECHO ", "x".repeat(2_000).as_bytes()].concat();
     for (bytes, words) in [
         (&b"*2\r\n$4\r\nECHO\r\n$1025\r\n"[..], "invalid bulk length"),
         (b"*17\r\n", "invalid multibulk length"),
         (&inline, "too big inline request"),
     ] {
-        let reply = stand.wire().exchange(bytes);
+        let reply = harness.wire().exchange(bytes);
         let text = String::from_utf8_lossy(&reply);
         assert!(text.starts_with("-ERR Protocol error: ") && text.contains(words), "{text}");
     }
     let value = "x".repeat(1_024);
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     wire.expect(&format!("SET k {value}"), "+OK");
     wire.expect("GET k", &format!("$1024 {value}"));
 }

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use crate::stand::{LIMIT, Stand};
+use larder_testkit::LIMIT;
+
+use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, readable, written};
 
 const KEYS: u64 = 40;
@@ -62,12 +64,12 @@ const KINDS: [u64; 2] = [15, 20];
 #[test]
 fn pipelines_of_reads_are_answered_as_redis_answers_them() {
     for policy in ["clock-pro", "lru"] {
-        let Some(stand) = Stand::start(&["--near-policy", policy]) else { return };
-        fill(&mut stand.direct());
+        let Some(harness) = start(&["--near-policy", policy]) else { return };
+        fill(&mut harness.direct());
         let mut dice = Dice(0x5eed);
         for version in ["2", "3"] {
             let (mut through, mut direct) =
-                (stand.wire().speaking(version), stand.direct().speaking(version));
+                (harness.wire().speaking(version), harness.direct().speaking(version));
             for round in 0..150 {
                 let kinds = KINDS[round % 2];
                 let commands: Vec<_> =
@@ -89,7 +91,7 @@ fn pipelines_of_reads_are_answered_as_redis_answers_them() {
                 }
             }
         }
-        assert!(stand.hits() > 1000, "{policy}: {} hits", stand.hits());
+        assert!(harness.larder.resp_hits() > 1000, "{policy}: {} hits", harness.larder.resp_hits());
     }
 }
 
@@ -97,10 +99,10 @@ fn pipelines_of_reads_are_answered_as_redis_answers_them() {
 /// such that read on from there they would make sense, too.)
 #[test]
 fn what_follows_a_miss_may_come_in_pieces() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut direct = stand.direct();
+    let Some(harness) = start(&[]) else { return };
+    let mut direct = harness.direct();
     direct.expect("MSET hot 1 warm 2", "+OK");
-    let mut through = stand.wire();
+    let mut through = harness.wire();
     for _ in 0..2 {
         through.expect("MGET hot warm", "*2 $1 1 $1 2");
     }
@@ -123,16 +125,16 @@ fn what_follows_a_miss_may_come_in_pieces() {
 #[test]
 fn a_pipeline_of_large_replies_is_answered_to_its_end() {
     const READS: usize = 60;
-    let Some(stand) = Stand::start(&["--near-max-value", "2mb", "--io-threads", "1"]) else {
+    let Some(harness) = start(&["--near-max-value", "2mb", "--io-threads", "1"]) else {
         return;
     };
     let value = "v".repeat(1 << 20);
-    stand.direct().expect(&format!("SET large {value}"), "+OK");
-    stand.heat(&mut stand.wire(), "GET large", &format!("${} {value}", value.len()));
+    harness.direct().expect(&format!("SET large {value}"), "+OK");
+    harness.heat(&mut harness.wire(), "GET large", &format!("${} {value}", value.len()));
     let reply = format!("${}\r\n{value}\r\n", value.len()).len();
     let mut room = vec![0; 64 << 10];
     for client in 0..60 {
-        let mut socket = UnixStream::connect(stand.socket()).unwrap();
+        let mut socket = UnixStream::connect(harness.unix_socket()).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
         socket.write_all("GET large\r\n".repeat(READS).as_bytes()).unwrap();
         let mut missing = READS * reply;

@@ -2,15 +2,15 @@
 
 use std::process::Command;
 
-use crate::stand::Stand;
+use crate::setup::start;
 
 /// How many tests it does by default.
 const TESTS: usize = 20;
 
 #[test]
 fn every_test_ends_with_a_rate() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (port, socket) = (stand.port.to_string(), stand.socket());
+    let Some(harness) = start(&[]) else { return };
+    let (port, socket) = (harness.resp_port().to_string(), harness.unix_socket());
     let socket = socket.to_str().unwrap();
     for way in [["-p", &port], ["-s", socket]] {
         for more in [&["-P", "1"][..], &["-P", "64", "-r", "100"]] {
@@ -18,8 +18,8 @@ fn every_test_ends_with_a_rate() {
         }
     }
     measure(&["-p", &port], &["-3", "-t", "get,hset,lrange_300,spop"]);
-    assert!(stand.hits() > 2000);
-    assert_eq!(stand.count("/resp/requests/error"), 0);
+    assert!(harness.larder.resp_hits() > 2000);
+    assert_eq!(harness.larder.count("/resp/requests/error"), 0);
 }
 
 fn measure(way: &[&str], more: &[&str]) {

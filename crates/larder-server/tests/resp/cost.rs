@@ -1,6 +1,6 @@
 //! What hits cost Redis: nothing.
 
-use crate::stand::Stand;
+use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
 const KEYS: usize = 10_000;
@@ -12,15 +12,15 @@ const COMMANDS_MAX: u64 = 21_000;
 
 #[test]
 fn many_reads_of_few_keys_cost_redis_two_commands_a_key() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.direct();
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.direct();
     let sets: Vec<u8> =
         (0..KEYS).flat_map(|n| written(&format!("SET key:{n} value:{n}"))).collect();
     wire.send(&sets);
     (0..KEYS).for_each(|_| wire.expect_next("+OK"));
     wire.expect("CONFIG RESETSTAT", "+OK");
 
-    let mut reader = stand.wire();
+    let mut reader = harness.wire();
     // Two orders, so that a batch of the second holds hits and misses of the first.
     for first in (0..GETS).step_by(GETS_PER_WRITE) {
         let step = if first < KEYS / 2 { 1 } else { 7 };

@@ -2,39 +2,39 @@
 
 use std::fs;
 
-use larder_testkit::eventually;
+use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
 const MIB: u64 = 1 << 20;
 
 /// Bytes of memory that the server takes, as the kernel counts.
-fn resident(stand: &Stand) -> u64 {
-    let pages = fs::read_to_string(format!("/proc/{}/statm", stand.larder.pid())).unwrap();
+fn resident(harness: &Harness) -> u64 {
+    let pages = fs::read_to_string(format!("/proc/{}/statm", harness.larder.pid())).unwrap();
     pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
 #[test]
 fn large_hits_that_nobody_reads_wait_in_the_near_tier() {
     const CLIENTS: u64 = 40;
-    let Some(stand) = Stand::start(&["--near-max-value", "2mb"]) else { return };
+    let Some(harness) = start(&["--near-max-value", "2mb"]) else { return };
     let value = "x".repeat(1_000_000);
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     assert_eq!(wire.call(&[b"SET", b"large", value.as_bytes()]), b"+OK\r\n");
     let expected = format!("$1000000 {value}");
-    stand.heat(&mut wire, "GET large", &expected);
-    let before = resident(&stand);
-    let mut clients: Vec<_> = (0..CLIENTS).map(|_| stand.wire()).collect();
+    harness.heat(&mut wire, "GET large", &expected);
+    let before = resident(&harness);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| harness.wire()).collect();
     for client in &mut clients {
         client.send(&written("GET large").repeat(16));
     }
-    eventually(LIMIT, "all to have been served", || stand.hits() >= 2 * CLIENTS);
+    eventually(LIMIT, "all to have been served", || harness.larder.resp_hits() >= 2 * CLIENTS);
     // Others are served meanwhile, with their own replies.
     for _ in 0..100 {
         wire.expect("GET large", &expected);
     }
-    let grown = resident(&stand).saturating_sub(before);
+    let grown = resident(&harness).saturating_sub(before);
     assert!(grown < CLIENTS * 5 * MIB, "{} KiB for each", grown / CLIENTS / 1024);
     for client in &mut clients {
         (0..16).for_each(|_| client.expect_next(&expected));
@@ -44,14 +44,14 @@ fn large_hits_that_nobody_reads_wait_in_the_near_tier() {
 #[test]
 fn a_long_name_is_not_held_longer_than_its_command() {
     const CLIENTS: usize = 64;
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let name = vec![b'n'; 4 << 20];
-    let mut clients: Vec<Wire> = (0..CLIENTS).map(|_| stand.wire()).collect();
-    let before = resident(&stand);
+    let mut clients: Vec<Wire> = (0..CLIENTS).map(|_| harness.wire()).collect();
+    let before = resident(&harness);
     for client in &mut clients {
         assert_eq!(client.call(&[b"GET", &name]), b"$-1\r\n");
         client.expect("GET k", "$-1");
     }
-    let grown = resident(&stand).saturating_sub(before);
+    let grown = resident(&harness).saturating_sub(before);
     assert!(grown < 100 * MIB, "{} MiB", grown / MIB);
 }

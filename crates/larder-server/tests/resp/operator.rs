@@ -2,55 +2,58 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Finished, Larder, LarderBuilder, eventually, http};
+use larder_testkit::{Finished, Harness, LIMIT, Larder, LarderBuilder, eventually, http};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start};
 use crate::wire::written;
 
 fn program() -> LarderBuilder {
     Larder::builder(env!("CARGO_BIN_EXE_larder"))
 }
 
-fn larder(stand: &Stand, words: &[&str]) -> Finished {
-    program().env("LARDER_URL", stand.larder.url("")).args(words).run()
+fn larder(harness: &Harness, words: &[&str]) -> Finished {
+    program().env("LARDER_URL", harness.larder.url("")).args(words).run()
 }
 
 #[test]
 fn pass_through_sends_every_read_to_redis_until_it_is_turned_off() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut wire, mut direct) = (stand.wire(), stand.direct());
+    let Some(harness) = start(&[]) else { return };
+    let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.expect("SET k old", "+OK");
-    stand.heat(&mut wire, "GET k", "$3 old");
-    assert_eq!(larder(&stand, &["passthrough"]).stdout, "pass-through is off\n");
+    harness.heat(&mut wire, "GET k", "$3 old");
+    assert_eq!(larder(&harness, &["passthrough"]).stdout, "pass-through is off\n");
 
-    assert_eq!(larder(&stand, &["passthrough", "on"]).stdout, "pass-through is on\n");
-    assert_eq!(larder(&stand, &["passthrough"]).stdout, "pass-through is on\n");
-    let (hits, gets) = (stand.hits(), stand.redis.command_calls("get"));
+    assert_eq!(larder(&harness, &["passthrough", "on"]).stdout, "pass-through is on\n");
+    assert_eq!(larder(&harness, &["passthrough"]).stdout, "pass-through is on\n");
+    let (hits, gets) = (harness.larder.resp_hits(), harness.redis.command_calls("get"));
     for _ in 0..10 {
         wire.expect("GET k", "$3 old");
     }
-    assert_eq!(stand.redis.command_calls("get"), gets + 10);
-    assert_eq!((stand.hits(), stand.count("/near/items")), (hits, stand.count("/near/items")));
-    assert!(stand.count("/resp/requests/bypass/passthrough") >= 10);
-    let answer = http::get(&stand.larder.url("/get/k"), &[]);
+    assert_eq!(harness.redis.command_calls("get"), gets + 10);
+    assert_eq!(
+        (harness.larder.resp_hits(), harness.larder.count("/near/items")),
+        (hits, harness.larder.count("/near/items"))
+    );
+    assert!(harness.larder.count("/resp/requests/bypass/passthrough") >= 10);
+    let answer = http::get(&harness.larder.url("/get/k"), &[]);
     assert_eq!(answer.cache_status(), "larder; fwd=bypass; detail=passthrough");
-    let ready = http::get(&stand.larder.url("/readyz"), &[]);
+    let ready = http::get(&harness.larder.url("/readyz"), &[]);
     assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
     assert!(ready.text().contains("pass-through is on"), "{}", ready.text());
     direct.expect("SET k new", "+OK");
 
-    assert_eq!(larder(&stand, &["passthrough", "off"]).stdout, "pass-through is off\n");
-    stand.heat(&mut wire, "GET k", "$3 new");
-    assert_eq!(stand.stats()["status"], "ok");
+    assert_eq!(larder(&harness, &["passthrough", "off"]).stdout, "pass-through is off\n");
+    harness.heat(&mut wire, "GET k", "$3 new");
+    assert_eq!(harness.larder.stats()["status"], "ok");
 }
 
 #[test]
 fn what_was_kept_before_pass_through_gives_its_memory_back() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
-    stand.heat(&mut wire, "GET k", "$-1");
-    larder(&stand, &["passthrough", "on"]);
-    eventually(LIMIT, "the sweep", || stand.count("/near/items") == 0);
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.wire();
+    harness.heat(&mut wire, "GET k", "$-1");
+    larder(&harness, &["passthrough", "on"]);
+    eventually(LIMIT, "the sweep", || harness.larder.count("/near/items") == 0);
 }
 
 #[test]
@@ -76,17 +79,17 @@ fn the_switch_is_no_page_of_another_sites_and_knows_two_positions() {
 
 #[test]
 fn stats_show_what_people_look_for_first() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
-    stand.heat(&mut wire, "GET k", "$-1");
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.wire();
+    harness.heat(&mut wire, "GET k", "$-1");
     wire.expect("SET k 1", "+OK");
-    let shown = larder(&stand, &["stats"]).stdout;
+    let shown = larder(&harness, &["stats"]).stdout;
     for part in
         ["status      ok, up ", "tracked, ", " entries, ", " hits (", " 1 writes", "1 connected"]
     {
         assert!(shown.contains(part), "{part}:\n{shown}");
     }
-    let json = larder(&stand, &["stats", "--json"]).stdout;
+    let json = larder(&harness, &["stats", "--json"]).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["resp"]["relayed_writes"], 1);
 }
@@ -109,13 +112,13 @@ fn without_a_server_the_commands_say_where_they_looked() {
 
 #[test]
 fn a_client_that_waits_for_a_key_does_not_keep_the_server_from_ending() {
-    let Some(stand) = Stand::start(&["--drain-timeout", "500ms"]) else { return };
-    let mut waiting = stand.wire();
+    let Some(harness) = start(&["--drain-timeout", "500ms"]) else { return };
+    let mut waiting = harness.wire();
     waiting.send(&written("BLPOP nothing 0"));
     eventually(LIMIT, "redis to block", || {
-        stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+        harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
-    let (status, after) = stand.larder.terminate();
+    let (status, after) = harness.larder.terminate();
     assert_eq!(status.code(), Some(0));
     assert!(after < Duration::from_secs(5), "{after:?}");
 }

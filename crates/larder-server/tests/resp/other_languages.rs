@@ -5,7 +5,7 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::stand::Stand;
+use crate::setup::start;
 
 #[test]
 fn redis_py_does_its_work() {
@@ -29,16 +29,17 @@ fn ioredis_does_its_work() {
 /// Runs a script against a Larder that starts empty.
 fn run(program: &str, script: &str, args: &[&str]) {
     let Some(mut command) = client(program) else { return };
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let script = format!("{}/../../tests/clients/{script}", env!("CARGO_MANIFEST_DIR"));
-    let output = command.arg(&script).arg(stand.port.to_string()).args(args).output().unwrap();
+    let output =
+        command.arg(&script).arg(harness.resp_port().to_string()).args(args).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success() && printed.ends_with("all done\n"),
         "{script} {args:?}: {printed}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(stand.hits() > 0, "nothing was served from memory");
+    assert!(harness.larder.resp_hits() > 0, "nothing was served from memory");
 }
 
 /// The program with its clients, ended after a minute. `None` where they are not installed.

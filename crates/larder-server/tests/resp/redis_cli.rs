@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use larder_testkit::RedisServer;
 
-use crate::stand::Stand;
+use crate::setup::{WireHarness, start};
 use crate::wire::written;
 
 /// What is typed into it. Each reply is the same on every server that starts empty.
@@ -101,38 +101,38 @@ PUBLISH channel text
 
 #[test]
 fn a_session_shows_what_it_shows_on_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     for version in ["-2", "-3"] {
         let twin = RedisServer::start();
-        stand.direct().line("FLUSHALL");
-        let through = typed(stand.port, &[version], SESSION);
+        harness.direct().line("FLUSHALL");
+        let through = typed(harness.resp_port(), &[version], SESSION);
         assert_eq!(through, typed(twin.port(), &[version], SESSION));
         assert!(!through.contains("ERR"), "{through}");
     }
-    assert!(stand.hits() > 0);
+    assert!(harness.larder.resp_hits() > 0);
 }
 
 #[test]
 fn commands_that_are_piped_are_all_carried_out() {
     const SETS: usize = 20_000;
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let sets: Vec<u8> =
         (0..SETS).flat_map(|n| written(&format!("SET piped:{n} value:{n}"))).collect();
-    let report = text(&run(stand.port, &["--pipe"], &sets));
+    let report = text(&run(harness.resp_port(), &["--pipe"], &sets));
     assert!(report.contains(&format!("errors: 0, replies: {SETS}")), "{report}");
-    stand.direct().expect("DBSIZE", &format!(":{SETS}"));
-    stand.wire().expect("GET piped:19999", "$11 value:19999");
+    harness.direct().expect("DBSIZE", &format!(":{SETS}"));
+    harness.wire().expect("GET piped:19999", "$11 value:19999");
 }
 
 #[test]
 fn its_other_ways_of_asking_work() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.lua");
     std::fs::write(&script, "return {KEYS[1], ARGV[1]}").unwrap();
-    let socket = stand.socket();
+    let socket = harness.unix_socket();
     for n in 0..2500 {
-        stand.direct().expect(&format!("SET many:{n} {n}"), "+OK");
+        harness.direct().expect(&format!("SET many:{n} {n}"), "+OK");
     }
     for (args, input, expected) in [
         (&["-x", "SET", "from-stdin"][..], "a\nb", "OK\n"),
@@ -147,22 +147,22 @@ fn its_other_ways_of_asking_work() {
         (&["-s", path(&socket), "INCR", "n"], "", "4\n"),
         (&["-s", path(&socket), "GET", "n"], "", "4\n"),
     ] {
-        let output = run(stand.port, args, input.as_bytes());
+        let output = run(harness.resp_port(), args, input.as_bytes());
         assert_eq!(text(&output), expected, "{args:?}");
     }
-    let found = text(&run(stand.port, &["--scan", "--pattern", "many:*"], b""));
+    let found = text(&run(harness.resp_port(), &["--scan", "--pattern", "many:*"], b""));
     assert_eq!(found.lines().count(), 2500);
-    let biggest = text(&run(stand.port, &["--bigkeys"], b""));
+    let biggest = text(&run(harness.resp_port(), &["--bigkeys"], b""));
     assert!(biggest.contains("Biggest string found"), "{biggest}");
 }
 
 #[test]
 fn a_dump_of_the_whole_server_passes() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.direct().line("SET k v");
+    let Some(harness) = start(&[]) else { return };
+    harness.direct().line("SET k v");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dump.rdb");
-    run(stand.port, &["--rdb", path(&file)], b"");
+    run(harness.resp_port(), &["--rdb", path(&file)], b"");
     let dump = std::fs::read(&file).unwrap();
     assert!(dump.starts_with(b"REDIS00"), "{}", dump.escape_ascii());
 }

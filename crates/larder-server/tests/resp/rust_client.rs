@@ -6,31 +6,33 @@ use std::time::Duration;
 
 use redis::{Client, Commands, Connection, RedisResult, Value, cmd, pipe};
 
-use crate::stand::{LIMIT, Stand};
+use larder_testkit::{Harness, LIMIT};
+
+use crate::setup::start;
 
 #[test]
 fn it_does_its_work_in_resp2() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    work(|| connect(&stand, "resp2"));
-    assert!(stand.hits() > 0);
+    let Some(harness) = start(&[]) else { return };
+    work(|| connect(&harness, "resp2"));
+    assert!(harness.larder.resp_hits() > 0);
 }
 
 #[test]
 fn it_does_its_work_in_resp3() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    work(|| connect(&stand, "resp3"));
-    assert!(stand.hits() > 0);
+    let Some(harness) = start(&[]) else { return };
+    work(|| connect(&harness, "resp3"));
+    assert!(harness.larder.resp_hits() > 0);
 }
 
 #[test]
 fn it_does_its_work_over_the_unix_socket() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let url = format!("unix://{}", stand.socket().display());
+    let Some(harness) = start(&[]) else { return };
+    let url = format!("unix://{}", harness.unix_socket().display());
     work(|| open(&url));
 }
 
-fn connect(stand: &Stand, protocol: &str) -> Connection {
-    open(&format!("redis://127.0.0.1:{}/0?protocol={protocol}", stand.port))
+fn connect(harness: &Harness, protocol: &str) -> Connection {
+    open(&format!("redis://127.0.0.1:{}/0?protocol={protocol}", harness.resp_port()))
 }
 
 fn open(url: &str) -> Connection {

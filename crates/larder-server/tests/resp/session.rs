@@ -1,14 +1,14 @@
 //! Commands that are about the connection itself.
 
-use larder_testkit::eventually;
+use larder_testkit::{LIMIT, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start};
 use crate::wire::{readable, written};
 
 #[test]
 fn names_and_ids_tell_clients_apart() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut clients = ["ann", "bob"].map(|name| (name, stand.wire()));
+    let Some(harness) = start(&[]) else { return };
+    let mut clients = ["ann", "bob"].map(|name| (name, harness.wire()));
     let ids = clients.each_mut().map(|(name, wire)| {
         wire.expect(&format!("CLIENT SETNAME {name}"), "+OK");
         let id = wire.line("CLIENT ID");
@@ -32,14 +32,14 @@ fn names_and_ids_tell_clients_apart() {
 
 #[test]
 fn a_client_is_killed_or_unblocked_by_another() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut operator, mut other) = (stand.wire(), stand.wire());
+    let Some(harness) = start(&[]) else { return };
+    let (mut operator, mut other) = (harness.wire(), harness.wire());
     for command in ["CLIENT KILL ID", "CLIENT UNBLOCK"] {
-        let mut victim = stand.wire();
+        let mut victim = harness.wire();
         let id = readable(&victim.line("CLIENT ID")).replace(':', "");
         victim.send(&written("BLPOP nothing 0"));
         eventually(LIMIT, "the victim to wait", || {
-            stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+            harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
         });
         operator.expect(&format!("{command} {id}"), ":1");
         match command {
@@ -52,8 +52,8 @@ fn a_client_is_killed_or_unblocked_by_another() {
 
 #[test]
 fn a_client_without_replies_writes_all_the_same() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut silent, mut other) = (stand.wire(), stand.wire());
+    let Some(harness) = start(&[]) else { return };
+    let (mut silent, mut other) = (harness.wire(), harness.wire());
     for n in 0..100 {
         other.line("GET k");
         silent.send(&written("CLIENT REPLY OFF"));
@@ -70,8 +70,8 @@ fn a_client_without_replies_writes_all_the_same() {
 
 #[test]
 fn a_monitor_sees_what_reaches_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut monitor, mut other) = (stand.wire(), stand.wire());
+    let Some(harness) = start(&[]) else { return };
+    let (mut monitor, mut other) = (harness.wire(), harness.wire());
     monitor.expect("MONITOR", "+OK");
     let mut seen = Vec::new();
     for n in 0..20 {
@@ -93,16 +93,16 @@ fn a_monitor_sees_what_reaches_redis() {
 
 #[test]
 fn a_client_with_a_cache_of_its_own_is_told_what_changed() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut warm = stand.wire();
+    let Some(harness) = start(&[]) else { return };
+    let mut warm = harness.wire();
     warm.expect("SET k 0", "+OK");
-    stand.heat(&mut warm, "GET k", "$1 0");
-    let mut wire = stand.wire().speaking("3");
+    harness.heat(&mut warm, "GET k", "$1 0");
+    let mut wire = harness.wire().speaking("3");
     wire.expect("CLIENT TRACKING ON", "+OK");
     for n in 1..20 {
         wire.line("GET k");
         match n % 2 {
-            0 => stand.direct().expect(&format!("SET k {n}"), "+OK"),
+            0 => harness.direct().expect(&format!("SET k {n}"), "+OK"),
             _ => warm.expect(&format!("SET k {n}"), "+OK"),
         }
         wire.expect_next(">2 $10 invalidate *1 $1 k");
@@ -115,23 +115,23 @@ fn a_client_with_a_cache_of_its_own_is_told_what_changed() {
 
 #[test]
 fn a_client_of_resp2_has_its_messages_redirected() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut heard, mut wire) = (stand.wire(), stand.wire());
+    let Some(harness) = start(&[]) else { return };
+    let (mut heard, mut wire) = (harness.wire(), harness.wire());
     let id = readable(&heard.line("CLIENT ID")).replace(':', "");
     heard.expect("SUBSCRIBE __redis__:invalidate", "*3 $9 subscribe $20 __redis__:invalidate :1");
     wire.expect(&format!("CLIENT TRACKING ON REDIRECT {id}"), "+OK");
     wire.expect("GET k", "$-1");
-    stand.wire().expect("SET k v", "+OK");
+    harness.wire().expect("SET k v", "+OK");
     heard.expect_next("*3 $7 message $20 __redis__:invalidate *1 $1 k");
     wire.expect("GET k", "$1 v");
 }
 
 #[test]
 fn the_protocol_version_changes_between_two_reads() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.wire();
     wire.expect("HSET h f v", ":1");
-    stand.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
+    harness.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
     let sent: Vec<u8> = ["HGETALL h", "HELLO 3", "HGETALL h", "HELLO 2", "HGETALL h"]
         .iter()
         .flat_map(|line| written(line))
@@ -145,13 +145,13 @@ fn the_protocol_version_changes_between_two_reads() {
         wire.expect_next("*2 $1 f $1 v");
     }
     wire.line("HELLO 3");
-    stand.heat(&mut wire, "HGETALL h", "%1 $1 f $1 v");
+    harness.heat(&mut wire, "HGETALL h", "%1 $1 f $1 v");
 }
 
 #[test]
 fn the_db_changes_between_two_reads() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.wire();
     for db in 0..3 {
         wire.expect(&format!("SELECT {db}"), "+OK");
         wire.expect(&format!("SET k {db}"), "+OK");
@@ -172,9 +172,9 @@ fn the_db_changes_between_two_reads() {
 
 #[test]
 fn a_subscription_may_be_part_of_a_transaction() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     // In RESP3 the reply to EXEC would hold a push, which is no RESP3: Larder closes then.
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     for (line, expected) in [
         ("MULTI", "+OK"),
         ("SUBSCRIBE a", "+QUEUED"),
@@ -184,7 +184,7 @@ fn a_subscription_may_be_part_of_a_transaction() {
     ] {
         assert_eq!(readable(&wire.line(line)).trim_end(), expected, "{line}");
     }
-    stand.direct().expect("PUBLISH a text", ":1");
+    harness.direct().expect("PUBLISH a text", ":1");
     wire.expect_next("*3 $7 message $1 a $4 text");
     wire.expect("UNSUBSCRIBE", "*3 $11 unsubscribe $1 a :0");
     wire.expect("GET k", "$1 v");
@@ -192,19 +192,19 @@ fn a_subscription_may_be_part_of_a_transaction() {
 
 #[test]
 fn a_list_that_begins_like_a_message_is_a_reply() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.wire();
     wire.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");
     wire.expect("UNSUBSCRIBE a", "*3 $11 unsubscribe $1 a :0");
     for kind in ["message", "pmessage", "subscribe", "unsubscribe"] {
-        wire.expect("DEL list", readable(&stand.direct().line("EXISTS list")).as_str());
+        wire.expect("DEL list", readable(&harness.direct().line("EXISTS list")).as_str());
         wire.expect(&format!("RPUSH list {kind} a b"), ":3");
         let expected = format!("*3 ${} {kind} $1 a $1 b", kind.len());
         wire.expect("LRANGE list 0 -1", &expected);
         wire.expect("LRANGE list 0 -1", &expected);
     }
     wire.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");
-    stand.direct().expect("PUBLISH a text", ":1");
+    harness.direct().expect("PUBLISH a text", ":1");
     wire.expect_next("*3 $7 message $1 a $4 text");
     wire.send(&written("QUIT"));
     assert_eq!(wire.rest(), b"+OK\r\n");

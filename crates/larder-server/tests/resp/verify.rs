@@ -9,17 +9,18 @@ use std::thread;
 use std::time::Duration;
 
 use larder_testkit::Direction::ToClient;
-use larder_testkit::{RedisServer, Which, eventually, require_redis};
+use larder_testkit::{Harness, LIMIT, Which, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{readable, written};
 
 #[test]
 fn what_changes_all_the_time_is_never_taken_for_a_difference() {
-    let Some((stand, relay)) = Stand::start_with_relay(&["--near-verify", "100%"]) else { return };
+    let Some(harness) = start_with_relay(&["--near-verify", "100%"]) else { return };
+    let relay = harness.relay();
     // What Redis tells comes later than what it answers.
     relay.delay(Which::Sent("TRACKING"), ToClient, Duration::from_millis(5));
-    let (mut wire, mut direct) = (stand.wire(), stand.direct());
+    let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.line("SADD set a b c d e f g h i j k l m n o p");
     direct.line("HSET hash a 1 b 2 c 3");
     direct.line("RPUSH list a b c");
@@ -35,21 +36,21 @@ fn what_changes_all_the_time_is_never_taken_for_a_difference() {
             _ => drop(direct.line(&format!("SET n {round} PX 20"))),
         }
     }
-    assert!(stand.count("/verified/same") > 50, "{}", stand.stats()["verified"]);
-    assert_eq!(stand.count("/verified/different"), 0);
+    assert!(harness.larder.count("/verified/same") > 50, "{}", harness.larder.stats()["verified"]);
+    assert_eq!(harness.larder.count("/verified/different"), 0);
     let info = readable(&wire.line("INFO larder"));
     assert!(info.contains("larder_verified_different:0"), "{info}");
 }
 
 #[test]
 fn a_command_that_arrives_in_two_pieces_behind_a_hit_is_read_rightly() {
-    let Some(stand) = Stand::start(&["--near-verify", "100%"]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = start(&["--near-verify", "100%"]) else { return };
+    let mut wire = harness.wire();
     wire.expect("SET longer-key value", "+OK");
-    stand.heat(&mut wire, "GET longer-key", "$5 value");
+    harness.heat(&mut wire, "GET longer-key", "$5 value");
     let (get, set) = (written("GET longer-key"), written("SET j hello"));
     for cut in 1..set.len() {
-        stand.heat(&mut wire, "GET longer-key", "$5 value");
+        harness.heat(&mut wire, "GET longer-key", "$5 value");
         wire.send(&[&get, &set[..cut]].concat());
         wire.expect_next("$5 value");
         wire.send(&set[cut..]);
@@ -59,46 +60,37 @@ fn a_command_that_arrives_in_two_pieces_behind_a_hit_is_read_rightly() {
 
 #[test]
 fn a_memory_that_differs_from_redis_is_counted_logged_and_forgotten() {
-    if !require_redis() {
-        return;
-    }
-    let redis = RedisServer::start();
-    let liar = Liar::before(redis.addr());
-    let url = format!("redis://{}", liar.addr);
-    let stand = Stand::before(redis, &url, |larder| larder.args(&["--near-verify", "100%"]));
-    let (mut wire, mut direct) = (stand.wire(), stand.direct());
+    let lies = Arc::new(AtomicBool::new(true));
+    let liar = Arc::clone(&lies);
+    let harness = Harness::builder(env!("CARGO_BIN_EXE_larder"))
+        .through(move |redis| format!("redis://{}", start_liar(redis.addr(), liar)))
+        .flags(&["--near-verify", "100%"])
+        .start();
+    let Some(harness) = harness else { return };
+    let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.expect("SET k truth", "+OK");
-    stand.heat(&mut wire, "GET k", "$5 lying");
+    harness.heat(&mut wire, "GET k", "$5 lying");
     eventually(LIMIT, "the difference to be found", || {
         wire.line("GET k");
-        stand.count("/verified/different") > 0
+        harness.larder.count("/verified/different") > 0
     });
-    assert!(stand.larder.log().contains("memory and store differ"));
-    liar.lies.store(false, SeqCst);
+    assert!(harness.larder.log().contains("memory and store differ"));
+    lies.store(false, SeqCst);
     eventually(LIMIT, "the truth", || readable(&wire.line("GET k")) == "$5 truth");
 }
 
 /// Tells the tracked connection something else than what Redis says.
-struct Liar {
-    addr: SocketAddr,
-    lies: Arc<AtomicBool>,
-}
-
-impl Liar {
-    fn before(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        let lies = Arc::new(AtomicBool::new(true));
-        let shared = Arc::clone(&lies);
-        // Ends with the process.
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let lies = Arc::clone(&shared);
-                thread::spawn(move || carry(&client, server, &lies));
-            }
-        });
-        Self { addr, lies }
-    }
+fn start_liar(server: SocketAddr, lies: Arc<AtomicBool>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    // Ends with the process.
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let lies = Arc::clone(&lies);
+            thread::spawn(move || carry(&client, server, &lies));
+        }
+    });
+    addr
 }
 
 fn carry(client: &TcpStream, server: SocketAddr, lies: &AtomicBool) {

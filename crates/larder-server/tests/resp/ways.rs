@@ -1,8 +1,8 @@
 //! The ways in which commands and replies travel: in lines, in pieces, and very large.
 
-use larder_testkit::{Direction, RedisServer, Which, eventually};
+use larder_testkit::{Direction, Harness, LIMIT, RedisServer, Which, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{Wire, written};
 
 /// As a person types them.
@@ -46,10 +46,10 @@ const MIXED: &[&str] = &[
 
 #[test]
 fn inline_commands_are_read_as_redis_reads_them() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
     for line in INLINE {
-        let through = stand.wire().exchange(line.as_bytes());
+        let through = harness.wire().exchange(line.as_bytes());
         let direct = Wire::open(twin.port()).exchange(line.as_bytes());
         assert_eq!(through.escape_ascii().to_string(), direct.escape_ascii().to_string(), "{line}");
     }
@@ -57,11 +57,12 @@ fn inline_commands_are_read_as_redis_reads_them() {
 
 #[test]
 fn replies_that_arrive_a_byte_at_a_time_are_whole() {
-    let Some((stand, relay)) = Stand::start_with_relay(&[]) else { return };
+    let Some(harness) = start_with_relay(&[]) else { return };
+    let relay = harness.relay();
     let twin = RedisServer::start();
     relay.trickle(Which::All, Direction::ToClient, 1);
     for version in ["2", "3"] {
-        let mut through = stand.wire().speaking(version);
+        let mut through = harness.wire().speaking(version);
         let mut direct = Wire::open(twin.port()).speaking(version);
         for line in MIXED.iter().chain(MIXED) {
             through.expect_bytes(line, &direct.line(line));
@@ -71,10 +72,10 @@ fn replies_that_arrive_a_byte_at_a_time_are_whole() {
 
 #[test]
 fn commands_that_arrive_a_byte_at_a_time_are_whole() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
     let sent: Vec<u8> = MIXED.iter().flat_map(|line| written(line)).collect();
-    let (mut through, mut direct) = (stand.wire(), Wire::open(twin.port()));
+    let (mut through, mut direct) = (harness.wire(), Wire::open(twin.port()));
     for byte in &sent {
         through.send(&[*byte]);
     }
@@ -86,31 +87,31 @@ fn commands_that_arrive_a_byte_at_a_time_are_whole() {
 
 #[test]
 fn values_of_two_megabytes_pass_and_are_not_kept() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    fill_large(&stand);
+    let Some(harness) = start(&[]) else { return };
+    fill_large(&harness);
     for version in ["2", "3"] {
-        let mut through = stand.wire().speaking(version);
-        let mut direct = stand.direct().speaking(version);
+        let mut through = harness.wire().speaking(version);
+        let mut direct = harness.direct().speaking(version);
         for line in LARGE.iter().chain(LARGE) {
             through.expect_bytes(line, &direct.line(line));
         }
     }
-    assert_eq!(stand.hits(), 0);
+    assert_eq!(harness.larder.resp_hits(), 0);
 }
 
 #[test]
 fn values_of_two_megabytes_come_from_memory_where_they_may() {
-    let Some(stand) = Stand::start(&["--near-max-value", "4mb"]) else { return };
-    fill_large(&stand);
+    let Some(harness) = start(&["--near-max-value", "4mb"]) else { return };
+    fill_large(&harness);
     for version in ["2", "3"] {
-        let mut through = stand.wire().speaking(version);
-        let mut direct = stand.direct().speaking(version);
+        let mut through = harness.wire().speaking(version);
+        let mut direct = harness.direct().speaking(version);
         for line in LARGE {
             let expected = direct.line(line);
             eventually(LIMIT, &format!("{line} to be served from memory"), || {
-                let before = stand.hits();
+                let before = harness.larder.resp_hits();
                 through.expect_bytes(line, &expected);
-                stand.hits() > before
+                harness.larder.resp_hits() > before
             });
         }
     }
@@ -119,20 +120,20 @@ fn values_of_two_megabytes_come_from_memory_where_they_may() {
 const LARGE: &[&str] =
     &["GET large", "HGETALL h", "MGET large missing large", "GETRANGE large 9 1999999"];
 
-fn fill_large(stand: &Stand) {
+fn fill_large(harness: &Harness) {
     let value: Vec<u8> = (0..2 << 20).map(|at: u32| (at % 251) as u8).collect();
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     assert_eq!(wire.call(&[b"SET", b"large", &value]), b"+OK\r\n");
     assert_eq!(wire.call(&[b"HSET", b"h", b"f", b"v", b"large", &value]), b":2\r\n");
 }
 
 #[test]
 fn a_client_that_does_not_read_delays_nobody() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = start(&[]) else { return };
+    let mut wire = harness.wire();
     let value = vec![b'x'; 1 << 20];
     wire.call(&[b"SET", b"large", &value]);
-    let mut deaf = stand.wire();
+    let mut deaf = harness.wire();
     // More than all buffers on the way hold, and more than Larder takes before it stops reading.
     let asked = 200;
     deaf.send(&written("ECHO first"));

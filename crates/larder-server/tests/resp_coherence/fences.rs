@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use larder_testkit::Direction::{Both, ToClient};
 
 use crate::client::{Answer, Client};
-use crate::stand::{Stand, TRACKED};
+use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const DELAY: Duration = Duration::from_millis(300);
 const BOUND: Duration = Duration::from_secs(1);
@@ -15,13 +15,13 @@ const CLIENTS: usize = 25;
 
 #[test]
 fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.relay.delay(TRACKED, ToClient, DELAY);
+    let Some(harness) = start(&[]) else { return };
+    harness.relay().delay(TRACKED, ToClient, DELAY);
     let rounds = if std::env::var("LARDER_TEST_LONG").is_ok() { 40 } else { 4 };
-    let hits = stand.door.hits();
+    let hits = harness.larder.resp_hits();
     thread::scope(|threads| {
         for number in 0..CLIENTS {
-            let (mut client, mut reader) = (stand.client(), stand.client());
+            let (mut client, mut reader) = (harness.client(), harness.client());
             threads.spawn(move || {
                 let key = format!("k:{number}");
                 let get = format!("GET {key}");
@@ -43,7 +43,7 @@ fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
             });
         }
     });
-    let hits = stand.door.hits() - hits;
+    let hits = harness.larder.resp_hits() - hits;
     assert!(hits >= (CLIENTS * rounds) as u64, "{hits} hits: the reads before were not kept");
 }
 
@@ -61,10 +61,10 @@ fn write(key: &str, value: &str, way: usize) -> Vec<String> {
 
 #[test]
 fn replies_behind_a_fenced_one_wait_too_and_other_clients_do_not() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.relay.delay(TRACKED, ToClient, DELAY);
-    let mut client = stand.client();
-    let mut other = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    harness.relay().delay(TRACKED, ToClient, DELAY);
+    let mut client = harness.client();
+    let mut other = harness.client();
     other.call("PING");
     client.call("PING");
     for _ in 0..3 {
@@ -102,21 +102,21 @@ fn a_fence_ends_at_the_bound_at_the_latest_and_the_next_read_is_new() {
 }
 
 fn fence_under(fault: Fault) {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut writer, mut reader) = (stand.client(), stand.client());
+    let Some(harness) = start(&[]) else { return };
+    let (mut writer, mut reader) = (harness.client(), harness.client());
     writer.expect("SET k old", "OK");
     reader.call("PING");
-    stand.heat(&mut reader, "GET k", "old");
+    harness.heat(&mut reader, "GET k", "old");
     match fault {
-        Fault::Slow => stand.relay.delay(TRACKED, ToClient, BOUND * 2),
-        Fault::BlackHole => stand.relay.blackhole(TRACKED, Both),
+        Fault::Slow => harness.relay().delay(TRACKED, ToClient, BOUND * 2),
+        Fault::BlackHole => harness.relay().blackhole(TRACKED, Both),
         Fault::Refused => {
-            stand.relay.refuse(true);
-            stand.relay.cut(TRACKED);
+            harness.relay().refuse(true);
+            harness.relay().cut(TRACKED);
         }
         Fault::Ignored => {
-            stand.relay.ignore(true);
-            stand.relay.cut(TRACKED);
+            harness.relay().ignore(true);
+            harness.relay().cut(TRACKED);
         }
     }
     for round in 0..5 {
@@ -130,12 +130,12 @@ fn fence_under(fault: Fault) {
         assert!(!over || waited < BOUND / 2, "{fault:?}, round {round}: {waited:?}");
         reader.expect("GET k", &*format!("new {round}"));
     }
-    stand.relay.heal();
-    stand.relay.refuse(false);
-    stand.relay.ignore(false);
-    stand.relay.delay(TRACKED, ToClient, Duration::ZERO);
-    stand.relay.cut(TRACKED);
-    stand.proves_coherent();
+    harness.relay().heal();
+    harness.relay().refuse(false);
+    harness.relay().ignore(false);
+    harness.relay().delay(TRACKED, ToClient, Duration::ZERO);
+    harness.relay().cut(TRACKED);
+    harness.proves_coherent();
 }
 
 fn set_by_script(client: &mut Client, value: &str) {
@@ -146,15 +146,16 @@ fn set_by_script(client: &mut Client, value: &str) {
 /// Redis sends messages and what was waited for on one connection, and what has changed on another.
 #[test]
 fn who_is_woken_by_another_sees_what_that_one_did_before() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.relay.delay(TRACKED, ToClient, DELAY / 5);
-    let mut foreign = stand.foreign();
-    let (mut worker, mut listener, mut reader) = (stand.client(), stand.client(), stand.client());
+    let Some(harness) = start(&[]) else { return };
+    harness.relay().delay(TRACKED, ToClient, DELAY / 5);
+    let mut foreign = harness.foreign_client();
+    let (mut worker, mut listener, mut reader) =
+        (harness.client(), harness.client(), harness.client());
     listener.call("SUBSCRIBE news");
     foreign.call("SET job 0");
     for round in 1..10 {
         let (old, new) = ((round - 1).to_string(), round.to_string());
-        stand.heat(&mut reader, "GET job", &*old);
+        harness.heat(&mut reader, "GET job", &*old);
         let set = format!("SET job {new}");
         if round % 2 == 0 {
             worker.ask(&["BLPOP queue 0"]);

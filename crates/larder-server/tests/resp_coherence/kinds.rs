@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use larder_testkit::eventually;
+use larder_testkit::{Harness, eventually};
 
 use crate::client::Client;
-use crate::stand::Stand;
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 /// A key `k` of some type.
 struct Kind {
@@ -141,16 +141,16 @@ const KINDS: &[Kind] = &[
 
 #[test]
 fn every_read_is_kept_and_follows_every_foreign_write() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = [stand.foreign(), stand.foreign().resp3()];
-    let mut through = [stand.client(), stand.client().resp3()];
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = [harness.foreign_client(), harness.foreign_client().resp3()];
+    let mut through = [harness.client(), harness.client().resp3()];
     let mut round = 0;
     for kind in KINDS {
         for write in kind.writes.iter().chain(ANY) {
             round += 1;
             let (foreign, through) = (&mut foreign[round % 2], &mut through[round % 2]);
             set_up(foreign, kind);
-            settle(&stand, through, foreign, kind.reads);
+            settle(&harness, through, foreign, kind.reads);
             foreign.call(write);
             if write.starts_with("PEXPIRE") {
                 eventually(Duration::from_secs(1), "the key to be gone", || {
@@ -172,10 +172,10 @@ fn set_up(foreign: &mut Client, kind: &Kind) {
 }
 
 /// Waits until all reads are served from memory, and are true.
-fn settle(stand: &Stand, through: &mut Client, foreign: &mut Client, reads: &[&str]) {
+fn settle(harness: &Harness, through: &mut Client, foreign: &mut Client, reads: &[&str]) {
     let truth = foreign.pipeline(reads);
     eventually(Duration::from_secs(5), &format!("{reads:?} to be served from memory"), || {
-        let hits = stand.door.hits();
-        through.pipeline(reads) == truth && stand.door.hits() >= hits + reads.len() as u64
+        let hits = harness.larder.resp_hits();
+        through.pipeline(reads) == truth && harness.larder.resp_hits() >= hits + reads.len() as u64
     });
 }

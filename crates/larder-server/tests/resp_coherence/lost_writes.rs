@@ -5,10 +5,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use larder_testkit::Direction::ToClient;
-use larder_testkit::{Which, eventually};
+use larder_testkit::{Harness, LIMIT, Which, eventually};
 
 use crate::client::{Client, written};
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 const INCRS: u64 = 1_000;
 /// The clients of this test say this first.
@@ -16,19 +16,19 @@ const COUNTS: Which = Which::Sent("counts");
 
 #[test]
 fn every_acknowledged_incr_counts_and_none_counts_twice() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let (mut sent, mut acknowledged, mut newest, mut lost) = (0, 0, 0, 0);
-    let mut client = counting(&stand);
+    let mut client = counting(&harness);
     for round in 0.. {
         if sent >= INCRS {
             break;
         }
         let batch = 1 + round % 5;
         let incrs = vec!["INCR n"; usize::try_from(batch).unwrap()];
-        let carried_out = stand.redis.command_calls("incr");
+        let carried_out = harness.redis.command_calls("incr");
         let fault = round % 3;
         if fault == 1 {
-            stand.relay.hold(COUNTS, ToClient);
+            harness.relay().hold(COUNTS, ToClient);
         }
         client.send(&written(&incrs)).unwrap();
         sent += batch;
@@ -36,18 +36,18 @@ fn every_acknowledged_incr_counts_and_none_counts_twice() {
             // Carried out, and the replies are lost.
             1 => {
                 let all = carried_out + batch;
-                eventually(LIMIT, "redis to count", || stand.redis.command_calls("incr") == all);
-                stand.relay.cut(COUNTS);
-                stand.relay.release(COUNTS, ToClient);
+                eventually(LIMIT, "redis to count", || harness.redis.command_calls("incr") == all);
+                harness.relay().cut(COUNTS);
+                harness.relay().release(COUNTS, ToClient);
             }
             // Carried out or not.
-            2 => stand.relay.cut(COUNTS),
+            2 => harness.relay().cut(COUNTS),
             _ => {}
         }
         for _ in 0..batch {
             let Ok(answer) = client.next() else {
                 lost += 1;
-                client = counting(&stand);
+                client = counting(&harness);
                 break;
             };
             acknowledged += 1;
@@ -55,17 +55,17 @@ fn every_acknowledged_incr_counts_and_none_counts_twice() {
             newest = answer.number();
         }
     }
-    let counted = stand.foreign().call("GET n").number();
+    let counted = harness.foreign_client().call("GET n").number();
     println!("{sent} sent, {acknowledged} acknowledged, {counted} counted, {lost} times lost");
     assert!(newest <= counted && counted <= sent, "{newest} <= {counted} <= {sent}");
     assert!(acknowledged <= counted);
     assert!(acknowledged > INCRS / 4 && lost > 50, "{acknowledged} acknowledged, {lost} lost");
     // And it is read as it is.
-    assert_eq!(stand.client().call("GET n").number(), counted);
+    assert_eq!(harness.client().call("GET n").number(), counted);
 }
 
-fn counting(stand: &Stand) -> Client {
-    let mut client = stand.client();
+fn counting(harness: &Harness) -> Client {
+    let mut client = harness.client();
     // What it has set up there makes it notice when this very connection ends.
     assert_eq!(client.pipeline(&["ECHO counts", "SELECT 0"])[1], "OK".into());
     client
@@ -73,17 +73,17 @@ fn counting(stand: &Stand) -> Client {
 
 #[test]
 fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let large = "x".repeat(200_000);
-    stand.foreign().call(&format!("SET large {large}"));
-    let mut client = counting(&stand);
+    harness.foreign_client().call(&format!("SET large {large}"));
+    let mut client = counting(&harness);
     // Far more than the sockets between them hold.
     let mut lines = vec!["INCR n"];
     lines.extend(vec!["GET large"; 80]);
     lines.extend(["INCR n", "BLPOP never 0", "INCR n"]);
     client.ask(&lines);
     eventually(LIMIT, "redis to block", || {
-        stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+        harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     let (read, count) = mpsc::channel();
     let reader = thread::spawn(move || {
@@ -92,13 +92,13 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     });
     // Only when the last reply before it was passed on can the loss be seen.
     eventually(LIMIT, "all replies to pass", || {
-        stand.relay.waiting_bytes(COUNTS, ToClient) == 0
-            && stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+        harness.relay().waiting_bytes(COUNTS, ToClient) == 0
+            && harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     // The short one stands right behind the last of the large ones.
     (0..81).for_each(|_| count.recv_timeout(LIMIT).unwrap());
     thread::sleep(std::time::Duration::from_millis(200));
-    stand.relay.cut(COUNTS);
+    harness.relay().cut(COUNTS);
     let answers = reader.join().unwrap();
     assert_eq!(answers.len(), 82);
     assert_eq!(answers[0], 1.into());
@@ -108,19 +108,19 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
 
 #[test]
 fn a_slow_reader_gets_all_that_came_before_the_loss() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let large = "x".repeat(900_000);
-    stand.foreign().call(&format!("SET large {large}"));
-    let mut client = counting(&stand);
+    harness.foreign_client().call(&format!("SET large {large}"));
+    let mut client = counting(&harness);
     // Passed on to Larder as a whole, and more than the client's socket takes at once.
     let mut lines = vec!["GET large"; 5];
     lines.extend(["INCR n", "BLPOP never 0"]);
     client.ask(&lines);
     eventually(LIMIT, "redis to block", || {
-        stand.redis.info("clients", "blocked_clients").as_deref() == Some("1")
+        harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     thread::sleep(std::time::Duration::from_millis(300));
-    stand.relay.cut(COUNTS);
+    harness.relay().cut(COUNTS);
     thread::sleep(std::time::Duration::from_millis(300));
     let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
     // What Redis had sent and Larder had not read yet is lost with the connection.
@@ -131,7 +131,7 @@ fn a_slow_reader_gets_all_that_came_before_the_loss() {
 
 #[test]
 fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let kept: [&[&str]; 4] = [&[], &["SET k 1", "GET k"], &["EVAL 'return 1' 0"], &["CLIENT ID"]];
     let lost: [&[&str]; 8] = [
         &["SELECT 5"],
@@ -144,28 +144,28 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
         &["CLIENT REPLY ON", "MULTI", "SET k 1"],
     ];
     let open = |lines: &&[&str]| {
-        let mut client = stand.client();
+        let mut client = harness.client();
         client.pipeline(&["PING"]);
         client.pipeline(lines);
         client
     };
     let mut kept: Vec<Client> = kept.iter().map(open).collect();
     let mut lost: Vec<Client> = lost.iter().map(open).collect();
-    stand.redis.kill_clients();
+    harness.redis.kill_clients();
     // Subscribers are of another type.
-    stand.foreign().pipeline(&["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE replica"]);
-    eventually(LIMIT, "larder to notice", || stand.door.count("/resp/upstreams") == 0);
+    harness.foreign_client().pipeline(&["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE replica"]);
+    eventually(LIMIT, "larder to notice", || harness.larder.count("/resp/upstreams") == 0);
     for client in &mut kept {
         client.expect("PING", "PONG");
         client.expect("SET k 2", "OK");
         client.expect("GET k", "2");
     }
-    stand.relay.cut(Which::NotSent("TRACKING"));
+    harness.relay().cut(Which::NotSent("TRACKING"));
     for client in &mut lost {
         let end = std::iter::from_fn(|| client.next().ok()).take(100).count();
         assert!(end < 100, "not closed");
     }
-    eventually(LIMIT, "larder to notice", || stand.door.count("/resp/upstreams") == 0);
+    eventually(LIMIT, "larder to notice", || harness.larder.count("/resp/upstreams") == 0);
     for client in &mut kept {
         client.expect("PING", "PONG");
     }

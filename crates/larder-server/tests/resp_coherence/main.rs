@@ -17,19 +17,19 @@
 )]
 
 mod client;
+mod differential;
 mod faults;
 mod fences;
 mod kinds;
-mod leftovers;
 mod lost_writes;
 mod one_entry;
 mod own_tracking;
 mod pipelines;
 mod pressure;
+mod session_isolation;
+mod setup;
 mod sizes;
-mod stand;
 mod stress;
 mod transactions;
-mod twins;
 mod users;
 mod writes;

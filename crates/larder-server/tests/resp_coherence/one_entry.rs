@@ -3,13 +3,13 @@
 use larder_testkit::http;
 
 use crate::client::Answer;
-use crate::stand::Stand;
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 #[test]
 fn a_set_over_resp_turns_the_etag_and_a_put_is_read_over_resp() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
-    let url = stand.door.larder.url("/v1/keys/k");
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
+    let url = harness.larder.url("/v1/keys/k");
     let mut etag = String::new();
     for round in 0..50 {
         let value = format!("over resp {round}");
@@ -32,17 +32,17 @@ fn a_set_over_resp_turns_the_etag_and_a_put_is_read_over_resp() {
 
 #[test]
 fn what_one_door_has_read_the_other_has_in_memory() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
-    stand.foreign().pipeline(&["SET a 1", "SET b 2"]);
-    stand.heat(&mut client, "GET a", "1");
-    let over_http = http::get(&stand.door.larder.url("/v1/keys/a"), &[]);
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
+    harness.foreign_client().pipeline(&["SET a 1", "SET b 2"]);
+    harness.heat(&mut client, "GET a", "1");
+    let over_http = http::get(&harness.larder.url("/v1/keys/a"), &[]);
     let found = over_http.header("cache-status").unwrap();
     assert!(found.starts_with("larder; hit"), "{found}");
 
-    let url = stand.door.larder.url("/v1/keys/b");
+    let url = harness.larder.url("/v1/keys/b");
     while !http::get(&url, &[]).header("cache-status").unwrap().starts_with("larder; hit") {}
-    let (hits, gets) = (stand.door.hits(), stand.redis.command_calls("get"));
+    let (hits, gets) = (harness.larder.resp_hits(), harness.redis.command_calls("get"));
     client.expect("GET b", "2");
-    assert_eq!((stand.door.hits(), stand.redis.command_calls("get")), (hits + 1, gets));
+    assert_eq!((harness.larder.resp_hits(), harness.redis.command_calls("get")), (hits + 1, gets));
 }

@@ -2,7 +2,7 @@
 //! nothing that Redis does not know of.
 
 use crate::client::{Answer, Client};
-use crate::stand::Stand;
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 fn invalidation(key: &str) -> Answer {
     Answer::Push(vec!["invalidate".into(), Answer::texts([key])])
@@ -10,18 +10,18 @@ fn invalidation(key: &str) -> Answer {
 
 #[test]
 fn a_tracking_client_hears_of_every_change_to_what_it_read() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.call("SET k 0");
-    let mut client = stand.client().resp3();
-    stand.heat(&mut client, "GET k", "0");
+    let mut client = harness.client().resp3();
+    harness.heat(&mut client, "GET k", "0");
     client.expect("CLIENT TRACKING ON", "OK");
     for round in 1..100 {
         // Kept by Larder for others, yet read in Redis for this one: else Redis would not tell.
         client.expect("GET k", &*(round - 1).to_string());
         let value = round.to_string();
         match round % 3 {
-            0 => stand.client().expect(&format!("SET k {value}"), "OK"),
+            0 => harness.client().expect(&format!("SET k {value}"), "OK"),
             1 => foreign.expect(&format!("SET k {value}"), "OK"),
             _ => client.ask(&[&format!("SET k {value}")]),
         }
@@ -41,25 +41,25 @@ fn a_tracking_client_hears_of_every_change_to_what_it_read() {
 
 #[test]
 fn other_modes_of_tracking_work() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
-    let mut by_prefix = stand.client().resp3();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
+    let mut by_prefix = harness.client().resp3();
     by_prefix.expect("CLIENT TRACKING ON BCAST PREFIX user:", "OK");
     foreign.pipeline(&["SET other:1 a", "SET user:1 a"]);
     assert_eq!(by_prefix.answer(), invalidation("user:1"));
 
-    let mut opting = stand.client().resp3();
+    let mut opting = harness.client().resp3();
     opting.expect("CLIENT TRACKING ON OPTIN", "OK");
     opting.pipeline(&["GET not-asked", "CLIENT CACHING YES", "GET asked"]);
     foreign.pipeline(&["SET not-asked 1", "SET asked 1"]);
     assert_eq!(opting.answer(), invalidation("asked"));
 
     // RESP2: told on another connection, which is found by its id.
-    let mut listener = stand.client();
+    let mut listener = harness.client();
     let id = listener.call("CLIENT ID").number();
     listener.ask(&["SUBSCRIBE __redis__:invalidate"]);
     listener.answer();
-    let mut redirected: Client = stand.client();
+    let mut redirected: Client = harness.client();
     redirected.expect(&format!("CLIENT TRACKING ON REDIRECT {id}"), "OK");
     redirected.expect("GET user:1", "a");
     foreign.call("SET user:1 b");

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{Which, eventually};
+use larder_testkit::{LIMIT, Which, eventually};
 
 use crate::client::{Answer, Client, written};
-use crate::stand::{LIMIT, Stand, TRACKED};
+use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 /// How often a race is run that needs many chances.
 fn rounds(usual: usize, long: usize) -> usize {
@@ -17,9 +17,9 @@ fn rounds(usual: usize, long: usize) -> usize {
 
 #[test]
 fn set_then_get_in_one_write_gives_what_was_set() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
-    let mut reader = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
+    let mut reader = harness.client();
     for round in 0..500 {
         let value = round.to_string();
         if round % 3 > 0 {
@@ -35,11 +35,11 @@ fn set_then_get_in_one_write_gives_what_was_set() {
 
 #[test]
 fn a_cold_get_before_an_incr_in_one_write_shows_the_earlier_value() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let rounds = rounds(2_000, 10_000);
     thread::scope(|threads| {
         for worker in 0..4 {
-            let mut client = stand.client();
+            let mut client = harness.client();
             threads.spawn(move || {
                 for round in 0..rounds / 4 {
                     let counter = format!("counter:{worker}:{round}");
@@ -56,30 +56,30 @@ fn a_cold_get_before_an_incr_in_one_write_shows_the_earlier_value() {
 
 #[test]
 fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
-    stand.foreign().call("SET hot old");
-    stand.heat(&mut client, "GET hot", "old");
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
+    harness.foreign_client().call("SET hot old");
+    harness.heat(&mut client, "GET hot", "old");
     client.call("PING slow");
-    stand.relay.hold(Which::Sent("slow"), ToServer);
+    harness.relay().hold(Which::Sent("slow"), ToServer);
     client.ask(&["SET hot new"]);
     // In a write of its own, long before the first is answered.
     client.ask(&["GET hot"]);
     assert!(client.is_silent_for(Duration::from_millis(100)));
     // Another client is not held up, and sees what is true.
-    stand.client().expect("GET hot", "old");
-    stand.relay.release(Which::Sent("slow"), ToServer);
+    harness.client().expect("GET hot", "old");
+    harness.relay().release(Which::Sent("slow"), ToServer);
     assert_eq!(client.answer(), "OK".into());
     assert_eq!(client.answer(), "new".into());
 }
 
 #[test]
 fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     // Redis tells it much later than the reads below take.
-    stand.relay.delay(TRACKED, ToClient, Duration::from_millis(60));
-    let mut other = stand.client();
+    harness.relay().delay(TRACKED, ToClient, Duration::from_millis(60));
+    let mut other = harness.client();
     for (round, road) in [
         &["SET unrelated 1", "GET k"][..],
         &["INCR n", "MGET k other"],
@@ -96,8 +96,8 @@ fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
     {
         let (old, new) = (format!("old {round}"), format!("new {round}"));
         foreign.call(&format!("SET k '{old}'"));
-        let mut client = stand.client();
-        stand.door.heat_soon(&mut client, "GET k", &*old);
+        let mut client = harness.client();
+        harness.heat_soon(&mut client, "GET k", &*old);
         foreign.call(&format!("SET k '{new}'"));
         client.pipeline(road);
         other.expect("GET k", &*new);
@@ -107,24 +107,24 @@ fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
 
 #[test]
 fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     for round in 0..20 {
         let (cold, late) = (format!("cold:{round}"), format!("late:{round}"));
         foreign.pipeline(&["SET hot old", &format!("SET {late} old")]);
-        let mut client = stand.client();
-        stand.door.heat_soon(&mut client, "GET hot", "old");
+        let mut client = harness.client();
+        harness.heat_soon(&mut client, "GET hot", "old");
         // Redis reads the two that are not in memory, and its replies are on their way for long.
-        stand.relay.hold(TRACKED, ToClient);
+        harness.relay().hold(TRACKED, ToClient);
         client.ask(&[&format!("GET {cold}"), "GET hot", &format!("GET {late}"), "MGET hot"]);
         eventually(LIMIT, "the reads to be on their way", || {
-            stand.door.stats()["fills_under_way"] == 2
+            harness.larder.stats()["fills_under_way"] == 2
         });
         thread::sleep(Duration::from_millis(5));
         // Whoever sees the second of these must see the first.
         foreign.call(&format!("SET {late} new"));
         foreign.call("SET hot new");
-        stand.relay.release(TRACKED, ToClient);
+        harness.relay().release(TRACKED, ToClient);
         assert_eq!(client.answer(), Answer::Nil);
         let (hot, late) = (client.answer(), client.answer());
         if hot == "new".into() {
@@ -136,7 +136,7 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
 
 #[test]
 fn errors_come_in_their_turn() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     const BROKEN: &[u8] = b"*1\r\n:x\r\n";
     for before in ["SET k 1", "GET cold", "EVAL 'return 1' 0", "NOSUCH", "GET cold"] {
         // The first time both in one write: then it is cold.
@@ -149,7 +149,8 @@ fn errors_come_in_their_turn() {
             client.send(BROKEN).unwrap();
             client
         };
-        let clients = [in_one(stand.client()), apart(stand.client()), apart(stand.foreign())];
+        let clients =
+            [in_one(harness.client()), apart(harness.client()), apart(harness.foreign_client())];
         let [one, two, direct] = clients.map(|mut client| {
             let answers = [client.answer(), client.answer()];
             assert!(client.is_closed());
@@ -162,9 +163,9 @@ fn errors_come_in_their_turn() {
 
 #[test]
 fn errors_and_switches_in_a_pipeline_keep_replies_in_step() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut direct = stand.foreign();
-    let mut through = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut direct = harness.foreign_client();
+    let mut through = harness.client();
     direct.pipeline(&["SET s v", "HSET h f v", "CONFIG SET stop-writes-on-bgsave-error yes"]);
     let lines = [
         "GET h",
@@ -198,18 +199,18 @@ fn errors_and_switches_in_a_pipeline_keep_replies_in_step() {
         }
         for line in ["HGETALL h", "GET s"] {
             let expected = direct.call(line);
-            stand.heat(&mut through, line, expected);
+            harness.heat(&mut through, line, expected);
         }
     }
 }
 
 #[test]
 fn refused_writes_in_a_pipeline_keep_replies_in_step() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.call("SET k old");
-    let mut client = stand.client();
-    stand.heat(&mut client, "GET k", "old");
+    let mut client = harness.client();
+    harness.heat(&mut client, "GET k", "old");
     // Every write is refused, as by MISCONF after a snapshot that failed.
     foreign.pipeline(&["CONFIG SET min-replicas-to-write 1"]);
     let answers =
@@ -219,7 +220,7 @@ fn refused_writes_in_a_pipeline_keep_replies_in_step() {
     assert!(answers[2].is_error());
     assert_eq!(answers[3], "PONG".into());
     assert!(answers[6].error().starts_with("EXECABORT"), "{answers:?}");
-    stand.heat(&mut client, "GET k", "old");
+    harness.heat(&mut client, "GET k", "old");
     foreign.call("CONFIG SET min-replicas-to-write 0");
     client.expect("SET k new", "OK");
     client.expect("GET k", "new");
@@ -227,14 +228,14 @@ fn refused_writes_in_a_pipeline_keep_replies_in_step() {
 
 #[test]
 fn select_within_a_pipeline_counts_from_there() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five"]);
-    let mut client = stand.client();
+    let mut client = harness.client();
     for round in 0..50 {
-        stand.heat(&mut client, "GET k", "zero");
+        harness.heat(&mut client, "GET k", "zero");
         client.expect("SELECT 5", "OK");
-        stand.heat(&mut client, "GET k", "five");
+        harness.heat(&mut client, "GET k", "five");
         let answers =
             client.pipeline(&["GET k", "SELECT 0", "GET k", "SELECT 5", "GET k", "SELECT 0"]);
         let expected = Answer::texts(["five", "OK", "zero", "OK", "five", "OK"]);
@@ -249,24 +250,24 @@ fn select_within_a_pipeline_counts_from_there() {
 
 #[test]
 fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_it() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.call("MSET y old z old");
     for reads in [["GET x", "GET y"], ["MGET x", "STRLEN y"], ["MGET x y", "GET y"]] {
-        let mut client = stand.client();
+        let mut client = harness.client();
         foreign.call("MSET x old y old");
-        stand.heat(&mut client, "GET y", "old");
-        stand.heat(&mut client, "STRLEN y", 3);
-        stand.relay.hold(TRACKED, ToServer);
+        harness.heat(&mut client, "GET y", "old");
+        harness.heat(&mut client, "STRLEN y", 3);
+        harness.relay().hold(TRACKED, ToServer);
         foreign.call("DEL x");
         thread::sleep(Duration::from_millis(50));
         client.ask(&reads);
         eventually(LIMIT, "the read of x to be sent", || {
-            stand.relay.waiting_bytes(TRACKED, ToServer) > 60
+            harness.relay().waiting_bytes(TRACKED, ToServer) > 60
         });
         foreign.call("SET y newer");
         foreign.call("SET x newer");
-        stand.relay.release(TRACKED, ToServer);
+        harness.relay().release(TRACKED, ToServer);
         let answers = [client.answer(), client.answer()];
         let text = format!("{answers:?}");
         assert!(text.contains("newer") && !text.contains("old"), "{reads:?}: {text}");
@@ -276,55 +277,55 @@ fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_
 
 #[test]
 fn what_a_read_behind_a_write_finds_in_memory_stays_there() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.pipeline(&["MSET k v other w", "HSET h f 1 g 2", "ZADD z 1.5 a 2 b"]);
     let reads =
         ["GET k", "GET none", "STRLEN k", "HGETALL h", "HGET h f", "ZRANGE z 0 -1 WITHSCORES"];
     for resp3 in [false, true] {
-        let mut client = if resp3 { stand.client().resp3() } else { stand.client() };
+        let mut client = if resp3 { harness.client().resp3() } else { harness.client() };
         let answers = reads.map(|read| client.call(read));
         for (read, answer) in reads.iter().zip(&answers) {
-            stand.heat(&mut client, read, answer.clone());
+            harness.heat(&mut client, read, answer.clone());
         }
-        stand.heat(&mut client, "GET other", "w");
+        harness.heat(&mut client, "GET other", "w");
         for (read, answer) in reads.iter().zip(&answers) {
             let pipeline = client.pipeline(&["INCR n", read, "MGET k none other"]);
             assert_eq!(pipeline[1], *answer, "{read}");
         }
-        let hits = stand.door.hits();
+        let hits = harness.larder.resp_hits();
         for (read, answer) in reads.iter().zip(&answers) {
             client.expect(read, answer.clone());
         }
         client.expect("MGET k none other", Answer::List(vec!["v".into(), Answer::Nil, "w".into()]));
-        assert_eq!(stand.door.hits() - hits, reads.len() as u64 + 1, "resp3: {resp3}");
+        assert_eq!(harness.larder.resp_hits() - hits, reads.len() as u64 + 1, "resp3: {resp3}");
     }
 }
 
 /// One key of several that has changed is forgotten, and those that have not stay.
 #[test]
 fn of_several_keys_behind_a_write_those_stay_that_are_the_same() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.call("MSET same v changed old");
-    let mut client = stand.client();
-    stand.heat(&mut client, "GET same", "v");
-    stand.heat(&mut client, "GET changed", "old");
-    stand.relay.delay(TRACKED, ToClient, Duration::from_millis(300));
+    let mut client = harness.client();
+    harness.heat(&mut client, "GET same", "v");
+    harness.heat(&mut client, "GET changed", "old");
+    harness.relay().delay(TRACKED, ToClient, Duration::from_millis(300));
     foreign.call("SET changed new");
     let answers = client.pipeline(&["INCR n", "MGET same changed"]);
     assert_eq!(answers[1], Answer::texts(["v", "new"]));
-    let hits = stand.door.hits();
+    let hits = harness.larder.resp_hits();
     client.expect("GET same", "v");
-    assert_eq!(stand.door.hits() - hits, 1);
+    assert_eq!(harness.larder.resp_hits() - hits, 1);
     client.expect("GET changed", "new");
 }
 
 /// A client whose db only Redis knows shows nothing of what is in memory for another.
 #[test]
 fn what_is_read_in_a_db_that_larder_does_not_know_of_is_forgotten_in_all() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     let roads: [(&[&str], usize); 3] = [
         (&["CLIENT REPLY SKIP", "SELECT 1"], 0),
         (&["CLIENT REPLY OFF", "SELECT 1", "CLIENT REPLY ON"], 1),
@@ -332,31 +333,31 @@ fn what_is_read_in_a_db_that_larder_does_not_know_of_is_forgotten_in_all() {
     ];
     for (road, replies) in roads {
         foreign.pipeline(&["SELECT 0", "SET k same", "SELECT 1", "SET k old"]);
-        let (mut first, mut second) = (stand.client(), stand.client());
+        let (mut first, mut second) = (harness.client(), harness.client());
         second.expect("SELECT 1", "OK");
-        stand.door.heat_soon(&mut first, "GET k", "same");
-        stand.door.heat_soon(&mut second, "GET k", "old");
-        let mut lost = stand.client();
+        harness.heat_soon(&mut first, "GET k", "same");
+        harness.heat_soon(&mut second, "GET k", "old");
+        let mut lost = harness.client();
         lost.ask(road);
         (0..replies).for_each(|_| drop(lost.answer()));
-        stand.relay.delay(TRACKED, ToClient, Duration::from_millis(300));
+        harness.relay().delay(TRACKED, ToClient, Duration::from_millis(300));
         foreign.call("SET k same");
         lost.expect("GET k", "same");
         second.expect("GET k", "same");
-        stand.relay.heal();
+        harness.relay().heal();
     }
 }
 
 /// What a transaction reads is no reason to forget it.
 #[test]
 fn what_a_transaction_reads_stays_in_memory() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign().call("SET k v");
-    let mut client = stand.client();
-    stand.heat(&mut client, "GET k", "v");
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign_client().call("SET k v");
+    let mut client = harness.client();
+    harness.heat(&mut client, "GET k", "v");
     let answers = client.pipeline(&["MULTI", "GET k", "EXEC"]);
     assert_eq!(answers[2], Answer::texts(["v"]));
-    let hits = stand.door.hits();
+    let hits = harness.larder.resp_hits();
     client.expect("GET k", "v");
-    assert_eq!(stand.door.hits() - hits, 1);
+    assert_eq!(harness.larder.resp_hits() - hits, 1);
 }

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{Signal, Which, eventually};
+use larder_testkit::{Harness, LIMIT, Signal, Which, eventually};
 
 use crate::client::{Answer, Client, written};
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 /// All clients share one thread of Larder's.
 const ONE_WORKER: &[&str] = &["--io-threads", "1"];
@@ -20,30 +20,30 @@ const REPLIES: usize = 30_000;
 
 #[test]
 fn a_client_that_writes_all_before_it_reads_gets_all() {
-    let Some(stand) = Stand::start(ONE_WORKER) else { return };
+    let Some(harness) = start(ONE_WORKER) else { return };
     let value = "v".repeat(1_000);
-    stand.foreign().call(&format!("SET k {value}"));
-    stand.heat(&mut stand.client(), "GET k", &*value);
+    harness.foreign_client().call(&format!("SET k {value}"));
+    harness.heat(&mut harness.client(), "GET k", &*value);
     let reply = format!("$1000\r\n{value}\r\n").len();
     for (line, replies) in [
         ("GET k", 1),
         // On the client's own road.
         ("GETRANGE k 0 -1", 1),
     ] {
-        let mut client = stand.client();
+        let mut client = harness.client();
         if line.starts_with("GETRANGE") {
             client.pipeline(&["WATCH k"]);
         }
         let bytes = written(&[line]).repeat(REPLIES);
         client.send(&bytes).unwrap();
         // Another is served meanwhile.
-        others_are_served(&stand);
+        others_are_served(&harness);
         let all = REPLIES * replies * reply;
         assert_eq!(client.count_bytes(all), all, "{line}");
         client.expect("PING", "PONG");
     }
     // Large both ways.
-    let mut client = stand.client();
+    let mut client = harness.client();
     let set = format!("SET large {}", "l".repeat(100_000));
     client.send(&written(&[&set, "GET large"]).repeat(300)).unwrap();
     for _ in 0..300 {
@@ -54,28 +54,28 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
 
 #[test]
 fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
-    let Some(stand) = Stand::start(ONE_WORKER) else { return };
-    stand.foreign().call(&format!("SET k {}", "v".repeat(100_000)));
-    let clients = stand.door.count("/resp/clients");
-    let mut deaf: Vec<Client> = (0..4).map(|_| stand.client()).collect();
+    let Some(harness) = start(ONE_WORKER) else { return };
+    harness.foreign_client().call(&format!("SET k {}", "v".repeat(100_000)));
+    let clients = harness.larder.count("/resp/clients");
+    let mut deaf: Vec<Client> = (0..4).map(|_| harness.client()).collect();
     for (at, client) in deaf.iter_mut().enumerate() {
         if at % 2 == 0 {
             client.pipeline(&["MULTI", "DISCARD", "CLIENT TRACKING ON"]);
         }
         client.send(&written(&["GET k"]).repeat(5_000)).unwrap();
     }
-    others_are_served(&stand);
+    others_are_served(&harness);
     drop(deaf);
-    eventually(LIMIT, "them to be gone", || stand.door.count("/resp/clients") == clients);
-    eventually(LIMIT, "their roads to be gone", || stand.door.count("/resp/upstreams") == 0);
+    eventually(LIMIT, "them to be gone", || harness.larder.count("/resp/clients") == clients);
+    eventually(LIMIT, "their roads to be gone", || harness.larder.count("/resp/upstreams") == 0);
 }
 
 #[test]
 fn a_flood_does_not_starve_others() {
-    let Some(stand) = Stand::start(ONE_WORKER) else { return };
-    stand.heat(&mut stand.client(), "GET absent", Answer::Nil);
+    let Some(harness) = start(ONE_WORKER) else { return };
+    harness.heat(&mut harness.client(), "GET absent", Answer::Nil);
     for line in ["GET absent", "SET flood 1", "PING"] {
-        let mut flood = stand.client();
+        let mut flood = harness.client();
         let bytes = written(&[line]).repeat(200_000);
         thread::scope(|threads| {
             let sent = threads.spawn(|| {
@@ -85,15 +85,15 @@ fn a_flood_does_not_starve_others() {
                 flood.count_bytes(200_000 * reply)
             });
             for _ in 0..5 {
-                others_are_served(&stand);
+                others_are_served(&harness);
             }
             assert!(sent.join().unwrap() >= 1_000_000, "{line}");
         });
     }
 }
 
-fn others_are_served(stand: &Stand) {
-    let mut other = stand.client();
+fn others_are_served(harness: &Harness) {
+    let mut other = harness.client();
     let start = Instant::now();
     other.expect("GET absent", Answer::Nil);
     other.expect("SET other 1", "OK");
@@ -103,8 +103,8 @@ fn others_are_served(stand: &Stand) {
 
 #[test]
 fn blocked_clients_block_nobody_and_take_nothing_with_them() {
-    let Some(stand) = Stand::start(ONE_WORKER) else { return };
-    let mut blocked: Vec<Client> = (0..20).map(|_| stand.client()).collect();
+    let Some(harness) = start(ONE_WORKER) else { return };
+    let mut blocked: Vec<Client> = (0..20).map(|_| harness.client()).collect();
     for (at, client) in blocked.iter_mut().enumerate() {
         match at % 4 {
             0 => client.ask(&["BLPOP queue 0"]),
@@ -115,29 +115,29 @@ fn blocked_clients_block_nobody_and_take_nothing_with_them() {
         }
     }
     let blocks = |count: u64| {
-        let of_redis = || stand.redis.info("clients", "blocked_clients").unwrap();
+        let of_redis = || harness.redis.info("clients", "blocked_clients").unwrap();
         eventually(LIMIT, &format!("{count} to be blocked"), || of_redis() == count.to_string());
     };
     blocks(20);
-    others_are_served(&stand);
+    others_are_served(&harness);
     // Those that leave are not there to take what comes.
     drop(blocked);
     blocks(0);
-    stand.client().expect("RPUSH queue a b c", 3);
-    stand.client().expect("LLEN queue", 3);
-    let mut waiting = stand.client();
+    harness.client().expect("RPUSH queue a b c", 3);
+    harness.client().expect("LLEN queue", 3);
+    let mut waiting = harness.client();
     waiting.ask(&["BLPOP later 0", "GET k"]);
     blocks(1);
-    stand.client().expect("RPUSH later x", 1);
+    harness.client().expect("RPUSH later x", 1);
     assert_eq!(waiting.answer(), Answer::texts(["later", "x"]));
     assert_eq!(waiting.answer(), Answer::Nil);
 }
 
 #[test]
 fn who_sends_no_more_still_gets_the_replies() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     for round in 0..20 {
-        let mut client = stand.client();
+        let mut client = harness.client();
         let set = format!("SET k {round}");
         client.ask(&[&set, "GET k", "EVAL 'return 7' 0", "INCR n"]);
         client.finish();
@@ -150,10 +150,10 @@ fn who_sends_no_more_still_gets_the_replies() {
 
 #[test]
 fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let value = "v".repeat(1_000);
     for (round, goodbye) in [&["QUIT"][..], &["RESET"], &[]].into_iter().enumerate() {
-        let mut client = stand.client();
+        let mut client = harness.client();
         let mut bytes = written(&["CLIENT REPLY OFF"]);
         // More than the sockets between Larder and Redis take at once.
         for at in 0..5_000 {
@@ -162,7 +162,7 @@ fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
         bytes.extend(written(goodbye));
         client.send(&bytes).unwrap();
         drop(client);
-        let mut foreign = stand.foreign();
+        let mut foreign = harness.foreign_client();
         eventually(LIMIT, &format!("all to be done before {goodbye:?}"), || {
             foreign.call(&format!("LLEN list:{round}")) == 5_000.into()
         });
@@ -171,12 +171,12 @@ fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
 
 #[test]
 fn a_redis_that_does_not_read_holds_back_only_who_writes() {
-    let Some(stand) = Stand::start(ONE_WORKER) else { return };
-    stand.heat(&mut stand.client(), "GET absent", Answer::Nil);
-    let mut writer = stand.client();
+    let Some(harness) = start(ONE_WORKER) else { return };
+    harness.heat(&mut harness.client(), "GET absent", Answer::Nil);
+    let mut writer = harness.client();
     writer.call("ECHO writer");
     let road = Which::Sent("writer");
-    stand.relay.hold(road, ToServer);
+    harness.relay().hold(road, ToServer);
     let value = "v".repeat(10_000);
     let bytes = written(&[&format!("SET k {value}")]).repeat(10_000);
     thread::scope(|threads| {
@@ -186,10 +186,10 @@ fn a_redis_that_does_not_read_holds_back_only_who_writes() {
             (0..10_000).all(|_| writer.answer() == "OK".into())
         });
         eventually(LIMIT, "the relay to fill", || {
-            stand.relay.waiting_bytes(road, ToServer) > 32 << 20
+            harness.relay().waiting_bytes(road, ToServer) > 32 << 20
         });
-        others_are_served(&stand);
-        stand.relay.release(road, ToServer);
+        others_are_served(&harness);
+        harness.relay().release(road, ToServer);
         assert!(sent.join().unwrap());
     });
     writer.expect("GET k", &*value);
@@ -197,39 +197,39 @@ fn a_redis_that_does_not_read_holds_back_only_who_writes() {
 
 #[test]
 fn what_is_under_way_is_answered_before_larder_stops() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
-    let mut idle = stand.client();
-    let mut subscriber = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
+    let mut idle = harness.client();
+    let mut subscriber = harness.client();
     client.call("ECHO working");
     idle.call("PING");
     subscriber.ask(&["SUBSCRIBE x"]);
     subscriber.answer();
-    stand.relay.hold(Which::All, ToClient);
+    harness.relay().hold(Which::All, ToClient);
     // One waits for its own road, one for the feed's.
-    let mut reader = stand.client();
+    let mut reader = harness.client();
     client.ask(&["SET k v", "GET k"]);
     reader.ask(&["GET cold"]);
-    eventually(LIMIT, "redis to have answered", || stand.redis.command_calls("set") == 1);
+    eventually(LIMIT, "redis to have answered", || harness.redis.command_calls("set") == 1);
     eventually(LIMIT, "the read to be under way", || {
-        stand.redis.command_calls("get") >= 2 && stand.redis.command_calls("pttl") >= 1
+        harness.redis.command_calls("get") >= 2 && harness.redis.command_calls("pttl") >= 1
     });
-    stand.door.larder.signal(Signal::TERM);
+    harness.larder.signal(Signal::TERM);
     assert!(idle.is_closed());
     assert!(subscriber.is_closed());
-    stand.relay.release(Which::All, ToClient);
+    harness.relay().release(Which::All, ToClient);
     assert_eq!(client.answer(), "OK".into());
     assert_eq!(client.answer(), "v".into());
     assert_eq!(reader.answer(), Answer::Nil);
     assert!(client.is_closed() && reader.is_closed());
-    assert!(stand.door.larder.wait().success());
+    assert!(harness.larder.wait().success());
 }
 
 #[test]
 fn idle_clients_are_closed_and_those_who_listen_or_block_are_not() {
-    let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
+    let Some(harness) = start(&["--timeout", "1s"]) else { return };
     let open = |lines: &[&str]| {
-        let mut client = stand.client();
+        let mut client = harness.client();
         client.ask(lines);
         client
     };
@@ -242,7 +242,7 @@ fn idle_clients_are_closed_and_those_who_listen_or_block_are_not() {
     idle.answer();
     assert!(idle.is_closed());
     assert!(halfway.is_closed());
-    stand.foreign().pipeline(&["PUBLISH x hello", "RPUSH queue a"]);
+    harness.foreign_client().pipeline(&["PUBLISH x hello", "RPUSH queue a"]);
     assert!(matches!(subscriber.answer(), Answer::List(items) if items[2] == "hello".into()));
     assert_eq!(blocked.answer(), Answer::texts(["queue", "a"]));
 }

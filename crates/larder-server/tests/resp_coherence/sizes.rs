@@ -2,54 +2,54 @@
 //! limit, and no client's size is another's trouble.
 
 use crate::client::{Answer, written};
-use crate::stand::Stand;
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 #[test]
 fn a_value_too_large_to_keep_is_read_on_the_feeds_road_once() {
-    let Some(stand) = Stand::start(&["--near-max-value", "10kb"]) else { return };
+    let Some(harness) = start(&["--near-max-value", "10kb"]) else { return };
     let large = "x".repeat(20_000);
-    let mut foreign = stand.foreign();
+    let mut foreign = harness.foreign_client();
     foreign.call(&format!("SET large {large}"));
-    let mut client = stand.client();
+    let mut client = harness.client();
     for _ in 0..10 {
         client.expect("GET large", &*large);
-        stand.client().expect("GET large", &*large);
+        harness.client().expect("GET large", &*large);
         client.expect("STRLEN large", 20_000);
     }
     // Each read on that road asks for the time to live as well.
-    let fills = stand.redis.command_calls("pttl");
+    let fills = harness.redis.command_calls("pttl");
     assert!(fills <= 3, "{fills} times on the feed's road");
     // Small again, it is kept.
     foreign.call("SET large small");
-    stand.door.heat_soon(&mut client, "GET large", "small");
+    harness.heat_soon(&mut client, "GET large", "small");
 }
 
 #[test]
 fn lists_longer_than_a_command_may_be_are_passed_on() {
     // So much takes a while, in which nothing else is heard of a slow machine.
-    let Some(stand) = Stand::start(&["--staleness-bound", "20s"]) else { return };
+    let Some(harness) = start(&["--staleness-bound", "20s"]) else { return };
     const LENGTH: i64 = 1_100_000;
     let fill = "local some = {} for i = 1, 5000 do some[i] = \"x\" end \
                 for i = 1, 220 do redis.call(\"RPUSH\", \"l\", unpack(some)) end";
-    stand.foreign().call(&format!("EVAL '{fill}' 0"));
-    let epochs = stand.door.count("/feed/epochs");
-    let mut client = stand.client();
+    harness.foreign_client().call(&format!("EVAL '{fill}' 0"));
+    let epochs = harness.larder.count("/feed/epochs");
+    let mut client = harness.client();
     // On the feed's road, and on the client's own.
     for line in ["LRANGE l 0 -1", "SORT l BY nosort"] {
         let Answer::List(items) = client.call(line) else { panic!("{line}") };
         assert_eq!(items.len(), usize::try_from(LENGTH).unwrap(), "{line}");
     }
     client.expect("LLEN l", LENGTH);
-    assert_eq!(stand.door.count("/feed/epochs"), epochs, "the feed was not cut for it");
+    assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the feed was not cut for it");
 }
 
 #[test]
 fn a_monitor_shows_commands_of_any_length() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut monitor = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut monitor = harness.client();
     monitor.expect("MONITOR", "OK");
     let large = "x".repeat(300_000);
-    stand.foreign().call(&format!("SET k {large}"));
+    harness.foreign_client().call(&format!("SET k {large}"));
     let shown = std::iter::from_fn(|| monitor.next().ok()).take(100).any(|line| {
         matches!(line, Answer::Text(text) if text.contains("\"SET\"") && text.len() > 300_000)
     });
@@ -58,30 +58,30 @@ fn a_monitor_shows_commands_of_any_length() {
 
 #[test]
 fn mget_answers_as_a_whole() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let names: Vec<String> = (0..3_000).map(|key| format!("k:{key}")).collect();
     let pairs: Vec<String> = names.iter().map(|name| format!("{name} v{name}")).collect();
-    stand.foreign().call(&format!("MSET {}", pairs.join(" ")));
-    stand.foreign().pipeline(&["HSET k:7 f v", "DEL k:8"].map(|line| line));
-    let mut client = stand.client();
+    harness.foreign_client().call(&format!("MSET {}", pairs.join(" ")));
+    harness.foreign_client().pipeline(&["HSET k:7 f v", "DEL k:8"].map(|line| line));
+    let mut client = harness.client();
     for count in [1, 2, 10, 1_000, 1_024, 1_025, 3_000] {
         let mget = format!("MGET {}", names[..count].join(" "));
-        let expected = stand.foreign().call(&mget);
+        let expected = harness.foreign_client().call(&mget);
         for _ in 0..3 {
             assert_eq!(client.call(&mget), expected, "{count} keys");
         }
     }
     // Some in memory, some not, some of them in another db.
-    stand.foreign().call("SET k:3 new");
-    let expected = stand.foreign().call("MGET k:1 k:2 k:3 k:7 none");
-    stand.door.heat_soon(&mut client, "MGET k:1 k:2 k:3", Answer::texts(["vk:1", "vk:2", "new"]));
+    harness.foreign_client().call("SET k:3 new");
+    let expected = harness.foreign_client().call("MGET k:1 k:2 k:3 k:7 none");
+    harness.heat_soon(&mut client, "MGET k:1 k:2 k:3", Answer::texts(["vk:1", "vk:2", "new"]));
     client.expect("MGET k:1 k:2 k:3 k:7 none", expected);
 }
 
 #[test]
 fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut client = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
     let mut bytes = Vec::new();
     let mut expected = Vec::new();
     for at in 0..20_000 {
@@ -105,7 +105,7 @@ fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
     // Reads alone, cold and hot.
     let gets: Vec<String> = (0..5_000).map(|at| format!("GET k:{}", at % 60)).collect();
     let gets: Vec<&str> = gets.iter().map(String::as_str).collect();
-    let truth = stand.foreign().pipeline(&gets);
+    let truth = harness.foreign_client().pipeline(&gets);
     for _ in 0..3 {
         assert_eq!(client.pipeline(&gets), truth);
     }

@@ -7,10 +7,10 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::Which;
+use larder_testkit::{Harness, Which};
 
 use crate::client::Client;
-use crate::stand::{Stand, TRACKED};
+use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
 
 const SPAN: Duration = Duration::from_secs(10);
 const BOUND: Duration = Duration::from_secs(1);
@@ -31,23 +31,23 @@ struct Key {
 }
 
 struct World<'a> {
-    stand: &'a Stand,
-    another: &'a crate::stand::Door,
+    harness: &'a Harness,
+    another: &'a Standalone,
     keys: [Key; KEYS],
     done: AtomicBool,
 }
 
 #[test]
 fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let another = stand.another();
+    let Some(harness) = start(&[]) else { return };
+    let another = harness.another();
     let world = World {
-        stand: &stand,
+        harness: &harness,
         another: &another,
         keys: Default::default(),
         done: AtomicBool::new(false),
     };
-    let (epochs, hits) = (stand.door.count("/feed/epochs"), stand.door.hits());
+    let (epochs, hits) = (harness.larder.count("/feed/epochs"), harness.larder.resp_hits());
     let (writes, reads) = thread::scope(|threads| {
         let writers: Vec<_> = (0..KEYS / 2)
             .map(|writer| {
@@ -68,12 +68,13 @@ fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
         };
         (sum(writers), sum(readers))
     });
-    let (epochs, hits) = (stand.door.count("/feed/epochs") - epochs, stand.door.hits() - hits);
+    let (epochs, hits) =
+        (harness.larder.count("/feed/epochs") - epochs, harness.larder.resp_hits() - hits);
     println!("{writes} writes, {reads} reads, {hits} hits, {epochs} epochs");
     assert!(writes > 300, "{writes} writes");
     assert!(hits > 1000, "{hits} hits");
     assert!(epochs >= 10, "{epochs} epochs");
-    stand.proves_coherent();
+    harness.proves_coherent();
 }
 
 impl World<'_> {
@@ -88,7 +89,7 @@ impl World<'_> {
             let lines: Vec<_> = lines.iter().map(String::as_str).collect();
             if !try_pipeline(&mut client, &lines) {
                 // Nobody knows whether it was carried out; but it will not be from here on.
-                let mut foreign = self.stand.foreign();
+                let mut foreign = self.harness.foreign_client();
                 (0..3).for_each(|_| foreign.expect("PING", "PONG"));
                 client = self.client(writer % ROADS);
                 continue;
@@ -142,9 +143,9 @@ impl World<'_> {
     /// Through the first Larder, through the second, or past both.
     fn client(&self, road: usize) -> Client {
         let mut client = match road {
-            0 => self.stand.client(),
+            0 => self.harness.client(),
             1 => self.another.client(),
-            _ => self.stand.foreign(),
+            _ => self.harness.foreign_client(),
         };
         try_pipeline(&mut client, &["ECHO a-client"]);
         client
@@ -160,13 +161,13 @@ impl World<'_> {
             for (which, most) in [(CLIENTS, 3_000), (TRACKED, slowest)] {
                 for direction in [ToClient, ToServer] {
                     let delay = Duration::from_micros(random() % most);
-                    self.stand.relay.delay(which, direction, delay);
+                    self.harness.relay().delay(which, direction, delay);
                 }
             }
             sleep(Duration::from_millis(random() % 40));
             match turn % 10 {
-                0 => self.stand.relay.cut(TRACKED),
-                5 => self.stand.relay.cut(CLIENTS),
+                0 => self.harness.relay().cut(TRACKED),
+                5 => self.harness.relay().cut(CLIENTS),
                 _ => {}
             }
         }

@@ -1,13 +1,13 @@
 //! Transactions, watches and what else only Redis keeps track of: what a client has begun holds for
-//! the next command, however many of them stand in one write (R5).
+//! the next command, however many of them harness in one write (R5).
 
 use std::time::Duration;
 
 use larder_testkit::Direction::ToClient;
-use larder_testkit::{Which, eventually};
+use larder_testkit::{LIMIT, Which, eventually};
 
 use crate::client::{Answer, Client};
-use crate::stand::{LIMIT, Stand, TRACKED};
+use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const QUEUED: &str = "QUEUED";
 
@@ -24,12 +24,12 @@ const BEGUN: [&[&[&str]]; 7] = [
 
 #[test]
 fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign().call("SET hot value");
-    stand.heat(&mut stand.client(), "GET hot", "value");
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign_client().call("SET hot value");
+    harness.heat(&mut harness.client(), "GET hot", "value");
     for writes in BEGUN {
-        let mut apart = stand.client();
-        let mut in_one = stand.client();
+        let mut apart = harness.client();
+        let mut in_one = harness.client();
         let (last, before) = writes.split_last().unwrap();
         for write in before {
             apart.pipeline(write);
@@ -43,7 +43,7 @@ fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write(
         for client in [&mut apart, &mut in_one] {
             client.expect("EXEC", Answer::texts(["value"]));
             // And not longer than it should.
-            stand.heat(client, "GET hot", "value");
+            harness.heat(client, "GET hot", "value");
         }
     }
 }
@@ -60,16 +60,16 @@ const WATCHES: [&[&str]; 6] = [
 
 #[test]
 fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     for round in 0..60 {
         let (old, new) = (format!("old {round}"), format!("new {round}"));
         foreign.call(&format!("SET k '{old}'"));
-        let mut client = stand.client();
-        stand.door.heat_soon(&mut client, "GET k", &*old);
+        let mut client = harness.client();
+        harness.heat_soon(&mut client, "GET k", &*old);
         let watch = WATCHES[round % WATCHES.len()];
         // The value that the watch guards must not come from memory, where it may be older.
-        let gets = stand.redis.command_calls("get");
+        let gets = harness.redis.command_calls("get");
         let read = if round % 2 == 0 {
             client.pipeline(watch);
             client.call("GET k")
@@ -79,7 +79,7 @@ fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
             client.pipeline(&lines).pop().unwrap()
         };
         assert_eq!(read, (&*old).into(), "{watch:?}");
-        assert_eq!(stand.redis.command_calls("get"), gets + 1, "{watch:?}");
+        assert_eq!(harness.redis.command_calls("get"), gets + 1, "{watch:?}");
 
         foreign.call(&format!("SET k '{new}'"));
         let answers = client.pipeline(&["MULTI", "SET k mine", "EXEC"]);
@@ -90,29 +90,29 @@ fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
 
 #[test]
 fn a_watch_ends_with_unwatch_and_hits_come_back() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign().call("SET hot value");
-    let mut client = stand.client();
-    stand.heat(&mut client, "GET hot", "value");
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign_client().call("SET hot value");
+    let mut client = harness.client();
+    harness.heat(&mut client, "GET hot", "value");
     for lines in [&["WATCH hot", "UNWATCH"][..], &["WATCH hot", "MULTI", "UNWATCH", "EXEC"]] {
         client.pipeline(lines);
-        stand.heat(&mut client, "GET hot", "value");
+        harness.heat(&mut client, "GET hot", "value");
     }
 }
 
 #[test]
 fn a_transaction_is_seen_as_soon_as_it_is_answered() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     // Redis tells it too late for those who read at once.
-    stand.relay.delay(TRACKED, ToClient, Duration::from_millis(20));
-    let (mut client, mut reader) = (stand.client(), stand.client());
+    harness.relay().delay(TRACKED, ToClient, Duration::from_millis(20));
+    let (mut client, mut reader) = (harness.client(), harness.client());
     client.expect("SET k 0", "OK");
     for round in 1..20 {
         let (old, new) = ((round - 1).to_string(), round.to_string());
         let set = format!("SET k {new}");
         client.pipeline(&["MULTI", &set, "INCR count"]);
         // Until EXEC the old value is the true one, and is kept.
-        stand.heat(&mut reader, "GET k", &*old);
+        harness.heat(&mut reader, "GET k", &*old);
         assert!(!client.call("EXEC").is_error());
         reader.expect("GET k", &*new);
         client.expect("GET k", &*new);
@@ -121,13 +121,13 @@ fn a_transaction_is_seen_as_soon_as_it_is_answered() {
 
 #[test]
 fn swapdb_within_a_transaction_empties_the_memory_each_time() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.pipeline(&["SET k zero", "SELECT 1", "SET k one", "SELECT 0"]);
-    let mut client = stand.client();
-    let mut reader = stand.client();
+    let mut client = harness.client();
+    let mut reader = harness.client();
     for round in 0..20 {
-        stand.heat(&mut reader, "GET k", "zero");
+        harness.heat(&mut reader, "GET k", "zero");
         // The second transaction is under way when the first is answered.
         let swap = ["MULTI", "SWAPDB 0 1", "EXEC"];
         if round % 2 == 0 {
@@ -145,38 +145,38 @@ fn swapdb_within_a_transaction_empties_the_memory_each_time() {
 
 #[test]
 fn a_swapdb_whose_reply_is_lost_empties_the_memory() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign().pipeline(&["SET k zero", "SELECT 1", "SET k one"]);
-    let mut reader = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign_client().pipeline(&["SET k zero", "SELECT 1", "SET k one"]);
+    let mut reader = harness.client();
     for (lines, expected) in [
         (&["PING swapper", "SWAPDB 0 1"][..], "one"),
         (&["PING swapper", "MULTI", "SWAPDB 0 1", "EXEC"], "zero"),
     ] {
         let before = if expected == "one" { "zero" } else { "one" };
-        stand.heat(&mut reader, "GET k", before);
-        let swaps = stand.redis.command_calls("swapdb");
-        let mut client = stand.client();
+        harness.heat(&mut reader, "GET k", before);
+        let swaps = harness.redis.command_calls("swapdb");
+        let mut client = harness.client();
         client.call("PING swapper");
         let swapper = Which::Sent("swapper");
-        stand.relay.hold(swapper, ToClient);
+        harness.relay().hold(swapper, ToClient);
         client.ask(lines);
-        eventually(LIMIT, "redis to swap", || stand.redis.command_calls("swapdb") > swaps);
-        stand.relay.cut(swapper);
+        eventually(LIMIT, "redis to swap", || harness.redis.command_calls("swapdb") > swaps);
+        harness.relay().cut(swapper);
         assert!(client.is_closed());
         reader.expect("GET k", expected);
-        stand.relay.release(swapper, ToClient);
+        harness.relay().release(swapper, ToClient);
     }
 }
 
 #[test]
 fn without_replies_nothing_comes_from_memory() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     for round in 0..100 {
-        let mut client = stand.client();
+        let mut client = harness.client();
         let key = format!("k{round}");
         let (get, set) = (format!("GET {key}"), format!("SET {key} new"));
         if round % 2 == 0 {
-            stand.heat(&mut client, &get, Answer::Nil);
+            harness.heat(&mut client, &get, Answer::Nil);
         }
         let lines: &[&str] = match round % 4 {
             0 | 1 => &["CLIENT REPLY SKIP", &set, &get],
@@ -195,10 +195,10 @@ fn without_replies_nothing_comes_from_memory() {
 
 #[test]
 fn replies_stay_in_step_with_what_comes_unasked() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.pipeline(&["DEL looks-alike", "RPUSH looks-alike message a b"]);
-    for mut client in [stand.client(), stand.client().resp3()] {
+    for mut client in [harness.client(), harness.client().resp3()] {
         listens_and_goes_on(&mut client, &mut foreign);
         // Whatever Larder counted wrong would make it wait here for ever.
         client.expect("QUIT", "OK");

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use larder_testkit::{RedisServer, eventually, require_redis};
+use larder_testkit::{Harness, RedisServer, eventually, require_redis};
 
 use crate::client::{Answer, Client};
-use crate::stand::{Door, Stand};
+use crate::setup::{self, ClientHarness, RedisHarness, Standalone, start_harness};
 
 /// The staleness bound, and some time for a busy machine.
 const BOUND: Duration = Duration::from_millis(1_500);
 const LIMITED: &str = "limited on >word ~public:* +@all";
 
 /// Before a Redis with a user who may not read everything.
-fn stand(flags: &[&str]) -> Option<Stand> {
-    Stand::start_before(RedisServer::builder().user_acl(LIMITED), flags, |redis| {
-        redis.cmd(&["MSET", "secret", "s", "public:a", "p"]);
-    })
+fn harness(flags: &[&str]) -> Option<Harness> {
+    let builder = setup::harness()
+        .redis(RedisServer::builder().user_acl(LIMITED))
+        .prepare(|redis| drop(redis.cmd(&["MSET", "secret", "s", "public:a", "p"])));
+    start_harness(builder, flags)
 }
 
 fn is_refused(answer: &Answer) -> bool {
@@ -24,9 +25,9 @@ fn is_refused(answer: &Answer) -> bool {
 
 #[test]
 fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
-    let Some(stand) = stand(&[]) else { return };
-    stand.heat(&mut stand.client(), "GET secret", "s");
-    stand.heat(&mut stand.client(), "GET public:a", "p");
+    let Some(harness) = harness(&[]) else { return };
+    harness.heat(&mut harness.client(), "GET secret", "s");
+    harness.heat(&mut harness.client(), "GET public:a", "p");
     // Ways to become that user; each read that follows is in one write with them, or not.
     for become_limited in [
         &["AUTH limited word"][..],
@@ -38,14 +39,14 @@ fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
         &["MULTI", "HELLO 3 AUTH limited word", "EXEC"],
         &["CLIENT REPLY ON", "AUTH limited word"],
     ] {
-        let mut client = stand.client();
+        let mut client = harness.client();
         client.pipeline(become_limited);
         refuses_for_good(&mut client, become_limited);
-        let mut in_one = stand.client();
+        let mut in_one = harness.client();
         let lines = [become_limited, &["GET secret"]].concat();
         assert!(is_refused(in_one.pipeline(&lines).last().unwrap()), "{lines:?}");
     }
-    assert_eq!(stand.client().call("GET secret"), "s".into());
+    assert_eq!(harness.client().call("GET secret"), "s".into());
 }
 
 /// Tries everything that could make Larder take this client for another user.
@@ -74,23 +75,23 @@ fn refuses_for_good(client: &mut Client, who: &[&str]) {
 }
 
 /// A Redis with this user, and a Larder that acts as such.
-fn door_as(user: &str) -> Option<(Door, RedisServer)> {
+fn door_as(user: &str) -> Option<(Standalone, RedisServer)> {
     if !require_redis() {
         return None;
     }
     let redis = RedisServer::builder().user_acl(&format!("app on >word {user}")).start();
     redis.cmd(&["MSET", "k", "v", "public:a", "p", "secret", "s"]);
-    let door = Door::open(&redis.url_for("app", "word"), &[]);
-    Some((door, redis))
+    let larder = Standalone::start(&redis.url_for("app", "word"), &[]);
+    Some((larder, redis))
 }
 
 #[test]
 fn what_larders_own_user_may_not_read_is_refused_as_by_redis() {
-    let Some((door, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
+    let Some((larder, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
     let mut direct = Client::connect(redis.port());
     direct.expect("AUTH app word", "OK");
-    let mut client = door.client();
-    door.heat(&mut client, "GET public:a", "p");
+    let mut client = larder.client();
+    larder.heat(&mut client, "GET public:a", "p");
     for line in [
         "GET secret",
         "MGET secret",
@@ -110,12 +111,12 @@ fn what_larders_own_user_may_not_read_is_refused_as_by_redis() {
 
 #[test]
 fn a_right_that_is_taken_away_through_larder_is_gone_at_once() {
-    let Some((door, _redis)) = door_as("~* +@all") else { return };
-    let (mut admin, mut client) = (door.client(), door.client());
+    let Some((larder, _redis)) = door_as("~* +@all") else { return };
+    let (mut admin, mut client) = (larder.client(), larder.client());
     admin.expect("AUTH default any", "OK");
     client.call("PING");
     for round in 0..30 {
-        door.heat(&mut client, "GET k", "v");
+        larder.heat(&mut client, "GET k", "v");
         match round % 3 {
             0 => admin.expect("ACL SETUSER app resetkeys ~other", "OK"),
             1 => admin.expect("ACL SETUSER app -get", "OK"),
@@ -125,7 +126,7 @@ fn a_right_that_is_taken_away_through_larder_is_gone_at_once() {
             }
         }
         assert!(is_refused(&client.call("GET k")), "round {round}");
-        assert!(is_refused(&door.client().call("GET k")), "round {round}");
+        assert!(is_refused(&larder.client().call("GET k")), "round {round}");
         admin.expect("ACL SETUSER app resetkeys ~* +@all", "OK");
         client.expect("GET k", "v");
     }
@@ -133,9 +134,9 @@ fn a_right_that_is_taken_away_through_larder_is_gone_at_once() {
 
 #[test]
 fn the_listeners_own_password_and_those_of_redis_both_open_it() {
-    let Some(stand) = stand(&["--requirepass", "larders"]) else { return };
+    let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
     let big = format!("MSET {}", "public:x y ".repeat(20));
-    let mut stranger = stand.client();
+    let mut stranger = harness.client();
     for line in ["GET public:a", "PING", "HELLO 3", "MULTI", "SUBSCRIBE x", "AUTH wrong"] {
         let error = stranger.call(line);
         assert!(error.error().starts_with("NOAUTH") || error.error().starts_with("WRONGPASS"));
@@ -146,21 +147,21 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
         "HELLO 2 AUTH default larders",
         "HELLO 3 AUTH default larders SETNAME me",
     ] {
-        let mut client = stand.client();
+        let mut client = harness.client();
         assert!(client.call("GET public:a").error().starts_with("NOAUTH"));
         assert!(!client.call(open).is_error(), "{open}");
         // More than a stranger may send.
         client.expect(&big, "OK");
-        stand.heat(&mut client, "GET secret", "s");
+        harness.heat(&mut client, "GET secret", "s");
         assert!(client.call("AUTH wrong").error().starts_with("WRONGPASS"));
     }
     for open in ["AUTH limited word", "HELLO 3 AUTH limited word"] {
-        let mut client = stand.client();
+        let mut client = harness.client();
         assert!(!client.call(open).is_error(), "{open}");
         client.expect(&big, "OK");
         client.expect("GET public:a", "p");
         assert!(is_refused(&client.call("GET secret")), "{open}");
-        let mut in_one = stand.client();
+        let mut in_one = harness.client();
         let answers = in_one.pipeline(&[open, "GET public:a", "GET secret"]);
         assert_eq!(answers[1], "p".into(), "{open}");
         assert!(is_refused(&answers[2]), "{open}");
@@ -172,29 +173,29 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
 
 const TRUSTED: &str = "trusted on >word ~* &* +@all -@dangerous";
 
-fn as_trusted(stand: &Stand) -> Client {
-    let mut client = stand.client();
+fn as_trusted(harness: &Harness) -> Client {
+    let mut client = harness.client();
     client.expect("AUTH trusted word", "OK");
     client
 }
 
 #[test]
 fn who_may_read_everything_shares_what_is_in_memory() {
-    let redis = || RedisServer::builder().user_acl(TRUSTED);
-    let Some(stand) = Stand::start_before(redis(), &[], |_| {}) else { return };
-    stand.foreign().expect("SET k v", "OK");
-    stand.heat(&mut as_trusted(&stand), "GET k", "v");
+    let builder = setup::harness().redis(RedisServer::builder().user_acl(TRUSTED));
+    let Some(harness) = start_harness(builder, &[]) else { return };
+    harness.foreign_client().expect("SET k v", "OK");
+    harness.heat(&mut as_trusted(&harness), "GET k", "v");
     // What one has read, the other finds.
-    let mut own = stand.client();
-    stand.heat(&mut own, "STRLEN k", 1);
-    let mut trusted = as_trusted(&stand);
-    stand.heat(&mut trusted, "STRLEN k", 1);
+    let mut own = harness.client();
+    harness.heat(&mut own, "STRLEN k", 1);
+    let mut trusted = as_trusted(&harness);
+    harness.heat(&mut trusted, "STRLEN k", 1);
 
     // Taken away through Larder: at once. Elsewhere: within a staleness bound.
     for round in 0..6 {
-        stand.heat(&mut trusted, "GET k", "v");
+        harness.heat(&mut trusted, "GET k", "v");
         let revoke = ["ACL SETUSER trusted -get", "ACL SETUSER trusted resetkeys ~other"];
-        let mut admin = if round % 2 == 0 { stand.client() } else { stand.foreign() };
+        let mut admin = if round % 2 == 0 { harness.client() } else { harness.foreign_client() };
         admin.expect(revoke[round / 2 % 2], "OK");
         if round % 2 == 1 {
             eventually(BOUND, "a right taken elsewhere to be gone", || {
@@ -212,9 +213,9 @@ fn who_may_read_everything_shares_what_is_in_memory() {
 
 #[test]
 fn nobody_shares_what_larders_own_user_may_not_read() {
-    let Some((door, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
+    let Some((larder, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
     redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
-    let mut trusted = door.client();
+    let mut trusted = larder.client();
     trusted.expect("AUTH trusted word", "OK");
     for _ in 0..50 {
         trusted.expect("GET secret", "s");
@@ -224,20 +225,20 @@ fn nobody_shares_what_larders_own_user_may_not_read() {
 
 #[test]
 fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know() {
-    let Some(stand) = stand(&[]) else { return };
-    stand.heat(&mut stand.client(), "GET secret", "s");
+    let Some(harness) = harness(&[]) else { return };
+    harness.heat(&mut harness.client(), "GET secret", "s");
     for odd in [
         "HELLO 2 AUTH limited word BADOPT",
         "HELLO 2 AUTH default x AUTH limited word",
         "HELLO 2 AUTH limited word AUTH default x",
         "HELLO 3 SETNAME me AUTH limited",
     ] {
-        let mut client = stand.client();
+        let mut client = harness.client();
         assert!(client.call(odd).error().starts_with("ERR Syntax error in HELLO option"), "{odd}");
         client.expect("ACL WHOAMI", "default");
     }
     // Carried out, and then refused.
-    let mut client = stand.client();
+    let mut client = harness.client();
     assert!(client.call("HELLO 3 AUTH limited word SETNAME 'bad name'").is_error());
     client.expect("ACL WHOAMI", "limited");
     (0..3).for_each(|_| assert!(is_refused(&client.call("GET secret"))));
@@ -245,8 +246,8 @@ fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know(
 
 #[test]
 fn the_listeners_password_cannot_be_passed_by_or_make_another_user_ours() {
-    let Some(stand) = stand(&["--requirepass", "larders"]) else { return };
-    let mut stranger = stand.client();
+    let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
+    let mut stranger = harness.client();
     let both = "HELLO 2 AUTH limited word AUTH default whatever";
     assert!(stranger.call(both).error().starts_with("ERR Syntax error in HELLO option"));
     assert!(stranger.call("GET public:a").error().starts_with("NOAUTH"));
@@ -258,22 +259,22 @@ fn the_listeners_password_cannot_be_passed_by_or_make_another_user_ours() {
     stranger.expect("RESET", "RESET");
     stranger.expect("AUTH larders", "OK");
     stranger.expect("GET secret", "s");
-    let mut named = stand.client();
+    let mut named = harness.client();
     named.call("HELLO 2 SETNAME AUTH AUTH default larders");
     named.expect("CLIENT GETNAME", "AUTH");
 }
 
 #[test]
 fn who_may_not_flush_takes_nothing_from_others() {
-    let Some(stand) = stand(&[]) else { return };
-    stand.redis.cmd(&["ACL", "SETUSER", "weak", "on", ">word", "~*", "+get"]);
-    let (mut weak, mut own) = (stand.client(), stand.client());
+    let Some(harness) = harness(&[]) else { return };
+    harness.redis.cmd(&["ACL", "SETUSER", "weak", "on", ">word", "~*", "+get"]);
+    let (mut weak, mut own) = (harness.client(), harness.client());
     weak.expect("AUTH weak word", "OK");
-    stand.heat(&mut own, "GET secret", "s");
+    harness.heat(&mut own, "GET secret", "s");
     for line in ["FLUSHALL", "SWAPDB 0 1", "ACL SETUSER x"] {
         assert!(is_refused(&weak.call(line)), "{line}");
-        let hits = stand.door.hits();
+        let hits = harness.larder.resp_hits();
         own.expect("GET secret", "s");
-        assert_eq!(stand.door.hits(), hits + 1, "{line}");
+        assert_eq!(harness.larder.resp_hits(), hits + 1, "{line}");
     }
 }

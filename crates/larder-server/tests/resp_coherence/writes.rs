@@ -6,10 +6,10 @@
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{Which, eventually};
+use larder_testkit::{Harness, LIMIT, Which, eventually};
 
 use crate::client::{Answer, Client};
-use crate::stand::{LIMIT, Stand, TRACKED};
+use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const DELAY: Duration = Duration::from_millis(15);
 
@@ -116,14 +116,14 @@ const WRITES: &[&[&str]] = &[
 
 #[test]
 fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.relay.delay(TRACKED, ToClient, DELAY);
-    let mut truth = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    harness.relay().delay(TRACKED, ToClient, DELAY);
+    let mut truth = harness.foreign_client();
     for (at, write) in WRITES.iter().enumerate() {
         truth.pipeline(SETUP);
-        let mut writer = client(&stand, at);
-        let mut reader = client(&stand, at / 2);
-        settle(&stand, &mut reader, &mut truth);
+        let mut writer = client(&harness, at);
+        let mut reader = client(&harness, at / 2);
+        settle(&harness, &mut reader, &mut truth);
         let answers = writer.pipeline(write);
         assert!(!answers.is_empty());
         // Before anything else can have been told.
@@ -136,14 +136,14 @@ fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
 
 #[test]
 fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut writer, mut reader) = (stand.client(), stand.client());
+    let Some(harness) = start(&[]) else { return };
+    let (mut writer, mut reader) = (harness.client(), harness.client());
     writer.call("ECHO writer");
     let road = Which::Sent("writer");
-    stand.relay.delay(TRACKED, ToClient, DELAY);
+    harness.relay().delay(TRACKED, ToClient, DELAY);
     writer.expect("SET k 0", "OK");
     for round in 1..20 {
-        let hits = stand.door.hits();
+        let hits = harness.larder.resp_hits();
         let (old, new) = ((round - 1).to_string(), round.to_string());
         let forms: &[&str] = match round % 4 {
             0 => &["SET k {}", "PING"],
@@ -152,14 +152,16 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
             _ => &["INCR k", "NOSUCH"],
         };
         let lines: Vec<_> = forms.iter().map(|line| line.replace("{}", &new)).collect();
-        stand.relay.hold(road, ToServer);
+        harness.relay().hold(road, ToServer);
         writer.ask(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-        eventually(LIMIT, "the write to be sent", || stand.relay.waiting_bytes(road, ToServer) > 0);
+        eventually(LIMIT, "the write to be sent", || {
+            harness.relay().waiting_bytes(road, ToServer) > 0
+        });
         // From Redis, where it was forgotten when the write was sent; then from memory.
         reader.expect("GET k", &*old);
         reader.expect("GET k", &*old);
-        assert!(stand.door.hits() > hits, "{lines:?}: not kept");
-        stand.relay.release(road, ToServer);
+        assert!(harness.larder.resp_hits() > hits, "{lines:?}: not kept");
+        harness.relay().release(road, ToServer);
         for _ in &lines {
             writer.answer();
         }
@@ -170,18 +172,18 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
 
 #[test]
 fn restore_is_seen_at_once() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.relay.delay(TRACKED, ToClient, DELAY);
+    let Some(harness) = start(&[]) else { return };
+    harness.relay().delay(TRACKED, ToClient, DELAY);
     let dump: Vec<u8> = {
-        let mut redis = stand.redis.client();
+        let mut redis = harness.redis.client();
         redis::cmd("SET").arg(&["from", "restored"]).exec(&mut redis).unwrap();
         redis::cmd("DUMP").arg("from").query(&mut redis).unwrap()
     };
-    let mut client = stand.client();
+    let mut client = harness.client();
     for round in 0..10 {
         let old = format!("old {round}");
         client.expect(&format!("SET k '{old}'"), "OK");
-        stand.heat(&mut client, "GET k", &*old);
+        harness.heat(&mut client, "GET k", &*old);
         let restored = client.call_bytes(&[b"RESTORE", b"k", b"0", &dump, b"REPLACE"]);
         assert_eq!(restored, "OK".into());
         client.expect("GET k", "restored");
@@ -190,20 +192,20 @@ fn restore_is_seen_at_once() {
 
 #[test]
 fn a_second_larder_and_redis_itself_are_followed() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let another = stand.another();
-    let mut truth = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let another = harness.another();
+    let mut truth = harness.foreign_client();
     for (at, write) in WRITES.iter().enumerate() {
         // What nobody tells (R9).
         if write[0].starts_with("SWAPDB") {
             continue;
         }
         truth.pipeline(SETUP);
-        let mut reader = client(&stand, at);
-        settle(&stand, &mut reader, &mut truth);
+        let mut reader = client(&harness, at);
+        settle(&harness, &mut reader, &mut truth);
         match at % 2 {
             0 => another.client().pipeline(write),
-            _ => stand.foreign().pipeline(write),
+            _ => harness.foreign_client().pipeline(write),
         };
         let expected = plain(truth.pipeline(READS));
         eventually(Duration::from_secs(1), &format!("{write:?} to be seen"), || {
@@ -214,9 +216,9 @@ fn a_second_larder_and_redis_itself_are_followed() {
 
 #[test]
 fn an_entry_does_not_outlive_its_key() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
-    let mut reader = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
+    let mut reader = harness.client();
     for (round, set) in [
         // The time to live is there before the read, or comes later, from here or from elsewhere.
         "SET k v PX 120",
@@ -231,11 +233,11 @@ fn an_entry_does_not_outlive_its_key() {
     {
         foreign.call("SET k v");
         if round % 4 > 0 {
-            stand.door.heat_soon(&mut reader, "GET k", "v");
+            harness.heat_soon(&mut reader, "GET k", "v");
         }
         match round < 4 {
             true => foreign.call(set),
-            false => stand.client().call(set),
+            false => harness.client().call(set),
         };
         let gone = Instant::now() + Duration::from_millis(120);
         let mut seen = 0;
@@ -257,9 +259,9 @@ fn an_entry_does_not_outlive_its_key() {
 
 #[test]
 fn a_key_that_changes_its_type_is_followed() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
-    let mut reader = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
+    let mut reader = harness.client();
     const TYPES: [(&str, &str); 5] = [
         ("SET k text", "GET k"),
         ("HSET k f v", "HGETALL k"),
@@ -277,24 +279,25 @@ fn a_key_that_changes_its_type_is_followed() {
             });
         }
         let expected = foreign.call(read);
-        stand.heat(&mut reader, read, expected);
+        harness.heat(&mut reader, read, expected);
     }
 }
 
 /// In turn in RESP2 and RESP3.
-fn client(stand: &Stand, number: usize) -> Client {
+fn client(harness: &Harness, number: usize) -> Client {
     match number % 2 {
-        0 => stand.client(),
-        _ => stand.client().resp3(),
+        0 => harness.client(),
+        _ => harness.client().resp3(),
     }
 }
 
 /// Waits until all that is read comes from memory, and is true.
-fn settle(stand: &Stand, reader: &mut Client, truth: &mut Client) {
+fn settle(harness: &Harness, reader: &mut Client, truth: &mut Client) {
     let expected = plain(truth.pipeline(READS));
     eventually(LIMIT, "all to be served from memory", || {
-        let hits = stand.door.hits();
-        plain(reader.pipeline(READS)) == expected && stand.door.hits() == hits + READS.len() as u64
+        let hits = harness.larder.resp_hits();
+        plain(reader.pipeline(READS)) == expected
+            && harness.larder.resp_hits() == hits + READS.len() as u64
     });
 }
 

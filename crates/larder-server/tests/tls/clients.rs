@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use larder_testkit::{Authority, require_redis_tls};
 
-use crate::stand::{Stand, text};
+use crate::setup::{TlsHarness, text};
 use crate::wire::noise;
 
 /// redis-py at work: its settings come in the URL.
@@ -39,16 +39,16 @@ fn redis_cli() {
     if !require_redis_tls() {
         return;
     }
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = TlsHarness::start(&[]) else { return };
     let session = "SET greeting hello\nGET greeting\nINCR n\nMULTI\nINCR n\nEXEC\nGET greeting\n";
-    let printed = typed(&stand, &[], session.as_bytes());
+    let printed = typed(&harness, &[], session.as_bytes());
     assert_eq!(printed, "OK\nhello\n1\nOK\nQUEUED\n2\nhello\n");
     let large = noise(1 << 20).iter().map(|byte| b'a' + byte % 26).collect::<Vec<_>>();
-    assert_eq!(typed(&stand, &["-x", "SET", "large"], &large), "OK\n");
-    assert_eq!(typed(&stand, &["GET", "large"], b"").trim_end().as_bytes(), large);
+    assert_eq!(typed(&harness, &["-x", "SET", "large"], &large), "OK\n");
+    assert_eq!(typed(&harness, &["GET", "large"], b"").trim_end().as_bytes(), large);
     let sets: Vec<u8> =
         (0..20_000).flat_map(|n| crate::wire::written(&format!("SET piped:{n} {n}"))).collect();
-    let report = typed(&stand, &["--pipe"], &sets);
+    let report = typed(&harness, &["--pipe"], &sets);
     assert!(report.contains("errors: 0, replies: 20000"), "{report}");
 }
 
@@ -60,37 +60,37 @@ fn redis_cli_with_a_certificate() {
     let asks = |authority: &Authority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
-    let Some(stand) = Stand::start_with(asks) else { return };
-    let shown = stand.authority.sign(&["a-client"]);
+    let Some(harness) = TlsHarness::start_with(asks) else { return };
+    let shown = harness.authority.sign(&["a-client"]);
     let args = ["--cert", text(&shown.certificate), "--key", text(&shown.key), "PING"];
-    assert_eq!(typed(&stand, &args, b""), "PONG\n");
-    assert!(!run(&stand, &["PING"], b"").status.success(), "without a certificate");
+    assert_eq!(typed(&harness, &args, b""), "PONG\n");
+    assert!(!run(&harness, &["PING"], b"").status.success(), "without a certificate");
 }
 
 #[test]
 fn redis_py() {
     let Some(mut python) = python() else { return };
-    let Some(stand) = Stand::start(&[]) else { return };
-    let ca = stand.authority.file();
-    let url = format!("rediss://localhost:{}?ssl_ca_certs={}", stand.port, text(&ca));
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let ca = harness.authority.file();
+    let url = format!("rediss://localhost:{}?ssl_ca_certs={}", harness.port, text(&ca));
     let output = python.args(["-c", PYTHON, &url]).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(printed, "all done\n", "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(stand.hits() > 0, "nothing was served from memory");
+    assert!(harness.larder.resp_hits() > 0, "nothing was served from memory");
 }
 
 /// What it prints.
-fn typed(stand: &Stand, args: &[&str], input: &[u8]) -> String {
-    let output = run(stand, args, input);
+fn typed(harness: &TlsHarness, args: &[&str], input: &[u8]) -> String {
+    let output = run(harness, args, input);
     assert!(output.status.success(), "{args:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn run(stand: &Stand, args: &[&str], input: &[u8]) -> Output {
-    let ca = stand.authority.file();
+fn run(harness: &TlsHarness, args: &[&str], input: &[u8]) -> Output {
+    let ca = harness.authority.file();
     let mut child = Command::new("timeout")
         .args(["60", "redis-cli", "-e", "--tls", "--cacert", text(&ca), "--sni", "localhost"])
-        .args(["-p", &stand.port.to_string()])
+        .args(["-p", &harness.port.to_string()])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

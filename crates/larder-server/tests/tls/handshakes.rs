@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use larder_testkit::{Authority, Signal, Signed, eventually};
+use larder_testkit::{Authority, LIMIT, Signal, Signed, eventually};
 
-use crate::stand::{LIMIT, Stand, text};
+use crate::setup::{TlsHarness, text};
 use crate::wire::Wire;
 
 /// How long a client may take to shake hands, and something for a machine at work.
@@ -20,31 +20,31 @@ fn clients_must_show_a_certificate_where_that_is_asked_for() {
     let asks = |authority: &Authority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
-    let Some(stand) = Stand::start_with(asks) else { return };
+    let Some(harness) = TlsHarness::start_with(asks) else { return };
     let stranger = Authority::new();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let is_let_in = |shown: Option<&Signed>| {
-            Wire::open_in(stand.port, &stand.authority, shown, &[version])
+            Wire::open_in(harness.port, &harness.authority, shown, &[version])
                 .is_ok_and(Wire::gets_an_answer)
         };
-        assert!(is_let_in(Some(&stand.authority.sign(&["a-client"]))));
+        assert!(is_let_in(Some(&harness.authority.sign(&["a-client"]))));
         assert!(!is_let_in(None), "without a certificate");
         assert!(!is_let_in(Some(&stranger.sign(&["a-client"]))), "signed by somebody else");
-        assert!(!is_let_in(Some(&stand.authority.sign_expired(&["a-client"]))), "expired");
+        assert!(!is_let_in(Some(&harness.authority.sign_expired(&["a-client"]))), "expired");
     }
 }
 
 #[test]
 fn a_certificate_that_nobody_asked_for_does_no_harm() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let shown = stand.authority.sign(&["a-client"]);
-    assert!(Wire::open(stand.port, &stand.authority, Some(&shown)).unwrap().gets_an_answer());
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let shown = harness.authority.sign(&["a-client"]);
+    assert!(Wire::open(harness.port, &harness.authority, Some(&shown)).unwrap().gets_an_answer());
 }
 
 #[test]
 fn a_password_is_asked_for_behind_tls_too() {
-    let Some(stand) = Stand::start(&["--requirepass", "secret"]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = TlsHarness::start(&["--requirepass", "secret"]) else { return };
+    let mut wire = harness.wire();
     assert!(wire.line("GET k").starts_with(b"-NOAUTH"));
     assert_eq!(wire.line("AUTH secret"), b"+OK\r\n");
     assert_eq!(wire.line("GET k"), b"$-1\r\n");
@@ -52,7 +52,7 @@ fn a_password_is_asked_for_behind_tls_too() {
 
 #[test]
 fn who_speaks_no_tls_is_closed() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = TlsHarness::start(&[]) else { return };
     let garbage: [&[u8]; 6] = [
         b"PING\r\n",
         b"*1\r\n$4\r\nPING\r\n",
@@ -62,7 +62,7 @@ fn who_speaks_no_tls_is_closed() {
         &[0; 1000],
     ];
     for bytes in garbage {
-        let mut socket = connect(&stand);
+        let mut socket = connect(&harness);
         socket.write_all(bytes).unwrap();
         let start = Instant::now();
         let mut reply = Vec::new();
@@ -71,13 +71,13 @@ fn who_speaks_no_tls_is_closed() {
         assert!(start.elapsed() < Duration::from_secs(5), "{}", bytes.escape_ascii());
         assert!(!reply.windows(4).any(|part| part == b"PONG"), "{}", reply.escape_ascii());
     }
-    assert_eq!(stand.wire().line("PING"), b"+PONG\r\n");
+    assert_eq!(harness.wire().line("PING"), b"+PONG\r\n");
 }
 
 #[test]
 fn garbage_behind_the_handshake_ends_that_connection_alone() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut good, mut bad) = (stand.wire(), stand.wire());
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let (mut good, mut bad) = (harness.wire(), harness.wire());
     bad.send_raw(b"\x17\x03\x03\x00\x20this is not what was agreed upon");
     assert!(bad.is_closed());
     assert_eq!(good.line("PING"), b"+PONG\r\n");
@@ -85,14 +85,14 @@ fn garbage_behind_the_handshake_ends_that_connection_alone() {
 
 #[test]
 fn hundreds_who_never_finish_their_handshake_stop_nobody_and_are_closed() {
-    let Some(stand) = Stand::start(&["--io-threads", "2"]) else { return };
-    let mut halves: Vec<_> = (0..500).map(|_| connect(&stand)).collect();
+    let Some(harness) = TlsHarness::start(&["--io-threads", "2"]) else { return };
+    let mut halves: Vec<_> = (0..500).map(|_| connect(&harness)).collect();
     for (number, half) in halves.iter_mut().enumerate() {
         half.write_all(&HALF_A_HELLO[..number % HALF_A_HELLO.len()]).unwrap();
     }
     let start = Instant::now();
     for n in 0..20 {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         assert_eq!(wire.line(&format!("SET k:{n} v")), b"+OK\r\n");
     }
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
@@ -101,42 +101,42 @@ fn hundreds_who_never_finish_their_handshake_stop_nobody_and_are_closed() {
         let mut reply = Vec::new();
         half.read_to_end(&mut reply).unwrap();
     }
-    assert_eq!(stand.wire().line("PING"), b"+PONG\r\n");
+    assert_eq!(harness.wire().line("PING"), b"+PONG\r\n");
 }
 
 #[test]
 fn a_server_that_stops_does_not_wait_for_handshakes() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut half = connect(&stand);
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let mut half = connect(&harness);
     half.write_all(HALF_A_HELLO).unwrap();
     // Its turn comes before that of this one.
-    stand.wire().line("PING");
+    harness.wire().line("PING");
     let start = Instant::now();
-    stand.larder.signal(Signal::TERM);
-    assert!(stand.larder.wait().success());
+    harness.larder.signal(Signal::TERM);
+    assert!(harness.larder.wait().success());
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]
 fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let relay = larder_testkit::Relay::to((Ipv4Addr::LOCALHOST, stand.port));
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let relay = larder_testkit::Relay::to((Ipv4Addr::LOCALHOST, harness.port));
     for pieces in [1, 7, usize::MAX] {
         relay.trickle(larder_testkit::Which::All, larder_testkit::Direction::ToServer, pieces);
-        let mut wire = Wire::open(relay.addr().port(), &stand.authority, None).unwrap();
+        let mut wire = Wire::open(relay.addr().port(), &harness.authority, None).unwrap();
         assert_eq!(wire.line("PING"), b"+PONG\r\n");
     }
 }
 
 #[test]
 fn who_trusts_somebody_else_leaves() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    assert!(Wire::open(stand.port, &Authority::new(), None).is_err());
-    eventually(LIMIT, "nobody to be left", || stand.clients() == 0);
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    assert!(Wire::open(harness.port, &Authority::new(), None).is_err());
+    eventually(LIMIT, "nobody to be left", || harness.clients() == 0);
 }
 
-fn connect(stand: &Stand) -> TcpStream {
-    let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, stand.port)).unwrap();
+fn connect(harness: &TlsHarness) -> TcpStream {
+    let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, harness.port)).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     socket
 }

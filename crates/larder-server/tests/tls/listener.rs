@@ -3,21 +3,21 @@
 use std::thread;
 use std::time::Duration;
 
-use larder_testkit::{Authority, Larder, Signal, eventually, free_port};
+use larder_testkit::{Authority, LIMIT, Larder, Signal, eventually, free_port};
 
-use crate::stand::{HERE, LIMIT, Stand, text};
+use crate::setup::{HERE, TlsHarness, text};
 use crate::wire::{Wire, bulk, noise, written};
 
 #[test]
 fn misses_hits_and_writes() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let mut wire = harness.wire();
     assert_eq!(wire.line("GET k"), b"$-1\r\n");
     assert_eq!(wire.line("SET k 1"), b"+OK\r\n");
-    stand.heat(&mut wire, "GET k", &bulk(b"1"));
-    assert_eq!(stand.wire().line("INCR k"), b":2\r\n");
+    harness.heat(&mut wire, "GET k", &bulk(b"1"));
+    assert_eq!(harness.wire().line("INCR k"), b":2\r\n");
     assert_eq!(wire.line("GET k"), bulk(b"2"));
-    stand.heat(&mut wire, "GET k", &bulk(b"2"));
+    harness.heat(&mut wire, "GET k", &bulk(b"2"));
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn without_a_redis_behind_it() {
 
 #[test]
 fn both_versions_of_tls() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = TlsHarness::start(&[]) else { return };
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let mut wire = Wire::open_in(stand.port, &stand.authority, None, &[version]).unwrap();
+        let mut wire = Wire::open_in(harness.port, &harness.authority, None, &[version]).unwrap();
         assert_eq!(wire.line("PING"), b"+PONG\r\n");
         wire.call(&[b"SET", b"v", &noise(100_000)]);
         assert!(wire.line("GET v") == bulk(&noise(100_000)));
@@ -52,8 +52,8 @@ fn both_versions_of_tls() {
 #[test]
 fn a_pipeline_in_one_write() {
     const COMMANDS: usize = 20_000;
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let mut wire = harness.wire();
     let pipeline: Vec<u8> = (0..COMMANDS)
         .flat_map(|n| [written(&format!("SET k:{n} {n}")), written(&format!("GET k:{n}"))].concat())
         .collect();
@@ -66,10 +66,10 @@ fn a_pipeline_in_one_write() {
 
 #[test]
 fn many_small_writes_before_the_first_reply_is_read() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let mut wire = harness.wire();
     wire.line("SET hot value");
-    stand.heat(&mut wire, "GET hot", &bulk(b"value"));
+    harness.heat(&mut wire, "GET hot", &bulk(b"value"));
     let command = written("GET hot");
     for n in 0..5_000 {
         // Some arrive in pieces.
@@ -84,14 +84,15 @@ fn many_small_writes_before_the_first_reply_is_read() {
 
 #[test]
 fn ten_megabytes_both_ways() {
-    let Some(stand) = Stand::start(&["--maxmemory", "256mb", "--near-max-value", "16mb"]) else {
+    let Some(harness) = TlsHarness::start(&["--maxmemory", "256mb", "--near-max-value", "16mb"])
+    else {
         return;
     };
     let value = noise(10 << 20);
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     assert_eq!(wire.call(&[b"SET", b"large", &value]), b"+OK\r\n");
     // Fetched, from memory, and over the client's own connection.
-    stand.heat(&mut wire, "GET large", &bulk(&value));
+    harness.heat(&mut wire, "GET large", &bulk(&value));
     assert!(wire.line("GETRANGE large 0 -1") == bulk(&value));
     assert_eq!(wire.line("PING"), b"+PONG\r\n");
 }
@@ -99,11 +100,11 @@ fn ten_megabytes_both_ways() {
 #[test]
 fn who_reads_slowly_gets_everything_in_the_end() {
     const READS: usize = 100;
-    let Some(stand) = Stand::start(&["--near-max-value", "2mb"]) else { return };
+    let Some(harness) = TlsHarness::start(&["--near-max-value", "2mb"]) else { return };
     let value = noise(1 << 20);
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     wire.call(&[b"SET", b"large", &value]);
-    stand.heat(&mut wire, "GET large", &bulk(&value));
+    harness.heat(&mut wire, "GET large", &bulk(&value));
     for command in ["GET large", "GETRANGE large 0 -1"] {
         wire.send(&written(command).repeat(READS));
         // Far more than sockets hold: the server must have stopped by now.
@@ -116,13 +117,13 @@ fn who_reads_slowly_gets_everything_in_the_end() {
 
 #[test]
 fn the_last_reply_arrives_whole_whatever_the_socket_holds() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = TlsHarness::start(&[]) else { return };
     let value = noise(4 << 20);
-    stand.wire().call(&[b"SET", b"large", &value]);
+    harness.wire().call(&[b"SET", b"large", &value]);
     // Among these lengths is one that is encrypted to its end, but not sent to its end, before
     // the client reads.
     for length in (32..4096).step_by(48).map(|kib| kib << 10) {
-        let mut wire = Wire::open_narrow(stand.port, &stand.authority);
+        let mut wire = Wire::open_narrow(harness.port, &harness.authority);
         wire.send(&written(&format!("GETRANGE large 0 {}", length - 1)));
         wire.finish();
         thread::sleep(Duration::from_millis(20));
@@ -132,13 +133,13 @@ fn the_last_reply_arrives_whole_whatever_the_socket_holds() {
 
 #[test]
 fn a_slow_reader_keeps_nobody_else_waiting() {
-    let Some(stand) = Stand::start(&["--io-threads", "1", "--near-max-value", "2mb"]) else {
+    let Some(harness) = TlsHarness::start(&["--io-threads", "1", "--near-max-value", "2mb"]) else {
         return;
     };
-    let mut slow = stand.wire();
+    let mut slow = harness.wire();
     slow.call(&[b"SET", b"large", &noise(1 << 20)]);
     slow.send(&written("GET large").repeat(500));
-    let mut other = stand.wire();
+    let mut other = harness.wire();
     for _ in 0..100 {
         assert_eq!(other.line("PING"), b"+PONG\r\n");
     }
@@ -146,63 +147,63 @@ fn a_slow_reader_keeps_nobody_else_waiting() {
 
 #[test]
 fn who_says_goodbye_still_gets_its_replies_and_a_goodbye() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = TlsHarness::start(&[]) else { return };
     for goodbye in [Wire::finish, Wire::cut_writing] {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         wire.send(&[written("SET k v"), written("GET k"), written("ECHO last")].concat());
         goodbye(&mut wire);
         assert_eq!(wire.rest(), b"+OK\r\n$1\r\nv\r\n$4\r\nlast\r\n");
     }
-    let mut wire = stand.wire();
+    let mut wire = harness.wire();
     wire.send(b"QUIT\r\n");
     assert_eq!(wire.rest(), b"+OK\r\n");
 }
 
 #[test]
 fn connections_that_are_cut_leave_nothing_behind() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = TlsHarness::start(&[]) else { return };
     for n in 0..50 {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         wire.send(&written("SET k v")[..n % 20]);
         wire.cut_writing();
     }
-    eventually(LIMIT, "all clients to be gone", || stand.clients() == 0);
-    assert_eq!(stand.wire().line("EXISTS k"), b":0\r\n");
+    eventually(LIMIT, "all clients to be gone", || harness.clients() == 0);
+    assert_eq!(harness.wire().line("EXISTS k"), b":0\r\n");
 }
 
 #[test]
 fn pushes_arrive_unasked() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let mut wire = harness.wire();
     wire.line("SUBSCRIBE channel");
-    assert_eq!(stand.wire().line("PUBLISH channel text"), b":1\r\n");
+    assert_eq!(harness.wire().line("PUBLISH channel text"), b":1\r\n");
     assert!(wire.reply().ends_with(b"$4\r\ntext\r\n"));
 }
 
 #[test]
 fn an_idle_client_is_closed_with_a_goodbye() {
-    let Some(stand) = Stand::start(&["--timeout", "1"]) else { return };
-    assert_eq!(stand.wire().rest(), b"");
+    let Some(harness) = TlsHarness::start(&["--timeout", "1"]) else { return };
+    assert_eq!(harness.wire().rest(), b"");
 }
 
 #[test]
 fn one_client_too_many_is_closed() {
-    let Some(stand) = Stand::start(&["--maxclients", "2"]) else { return };
-    let (mut one, _two) = (stand.wire(), stand.wire());
-    assert!(Wire::open(stand.port, &stand.authority, None).is_err());
+    let Some(harness) = TlsHarness::start(&["--maxclients", "2"]) else { return };
+    let (mut one, _two) = (harness.wire(), harness.wire());
+    assert!(Wire::open(harness.port, &harness.authority, None).is_err());
     assert_eq!(one.line("PING"), b"+PONG\r\n");
     drop(one);
     eventually(LIMIT, "a place to be free", || {
-        Wire::open(stand.port, &stand.authority, None).is_ok_and(Wire::gets_an_answer)
+        Wire::open(harness.port, &harness.authority, None).is_ok_and(Wire::gets_an_answer)
     });
 }
 
 #[test]
 fn a_server_that_stops_says_goodbye() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut idle = stand.wire();
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let mut idle = harness.wire();
     idle.line("PING");
-    stand.larder.signal(Signal::TERM);
+    harness.larder.signal(Signal::TERM);
     assert_eq!(idle.rest(), b"");
-    assert!(stand.larder.wait().success());
+    assert!(harness.larder.wait().success());
 }

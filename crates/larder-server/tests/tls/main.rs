@@ -14,6 +14,6 @@ mod clients;
 mod handshakes;
 mod listener;
 mod refusals;
-mod stand;
+mod setup;
 mod store;
 mod wire;

@@ -1,10 +1,10 @@
 //! Stores that are not believed or not understood: what people are told, and what they are not.
 
 use larder_testkit::{
-    Authority, RedisServer, Signed, eventually, http, require_redis, require_redis_tls,
+    Authority, LIMIT, RedisServer, Signed, eventually, http, require_redis, require_redis_tls,
 };
 
-use crate::stand::{Behind, HERE, LIMIT, redis, text};
+use crate::setup::{HERE, TlsHarness, TlsToRedis, redis, text};
 
 const PASSWORD: &str = "a-very-secret-word";
 
@@ -13,11 +13,11 @@ fn says(authority: &Authority, signed: &Signed, trusted: &Authority, expected: &
     let redis = redis(authority, signed, false);
     let url = format!("rediss://:{PASSWORD}@localhost:{}", redis.tls_addr().port());
     let ca = trusted.file();
-    refuses(&Behind::start(&url, &["--store-ca-file", text(&ca)]), expected);
+    refuses(&TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]), expected);
 }
 
 /// `/readyz` and the log say why, a client is told as well, and nobody the password.
-fn refuses(behind: &Behind, expected: &str) {
+fn refuses(behind: &TlsToRedis, expected: &str) {
     says_why(behind, expected);
     let client = redis::Client::open(format!("redis://127.0.0.1:{}", behind.port)).unwrap();
     let mut client = client.get_connection().unwrap();
@@ -27,7 +27,7 @@ fn refuses(behind: &Behind, expected: &str) {
     assert!(!told.contains(PASSWORD));
 }
 
-fn says_why(behind: &Behind, expected: &str) {
+fn says_why(behind: &TlsToRedis, expected: &str) {
     let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
     eventually(LIMIT, expected, || ready().contains(expected));
     eventually(LIMIT, "a word in the log", || behind.larder.log().contains(expected));
@@ -53,7 +53,7 @@ fn a_certificate_that_the_system_does_not_know() {
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
     // Stands for the system's, which a machine that only runs tests may not have.
     let other = Authority::new();
-    let behind = Behind::start_in(&url, &[], ("SSL_CERT_FILE", text(&other.file())));
+    let behind = TlsToRedis::start_in(&url, &[], ("SSL_CERT_FILE", text(&other.file())));
     refuses(&behind, "name its CA in store-ca-file");
 }
 
@@ -95,7 +95,7 @@ fn an_address_must_be_in_the_certificate_too() {
     let redis = redis(&authority, &authority.sign(&["localhost"]), false);
     let url = format!("rediss://127.0.0.1:{}", redis.tls_addr().port());
     let ca = authority.file();
-    let behind = Behind::start(&url, &["--store-ca-file", text(&ca)]);
+    let behind = TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]);
     refuses(&behind, "not for 127.0.0.1, but for localhost");
 }
 
@@ -109,14 +109,14 @@ fn a_redis_that_wants_a_certificate() {
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
     let ca = authority.file();
     refuses(
-        &Behind::start(&url, &["--store-ca-file", text(&ca)]),
+        &TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]),
         "does it want a certificate? See store-cert-file and store-key-file",
     );
     let stranger = Authority::new();
     let shown = stranger.sign(&["larder"]);
     let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&shown.certificate)];
     let flags = [&flags[..], &["--store-key-file", text(&shown.key)]].concat();
-    refuses(&Behind::start(&url, &flags), "does not accept the certificate in store-cert-file");
+    refuses(&TlsToRedis::start(&url, &flags), "does not accept the certificate in store-cert-file");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_redis_without_tls_behind_rediss() {
     let redis = RedisServer::start();
     let url = format!("rediss://127.0.0.1:{}", redis.port());
     let ca = Authority::new();
-    let behind = Behind::start(&url, &["--store-ca-file", text(&ca.file())]);
+    let behind = TlsToRedis::start(&url, &["--store-ca-file", text(&ca.file())]);
     // It waits for the rest of a line, or takes what it got for a command.
     let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
     eventually(LIMIT, "a hint", || {
@@ -145,12 +145,12 @@ fn a_redis_with_tls_behind_redis() {
     let authority = Authority::new();
     let redis = redis(&authority, &authority.sign(HERE), false);
     let url = format!("redis://127.0.0.1:{}", redis.tls_addr().port());
-    says_why(&Behind::start(&url, &[]), "if it speaks TLS on this port, use rediss://");
+    says_why(&TlsToRedis::start(&url, &[]), "if it speaks TLS on this port, use rediss://");
 }
 
 #[test]
 fn a_server_with_tls_that_says_so_behind_redis() {
-    let Some(stand) = crate::stand::Stand::start(&[]) else { return };
-    let url = format!("redis://127.0.0.1:{}", stand.port);
-    says_why(&Behind::start(&url, &[]), "looks like TLS: use rediss://");
+    let Some(harness) = TlsHarness::start(&[]) else { return };
+    let url = format!("redis://127.0.0.1:{}", harness.port);
+    says_why(&TlsToRedis::start(&url, &[]), "looks like TLS: use rediss://");
 }

@@ -3,24 +3,25 @@
 use std::time::{Duration, Instant};
 
 use larder_testkit::{
-    Authority, Direction, RedisServer, Relay, Which, eventually, http, require_redis_tls,
+    Authority, Direction, LIMIT, RedisServer, Relay, Which, eventually, http, require_redis_tls,
 };
 
-use crate::stand::{Behind, HERE, LIMIT, hits, redis, stats, text};
+use crate::setup::{HERE, TlsToRedis, redis, text};
 use crate::wire::noise;
 
 /// A foreign write that takes longer to be seen than this is a stale read.
 const SEEN_WITHIN: Duration = Duration::from_millis(50);
 
-struct Stand {
-    behind: Behind,
+/// A Larder that reaches its Redis with TLS, through a relay.
+struct Link {
+    larder: TlsToRedis,
     relay: Relay,
     redis: RedisServer,
     _authority: Authority,
 }
 
 /// `None` where there is no Redis with TLS.
-fn start(flags: &[&str]) -> Option<Stand> {
+fn start(flags: &[&str]) -> Option<Link> {
     if !require_redis_tls() {
         return None;
     }
@@ -30,21 +31,21 @@ fn start(flags: &[&str]) -> Option<Stand> {
     let url = format!("rediss://localhost:{}", relay.addr().port());
     let ca = authority.file();
     let flags = [&["--store-ca-file", text(&ca)], flags].concat();
-    let behind = Behind::start(&url, &flags).coherent();
-    Some(Stand { behind, relay, redis, _authority: authority })
+    let larder = TlsToRedis::start(&url, &flags).coherent();
+    Some(Link { larder, relay, redis, _authority: authority })
 }
 
-impl Stand {
+impl Link {
     fn client(&self) -> redis::Connection {
-        client(self.behind.port)
+        client(self.larder.port)
     }
 
     /// Asks until it comes from memory.
     fn heat(&self, client: &mut redis::Connection, key: &str, value: &[u8]) {
         eventually(LIMIT, &format!("{key} to be served from memory"), || {
-            let before = hits(&self.behind.larder);
+            let before = self.larder.larder.resp_hits();
             assert!(get(client, key) == value);
-            hits(&self.behind.larder) > before
+            self.larder.larder.resp_hits() > before
         });
     }
 
@@ -61,30 +62,30 @@ impl Stand {
 
 #[test]
 fn all_three_roads_lead_there() {
-    let Some(stand) = start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     // Fills and the feed on the tracked connection.
-    stand.proves_coherent();
+    harness.proves_coherent();
     // HTTP's writes on the plain one.
-    let url = stand.behind.larder.url("/v1/keys/k");
+    let url = harness.larder.larder.url("/v1/keys/k");
     assert_eq!(http::put(&url, &[], "v").status, 204);
     assert_eq!(http::get(&url, &[]).text(), "v");
     // A client's own.
-    let mut client = stand.client();
+    let mut client = harness.client();
     let grown: usize = redis::cmd("APPEND").arg("k").arg("w").query(&mut client).unwrap();
     assert_eq!(grown, 2);
     // And none of them in a way that could be read.
-    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut stand.redis.client()).unwrap();
-    let bare = format!("laddr={}", stand.redis.addr());
+    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut harness.redis.client()).unwrap();
+    let bare = format!("laddr={}", harness.redis.addr());
     let bare: Vec<_> = list.lines().filter(|line| line.contains(&bare)).collect();
     assert_eq!(bare.len(), 1, "only the one that asks: {bare:?}");
-    assert_eq!(list.matches(&format!("laddr={}", stand.redis.tls_addr())).count(), 3, "{list}");
+    assert_eq!(list.matches(&format!("laddr={}", harness.redis.tls_addr())).count(), 3, "{list}");
 }
 
 #[test]
 fn a_write_made_elsewhere_is_seen_at_once() {
     const ROUNDS: usize = 40;
-    let Some(stand) = start(&[]) else { return };
-    let (mut client, mut foreign) = (stand.client(), stand.redis.client());
+    let Some(harness) = start(&[]) else { return };
+    let (mut client, mut foreign) = (harness.client(), harness.redis.client());
     let mut delays: Vec<_> = (0..ROUNDS)
         .map(|round| {
             let value = round.to_string().into_bytes();
@@ -95,7 +96,7 @@ fn a_write_made_elsewhere_is_seen_at_once() {
             }
             let delay = start.elapsed();
             // So that the next write finds something to make stale.
-            stand.heat(&mut client, "k", &value);
+            harness.heat(&mut client, "k", &value);
             delay
         })
         .collect();
@@ -106,15 +107,15 @@ fn a_write_made_elsewhere_is_seen_at_once() {
 
 #[test]
 fn large_values_on_every_road() {
-    let Some(stand) = start(&["--near-max-value", "16mb"]) else { return };
+    let Some(harness) = start(&["--near-max-value", "16mb"]) else { return };
     let value = noise(10 << 20);
-    let mut client = stand.client();
+    let mut client = harness.client();
     redis::cmd("SET").arg("large").arg(&value).exec(&mut client).unwrap();
-    stand.heat(&mut client, "large", &value);
+    harness.heat(&mut client, "large", &value);
     let range: Vec<u8> =
         redis::cmd("GETRANGE").arg("large").arg(0).arg(-1).query(&mut client).unwrap();
     assert!(range == value);
-    let put = http::put(&stand.behind.larder.url("/v1/keys/put"), &[], "x".repeat(10 << 20));
+    let put = http::put(&harness.larder.larder.url("/v1/keys/put"), &[], "x".repeat(10 << 20));
     assert_eq!(put.status, 204);
     assert!(get(&mut client, "put") == b"x".repeat(10 << 20));
 }
@@ -123,27 +124,27 @@ fn large_values_on_every_road() {
 fn a_store_that_was_stopped_gets_the_rest_when_it_goes_on() {
     // Past all that sockets hold, each with another rest.
     const SIZES: [usize; 4] = [9 << 20, (9 << 20) + 1, (9 << 20) + 16_000, (9 << 20) + 65_000];
-    let Some(stand) = start(&["--store-timeout", "30s"]) else { return };
+    let Some(harness) = start(&["--store-timeout", "30s"]) else { return };
     for size in SIZES {
-        let (mut client, value) = (stand.client(), noise(size));
+        let (mut client, value) = (harness.client(), noise(size));
         // So that it has a connection of its own to the store.
         redis::cmd("SET").arg("large").arg(1).exec(&mut client).unwrap();
-        stand.redis.pause();
+        harness.redis.pause();
         let write = std::thread::spawn({
             let value = value.clone();
             move || redis::cmd("SET").arg("large").arg(&value).exec(&mut client)
         });
         std::thread::sleep(Duration::from_millis(300));
-        stand.redis.resume();
+        harness.redis.resume();
         write.join().unwrap().unwrap();
-        assert!(get(&mut stand.client(), "large") == value);
+        assert!(get(&mut harness.client(), "large") == value);
     }
 }
 
 #[test]
 fn long_pipelines_in_both_directions() {
-    let Some(stand) = start(&[]) else { return };
-    let mut client = stand.client();
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
     let mut pipe = redis::pipe();
     for n in 0..5_000 {
         pipe.cmd("APPEND").arg(format!("k:{n}")).arg(noise(1_000)).ignore();
@@ -161,31 +162,35 @@ fn long_pipelines_in_both_directions() {
 
 #[test]
 fn records_may_come_in_small_pieces() {
-    let Some(stand) = start(&["--staleness-bound", "10s"]) else { return };
-    stand.relay.trickle(Which::All, Direction::Both, 100);
-    stand.relay.cut(Which::All);
-    eventually(LIMIT, "larder to be coherent", || stats(&stand.behind.larder)["coherent"] == true);
-    stand.proves_coherent();
-    let (mut client, value) = (stand.client(), noise(20_000));
+    let Some(harness) = start(&["--staleness-bound", "10s"]) else { return };
+    harness.relay.trickle(Which::All, Direction::Both, 100);
+    harness.relay.cut(Which::All);
+    eventually(LIMIT, "larder to be coherent", || {
+        harness.larder.larder.stats()["coherent"] == true
+    });
+    harness.proves_coherent();
+    let (mut client, value) = (harness.client(), noise(20_000));
     redis::cmd("SET").arg("k").arg(&value).exec(&mut client).unwrap();
-    stand.heat(&mut client, "k", &value);
+    harness.heat(&mut client, "k", &value);
 }
 
 #[test]
 fn it_connects_again_after_a_cut() {
-    let Some(stand) = start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     for _ in 0..3 {
-        stand.proves_coherent();
-        let epochs = stats(&stand.behind.larder)["feed"]["epochs"].as_u64().unwrap();
-        stand.relay.cut(Which::All);
+        harness.proves_coherent();
+        let epochs = harness.larder.larder.stats()["feed"]["epochs"].as_u64().unwrap();
+        harness.relay.cut(Which::All);
         eventually(LIMIT, "the next epoch", || {
-            let stats = stats(&stand.behind.larder);
+            let stats = harness.larder.larder.stats();
             stats["feed"]["epochs"].as_u64().unwrap() > epochs && stats["coherent"] == true
         });
     }
-    stand.redis.restart();
-    eventually(LIMIT, "larder to be coherent", || stats(&stand.behind.larder)["coherent"] == true);
-    stand.proves_coherent();
+    harness.redis.restart();
+    eventually(LIMIT, "larder to be coherent", || {
+        harness.larder.larder.stats()["coherent"] == true
+    });
+    harness.proves_coherent();
 }
 
 #[test]
@@ -199,9 +204,9 @@ fn a_redis_that_asks_is_shown_a_certificate() {
     let (ca, shown) = (authority.file(), authority.sign(&["larder"]));
     let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&shown.certificate)];
     let flags = [&flags[..], &["--store-key-file", text(&shown.key)]].concat();
-    let behind = Behind::start(&url, &flags).coherent();
+    let larder = TlsToRedis::start(&url, &flags).coherent();
     redis.cmd(&["SET", "k", "v"]);
-    assert_eq!(get(&mut client(behind.port), "k"), b"v");
+    assert_eq!(get(&mut client(larder.port), "k"), b"v");
 }
 
 fn client(port: u16) -> redis::Connection {

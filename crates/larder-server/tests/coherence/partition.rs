@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{Both, ToClient};
 use larder_testkit::Which::{All, Sent};
-use larder_testkit::eventually;
+use larder_testkit::{Harness, LIMIT, eventually};
 
 use crate::reader::{Found, Reader};
-use crate::stand::{LIMIT, Stand, path};
+use crate::setup::{HttpHarness, path, start};
 
 const BOUND: Duration = Duration::from_millis(500);
 /// Larder gives a connection up when it was silent for four bounds, noticed twice.
 const GIVEN_UP: Duration = Duration::from_secs(20);
 
-fn stand() -> Option<Stand> {
-    let stand = Stand::start(&["--staleness-bound", "500ms", "--store-timeout", "500ms"])?;
-    stand.foreign(&["SET", "k", "old"]);
-    stand.heat("k", "old");
-    Some(stand)
+fn harness() -> Option<Harness> {
+    let harness = start(&["--staleness-bound", "500ms", "--store-timeout", "500ms"])?;
+    harness.foreign(&["SET", "k", "old"]);
+    harness.heat("k", "old");
+    Some(harness)
 }
 
 /// Reads again and again until `end`. No read that was asked for later than the bound after `cut`
@@ -37,72 +37,72 @@ fn reads_past_the_bound(reader: &mut Reader, cut: Instant, end: Instant) -> Vec<
 
 #[test]
 fn a_tracked_connection_in_a_black_hole_ends_hits_at_the_bound_and_is_replaced() {
-    let Some(stand) = stand() else { return };
-    stand.relay.blackhole(Sent("TRACKING"), Both);
+    let Some(harness) = harness() else { return };
+    harness.relay().blackhole(Sent("TRACKING"), Both);
     let cut = Instant::now();
-    stand.foreign(&["SET", "k", "new"]);
-    let late = reads_past_the_bound(&mut stand.reader(), cut, cut + BOUND * 3);
+    harness.foreign(&["SET", "k", "new"]);
+    let late = reads_past_the_bound(&mut harness.reader(), cut, cut + BOUND * 3);
     assert!(late.len() > 10, "{} reads", late.len());
     // The other connection still reaches Redis.
     assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
 
-    let down = || stand.stats()["feed"]["link"] == "down";
+    let down = || harness.larder.stats()["feed"]["link"] == "down";
     eventually(GIVEN_UP, "the silent connection to be given up", down);
-    stand.relay.heal();
-    stand.heat("k", "new");
-    stand.proves_coherent();
+    harness.relay().heal();
+    harness.heat("k", "new");
+    harness.proves_coherent();
 }
 
 #[test]
 fn with_every_connection_in_a_black_hole_hits_end_at_the_bound_and_come_back() {
-    let Some(stand) = stand() else { return };
-    stand.relay.blackhole(All, Both);
+    let Some(harness) = harness() else { return };
+    harness.relay().blackhole(All, Both);
     let cut = Instant::now();
-    stand.foreign(&["SET", "k", "new"]);
-    let late = reads_past_the_bound(&mut stand.reader(), cut, cut + BOUND * 5);
+    harness.foreign(&["SET", "k", "new"]);
+    let late = reads_past_the_bound(&mut harness.reader(), cut, cut + BOUND * 5);
     assert!(!late.is_empty());
     for found in &late {
         // What was sent is lost, or there is no connection to send it on.
         assert!([502, 503, 504].contains(&found.status), "{found:?}");
     }
 
-    let down = || stand.stats()["feed"]["link"] == "down";
+    let down = || harness.larder.stats()["feed"]["link"] == "down";
     eventually(GIVEN_UP, "the silent connection to be given up", down);
-    stand.relay.heal();
-    stand.heat("k", "new");
-    stand.proves_coherent();
+    harness.relay().heal();
+    harness.heat("k", "new");
+    harness.proves_coherent();
 }
 
 #[test]
 fn a_feed_that_is_always_late_by_more_than_the_bound_is_not_trusted() {
-    let Some(stand) = stand() else { return };
-    let epoch = stand.count("/feed/epochs");
-    stand.relay.delay(Sent("TRACKING"), ToClient, BOUND * 3 / 2);
+    let Some(harness) = harness() else { return };
+    let epoch = harness.larder.count("/feed/epochs");
+    harness.relay().delay(Sent("TRACKING"), ToClient, BOUND * 3 / 2);
     let cut = Instant::now();
     // From now on signs of life arrive all the time, each of them old. The key is not read
     // meanwhile: a read past the near tier would make it forget.
     sleep(BOUND * 3);
-    stand.foreign(&["SET", "k", "new"]);
-    let late = reads_past_the_bound(&mut stand.reader(), cut, cut + BOUND * 5);
+    harness.foreign(&["SET", "k", "new"]);
+    let late = reads_past_the_bound(&mut harness.reader(), cut, cut + BOUND * 5);
     assert!(late.len() > 10, "{} reads", late.len());
     assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
-    assert_eq!(stand.count("/feed/epochs"), epoch, "the connection was kept");
-    stand.relay.delay(Sent("TRACKING"), ToClient, Duration::ZERO);
-    stand.proves_coherent();
+    assert_eq!(harness.larder.count("/feed/epochs"), epoch, "the connection was kept");
+    harness.relay().delay(Sent("TRACKING"), ToClient, Duration::ZERO);
+    harness.proves_coherent();
 }
 
 #[test]
 fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let bound = Duration::from_secs(1);
-    stand.foreign(&["SET", "k", "old"]);
-    stand.heat("k", "old");
-    let epochs = stand.count("/feed/epochs");
+    harness.foreign(&["SET", "k", "old"]);
+    harness.heat("k", "old");
+    let epochs = harness.larder.count("/feed/epochs");
 
-    stand.relay.hold(Sent("TRACKING"), ToClient);
+    harness.relay().hold(Sent("TRACKING"), ToClient);
     let cut = Instant::now();
-    stand.foreign(&["SET", "k", "new"]);
-    let mut reader = stand.reader();
+    harness.foreign(&["SET", "k", "new"]);
+    let mut reader = harness.reader();
     let mut reads = || reader.get(&path("k"));
     eventually(LIMIT, "hits to end", || !reads().is_hit());
     while cut.elapsed() < bound * 2 {
@@ -110,8 +110,8 @@ fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
         let is_late = found.asked >= cut + bound;
         assert!(!is_late || found.value() == Some("new") && !found.is_hit(), "{found:?}");
     }
-    stand.relay.release(Sent("TRACKING"), ToClient);
-    stand.heat("k", "new");
-    assert_eq!(stand.count("/feed/epochs"), epochs, "the connection was kept");
-    stand.proves_coherent();
+    harness.relay().release(Sent("TRACKING"), ToClient);
+    harness.heat("k", "new");
+    assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the connection was kept");
+    harness.proves_coherent();
 }

@@ -14,9 +14,9 @@ use larder_resp::Limits;
 use larder_resp::command::{Class, SessionCommand, Spec, Table};
 use larder_resp::reply::Frame;
 use larder_resp::request::{Command, Decoder};
-use larder_testkit::{RedisServer, eventually};
+use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 use script::{CONNECTIONS, SCRIPT, UNEQUAL};
 
@@ -31,14 +31,14 @@ fn every_reply_is_that_of_redis_in_resp3() {
 }
 
 fn walk(version: &str) {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
-    let mut walker = Walker::new(&stand, &twin, version);
+    let mut walker = Walker::new(&harness, &twin, version);
     for line in lines() {
         walker.step(line);
     }
     for line in CONNECTIONS {
-        compare_connections(&stand, &twin, version, line);
+        compare_connections(&harness, &twin, version, line);
     }
     let kept = Table::builtin();
     let kept = kept.specs().filter(|spec| spec.near.is_some()).map(|spec| spec.name.to_string());
@@ -47,11 +47,11 @@ fn walk(version: &str) {
 
 #[test]
 fn every_reply_is_that_of_redis_in_pipelines_of_any_length() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let lines: Vec<_> = lines().filter(|line| !depends_on_seed(line)).collect();
     for version in ["2", "3"] {
         let twin = RedisServer::start();
-        let mut through = stand.wire().speaking(version);
+        let mut through = harness.wire().speaking(version);
         let mut direct = Wire::open(twin.port()).speaking(version);
         let mut lengths = [1, 2, 3, 5, 200, 17, 64, 100].into_iter().cycle();
         let mut rest = lines.as_slice();
@@ -70,8 +70,8 @@ fn every_reply_is_that_of_redis_in_pipelines_of_any_length() {
 
 #[test]
 fn every_wrong_number_of_arguments_gets_the_words_of_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let (mut through, mut direct) = (stand.wire(), stand.direct());
+    let Some(harness) = start(&[]) else { return };
+    let (mut through, mut direct) = (harness.wire(), harness.direct());
     let mut refused = 0;
     for (name, arity) in described(&mut direct) {
         let bare = name.replace('|', " ");
@@ -92,13 +92,13 @@ fn every_wrong_number_of_arguments_gets_the_words_of_redis() {
 
 #[test]
 fn no_command_of_the_server_is_left_out() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let mut walked: BTreeSet<String> = UNEQUAL.iter().map(|(name, _)| (*name).into()).collect();
     let connections = CONNECTIONS.iter().flat_map(|line| line.split(" ; "));
     for line in lines().chain(connections) {
         with_spec(line, |spec, _| walked.insert(spec.name.to_string()));
     }
-    let all = described(&mut stand.direct()).into_iter().map(|(name, _)| name);
+    let all = described(&mut harness.direct()).into_iter().map(|(name, _)| name);
     let missing: Vec<_> = all.filter(|name| !walked.contains(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -107,7 +107,7 @@ const NULLS: [&[u8]; 3] = [b"_\r\n", b"$-1\r\n", b"*-1\r\n"];
 
 /// Sends the same commands both ways, and some of them a third time.
 struct Walker<'a> {
-    stand: &'a Stand,
+    harness: &'a Harness,
     through: Wire,
     /// To the server that Larder stands before.
     direct: Wire,
@@ -119,11 +119,11 @@ struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    fn new(stand: &'a Stand, twin: &RedisServer, version: &str) -> Self {
+    fn new(harness: &'a Harness, twin: &RedisServer, version: &str) -> Self {
         Self {
-            stand,
-            through: stand.wire().speaking(version),
-            direct: stand.direct().speaking(version),
+            harness,
+            through: harness.wire().speaking(version),
+            direct: harness.direct().speaking(version),
             twin: Wire::open(twin.port()).speaking(version),
             is_private: false,
             heated: BTreeSet::new(),
@@ -165,19 +165,19 @@ impl<'a> Walker<'a> {
     /// The same reply again, until it comes from memory.
     fn heat(&mut self, line: &str, expected: &[u8]) {
         eventually(LIMIT, &format!("{line} to be served from memory"), || {
-            let before = self.stand.hits();
+            let before = self.harness.larder.resp_hits();
             assert_same(line, &self.through.line(line), expected);
-            self.stand.hits() > before
+            self.harness.larder.resp_hits() > before
         });
         self.heated.insert(with_spec(line, |spec, _| spec.name.to_string()));
     }
 }
 
 /// Sends these commands on connections of their own, and compares everything up to their ends.
-fn compare_connections(stand: &Stand, twin: &RedisServer, version: &str, line: &str) {
+fn compare_connections(harness: &Harness, twin: &RedisServer, version: &str, line: &str) {
     let mut sent: Vec<u8> = line.split(" ; ").flat_map(written).collect();
     sent.extend(written("QUIT"));
-    let mut through = stand.wire().speaking(version);
+    let mut through = harness.wire().speaking(version);
     let mut direct = Wire::open(twin.port()).speaking(version);
     through.send(&sent);
     direct.send(&sent);

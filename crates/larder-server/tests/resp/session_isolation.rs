@@ -2,9 +2,9 @@
 
 use std::{io::Write, os::unix::net::UnixStream, thread, time::Duration};
 
-use larder_testkit::eventually;
+use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
 /// What clients had done when they died.
@@ -22,19 +22,19 @@ const LIVES: &[&[&str]] = &[
 
 #[test]
 fn the_next_thousand_clients_begin_anew() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut direct = stand.direct();
+    let Some(harness) = start(&[]) else { return };
+    let mut direct = harness.direct();
     for line in ["SET k v", "SELECT 5", "SET k of-db-5"] {
         direct.expect(line, "+OK");
     }
     for life in LIVES.iter().cycle().take(90) {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         life.iter().for_each(|line| drop(wire.line(line)));
         // Cut off within a command.
         wire.send(b"*2\r\n$3\r\nGET\r\n$1");
     }
     for n in 0..1000 {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         wire.expect("GET k", "$1 v");
         if n % 10 == 0 {
             wire.expect("CLIENT GETNAME", "$-1");
@@ -43,88 +43,88 @@ fn the_next_thousand_clients_begin_anew() {
             wire.expect("PING", "+PONG");
         }
     }
-    eventually(LIMIT, "all clients to be gone", || stand.count("/resp/upstreams") == 0);
-    assert_eq!(stand.redis.info("clients", "tracking_clients").as_deref(), Some("1"));
-    stand.direct().expect("PUBSUB NUMPAT", ":0");
-    stand.direct().expect("PUBSUB CHANNELS", "*0");
-    stand.direct().expect("EXISTS n", ":0");
+    eventually(LIMIT, "all clients to be gone", || harness.larder.count("/resp/upstreams") == 0);
+    assert_eq!(harness.redis.info("clients", "tracking_clients").as_deref(), Some("1"));
+    harness.direct().expect("PUBSUB NUMPAT", ":0");
+    harness.direct().expect("PUBSUB CHANNELS", "*0");
+    harness.direct().expect("EXISTS n", ":0");
 }
 
 #[test]
 fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
-    let Some(stand) = Stand::start(&["--maxclients", "40"]) else { return };
-    let mut wire = stand.wire();
+    let Some(harness) = start(&["--maxclients", "40"]) else { return };
+    let mut wire = harness.wire();
     wire.expect("SET k v", "+OK");
-    stand.heat(&mut wire, "GET k", "$1 v");
+    harness.heat(&mut wire, "GET k", "$1 v");
     for round in 0..200 {
-        let mut gone = UnixStream::connect(stand.socket()).unwrap();
+        let mut gone = UnixStream::connect(harness.unix_socket()).unwrap();
         // Some have been waited for, some come with their first command.
         thread::sleep(Duration::from_millis(round % 3));
         gone.write_all(&written("GET k").repeat(2)).unwrap();
         drop(gone);
         wire.expect("GET k", "$1 v");
     }
-    eventually(LIMIT, "the others to be gone", || stand.count("/resp/clients") == 1);
+    eventually(LIMIT, "the others to be gone", || harness.larder.count("/resp/clients") == 1);
 }
 
 #[test]
 fn an_idle_client_is_closed_and_its_upstream_with_it() {
-    let Some(stand) = Stand::start(&["--timeout", "1s"]) else { return };
-    let mut idle: Vec<_> = (0..5).map(|_| stand.wire()).collect();
+    let Some(harness) = start(&["--timeout", "1s"]) else { return };
+    let mut idle: Vec<_> = (0..5).map(|_| harness.wire()).collect();
     for wire in &mut idle {
         wire.expect("SET k v", "+OK");
     }
-    assert_eq!(stand.count("/resp/upstreams"), 5);
+    assert_eq!(harness.larder.count("/resp/upstreams"), 5);
     assert!(idle.iter_mut().all(Wire::is_closed));
-    eventually(LIMIT, "all to be gone", || stand.count("/resp/clients") == 0);
-    assert_eq!(stand.count("/resp/upstreams"), 0);
+    eventually(LIMIT, "all to be gone", || harness.larder.count("/resp/clients") == 0);
+    assert_eq!(harness.larder.count("/resp/upstreams"), 0);
 }
 
 #[test]
 fn who_waited_for_a_key_takes_nothing_from_it_when_gone() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     for _ in 0..20 {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         wire.send(&written("BLPOP jobs 0"));
-        blocked_clients(&stand, 1);
+        blocked_clients(&harness, 1);
     }
-    blocked_clients(&stand, 0);
-    stand.direct().expect("RPUSH jobs work", ":1");
-    stand.wire().expect("BLPOP jobs 0", "*2 $4 jobs $4 work");
+    blocked_clients(&harness, 0);
+    harness.direct().expect("RPUSH jobs work", ":1");
+    harness.wire().expect("BLPOP jobs 0", "*2 $4 jobs $4 work");
 }
 
 #[test]
 fn who_sends_no_more_still_gets_all_replies() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let sent: Vec<u8> = (0..500).flat_map(|_| b"INCR n\r\nGET n\r\n".to_vec()).collect();
     let expected = (1..=500).map(|n| format!(":{n}\r\n${}\r\n{n}", n.to_string().len()));
     let expected = expected.collect::<Vec<_>>().join("\r\n") + "\r\n";
-    assert_eq!(String::from_utf8(stand.wire().exchange(&sent)).unwrap(), expected);
-    assert_eq!(stand.wire().exchange(b"GET n\r\nPING\r\n"), b"$3\r\n500\r\n+PONG\r\n");
+    assert_eq!(String::from_utf8(harness.wire().exchange(&sent)).unwrap(), expected);
+    assert_eq!(harness.wire().exchange(b"GET n\r\nPING\r\n"), b"$3\r\n500\r\n+PONG\r\n");
     assert_eq!(
-        stand.wire().exchange(b"MULTI\r\nDECR n\r\nEXEC\r\n"),
+        harness.wire().exchange(b"MULTI\r\nDECR n\r\nEXEC\r\n"),
         b"+OK\r\n+QUEUED\r\n*1\r\n:499\r\n"
     );
 }
 
 #[test]
 fn a_client_as_new_after_reset() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.direct().expect("HSET h f v", ":1");
+    let Some(harness) = start(&[]) else { return };
+    harness.direct().expect("HSET h f v", ":1");
     for life in LIVES {
-        let mut wire = stand.wire();
+        let mut wire = harness.wire();
         life.iter().for_each(|line| drop(wire.line(line)));
         wire.send(&written("RESET"));
         until(&mut wire, b"+RESET\r\n");
         wire.expect("CLIENT GETNAME", "$-1");
         wire.expect("EXEC", "-ERR EXEC without MULTI");
-        stand.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
+        harness.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
     }
 }
 
-fn blocked_clients(stand: &Stand, count: u64) {
+fn blocked_clients(harness: &Harness, count: u64) {
     eventually(LIMIT, &format!("{count} clients to wait"), || {
-        stand.redis.info("clients", "blocked_clients") == Some(count.to_string())
+        harness.redis.info("clients", "blocked_clients") == Some(count.to_string())
     });
 }
 

@@ -1,8 +1,8 @@
 //! What a client leaves behind when it dies is gone: whoever comes next starts anew.
 
-use larder_testkit::eventually;
+use larder_testkit::{LIMIT, eventually};
 
-use crate::stand::{LIMIT, Stand};
+use crate::setup::{ClientHarness, RedisHarness, start};
 
 const NEXT: usize = 200;
 
@@ -21,18 +21,18 @@ const DEATHS: [&[&str]; 9] = [
 
 #[test]
 fn who_comes_after_the_dead_starts_anew() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    let mut foreign = stand.foreign();
+    let Some(harness) = start(&[]) else { return };
+    let mut foreign = harness.foreign_client();
     foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five", "SELECT 0"]);
     for round in 0..NEXT {
-        let mut dying = stand.client();
+        let mut dying = harness.client();
         dying.ask(DEATHS[round % DEATHS.len()]);
         if round % 2 == 0 && !DEATHS[round % DEATHS.len()].contains(&"CLIENT REPLY OFF") {
             dying.answer();
         }
         drop(dying);
 
-        let mut next = stand.client();
+        let mut next = harness.client();
         next.expect("GET k", "zero");
         next.expect("EXISTS only-here", 0);
         let of_itself = next.call("CLIENT INFO");
@@ -46,7 +46,7 @@ fn who_comes_after_the_dead_starts_anew() {
     }
     // And their connections are gone.
     eventually(LIMIT, "all upstream connections to be closed", || {
-        stand.door.count("/resp/upstreams") == 0
+        harness.larder.count("/resp/upstreams") == 0
     });
     eventually(LIMIT, "redis to see them closed", || {
         let clients = foreign.call("CLIENT LIST");
@@ -56,13 +56,13 @@ fn who_comes_after_the_dead_starts_anew() {
 
 #[test]
 fn reset_leaves_nothing() {
-    let Some(stand) = Stand::start(&[]) else { return };
-    stand.foreign().call("SET k zero");
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign_client().call("SET k zero");
     for begun in DEATHS {
         if begun.iter().any(|line| line.starts_with("BLPOP")) {
             continue;
         }
-        let mut client = stand.client();
+        let mut client = harness.client();
         client.ask(begun);
         client.ask(&["RESET"]);
         let reset = std::iter::from_fn(|| Some(client.answer()))
@@ -71,6 +71,6 @@ fn reset_leaves_nothing() {
         assert!(reset, "{begun:?}");
         client.expect("GET k", "zero");
         assert!(client.call("EXEC").error().contains("without MULTI"));
-        stand.heat(&mut client, "GET k", "zero");
+        harness.heat(&mut client, "GET k", "zero");
     }
 }

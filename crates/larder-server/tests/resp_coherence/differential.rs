@@ -4,10 +4,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use larder_testkit::RedisServer;
+use larder_testkit::{Harness, RedisServer};
 
 use crate::client::{Answer, Client};
-use crate::stand::Stand;
+use crate::setup::{ClientHarness, start};
 
 const SPAN: Duration = Duration::from_secs(6);
 const SESSION_COMMANDS: usize = 40;
@@ -134,10 +134,10 @@ const FOUND: &[&[&[&str]]] = &[
 
 #[test]
 fn sessions_that_were_found_once_are_answered_as_by_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
     for session in FOUND {
-        let mut playing = Session::begin(&stand, &twin);
+        let mut playing = Session::begin(&harness, &twin);
         let replies: usize = session.iter().map(|write| playing.say(write.to_vec())).sum();
         assert!(replies > 2, "{session:?}");
     }
@@ -145,18 +145,18 @@ fn sessions_that_were_found_once_are_answered_as_by_redis() {
 
 #[test]
 fn random_sessions_are_answered_as_by_redis() {
-    let Some(stand) = Stand::start(&[]) else { return };
+    let Some(harness) = start(&[]) else { return };
     let twin = RedisServer::start();
     let start = Instant::now();
     let (mut sessions, mut replies) = (0, 0);
     while start.elapsed() < SPAN {
         let mut dice = Dice::new();
-        replies += Session::begin(&stand, &twin).play(&mut dice);
+        replies += Session::begin(&harness, &twin).play(&mut dice);
         sessions += 1;
     }
-    println!("{sessions} sessions, {replies} replies, {} hits", stand.door.hits());
+    println!("{sessions} sessions, {replies} replies, {} hits", harness.larder.resp_hits());
     assert!(sessions > 20 && replies > 500, "{sessions} sessions, {replies} replies");
-    assert!(stand.door.hits() > 50, "{} hits", stand.door.hits());
+    assert!(harness.larder.resp_hits() > 50, "{} hits", harness.larder.resp_hits());
 }
 
 struct Session {
@@ -171,9 +171,9 @@ struct Session {
 }
 
 impl Session {
-    fn begin(stand: &Stand, twin: &RedisServer) -> Self {
+    fn begin(harness: &Harness, twin: &RedisServer) -> Self {
         let direct = || Client::connect(twin.port());
-        let (ours, theirs, witness) = (stand.client(), direct(), direct());
+        let (ours, theirs, witness) = (harness.client(), direct(), direct());
         let said = Vec::new();
         Self {
             ours,

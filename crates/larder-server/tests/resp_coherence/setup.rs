@@ -1,0 +1,122 @@
+//! What these tests add to the [`Harness`]: a relay in front of Redis, and Redis clients.
+
+use larder_testkit::{Harness, HarnessBuilder, Larder, Which, free_port};
+
+use crate::client::{Answer, Client};
+
+/// The connection that carries fills and invalidations.
+pub(crate) const TRACKED: Which = Which::Sent("TRACKING");
+
+/// Starts a Larder with these flags behind a relay. `None` if this machine has no Redis.
+pub(crate) fn start(flags: &[&str]) -> Option<Harness> {
+    start_harness(harness(), flags)
+}
+
+/// Returns a builder with a relay, to be started by [`start_harness`].
+pub(crate) fn harness() -> HarnessBuilder {
+    Harness::builder(env!("CARGO_BIN_EXE_larder")).relay()
+}
+
+pub(crate) fn start_harness(builder: HarnessBuilder, flags: &[&str]) -> Option<Harness> {
+    let harness = builder.flags(flags).start()?;
+    learn_commands(&harness.larder, harness.resp_port(), flags);
+    Some(harness)
+}
+
+/// A Larder started by itself, in front of a Redis that runs already.
+pub(crate) struct Standalone {
+    pub(crate) larder: Larder,
+    port: u16,
+}
+
+impl Standalone {
+    pub(crate) fn start(redis_url: &str, flags: &[&str]) -> Self {
+        let port = free_port();
+        let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
+            .env("REDIS_URL", redis_url)
+            .args(&["--port", &port.to_string()])
+            .args(flags)
+            .start();
+        larder.wait_until_coherent();
+        learn_commands(&larder, port, flags);
+        Self { larder, port }
+    }
+}
+
+/// Reads until a hash is served from memory: Larder caches hashes only once it has asked its Redis
+/// which commands it has.
+fn learn_commands(larder: &Larder, port: u16, flags: &[&str]) {
+    let mut client = Client::connect(port);
+    if let Some(at) = flags.iter().position(|flag| *flag == "--requirepass") {
+        client.expect(&format!("AUTH {}", flags[at + 1]), "OK");
+    }
+    heat(larder, &mut client, "HGET no-such-key f", Answer::Nil);
+}
+
+/// What a Larder and its clients' port have in common in a [`Harness`] and in a [`Standalone`].
+pub(crate) trait ClientHarness {
+    fn running(&self) -> (&Larder, u16);
+
+    /// Connects a client of Larder.
+    fn client(&self) -> Client {
+        Client::connect(self.running().1)
+    }
+
+    /// Repeats a read until it is answered from memory. Every reply must be this one.
+    fn heat(&self, client: &mut Client, line: &str, answer: impl Into<Answer>) {
+        heat(self.running().0, client, line, answer.into());
+    }
+
+    /// As [`ClientHarness::heat`], where an earlier value may come first.
+    fn heat_soon(&self, client: &mut Client, line: &str, answer: impl Into<Answer>) {
+        let answer = answer.into();
+        self.running().0.wait_for_resp_hit(line, || client.call(line) == answer);
+    }
+}
+
+impl ClientHarness for Harness {
+    fn running(&self) -> (&Larder, u16) {
+        (&self.larder, self.resp_port())
+    }
+}
+
+impl ClientHarness for Standalone {
+    fn running(&self) -> (&Larder, u16) {
+        (&self.larder, self.port)
+    }
+}
+
+pub(crate) trait RedisHarness {
+    /// Connects a client of Redis itself.
+    fn foreign_client(&self) -> Client;
+    /// Starts a second Larder straight in front of the same Redis.
+    fn another(&self) -> Standalone;
+    /// Proves coherence with writes made by another client, instead of trusting the statistics.
+    fn proves_coherent(&self);
+}
+
+impl RedisHarness for Harness {
+    fn foreign_client(&self) -> Client {
+        Client::connect(self.redis.port())
+    }
+
+    fn another(&self) -> Standalone {
+        Standalone::start(&self.redis.url(), &[])
+    }
+
+    fn proves_coherent(&self) {
+        self.larder.wait_until_coherent();
+        let mut foreign = self.foreign_client();
+        for value in ["one", "two"] {
+            foreign.call(&format!("SET proof {value}"));
+            self.heat_soon(&mut self.client(), "GET proof", value);
+        }
+    }
+}
+
+fn heat(larder: &Larder, client: &mut Client, line: &str, answer: Answer) {
+    larder.wait_for_resp_hit(line, || {
+        assert_eq!(client.call(line), answer, "{line}");
+        true
+    });
+}

@@ -1,0 +1,113 @@
+//! A Redis and a Larder in front of it, with TLS on either side or on both.
+
+use std::{ops::Deref, path::Path};
+
+use larder_testkit::{Authority, Harness, Larder, RedisBuilder, RedisServer, Signed, free_port};
+
+use crate::wire::Wire;
+
+/// The names in the certificate of a server on this machine.
+pub(crate) const HERE: &[&str] = &["localhost", "127.0.0.1"];
+
+/// A Larder that speaks TLS to its clients.
+pub(crate) struct TlsHarness {
+    harness: Harness,
+    pub(crate) authority: Authority,
+    /// The port on which clients speak TLS.
+    pub(crate) port: u16,
+}
+
+impl TlsHarness {
+    /// Starts a Larder with these flags. `None` if this machine has no Redis.
+    pub(crate) fn start(flags: &[&str]) -> Option<Self> {
+        Self::start_with(|_| flags.iter().map(|&flag| flag.to_owned()).collect())
+    }
+
+    /// As [`TlsHarness::start`], with flags that depend on the authority.
+    pub(crate) fn start_with(flags: impl FnOnce(&Authority) -> Vec<String>) -> Option<Self> {
+        let (authority, port) = (Authority::new(), free_port());
+        let signed = authority.sign(HERE);
+        let harness = Harness::builder(env!("CARGO_BIN_EXE_larder"))
+            .resp_port(0)
+            .flags(&["--tls-port", &port.to_string()])
+            .flags(&["--tls-cert-file", text(&signed.certificate)])
+            .flags(&["--tls-key-file", text(&signed.key)])
+            .flags(&flags(&authority))
+            .start()?;
+        Some(Self { harness, authority, port })
+    }
+
+    /// Connects a client that trusts the authority.
+    pub(crate) fn wire(&self) -> Wire {
+        Wire::open(self.port, &self.authority, None).unwrap()
+    }
+
+    /// Returns how many clients have completed a handshake and are connected.
+    pub(crate) fn clients(&self) -> u64 {
+        self.larder.count("/resp/clients")
+    }
+
+    /// Repeats a read until it is answered from memory. Every reply must be the expected one.
+    pub(crate) fn heat(&self, wire: &mut Wire, line: &str, expected: &[u8]) {
+        self.larder.wait_for_resp_hit(line, || {
+            assert!(wire.line(line) == expected, "{line}");
+            true
+        });
+    }
+}
+
+impl Deref for TlsHarness {
+    type Target = Harness;
+
+    fn deref(&self) -> &Harness {
+        &self.harness
+    }
+}
+
+/// A Larder without TLS for its clients, in front of a Redis that it reaches with TLS.
+pub(crate) struct TlsToRedis {
+    pub(crate) larder: Larder,
+    pub(crate) port: u16,
+}
+
+impl TlsToRedis {
+    /// Starts a Larder with these flags and does not wait until it is coherent.
+    pub(crate) fn start(url: &str, flags: &[&str]) -> Self {
+        Self::start_in(url, flags, ("RUST_LOG", "info"))
+    }
+
+    /// As [`TlsToRedis::start`], with an environment variable.
+    pub(crate) fn start_in(url: &str, flags: &[&str], variable: (&str, &str)) -> Self {
+        let port = free_port();
+        let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
+            .env("REDIS_URL", url)
+            .env(variable.0, variable.1)
+            .args(&["--port", &port.to_string()])
+            .args(flags)
+            .start();
+        Self { larder, port }
+    }
+
+    /// Waits until cached values may be served.
+    pub(crate) fn coherent(self) -> Self {
+        self.larder.wait_until_coherent();
+        self
+    }
+}
+
+impl Drop for TlsToRedis {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("larder's log:\n{}", self.larder.log());
+        }
+    }
+}
+
+/// Starts a Redis that identifies itself with `signed`, and requires client certificates if `asks`.
+pub(crate) fn redis(authority: &Authority, signed: &Signed, asks: bool) -> RedisServer {
+    RedisBuilder::default().tls(authority, signed, asks).start()
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
