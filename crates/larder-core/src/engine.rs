@@ -189,7 +189,7 @@ impl<V: Value> Engine<V> {
         let key = self.hashed(Key::get(name, 0));
         let forgotten = self.leases.invalidate(key, || {
             self.oversized.remove(name);
-            self.near.forget(key)
+            self.near.remove_hashed(key)
         });
         drop(forgotten);
     }
@@ -201,7 +201,7 @@ impl<V: Value> Engine<V> {
     pub fn invalidate_after_bypass(&self, name: &[u8], part_of: Option<&Fill<'_, V>>) {
         let spared = part_of.and_then(Fill::lease_without_news);
         let key = self.hashed(Key::get(name, 0));
-        drop(self.leases.invalidate_except(key, spared, || self.near.forget(key)));
+        drop(self.leases.invalidate_except(key, spared, || self.near.remove_hashed(key)));
     }
 
     /// Everything may have changed.

@@ -9,17 +9,17 @@
 
 mod change_stamp;
 mod clock_pro;
+mod counters;
+mod entry;
 mod ghosts;
 mod index;
 mod inline;
 mod lru;
 mod name;
-mod places;
 mod reader;
-mod slot;
-mod table;
-mod tally;
-mod weigh;
+mod shard;
+mod slab;
+mod weigher;
 
 use crate::{
     CachedRef, Key, Moment, Value,
@@ -30,14 +30,14 @@ use crate::{
 };
 use change_stamp::ChangeCounters;
 pub(crate) use change_stamp::ChangeStamp;
+use counters::StripedCounters;
+use entry::{Entry, Validity};
 pub(crate) use name::HashedKey;
 use name::NameHash;
 pub use reader::Reader;
-use slot::{Life, Slot};
+use shard::Table;
 use std::str::FromStr;
-use table::Table;
-use tally::Tally;
-use weigh::Weigh;
+use weigher::Weigher;
 
 /// Which entry leaves when the near tier is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,20 +140,20 @@ pub struct NearCounts {
 pub struct Near<V: Value> {
     shards: Box<[Shard<V>]>,
     hash: NameHash,
-    weigh: Weigh,
+    weigher: Weigher,
     entry_bytes_max: u64,
     generation: AtomicU32,
     changes: ChangeCounters,
     sweep_cursor: AtomicUsize,
-    evicted: Evicted,
-    tally: Tally,
+    evictions: EvictionCounters,
+    lookups: StripedCounters,
 }
 
 /// How many entries left, and why. Reader need what stands beside it, so it has cache lines of its
 /// own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Evicted {
+struct EvictionCounters {
     /// For another name with the same tag; tables count those that leave for want of room.
     full: AtomicU64,
     expired: AtomicU64,
@@ -169,11 +169,11 @@ struct Shard<V: Value> {
 
 /// Why a reply was not put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum InsertError {
     /// It is too large to be held, or one too many.
     NoRoom,
     /// Something has happened since its stamp was taken.
-    OutOfDate,
+    StampChanged,
 }
 
 /// Shards at most: enough that threads rarely meet, few enough that each holds large values.
@@ -190,21 +190,21 @@ impl<V: Value> Near<V> {
             0 => plan.bytes_max / shards,
             entries => floor.saturating_mul(entries / shards).min(plan.bytes_max / shards),
         };
-        let weigh = Weigh::with_floor(floor);
+        let weigher = Weigher::with_floor(floor);
         let shards = (0..shards)
-            .map(|_| Shard { table: Table::new(plan.policy, bytes_max, weigh) })
+            .map(|_| Shard { table: Table::new(plan.policy, bytes_max, weigher) })
             .collect();
         Self {
             shards,
             hash: NameHash::default(),
-            weigh,
+            weigher,
             // The policy keeps a few percent for newcomers; what is larger would be thrown out.
             entry_bytes_max: (bytes_max / 10 * 9).max(floor),
             generation: AtomicU32::new(0),
             changes: ChangeCounters::new(),
             sweep_cursor: AtomicUsize::new(0),
-            evicted: Evicted::default(),
-            tally: Tally::new(),
+            evictions: EvictionCounters::default(),
+            lookups: StripedCounters::new(),
         }
     }
 
@@ -232,7 +232,7 @@ impl<V: Value> Near<V> {
     /// Forgets all that is known under a name, or under another one with the same tag, of which there
     /// are four thousand million. Says whether there was anything.
     pub fn remove(&self, name: &[u8]) -> bool {
-        self.forget(self.hashed(Key::get(name, 0))).is_some()
+        self.remove_hashed(self.hashed(Key::get(name, 0))).is_some()
     }
 
     /// The key with what this goes by.
@@ -249,18 +249,18 @@ impl<V: Value> Near<V> {
         deadline: Moment,
         view: ReadView,
         stamp: Option<ChangeStamp>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), InsertError> {
         let HashedKey { key, hash } = key;
         let generation = stamp.map_or_else(|| self.generation.load(Relaxed), |it| it.generation);
-        let life = Life { deadline, epoch: view.epoch, generation };
-        let alone = Slot::new(life, key, value);
-        if self.weigh.bytes(&alone) > self.entry_bytes_max {
-            return Err(Refused::NoRoom);
+        let validity = Validity { deadline, epoch: view.epoch, generation };
+        let alone = Entry::new(validity, key, value);
+        if self.weigher.bytes(&alone) > self.entry_bytes_max {
+            return Err(InsertError::NoRoom);
         }
-        let mut refused = Refused::NoRoom;
+        let mut refused = InsertError::NoRoom;
         let mut may_enter = || match stamp {
             Some(stamp) if !self.is_current(hash, stamp) => {
-                refused = Refused::OutOfDate;
+                refused = InsertError::StampChanged;
                 false
             }
             Some(_) => {
@@ -269,32 +269,32 @@ impl<V: Value> Near<V> {
             }
             None => true,
         };
-        let make = |present: Option<&Slot<V>>| match present {
+        let make = |present: Option<&Entry<V>>| match present {
             _ if !may_enter() => None,
             // Another name with the same tag has to go.
-            Some(other) if !other.is_of(key.name) => {
-                self.evicted.full.fetch_add(1, Relaxed);
+            Some(other) if !other.has_name(key.name) => {
+                self.evictions.full.fetch_add(1, Relaxed);
                 Some(alone)
             }
-            Some(slot) if self.verdict(slot, view).is_none() => {
-                let joined = slot.joined_by(&alone)?;
-                let fits = self.weigh.bytes(&joined) <= self.entry_bytes_max;
+            Some(entry) if self.stale_counter(entry, view).is_none() => {
+                let joined = entry.merged_with(&alone)?;
+                let fits = self.weigher.bytes(&joined) <= self.entry_bytes_max;
                 Some(if fits { joined } else { alone })
             }
             _ => Some(alone),
         };
-        let left = self.shard(hash).and_then(|shard| shard.table.put(tag(hash), make));
-        if left.is_some() { Ok(()) } else { Err(refused) }
+        let displaced = self.shard(hash).and_then(|shard| shard.table.put(fingerprint(hash), make));
+        if displaced.is_some() { Ok(()) } else { Err(refused) }
     }
 
     /// Forgets all that is known under a name, or under another one with the same tag. What it
     /// held is given back, so that the caller can drop it where no lock is held.
     #[must_use]
-    pub(crate) fn forget(&self, key: HashedKey<'_>) -> Option<Slot<V>> {
-        let happens = || self.changes.count(key.hash);
-        let gone = self.shard(key.hash)?.table.remove(tag(key.hash), happens);
+    pub(crate) fn remove_hashed(&self, key: HashedKey<'_>) -> Option<Entry<V>> {
+        let under_lock = || self.changes.count(key.hash);
+        let gone = self.shard(key.hash)?.table.remove(fingerprint(key.hash), under_lock);
         if gone.is_some() {
-            self.evicted.invalidation.fetch_add(1, Relaxed);
+            self.evictions.invalidation.fetch_add(1, Relaxed);
         }
         gone
     }
@@ -308,7 +308,7 @@ impl<V: Value> Near<V> {
     /// Gives back the memory of entries that no longer count, a few shards at a time: goes on where
     /// the last call ended and stops when `visits` entries have been looked at or every shard was.
     pub fn sweep(&self, view: ReadView, visits: usize) {
-        let keep = |slot: &Slot<V>| match self.verdict(slot, view) {
+        let keep = |entry: &Entry<V>| match self.stale_counter(entry, view) {
             None => true,
             Some(counter) => {
                 counter.fetch_add(1, Relaxed);
@@ -328,10 +328,10 @@ impl<V: Value> Near<V> {
     /// Reads all counters.
     pub fn counts(&self) -> NearCounts {
         let mut counts = NearCounts {
-            evicted_full: self.evicted.full.load(Relaxed),
-            evicted_expired: self.evicted.expired.load(Relaxed),
-            evicted_invalidation: self.evicted.invalidation.load(Relaxed),
-            evicted_ended: self.evicted.ended.load(Relaxed),
+            evicted_full: self.evictions.full.load(Relaxed),
+            evicted_expired: self.evictions.expired.load(Relaxed),
+            evicted_invalidation: self.evictions.invalidation.load(Relaxed),
+            evicted_ended: self.evictions.ended.load(Relaxed),
             ..NearCounts::default()
         };
         for shard in &self.shards {
@@ -340,16 +340,18 @@ impl<V: Value> Near<V> {
             counts.bytes += size.bytes;
             counts.evicted_full += size.evicted;
         }
-        (counts.hits, counts.misses) = self.tally.read();
+        (counts.hits, counts.misses) = self.lookups.read();
         counts
     }
 
     /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
-    fn verdict(&self, slot: &Slot<V>, view: ReadView) -> Option<&AtomicU64> {
-        if slot.life.epoch != view.epoch || slot.life.generation != self.generation.load(Relaxed) {
-            Some(&self.evicted.ended)
-        } else if slot.life.deadline <= view.now {
-            Some(&self.evicted.expired)
+    fn stale_counter(&self, entry: &Entry<V>, view: ReadView) -> Option<&AtomicU64> {
+        if entry.validity.epoch != view.epoch
+            || entry.validity.generation != self.generation.load(Relaxed)
+        {
+            Some(&self.evictions.ended)
+        } else if entry.validity.deadline <= view.now {
+            Some(&self.evictions.expired)
         } else {
             None
         }
@@ -364,7 +366,7 @@ impl<V: Value> Near<V> {
 
 /// What a shard knows of a name.
 #[allow(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
-fn tag(hash: u64) -> u32 {
+fn fingerprint(hash: u64) -> u32 {
     hash as u32
 }
 

@@ -10,7 +10,7 @@ use crate::{
     },
     expiry::{Ttl, deadline},
     fetch::{FetchError, Fetched, Found},
-    near::{HashedKey, ReadView, Refused},
+    near::{HashedKey, InsertError, ReadView},
     store::OwnedKey,
 };
 use std::{num::NonZero, sync::Arc, time::Duration};
@@ -229,7 +229,7 @@ impl<'a, V: Value> Fill<'a, V> {
     ) -> Result<Moment, NotCached> {
         let cached = self.keep(None, value, deadline);
         if cached.is_err() {
-            drop(self.engine().near.forget(self.hashed()));
+            drop(self.engine().near.remove_hashed(self.hashed()));
         }
         cached
     }
@@ -267,8 +267,8 @@ impl<'a, V: Value> Fill<'a, V> {
         drop(held);
         match put {
             Ok(()) => Ok(deadline),
-            Err(Refused::NoRoom) => Err(NotCached::TooLarge),
-            Err(Refused::OutOfDate) => Err(NotCached::LeaseInvalidated),
+            Err(InsertError::NoRoom) => Err(NotCached::TooLarge),
+            Err(InsertError::StampChanged) => Err(NotCached::LeaseInvalidated),
         }
     }
 

@@ -13,11 +13,11 @@
 //! and what is read again soon has time to be.
 
 use super::{
+    entry::Entry,
     ghosts::Ghosts,
-    places::{PLACES_MAX, Places, Ring, State, Vacated},
-    slot::Slot,
-    table::{Left, Size},
-    weigh::Weigh,
+    shard::{Displaced, Size},
+    slab::{EntrySlab, NODES_MAX, Ring, State, Vacated},
+    weigher::Weigher,
 };
 use crate::{
     Value,
@@ -28,10 +28,10 @@ use std::{hint::black_box, ops::RangeInclusive};
 pub(super) struct ClockPro<V: Value>(RwLock<Rings<V>>);
 
 /// A shard in which nothing changes meanwhile.
-pub(super) struct Reading<'a, V: Value>(RwLockReadGuard<'a, Rings<V>>);
+pub(super) struct SharedGuard<'a, V: Value>(RwLockReadGuard<'a, Rings<V>>);
 
 struct Rings<V> {
-    places: Places<V>,
+    slab: EntrySlab<V>,
     cold: Ring,
     hot: Ring,
     ghosts: Ghosts,
@@ -51,10 +51,10 @@ const FORGOTTEN_PER_RETURN: u64 = 20;
 const GHOSTS_MIN: usize = 16;
 
 impl<V: Value> ClockPro<V> {
-    pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
-        let hot_bytes = hot_part(bytes_max, weigh);
+    pub(super) fn new(bytes_max: u64, weigher: Weigher) -> Self {
+        let hot_bytes = hot_part(bytes_max, weigher);
         Self(RwLock::new(Rings {
-            places: Places::new(weigh),
+            slab: EntrySlab::new(weigher),
             cold: Ring::new(),
             hot: Ring::new(),
             ghosts: Ghosts::default(),
@@ -66,46 +66,46 @@ impl<V: Value> ClockPro<V> {
     }
 
     #[inline]
-    pub(super) fn visit(&self, tag: u32) -> Option<(Reading<'_, V>, u32)> {
+    pub(super) fn visit(&self, fingerprint: u32) -> Option<(SharedGuard<'_, V>, u32)> {
         let rings = self.0.read();
-        let at = rings.places.visit(tag)?;
-        Some((Reading(rings), at))
+        let at = rings.slab.visit(fingerprint)?;
+        Some((SharedGuard(rings), at))
     }
 
-    pub(super) fn peek(&self, tag: u32) -> Option<(Reading<'_, V>, u32)> {
+    pub(super) fn peek(&self, fingerprint: u32) -> Option<(SharedGuard<'_, V>, u32)> {
         let rings = self.0.read();
-        let (at, _) = rings.places.find(tag)?;
-        Some((Reading(rings), at))
+        let (at, _) = rings.slab.find(fingerprint)?;
+        Some((SharedGuard(rings), at))
     }
 
-    pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
-        self.0.try_read().map(Reading)
+    pub(super) fn try_read(&self) -> Option<SharedGuard<'_, V>> {
+        self.0.try_read().map(SharedGuard)
     }
 
     pub(super) fn put(
         &self,
-        tag: u32,
-        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
-    ) -> Option<Left<V>> {
-        let mut left = Left::default();
+        fingerprint: u32,
+        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
+    ) -> Option<Displaced<V>> {
+        let mut displaced = Displaced::default();
         let mut rings = self.0.write();
-        let put = rings.put(tag, make, &mut left);
-        rings.evicted += left.evicted.len() as u64;
+        let put = rings.put(fingerprint, make, &mut displaced);
+        rings.evicted += displaced.evicted.len() as u64;
         drop(rings);
-        put.map(|()| left)
+        put.map(|()| displaced)
     }
 
-    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, fingerprint: u32, under_lock: impl FnOnce()) -> Option<Entry<V>> {
         let mut rings = self.0.write();
-        happens();
-        let (at, _) = rings.places.find(tag)?;
+        under_lock();
+        let (at, _) = rings.slab.find(fingerprint)?;
         rings.take(at)
     }
 
-    pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
+    pub(super) fn retain(&self, keep: impl Fn(&Entry<V>) -> bool) -> usize {
         let mut rings = self.0.write();
         let visited = rings.items();
-        let refused = rings.places.refused(keep);
+        let refused = rings.slab.rejected_by(keep);
         let gone: Vec<_> = refused.into_iter().filter_map(|at| rings.take(at)).collect();
         drop(rings);
         drop(gone);
@@ -118,62 +118,68 @@ impl<V: Value> ClockPro<V> {
     }
 }
 
-impl<V: Value> Reading<'_, V> {
+impl<V: Value> SharedGuard<'_, V> {
     #[inline]
-    pub(super) fn places(&self) -> &Places<V> {
-        &self.0.places
+    pub(super) fn slab(&self) -> &EntrySlab<V> {
+        &self.0.slab
     }
 }
 
 impl<V: Value> Rings<V> {
     fn put(
         &mut self,
-        tag: u32,
-        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
-        left: &mut Left<V>,
+        fingerprint: u32,
+        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
+        displaced: &mut Displaced<V>,
     ) -> Option<()> {
-        let stands = self.places.index.get(tag);
-        let slot = make(stands.and_then(|at| self.places.slot(at)))?;
-        match stands {
-            Some(at) if at < PLACES_MAX => self.replace(at, slot, left),
-            ghost => self.add(tag, slot, ghost.is_some(), left)?,
+        let present = self.slab.index.get(fingerprint);
+        let entry = make(present.and_then(|at| self.slab.entry(at)))?;
+        match present {
+            Some(at) if at < NODES_MAX => self.replace(at, entry, displaced),
+            ghost => self.add(fingerprint, entry, ghost.is_some(), displaced)?,
         }
         Some(())
     }
 
-    fn replace(&mut self, at: u32, slot: Slot<V>, left: &mut Left<V>) {
-        let ring = if self.places.state(at) == State::Hot { &mut self.hot } else { &mut self.cold };
-        left.replaced = self.places.replace(at, slot, ring);
-        self.make_room(0, left);
+    fn replace(&mut self, at: u32, entry: Entry<V>, displaced: &mut Displaced<V>) {
+        let ring = if self.slab.state(at) == State::Hot { &mut self.hot } else { &mut self.cold };
+        displaced.replaced = self.slab.replace(at, entry, ring);
+        self.make_room(0, displaced);
     }
 
     /// `None` when there is no place, which takes more entries than there is memory for.
-    fn add(&mut self, tag: u32, slot: Slot<V>, came_back: bool, left: &mut Left<V>) -> Option<()> {
-        let bytes = self.places.weight(&slot);
+    fn add(
+        &mut self,
+        fingerprint: u32,
+        entry: Entry<V>,
+        came_back: bool,
+        displaced: &mut Displaced<V>,
+    ) -> Option<()> {
+        let bytes = self.slab.weight(&entry);
         if came_back {
-            self.ghosts.recall(tag, &mut self.places.index);
+            self.ghosts.recall(fingerprint, &mut self.slab.index);
             let less = self.hot_bytes_max.saturating_sub(bytes);
             self.hot_bytes_max = less.max(*self.hot_bytes.start());
         }
         let is_hot = came_back || self.hot.bytes + bytes <= self.hot_bytes_max;
-        self.make_room(bytes, left);
+        self.make_room(bytes, displaced);
         let (state, ring) =
             if is_hot { (State::Hot, &mut self.hot) } else { (State::Cold, &mut self.cold) };
-        self.places.add(tag, slot, state, ring).ok()
+        self.slab.insert(fingerprint, entry, state, ring).ok()
     }
 
     /// Most of the time that an eviction takes is spent waiting for memory, one piece after the
     /// other. Here the processor asks for all that it will have to wait for.
-    fn touch_next(&self) {
-        let Self { places, cold, ghosts, .. } = self;
-        black_box(cold.first().and_then(|at| places.touch(at)));
-        black_box(ghosts.touch_oldest(&places.index));
+    fn prefetch_next(&self) {
+        let Self { slab, cold, ghosts, .. } = self;
+        black_box(cold.first().and_then(|at| slab.prefetch(at)));
+        black_box(ghosts.prefetch_oldest(&slab.index));
     }
 
-    fn make_room(&mut self, bytes: u64, left: &mut Left<V>) {
+    fn make_room(&mut self, bytes: u64, displaced: &mut Displaced<V>) {
         while self.bytes() + bytes > self.bytes_max {
-            self.touch_next();
-            if !self.turn_cold(left) {
+            self.prefetch_next();
+            if !self.advance_cold_hand(displaced) {
                 break;
             }
         }
@@ -181,16 +187,18 @@ impl<V: Value> Rings<V> {
 
     /// Lets the first of the cold ring leave, or move into the hot one. False when there is none in
     /// either.
-    fn turn_cold(&mut self, left: &mut Left<V>) -> bool {
-        let Some(at) = self.cold.first() else { return self.turn_hot(left) };
-        if self.places.unvisit(at) {
-            self.places.change(at, &mut self.cold, &mut self.hot, State::Hot);
-            while self.hot.bytes > self.hot_bytes_max && self.turn_hot(left) {}
-        } else if let Some(Vacated { tag, slot, bytes }) = self.places.vacate(at, &mut self.cold) {
-            left.evicted.push(slot);
+    fn advance_cold_hand(&mut self, displaced: &mut Displaced<V>) -> bool {
+        let Some(at) = self.cold.first() else { return self.advance_hot_hand(displaced) };
+        if self.slab.take_visit(at) {
+            self.slab.relink(at, &mut self.cold, &mut self.hot, State::Hot);
+            while self.hot.bytes > self.hot_bytes_max && self.advance_hot_hand(displaced) {}
+        } else if let Some(Vacated { fingerprint, entry, bytes }) =
+            self.slab.vacate(at, &mut self.cold)
+        {
+            displaced.evicted.push(entry);
             let ghosts_max = usize::try_from(self.items() / ITEMS_PER_GHOST).unwrap_or(usize::MAX);
             let forgotten =
-                self.ghosts.add(tag, ghosts_max.max(GHOSTS_MIN), &mut self.places.index);
+                self.ghosts.add(fingerprint, ghosts_max.max(GHOSTS_MIN), &mut self.slab.index);
             let more = self.hot_bytes_max + forgotten * bytes / FORGOTTEN_PER_RETURN;
             self.hot_bytes_max = more.min(*self.hot_bytes.end());
         }
@@ -198,22 +206,22 @@ impl<V: Value> Rings<V> {
     }
 
     /// Lets one leave the hot ring: the first that was not visited since the hand was there last.
-    fn turn_hot(&mut self, left: &mut Left<V>) -> bool {
+    fn advance_hot_hand(&mut self, displaced: &mut Displaced<V>) -> bool {
         while let Some(at) = self.hot.first() {
-            if self.places.unvisit(at) {
-                self.places.turn(&mut self.hot);
+            if self.slab.take_visit(at) {
+                self.slab.rotate(&mut self.hot);
             } else {
-                left.evicted.extend(self.places.take(at, &mut self.hot));
+                displaced.evicted.extend(self.slab.remove(at, &mut self.hot));
                 return true;
             }
         }
         false
     }
 
-    fn take(&mut self, at: u32) -> Option<Slot<V>> {
-        match self.places.state(at) {
-            State::Hot => self.places.take(at, &mut self.hot),
-            State::Cold => self.places.take(at, &mut self.cold),
+    fn take(&mut self, at: u32) -> Option<Entry<V>> {
+        match self.slab.state(at) {
+            State::Hot => self.slab.remove(at, &mut self.hot),
+            State::Cold => self.slab.remove(at, &mut self.cold),
             State::Free => None,
         }
     }
@@ -230,8 +238,8 @@ impl<V: Value> Rings<V> {
 /// The part of the memory for names that were read more than once, or came while there was room: at
 /// least, and at most. No entry may be larger than that, so where one entry counts for everything it
 /// is all of it.
-fn hot_part(bytes_max: u64, weigh: Weigh) -> RangeInclusive<u64> {
-    match weigh.floor() < bytes_max {
+fn hot_part(bytes_max: u64, weigher: Weigher) -> RangeInclusive<u64> {
+    match weigher.floor() < bytes_max {
         true => bytes_max / 100 * 95..=bytes_max / 100 * 99,
         false => bytes_max..=bytes_max,
     }

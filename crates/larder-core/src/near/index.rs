@@ -11,77 +11,77 @@
 
 pub(super) struct Index {
     /// The last one is always a gap. Some more than `homes`, for those that stand behind their own.
-    words: Vec<Word>,
+    buckets: Vec<Bucket>,
     /// Where searches begin: below this.
     homes: usize,
-    taken: usize,
+    len: usize,
 }
 
 /// The lower half is the place, the upper one the tag.
-type Word = u64;
+type Bucket = u64;
 
 /// No place is that far.
-const GAP: Word = Word::MAX;
+const EMPTY: Bucket = Bucket::MAX;
 /// Homes of the smallest table.
 const HOMES_MIN: usize = 16;
 /// Words that are compared at once: half a cache line.
-const AT_ONCE: usize = 4;
+const BUCKETS_PER_STEP: usize = 4;
 /// Words behind the homes, at first.
-const WORDS_BEHIND: usize = 8;
+const OVERFLOW_BUCKETS: usize = 8;
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { words: vec![GAP], homes: 0, taken: 0 }
+        Self { buckets: vec![EMPTY], homes: 0, len: 0 }
     }
 
     #[inline]
-    pub(super) fn get(&self, tag: u32) -> Option<u32> {
-        self.find(tag).map(|(_, word)| place_of(word))
+    pub(super) fn get(&self, fingerprint: u32) -> Option<u32> {
+        self.find(fingerprint).map(|(_, bucket)| location_of(bucket))
     }
 
     /// Where the search for a tag begins: what is there, for a look-up that comes soon.
     #[inline]
-    pub(super) fn first_word(&self, tag: u32) -> u64 {
-        self.word(self.home(tag))
+    pub(super) fn home_bucket(&self, fingerprint: u32) -> u64 {
+        self.bucket(self.home(fingerprint))
     }
 
     /// Says that what has this tag stands elsewhere now, if anything has.
-    pub(super) fn change(&mut self, tag: u32, place: u32) {
-        if let Some((at, _)) = self.find(tag) {
-            self.put(at, word_of(tag, place));
+    pub(super) fn change(&mut self, fingerprint: u32, location: u32) {
+        if let Some((at, _)) = self.find(fingerprint) {
+            self.put(at, bucket_of(fingerprint, location));
         }
     }
 
     /// Says where what has this tag stands. Nothing else may have it.
-    pub(super) fn insert(&mut self, tag: u32, place: u32) {
+    pub(super) fn insert(&mut self, fingerprint: u32, location: u32) {
         // Two thirds full at most: a look-up then takes two steps on average, and an insertion moves
         // few others.
-        if self.taken * 3 >= self.homes * 2 {
+        if self.len * 3 >= self.homes * 2 {
             self.grow();
         }
-        self.taken += 1;
-        let mut word = word_of(tag, place);
-        let mut at = self.from(word);
+        self.len += 1;
+        let mut bucket = bucket_of(fingerprint, location);
+        let mut at = self.lower_bound(bucket);
         // Those up to the next gap make room.
-        while word != GAP {
-            word = self.put(at, word);
+        while bucket != EMPTY {
+            bucket = self.put(at, bucket);
             at += 1;
         }
-        if at == self.words.len() {
-            self.words.reserve_exact(WORDS_BEHIND);
-            self.words.push(GAP);
+        if at == self.buckets.len() {
+            self.buckets.reserve_exact(OVERFLOW_BUCKETS);
+            self.buckets.push(EMPTY);
         }
     }
 
-    pub(super) fn remove(&mut self, tag: u32) {
-        if let Some((at, _)) = self.find(tag) {
+    pub(super) fn remove(&mut self, fingerprint: u32) {
+        if let Some((at, _)) = self.find(fingerprint) {
             self.remove_at(at);
         }
     }
 
     /// Removes a tag if it stands there. Says whether it did.
-    pub(super) fn remove_from(&mut self, tag: u32, place: u32) -> bool {
-        let found = self.find(tag).filter(|&(_, word)| place_of(word) == place);
+    pub(super) fn remove_from(&mut self, fingerprint: u32, location: u32) -> bool {
+        let found = self.find(fingerprint).filter(|&(_, bucket)| location_of(bucket) == location);
         if let Some((at, _)) = found {
             self.remove_at(at);
         }
@@ -90,23 +90,23 @@ impl Index {
 
     /// Those behind it move up as far as to their homes.
     fn remove_at(&mut self, mut hole: usize) {
-        self.taken -= 1;
+        self.len -= 1;
         loop {
-            let word = self.word(hole + 1);
-            if word == GAP || self.home(tag_of(word)) > hole {
+            let bucket = self.bucket(hole + 1);
+            if bucket == EMPTY || self.home(fingerprint_of(bucket)) > hole {
                 break;
             }
-            self.put(hole, word);
+            self.put(hole, bucket);
             hole += 1;
         }
-        self.put(hole, GAP);
+        self.put(hole, EMPTY);
     }
 
     #[inline]
-    fn find(&self, tag: u32) -> Option<(usize, Word)> {
-        let at = self.from(word_of(tag, 0));
-        let word = self.word(at);
-        (tag_of(word) == tag && word != GAP).then_some((at, word))
+    fn find(&self, fingerprint: u32) -> Option<(usize, Bucket)> {
+        let at = self.lower_bound(bucket_of(fingerprint, 0));
+        let bucket = self.bucket(at);
+        (fingerprint_of(bucket) == fingerprint && bucket != EMPTY).then_some((at, bucket))
     }
 
     /// The first that is no smaller than a word.
@@ -114,67 +114,69 @@ impl Index {
     /// From its home on smaller ones come first, so that they can be counted, a few at once: which of
     /// them ends the search is more than a processor can guess.
     #[inline]
-    fn from(&self, word: Word) -> usize {
-        let mut at = self.home(tag_of(word));
-        while let Some(few) = self.words.get(at..).and_then(<[Word]>::first_chunk::<AT_ONCE>) {
-            let smaller = few.iter().filter(|&&other| other < word).count();
+    fn lower_bound(&self, bucket: Bucket) -> usize {
+        let mut at = self.home(fingerprint_of(bucket));
+        while let Some(few) =
+            self.buckets.get(at..).and_then(<[Bucket]>::first_chunk::<BUCKETS_PER_STEP>)
+        {
+            let smaller = few.iter().filter(|&&other| other < bucket).count();
             at += smaller;
-            if smaller < AT_ONCE {
+            if smaller < BUCKETS_PER_STEP {
                 return at;
             }
         }
-        while self.word(at) < word {
+        while self.bucket(at) < bucket {
             at += 1;
         }
         at
     }
 
     fn grow(&mut self) {
-        let taken = self.words.iter().copied().filter(|&word| word != GAP);
+        let len = self.buckets.iter().copied().filter(|&bucket| bucket != EMPTY);
         self.homes = (self.homes / 2 * 3).max(HOMES_MIN);
-        let mut words = Vec::with_capacity(self.homes + WORDS_BEHIND);
-        for word in taken {
-            let at = words.len().max(home(tag_of(word), self.homes));
-            words.resize(at, GAP);
-            words.push(word);
+        let mut buckets = Vec::with_capacity(self.homes + OVERFLOW_BUCKETS);
+        for bucket in len {
+            let at = buckets.len().max(home(fingerprint_of(bucket), self.homes));
+            buckets.resize(at, EMPTY);
+            buckets.push(bucket);
         }
-        words.resize((self.homes + WORDS_BEHIND).max(words.len() + 1), GAP);
-        self.words = words;
+        buckets.resize((self.homes + OVERFLOW_BUCKETS).max(buckets.len() + 1), EMPTY);
+        self.buckets = buckets;
     }
 
     #[inline]
-    fn home(&self, tag: u32) -> usize {
-        home(tag, self.homes)
+    fn home(&self, fingerprint: u32) -> usize {
+        home(fingerprint, self.homes)
     }
 
     #[inline]
-    fn word(&self, at: usize) -> Word {
-        self.words.get(at).copied().unwrap_or(GAP)
+    fn bucket(&self, at: usize) -> Bucket {
+        self.buckets.get(at).copied().unwrap_or(EMPTY)
     }
 
-    fn put(&mut self, at: usize, word: Word) -> Word {
-        self.words.get_mut(at).map_or(GAP, |old| std::mem::replace(old, word))
+    fn put(&mut self, at: usize, bucket: Bucket) -> Bucket {
+        self.buckets.get_mut(at).map_or(EMPTY, |old| std::mem::replace(old, bucket))
     }
 }
 
 /// Where the search for a tag begins: tags in order, spread over the table.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "it is less than the length")]
-fn home(tag: u32, homes: usize) -> usize {
-    ((u128::from(tag) * homes as u128) >> 32) as usize
+fn home(fingerprint: u32, homes: usize) -> usize {
+    ((u128::from(fingerprint) * homes as u128) >> 32) as usize
 }
 
-fn word_of(tag: u32, place: u32) -> Word {
-    Word::from(tag) << 32 | Word::from(place)
+fn bucket_of(fingerprint: u32, location: u32) -> Bucket {
+    Bucket::from(fingerprint) << 32 | Bucket::from(location)
 }
 
-fn tag_of(word: Word) -> u32 {
-    (word >> 32) as u32
+fn fingerprint_of(bucket: Bucket) -> u32 {
+    (bucket >> 32) as u32
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
-fn place_of(word: Word) -> u32 {
-    word as u32
+fn location_of(bucket: Bucket) -> u32 {
+    bucket as u32
 }
 
 #[cfg(test)]
@@ -187,28 +189,28 @@ mod tests {
         #[test]
         fn it_is_a_map(ops in prop::collection::vec((0..200_u32, any::<bool>()), 0..600)) {
             let (mut index, mut model) = (Index::new(), HashMap::new());
-            for (place, (tag, is_set)) in ops.into_iter().enumerate() {
+            for (location, (fingerprint, is_set)) in ops.into_iter().enumerate() {
                 // Many at the end, so that words stand behind all homes.
-                let tag = if tag % 2 == 0 { u32::MAX - tag } else { tag << 20 };
+                let fingerprint = if fingerprint % 2 == 0 { u32::MAX - fingerprint } else { fingerprint << 20 };
                 if is_set {
-                    let place = u32::try_from(place).unwrap();
-                    match model.insert(tag, place) {
-                        None => index.insert(tag, place),
-                        Some(_) => index.change(tag, place),
+                    let location = u32::try_from(location).unwrap();
+                    match model.insert(fingerprint, location) {
+                        None => index.insert(fingerprint, location),
+                        Some(_) => index.change(fingerprint, location),
                     }
-                } else if let Some(place) = model.get(&tag).filter(|place| *place % 2 == 0) {
-                    prop_assert!(!index.remove_from(tag, place + 1));
-                    prop_assert!(index.remove_from(tag, *place));
-                    model.remove(&tag);
+                } else if let Some(location) = model.get(&fingerprint).filter(|location| *location % 2 == 0) {
+                    prop_assert!(!index.remove_from(fingerprint, location + 1));
+                    prop_assert!(index.remove_from(fingerprint, *location));
+                    model.remove(&fingerprint);
                 } else {
-                    index.remove(tag);
-                    model.remove(&tag);
+                    index.remove(fingerprint);
+                    model.remove(&fingerprint);
                 }
-                prop_assert_eq!(index.get(tag), model.get(&tag).copied());
-                prop_assert_eq!(index.taken, model.len());
+                prop_assert_eq!(index.get(fingerprint), model.get(&fingerprint).copied());
+                prop_assert_eq!(index.len, model.len());
             }
-            for (tag, place) in model {
-                prop_assert_eq!(index.get(tag), Some(place));
+            for (fingerprint, location) in model {
+                prop_assert_eq!(index.get(fingerprint), Some(location));
             }
         }
     }

@@ -73,7 +73,7 @@ impl Inline {
 
     /// Reads a byte at the beginning, in the middle and at the end.
     #[inline]
-    pub(super) fn touch(&self) -> u8 {
+    pub(super) fn prefetch(&self) -> u8 {
         let byte = |at: usize| self.0.get(at).copied().unwrap_or_default();
         byte(0) ^ byte(self.0.len() / 2) ^ byte(self.0.len().saturating_sub(1))
     }

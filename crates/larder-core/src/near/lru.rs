@@ -2,10 +2,10 @@
 //! exclusively, because it moves the entry to the end of the line.
 
 use super::{
-    places::{Places, Ring, State},
-    slot::Slot,
-    table::{Left, Size},
-    weigh::Weigh,
+    entry::Entry,
+    shard::{Displaced, Size},
+    slab::{EntrySlab, Ring, State},
+    weigher::Weigher,
 };
 use crate::{
     Value,
@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct Lru<V: Value>(Mutex<Line<V>>);
 
 struct Line<V> {
-    places: Places<V>,
+    slab: EntrySlab<V>,
     /// The one not asked for longest is the first.
     ring: Ring,
     bytes_max: u64,
@@ -23,65 +23,65 @@ struct Line<V> {
 }
 
 /// A shard that is locked. An entry that was visited has moved to the end.
-pub(super) struct Moved<'a, V: Value>(MutexGuard<'a, Line<V>>);
+pub(super) struct ExclusiveGuard<'a, V: Value>(MutexGuard<'a, Line<V>>);
 
-impl<V: Value> Moved<'_, V> {
-    pub(super) fn places(&self) -> &Places<V> {
-        &self.0.places
+impl<V: Value> ExclusiveGuard<'_, V> {
+    pub(super) fn slab(&self) -> &EntrySlab<V> {
+        &self.0.slab
     }
 }
 
 impl<V: Value> Lru<V> {
-    pub(super) fn new(bytes_max: u64, weigh: Weigh) -> Self {
+    pub(super) fn new(bytes_max: u64, weigher: Weigher) -> Self {
         Self(Mutex::new(Line {
-            places: Places::new(weigh),
+            slab: EntrySlab::new(weigher),
             ring: Ring::new(),
             bytes_max,
             evicted: 0,
         }))
     }
 
-    pub(super) fn visit(&self, tag: u32) -> Option<(Moved<'_, V>, u32)> {
+    pub(super) fn visit(&self, fingerprint: u32) -> Option<(ExclusiveGuard<'_, V>, u32)> {
         let mut line = self.0.lock();
-        let Line { places, ring, .. } = &mut *line;
-        let (at, _) = places.find(tag)?;
-        places.move_last(at, ring);
-        Some((Moved(line), at))
+        let Line { slab, ring, .. } = &mut *line;
+        let (at, _) = slab.find(fingerprint)?;
+        slab.move_to_back(at, ring);
+        Some((ExclusiveGuard(line), at))
     }
 
-    pub(super) fn peek(&self, tag: u32) -> Option<(Moved<'_, V>, u32)> {
+    pub(super) fn peek(&self, fingerprint: u32) -> Option<(ExclusiveGuard<'_, V>, u32)> {
         let line = self.0.lock();
-        let (at, _) = line.places.find(tag)?;
-        Some((Moved(line), at))
+        let (at, _) = line.slab.find(fingerprint)?;
+        Some((ExclusiveGuard(line), at))
     }
 
     pub(super) fn put(
         &self,
-        tag: u32,
-        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
-    ) -> Option<Left<V>> {
-        let mut left = Left::default();
+        fingerprint: u32,
+        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
+    ) -> Option<Displaced<V>> {
+        let mut displaced = Displaced::default();
         let mut line = self.0.lock();
-        let put = line.put(tag, make, &mut left);
-        line.evicted += left.evicted.len() as u64;
+        let put = line.put(fingerprint, make, &mut displaced);
+        line.evicted += displaced.evicted.len() as u64;
         drop(line);
-        put.map(|()| left)
+        put.map(|()| displaced)
     }
 
-    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, fingerprint: u32, under_lock: impl FnOnce()) -> Option<Entry<V>> {
         let mut line = self.0.lock();
-        happens();
-        let Line { places, ring, .. } = &mut *line;
-        let (at, _) = places.find(tag)?;
-        places.take(at, ring)
+        under_lock();
+        let Line { slab, ring, .. } = &mut *line;
+        let (at, _) = slab.find(fingerprint)?;
+        slab.remove(at, ring)
     }
 
-    pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
+    pub(super) fn retain(&self, keep: impl Fn(&Entry<V>) -> bool) -> usize {
         let mut line = self.0.lock();
-        let Line { places, ring, .. } = &mut *line;
+        let Line { slab, ring, .. } = &mut *line;
         let visited = ring.items;
-        let refused = places.refused(keep);
-        let gone: Vec<_> = refused.into_iter().filter_map(|at| places.take(at, ring)).collect();
+        let refused = slab.rejected_by(keep);
+        let gone: Vec<_> = refused.into_iter().filter_map(|at| slab.remove(at, ring)).collect();
         drop(line);
         drop(gone);
         usize::try_from(visited).unwrap_or(usize::MAX)
@@ -98,24 +98,24 @@ impl<V: Value> Line<V> {
     /// is memory for.
     fn put(
         &mut self,
-        tag: u32,
-        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
-        left: &mut Left<V>,
+        fingerprint: u32,
+        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
+        displaced: &mut Displaced<V>,
     ) -> Option<()> {
-        let Self { places, ring, bytes_max, .. } = self;
-        let present = places.find(tag);
+        let Self { slab, ring, bytes_max, .. } = self;
+        let present = slab.find(fingerprint);
         let at = present.map(|(at, _)| at);
-        let slot = make(present.map(|(_, slot)| slot))?;
+        let entry = make(present.map(|(_, entry)| entry))?;
         if let Some(at) = at {
-            left.replaced = places.replace(at, slot, ring);
-            places.move_last(at, ring);
+            displaced.replaced = slab.replace(at, entry, ring);
+            slab.move_to_back(at, ring);
         } else {
-            places.add(tag, slot, State::Cold, ring).ok()?;
+            slab.insert(fingerprint, entry, State::Cold, ring).ok()?;
         }
         while ring.bytes > *bytes_max
             && let Some(first) = ring.first()
         {
-            left.evicted.extend(places.take(first, ring));
+            displaced.evicted.extend(slab.remove(first, ring));
         }
         Some(())
     }

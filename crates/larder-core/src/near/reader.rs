@@ -1,13 +1,14 @@
 //! Looking: where a hit is decided.
 
 use super::{
-    HashedKey, Near, ReadView, clock_pro::Reading, places::NOWHERE, slot::Slot, table::Visited, tag,
+    HashedKey, Near, ReadView, clock_pro::SharedGuard, entry::Entry, fingerprint,
+    shard::EntryGuard, slab::NIL,
 };
 use crate::{CachedRef, Key, Moment, Value, sync::atomic::Ordering::Relaxed};
 use std::hint::black_box;
 
 /// Keys that are looked for at once, at most.
-const AT_ONCE_MAX: usize = 16;
+const BATCH_MAX: usize = 16;
 
 /// Reader into the near tier from one point of view. What they found is counted when this is
 /// dropped, at once for all, so that a pipeline of reads does not count each by itself.
@@ -44,10 +45,11 @@ impl<'a, V: Value> Reader<'a, V> {
         let HashedKey { key, hash } = key;
         // Read each time: a flush counts from the next look on.
         let generation = self.near.generation.load(Relaxed);
-        let visited = self.near.shard(hash)?.table.visit(tag(hash));
-        let slot = visited.as_ref().and_then(Visited::slot);
-        let slot = slot.filter(|slot| self.view.judge(slot, generation));
-        let found = slot.and_then(|slot| slot.get(key).map(|seen| found(seen, slot.life.deadline)));
+        let visited = self.near.shard(hash)?.table.visit(fingerprint(hash));
+        let entry = visited.as_ref().and_then(EntryGuard::entry);
+        let entry = entry.filter(|entry| self.view.is_valid(entry, generation));
+        let found =
+            entry.and_then(|entry| entry.get(key).map(|seen| found(seen, entry.validity.deadline)));
         let counter = if found.is_some() { &mut self.hits } else { &mut self.misses };
         *counter += 1;
         found
@@ -58,9 +60,9 @@ impl<'a, V: Value> Reader<'a, V> {
     pub fn peek<R>(&self, key: Key<'_>, found: impl FnOnce(CachedRef<'_, V>) -> R) -> Option<R> {
         let hash = self.near.hash.of(key.name);
         let generation = self.near.generation.load(Relaxed);
-        let peeked = self.near.shard(hash)?.table.peek(tag(hash))?;
-        let slot = peeked.slot().filter(|slot| self.view.judge(slot, generation))?;
-        slot.get(key).map(found)
+        let peeked = self.near.shard(hash)?.table.peek(fingerprint(hash))?;
+        let entry = peeked.entry().filter(|entry| self.view.is_valid(entry, generation))?;
+        entry.get(key).map(found)
     }
 
     /// Reader for the replies to several reads, of which it takes the first few. `found` sees them in
@@ -75,32 +77,32 @@ impl<'a, V: Value> Reader<'a, V> {
         keys: impl Iterator<Item = Key<'k>> + Clone,
         mut found: impl FnMut(CachedRef<'_, V>, Moment) -> bool,
     ) -> usize {
-        let mut doors: [Option<Door<'_, V>>; AT_ONCE_MAX] = [const { None }; AT_ONCE_MAX];
+        let mut probes: [Option<Probe<'_, V>>; BATCH_MAX] = [const { None }; BATCH_MAX];
         // Who holds one lock must not wait for another.
-        for (door, key) in doors.iter_mut().zip(keys.clone()) {
+        for (probe, key) in probes.iter_mut().zip(keys.clone()) {
             let hash = self.near.hash.of(key.name);
             let Some(shard) = self.near.shard(hash) else { break };
             let Some(reading) = shard.table.try_read() else { break };
-            *door = Some(Door { reading, tag: tag(hash), at: NOWHERE });
+            *probe = Some(Probe { reading, fingerprint: fingerprint(hash), at: NIL });
         }
         // Nothing hangs on what a loop has read before it ends.
-        for door in doors.iter().map_while(Option::as_ref) {
-            black_box(door.reading.places().index.first_word(door.tag));
+        for probe in probes.iter().map_while(Option::as_ref) {
+            black_box(probe.reading.slab().index.home_bucket(probe.fingerprint));
         }
-        for door in doors.iter_mut().map_while(Option::as_mut) {
-            let Some(at) = door.reading.places().index.get(door.tag) else { continue };
-            door.at = at;
-            black_box(door.reading.places().slot(at).map(|slot| slot.life.epoch));
+        for probe in probes.iter_mut().map_while(Option::as_mut) {
+            let Some(at) = probe.reading.slab().index.get(probe.fingerprint) else { continue };
+            probe.at = at;
+            black_box(probe.reading.slab().entry(at).map(|entry| entry.validity.epoch));
         }
-        for door in doors.iter().map_while(Option::as_ref) {
-            black_box(door.reading.places().slot(door.at).map(Slot::touch));
+        for probe in probes.iter().map_while(Option::as_ref) {
+            black_box(probe.reading.slab().entry(probe.at).map(Entry::prefetch));
         }
         let generation = self.near.generation.load(Relaxed);
         let mut there = 0;
-        for (door, key) in doors.iter().map_while(Option::as_ref).zip(keys) {
-            let Some(slot) = door.reading.places().visit_at(door.at) else { break };
-            let seen = self.view.judge(slot, generation).then(|| slot.get(key)).flatten();
-            if !seen.is_some_and(|seen| found(seen, slot.life.deadline)) {
+        for (probe, key) in probes.iter().map_while(Option::as_ref).zip(keys) {
+            let Some(entry) = probe.reading.slab().visit_at(probe.at) else { break };
+            let seen = self.view.is_valid(entry, generation).then(|| entry.get(key)).flatten();
+            if !seen.is_some_and(|seen| found(seen, entry.validity.deadline)) {
                 break;
             }
             there += 1;
@@ -111,23 +113,25 @@ impl<'a, V: Value> Reader<'a, V> {
 }
 
 /// Where one of several looks is.
-struct Door<'a, V: Value> {
-    reading: Reading<'a, V>,
-    tag: u32,
+struct Probe<'a, V: Value> {
+    reading: SharedGuard<'a, V>,
+    fingerprint: u32,
     at: u32,
 }
 
 impl ReadView {
     /// Whether an entry counts.
     #[inline]
-    fn judge<V>(&self, slot: &Slot<V>, generation: u32) -> bool {
-        let life = slot.life;
-        self.now < life.deadline && life.epoch == self.epoch && life.generation == generation
+    fn is_valid<V>(&self, entry: &Entry<V>, generation: u32) -> bool {
+        let validity = entry.validity;
+        self.now < validity.deadline
+            && validity.epoch == self.epoch
+            && validity.generation == generation
     }
 }
 
 impl<V: Value> Drop for Reader<'_, V> {
     fn drop(&mut self) {
-        self.near.tally.add(self.hits, self.misses);
+        self.near.lookups.add(self.hits, self.misses);
     }
 }

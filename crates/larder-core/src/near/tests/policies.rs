@@ -1,37 +1,37 @@
 //! Who leaves when there is no room.
 
-use super::{super::Policy, MIB, POLICIES, Room, found};
+use super::{super::Policy, MIB, POLICIES, TestCache, found};
 
 #[test]
 fn lru_evicts_exactly_the_entry_not_asked_for_longest() {
-    let room = Room::new(Policy::Lru, 64 * MIB, 1000);
-    (0..1000).for_each(|n| assert!(room.put(&n.to_string(), "value")));
-    assert_eq!(room.near.counts().items, 1000);
-    assert!(room.get("0").is_some(), "which makes 1 the oldest");
+    let cache = TestCache::new(Policy::Lru, 64 * MIB, 1000);
+    (0..1000).for_each(|n| assert!(cache.put(&n.to_string(), "value")));
+    assert_eq!(cache.near.counts().items, 1000);
+    assert!(cache.get("0").is_some(), "which makes 1 the oldest");
     for n in 1000..1010 {
-        room.put(&n.to_string(), "value");
+        cache.put(&n.to_string(), "value");
         let oldest = n - 999;
-        assert_eq!(room.get(&oldest.to_string()), None, "{oldest} leaves for {n}");
-        assert_eq!(room.near.counts().items, 1000, "and nobody else");
+        assert_eq!(cache.get(&oldest.to_string()), None, "{oldest} leaves for {n}");
+        assert_eq!(cache.near.counts().items, 1000, "and nobody else");
     }
-    assert!(room.get("0").is_some());
-    assert_eq!(room.near.counts().evicted_full, 10);
+    assert!(cache.get("0").is_some());
+    assert_eq!(cache.near.counts().evicted_full, 10);
 }
 
 #[test]
 fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
     let hot = |n: u32| format!("hot {n}");
     for (policy, stays) in [(Policy::ClockPro, true), (Policy::Lru, false)] {
-        let room = Room::new(policy, 2 * MIB, 0);
+        let cache = TestCache::new(policy, 2 * MIB, 0);
         for _ in 0..3 {
             for n in 0..1000 {
-                if room.get(&hot(n)).is_none() {
-                    room.put(&hot(n), "value");
+                if cache.get(&hot(n)).is_none() {
+                    cache.put(&hot(n), "value");
                 }
             }
         }
-        (0..100_000).for_each(|n| assert!(room.put(&format!("cold {n}"), "value")));
-        let left = (0..1000).filter(|&n| room.get(&hot(n)).is_some()).count();
+        (0..100_000).for_each(|n| assert!(cache.put(&format!("cold {n}"), "value")));
+        let left = (0..1000).filter(|&n| cache.get(&hot(n)).is_some()).count();
         if stays {
             assert!(left > 950, "{left} of 1000 hot names survived");
         } else {
@@ -42,17 +42,17 @@ fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
 
 #[test]
 fn a_name_that_comes_back_soon_stays() {
-    let room = Room::new(Policy::ClockPro, 64 * MIB, 500);
+    let cache = TestCache::new(Policy::ClockPro, 64 * MIB, 500);
     let new = |numbers: std::ops::Range<u32>| {
-        numbers.for_each(|n| assert!(room.put(&format!("new {n}"), "value")));
+        numbers.for_each(|n| assert!(cache.put(&format!("new {n}"), "value")));
     };
     new(0..500);
-    assert!(room.put("again", "value"));
+    assert!(cache.put("again", "value"));
     new(500..550);
-    assert_eq!(room.get("again"), None, "it was pushed out");
-    assert!(room.put("again", "value"));
+    assert_eq!(cache.get("again"), None, "it was pushed out");
+    assert!(cache.put("again", "value"));
     new(550..1000);
-    assert!(room.get("again").is_some());
+    assert!(cache.get("again").is_some());
 }
 
 #[test]
@@ -71,14 +71,14 @@ fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
             _ => 100_000 + n,
         })
         .collect();
-    let room = Room::new(Policy::ClockPro, 64 * MIB, NAMES as u64);
+    let cache = TestCache::new(Policy::ClockPro, 64 * MIB, NAMES as u64);
     let mut other = quick_cache::unsync::Cache::new(NAMES);
     let (mut hits, mut other_hits) = (0_i32, 0_i32);
     for id in ids {
         let name = id.to_string();
-        match room.get(&name) {
+        match cache.get(&name) {
             Some(_) => hits += 1,
-            None => assert!(room.put(&name, "value")),
+            None => assert!(cache.put(&name, "value")),
         }
         match other.get(&id) {
             Some(()) => other_hits += 1,
@@ -93,12 +93,12 @@ fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
 fn the_smallest_bounds_still_hold_something() {
     for policy in POLICIES {
         for (bytes_max, entries_max) in [(MIB, 1), (MIB, 2), (MIB, 10 * MIB), (4096, 0)] {
-            let room = Room::new(policy, bytes_max, entries_max);
+            let cache = TestCache::new(policy, bytes_max, entries_max);
             for name in ["a", "b", "c", "d"] {
-                assert!(room.put(name, "value"));
-                assert_eq!(room.get(name), found("value"), "{bytes_max} {entries_max} {policy:?}");
+                assert!(cache.put(name, "value"));
+                assert_eq!(cache.get(name), found("value"), "{bytes_max} {entries_max} {policy:?}");
             }
-            let counts = room.near.counts();
+            let counts = cache.near.counts();
             assert!(counts.bytes <= bytes_max);
             assert!(entries_max == 0 || counts.items <= entries_max);
         }

@@ -1,6 +1,6 @@
 //! The same in any order: against a map, and against the bounds.
 
-use super::{super::*, MIB, MINUTE, POLICIES, Room, get};
+use super::{super::*, MIB, MINUTE, POLICIES, TestCache, get};
 use proptest::{prelude::*, sample::select};
 use std::{collections::HashMap, time::Duration};
 
@@ -13,11 +13,11 @@ proptest! {
         (bytes_max, entries_max) in select(&[(256 << 10, 0), (256 << 10, 100), (MIB, 1500)]),
         sizes in prop::collection::vec((0..3000_u32, 0..9000_usize), 1..3000),
     ) {
-        let room = Room::new(policy, bytes_max, entries_max);
+        let cache = TestCache::new(policy, bytes_max, entries_max);
         let payload = vec![b'x'; 9000];
         for (name, bytes) in sizes {
-            room.put_read(get(&name.to_string()), &payload[..bytes], MINUTE);
-            let counts = room.near.counts();
+            cache.put_read(get(&name.to_string()), &payload[..bytes], MINUTE);
+            let counts = cache.near.counts();
             prop_assert!(counts.bytes <= bytes_max, "{} bytes of {bytes_max}", counts.bytes);
             prop_assert!(entries_max == 0 || counts.items <= entries_max, "{} items", counts.items);
         }
@@ -27,12 +27,12 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Op {
     Put { name: u8, db: u32, payload: u16, ttl_ms: u64 },
-    Look { name: u8, db: u32 },
-    LookAtOnce { keys: Vec<(u8, u32)> },
-    Forget { name: u8 },
+    Get { name: u8, db: u32 },
+    GetBatch { keys: Vec<(u8, u32)> },
+    Remove { name: u8 },
     Clear,
     NextEpoch,
-    Tick { ms: u64 },
+    Advance { ms: u64 },
     Sweep,
 }
 
@@ -41,13 +41,13 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (name.clone(), db.clone(), any::<u16>(), 1..50_u64)
             .prop_map(|(name, db, payload, ttl_ms)| Op::Put { name, db, payload, ttl_ms }),
-        8 => (name.clone(), db.clone()).prop_map(|(name, db)| Op::Look { name, db }),
+        8 => (name.clone(), db.clone()).prop_map(|(name, db)| Op::Get { name, db }),
         8 => prop::collection::vec((name.clone(), db), 0..20)
-            .prop_map(|keys| Op::LookAtOnce { keys }),
-        2 => name.prop_map(|name| Op::Forget { name }),
+            .prop_map(|keys| Op::GetBatch { keys }),
+        2 => name.prop_map(|name| Op::Remove { name }),
         1 => Just(Op::Clear),
         1 => Just(Op::NextEpoch),
-        2 => (1..20_u64).prop_map(|ms| Op::Tick { ms }),
+        2 => (1..20_u64).prop_map(|ms| Op::Advance { ms }),
         1 => Just(Op::Sweep),
     ]
 }
@@ -61,26 +61,26 @@ fn put_in_model(
     (name, db, payload): (u8, u32, u16),
     until: Moment,
 ) {
-    let slot = model.entry(name).or_insert_with(|| (Moment::NEVER, HashMap::new()));
-    if slot.0 <= now {
-        *slot = (Moment::NEVER, HashMap::new());
+    let entry = model.entry(name).or_insert_with(|| (Moment::NEVER, HashMap::new()));
+    if entry.0 <= now {
+        *entry = (Moment::NEVER, HashMap::new());
     }
-    slot.0 = slot.0.min(until);
-    slot.1.insert(db, payload);
+    entry.0 = entry.0.min(until);
+    entry.1.insert(db, payload);
 }
 
 /// What is seen, up to the first that is not there.
-fn get_batch(room: &Room, keys: &[(u8, u32)]) -> Vec<String> {
+fn get_batch(cache: &TestCache, keys: &[(u8, u32)]) -> Vec<String> {
     let names: Vec<_> = keys.iter().map(|(name, db)| ([*name], *db)).collect();
     let keys = names.iter().map(|(name, db)| Key::get(name, *db));
     let mut seen = Vec::new();
-    let before = room.near.counts().hits;
-    let there = room.near.reader(room.read_view()).get_batch(keys, |found, _| {
+    let before = cache.near.counts().hits;
+    let there = cache.near.reader(cache.read_view()).get_batch(keys, |found, _| {
         seen.extend(found.to_value().map(|text| String::from_utf8(text.to_vec()).unwrap()));
         true
     });
     assert_eq!(there, seen.len());
-    assert_eq!(room.near.counts().hits - before, there as u64);
+    assert_eq!(cache.near.counts().hits - before, there as u64);
     seen
 }
 
@@ -90,49 +90,49 @@ proptest! {
         policy in select(&POLICIES),
         ops in prop::collection::vec(op(), 1..200),
     ) {
-        let mut room = Room::ample(policy);
+        let mut cache = TestCache::roomy(policy);
         let mut model = Model::new();
         for op in ops {
-            let now = room.clock.now();
+            let now = cache.clock.now();
             match op {
                 Op::Put { name, db, payload, ttl_ms } => {
                     let ttl = Duration::from_millis(ttl_ms);
                     let (bytes, text) = ([name], payload.to_string());
-                    prop_assert!(room.put_read(Key::get(&bytes, db), text.as_bytes(), ttl));
+                    prop_assert!(cache.put_read(Key::get(&bytes, db), text.as_bytes(), ttl));
                     put_in_model(&mut model, now, (name, db, payload), now.plus(ttl));
                 }
-                Op::Look { name, db } => {
-                    let expected = model.get(&name).filter(|slot| now < slot.0);
-                    let expected = expected.and_then(|slot| slot.1.get(&db)).map(u16::to_string);
-                    prop_assert_eq!(room.look_read(Key::get(&[name], db)), expected);
+                Op::Get { name, db } => {
+                    let expected = model.get(&name).filter(|entry| now < entry.0);
+                    let expected = expected.and_then(|entry| entry.1.get(&db)).map(u16::to_string);
+                    prop_assert_eq!(cache.get_read(Key::get(&[name], db)), expected);
                 }
-                Op::LookAtOnce { keys } => {
+                Op::GetBatch { keys } => {
                     let there = |(name, db): &(u8, u32)| {
-                        let slot = model.get(name).filter(|slot| now < slot.0)?;
-                        slot.1.get(db).map(u16::to_string)
+                        let entry = model.get(name).filter(|entry| now < entry.0)?;
+                        entry.1.get(db).map(u16::to_string)
                     };
                     // A look moves entries under the other policy: there each waits for its turn.
                     let at_once = if policy == Policy::ClockPro { 16 } else { 0 };
                     let expected: Vec<_> = keys.iter().map_while(there).take(at_once).collect();
-                    prop_assert_eq!(get_batch(&room, &keys), expected);
+                    prop_assert_eq!(get_batch(&cache, &keys), expected);
                 }
-                Op::Forget { name } => {
-                    drop(room.near.forget(room.near.hashed(Key::get(&[name], 0))));
+                Op::Remove { name } => {
+                    drop(cache.near.remove_hashed(cache.near.hashed(Key::get(&[name], 0))));
                     model.remove(&name);
                 }
                 Op::Clear => {
-                    room.near.clear();
+                    cache.near.clear();
                     model.clear();
                 }
                 Op::NextEpoch => {
-                    room.epoch += 1;
+                    cache.epoch += 1;
                     model.clear();
                 }
-                Op::Tick { ms } => room.clock.advance(Duration::from_millis(ms)),
+                Op::Advance { ms } => cache.clock.advance(Duration::from_millis(ms)),
                 Op::Sweep => {
-                    room.sweep();
-                    model.retain(|_, slot| now < slot.0);
-                    prop_assert_eq!(room.near.counts().items, model.len() as u64);
+                    cache.sweep();
+                    model.retain(|_, entry| now < entry.0);
+                    prop_assert_eq!(cache.near.counts().items, model.len() as u64);
                 }
             }
         }

@@ -2,10 +2,10 @@
 
 use super::{
     Policy,
-    clock_pro::{ClockPro, Reading},
-    lru::{Lru, Moved},
-    slot::Slot,
-    weigh::Weigh,
+    clock_pro::{ClockPro, SharedGuard},
+    entry::Entry,
+    lru::{ExclusiveGuard, Lru},
+    weigher::Weigher,
 };
 use crate::Value;
 use smallvec::SmallVec;
@@ -25,66 +25,70 @@ pub(super) enum Table<V: Value> {
 
 /// A slot that was found, in a table that is locked for as long as this lives. (Not a function
 /// that is handed the slot: with one for each policy, none would become a part of the look.)
-pub(super) enum Visited<'a, V: Value> {
-    Read(Reading<'a, V>, u32),
-    Moved(Moved<'a, V>, u32),
+pub(super) enum EntryGuard<'a, V: Value> {
+    Read(SharedGuard<'a, V>, u32),
+    ExclusiveGuard(ExclusiveGuard<'a, V>, u32),
 }
 
-impl<V: Value> Visited<'_, V> {
+impl<V: Value> EntryGuard<'_, V> {
     #[inline]
-    pub(super) fn slot(&self) -> Option<&Slot<V>> {
+    pub(super) fn entry(&self) -> Option<&Entry<V>> {
         match self {
-            Self::Read(reading, at) => reading.places().slot(*at),
-            Self::Moved(moved, at) => moved.places().slot(*at),
+            Self::Read(reading, at) => reading.slab().entry(*at),
+            Self::ExclusiveGuard(moved, at) => moved.slab().entry(*at),
         }
     }
 }
 
 /// What an insertion pushed out.
-pub(super) struct Left<V> {
+pub(super) struct Displaced<V> {
     /// Most push out one.
-    pub(super) evicted: SmallVec<[Slot<V>; 1]>,
-    pub(super) replaced: Option<Slot<V>>,
+    pub(super) evicted: SmallVec<[Entry<V>; 1]>,
+    pub(super) replaced: Option<Entry<V>>,
 }
 
-impl<V> Default for Left<V> {
+impl<V> Default for Displaced<V> {
     fn default() -> Self {
         Self { evicted: SmallVec::new(), replaced: None }
     }
 }
 
 impl<V: Value> Table<V> {
-    pub(super) fn new(policy: Policy, bytes_max: u64, weigh: Weigh) -> Self {
+    pub(super) fn new(policy: Policy, bytes_max: u64, weigher: Weigher) -> Self {
         match policy {
-            Policy::ClockPro => Self::ClockPro(ClockPro::new(bytes_max, weigh)),
-            Policy::Lru => Self::Lru(Lru::new(bytes_max, weigh)),
+            Policy::ClockPro => Self::ClockPro(ClockPro::new(bytes_max, weigher)),
+            Policy::Lru => Self::Lru(Lru::new(bytes_max, weigher)),
         }
     }
 
     /// Finds a slot and counts the visit.
     #[inline]
-    pub(super) fn visit(&self, tag: u32) -> Option<Visited<'_, V>> {
+    pub(super) fn visit(&self, fingerprint: u32) -> Option<EntryGuard<'_, V>> {
         match self {
             Self::ClockPro(table) => {
-                table.visit(tag).map(|(reading, at)| Visited::Read(reading, at))
+                table.visit(fingerprint).map(|(reading, at)| EntryGuard::Read(reading, at))
             }
-            Self::Lru(table) => table.visit(tag).map(|(moved, at)| Visited::Moved(moved, at)),
+            Self::Lru(table) => {
+                table.visit(fingerprint).map(|(moved, at)| EntryGuard::ExclusiveGuard(moved, at))
+            }
         }
     }
 
     /// Finds a slot, and counts nothing.
-    pub(super) fn peek(&self, tag: u32) -> Option<Visited<'_, V>> {
+    pub(super) fn peek(&self, fingerprint: u32) -> Option<EntryGuard<'_, V>> {
         match self {
             Self::ClockPro(table) => {
-                table.peek(tag).map(|(reading, at)| Visited::Read(reading, at))
+                table.peek(fingerprint).map(|(reading, at)| EntryGuard::Read(reading, at))
             }
-            Self::Lru(table) => table.peek(tag).map(|(line, at)| Visited::Moved(line, at)),
+            Self::Lru(table) => {
+                table.peek(fingerprint).map(|(line, at)| EntryGuard::ExclusiveGuard(line, at))
+            }
         }
     }
 
     /// Its places, to look at several at once; `None` when they are not to be had at once, or a look
     /// moves them.
-    pub(super) fn try_read(&self) -> Option<Reading<'_, V>> {
+    pub(super) fn try_read(&self) -> Option<SharedGuard<'_, V>> {
         match self {
             Self::ClockPro(table) => table.try_read(),
             Self::Lru(_) => None,
@@ -95,26 +99,26 @@ impl<V: Value> Table<V> {
     /// back, to be dropped outside the lock.
     pub(super) fn put(
         &self,
-        tag: u32,
-        make: impl FnOnce(Option<&Slot<V>>) -> Option<Slot<V>>,
-    ) -> Option<Left<V>> {
+        fingerprint: u32,
+        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
+    ) -> Option<Displaced<V>> {
         match self {
-            Self::ClockPro(table) => table.put(tag, make),
-            Self::Lru(table) => table.put(tag, make),
+            Self::ClockPro(table) => table.put(fingerprint, make),
+            Self::Lru(table) => table.put(fingerprint, make),
         }
     }
 
     /// Removes a slot. Whether there is one or not, `happens` is called where nobody else looks or
     /// puts.
-    pub(super) fn remove(&self, tag: u32, happens: impl FnOnce()) -> Option<Slot<V>> {
+    pub(super) fn remove(&self, fingerprint: u32, under_lock: impl FnOnce()) -> Option<Entry<V>> {
         match self {
-            Self::ClockPro(table) => table.remove(tag, happens),
-            Self::Lru(table) => table.remove(tag, happens),
+            Self::ClockPro(table) => table.remove(fingerprint, under_lock),
+            Self::Lru(table) => table.remove(fingerprint, under_lock),
         }
     }
 
     /// Removes what `keep` refuses; returns how many entries were looked at.
-    pub(super) fn retain(&self, keep: impl Fn(&Slot<V>) -> bool) -> usize {
+    pub(super) fn retain(&self, keep: impl Fn(&Entry<V>) -> bool) -> usize {
         match self {
             Self::ClockPro(table) => table.retain(keep),
             Self::Lru(table) => table.retain(keep),

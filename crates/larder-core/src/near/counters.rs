@@ -8,7 +8,7 @@ use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::atomic::{AtomicU64 as Bits, Ordering};
 
 /// Hits and misses.
-pub(super) struct Tally {
+pub(super) struct StripedCounters {
     stripes: Box<[Stripe]>,
 }
 
@@ -22,7 +22,7 @@ struct Stripe {
 /// One bit each in [`TAKEN`] for threads by themselves, and the last for all others.
 const STRIPES: u32 = 65;
 
-impl Tally {
+impl StripedCounters {
     pub(super) fn new() -> Self {
         Self { stripes: (0..STRIPES).map(|_| Stripe::default()).collect() }
     }
@@ -94,20 +94,20 @@ mod tests {
     fn none_is_lost_by_more_threads_than_there_are_stripes() {
         const THREADS: usize = STRIPES as usize + 20;
         const ADDED: u64 = 1000;
-        let (tally, all_here) = (Tally::new(), Barrier::new(THREADS));
+        let (lookups, all_here) = (StripedCounters::new(), Barrier::new(THREADS));
         for round in 1..=2 {
             thread::scope(|scope| {
                 for _ in 0..THREADS {
                     scope.spawn(|| {
                         NUMBER.with(|_| ());
                         all_here.wait();
-                        (0..ADDED).for_each(|_| tally.add(1, 2));
+                        (0..ADDED).for_each(|_| lookups.add(1, 2));
                         all_here.wait();
                     });
                 }
             });
             let hits = round * ADDED * THREADS as u64;
-            assert_eq!(tally.read(), (hits, 2 * hits));
+            assert_eq!(lookups.read(), (hits, 2 * hits));
         }
     }
 }

@@ -1,16 +1,16 @@
 //! What an entry counts for.
 
-use super::slot::Slot;
+use super::entry::Entry;
 use crate::Value;
 
 /// The weight of an entry: its bytes, but no less than its share of the bound on entries. One bound
 /// on weight then bounds both.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Weigh {
+pub(super) struct Weigher {
     floor: u64,
 }
 
-impl Weigh {
+impl Weigher {
     pub(super) fn with_floor(floor: u64) -> Self {
         Self { floor: floor.max(1) }
     }
@@ -19,7 +19,7 @@ impl Weigh {
         self.floor
     }
 
-    pub(super) fn bytes<V: Value>(self, slot: &Slot<V>) -> u64 {
-        slot.bytes().max(self.floor)
+    pub(super) fn bytes<V: Value>(self, entry: &Entry<V>) -> u64 {
+        entry.bytes().max(self.floor)
     }
 }
