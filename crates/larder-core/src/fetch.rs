@@ -345,7 +345,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         let row = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
         let Some(row) = row else { return Ok(Loaded::Nothing(past_near)) };
         let unkept = Fetched {
-            value: V::string(&row),
+            value: V::from_payload(&row),
             found: past_near
                 .map_or(Found::Store { cached: Err(NotCached::LeaseInvalidated) }, Found::Bypass),
             collapsed: false,

@@ -88,10 +88,10 @@ impl MemoryStore {
     fn get<V: Value>(&self, key: Key<'_>) -> (V, Ttl) {
         let txn = self.begin();
         match txn.get(key.db, key.name) {
-            Some(Entry { payload, expires: None }) => (V::string(payload), Ttl::Forever),
+            Some(Entry { payload, expires: None }) => (V::from_payload(payload), Ttl::Forever),
             Some(Entry { payload, expires: Some(time) }) => {
                 let left = u64::try_from(time.saturating_sub(txn.now())).unwrap_or(0);
-                (V::string(payload), Ttl::Left(Duration::from_millis(left)))
+                (V::from_payload(payload), Ttl::Left(Duration::from_millis(left)))
             }
             None => (V::absent(), Ttl::NoKey),
         }

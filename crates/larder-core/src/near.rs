@@ -90,7 +90,7 @@ pub struct ReadView {
 
 impl ReadView {
     /// That of a near tier that stands alone.
-    pub const fn alone(now: Moment) -> Self {
+    pub const fn standalone(now: Moment) -> Self {
         Self { now, epoch: 0 }
     }
 }
@@ -130,11 +130,11 @@ pub struct NearCounts {
 ///
 /// let now = clock.now();
 /// let until = now.plus(Duration::from_mins(5));
-/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), until, ReadView::alone(now)));
-/// let length = near.get(key, ReadView::alone(now), |seen, _| seen.to_value().map(|it| it.len()));
+/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), until, ReadView::standalone(now)));
+/// let length = near.get(key, ReadView::standalone(now), |seen, _| seen.to_value().map(|it| it.len()));
 /// assert_eq!(length, Some(Some(5)));
 ///
-/// assert!(near.get(key, ReadView::alone(until), |_, _| ()).is_none(), "its time is over");
+/// assert!(near.get(key, ReadView::standalone(until), |_, _| ()).is_none(), "its time is over");
 /// assert!(near.remove(b"greeting") && !near.remove(b"greeting"));
 /// ```
 pub struct Near<V: Value> {

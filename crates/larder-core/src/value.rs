@@ -3,7 +3,7 @@
 /// A reply that the near tier can keep: cheap to clone, of known size.
 pub trait Value: Clone + Send + Sync + 'static {
     /// The reply that says: here is this string.
-    fn string(payload: &[u8]) -> Self;
+    fn from_payload(payload: &[u8]) -> Self;
 
     /// The reply that says: there is no such key.
     fn absent() -> Self;
@@ -12,7 +12,7 @@ pub trait Value: Clone + Send + Sync + 'static {
     fn is_absent(&self) -> bool;
 
     /// Whether this may be the reply to a read of a key that does not exist.
-    fn fits_no_key(&self) -> bool {
+    fn fits_missing_key(&self) -> bool {
         self.is_absent()
     }
 
@@ -24,16 +24,16 @@ pub trait Value: Clone + Send + Sync + 'static {
 
     /// The bytes that are all of this value, if there are such: the near tier then keeps them
     /// instead, where they are small, in one piece with the name.
-    fn plain(&self) -> Option<&[u8]>;
+    fn as_bytes(&self) -> Option<&[u8]>;
 
-    /// The value of which these are the [`Value::plain`] bytes.
-    fn from_plain(bytes: &[u8]) -> Self;
+    /// The value of which these are the [`Value::as_bytes`] bytes.
+    fn from_bytes(bytes: &[u8]) -> Self;
 }
 
 /// A value where the near tier keeps it.
 #[derive(Clone, Copy, Debug)]
 pub enum CachedRef<'a, V> {
-    /// As its [`Value::plain`] bytes.
+    /// As its [`Value::as_bytes`] bytes.
     Bytes(&'a [u8]),
     /// As itself.
     Value(&'a V),
@@ -43,7 +43,7 @@ impl<V: Value> CachedRef<'_, V> {
     /// The value, to take away: a copy if it is small.
     pub fn to_value(self) -> V {
         match self {
-            Self::Bytes(bytes) => V::from_plain(bytes),
+            Self::Bytes(bytes) => V::from_bytes(bytes),
             Self::Value(value) => value.clone(),
         }
     }
@@ -51,7 +51,7 @@ impl<V: Value> CachedRef<'_, V> {
 
 /// The plainest value: a payload or nothing.
 impl Value for Option<std::sync::Arc<[u8]>> {
-    fn string(payload: &[u8]) -> Self {
+    fn from_payload(payload: &[u8]) -> Self {
         Some(payload.into())
     }
 
@@ -71,12 +71,12 @@ impl Value for Option<std::sync::Arc<[u8]>> {
         self.as_ref().map_or(0, |payload| payload.len() + ARC_HEADER_BYTES)
     }
 
-    fn plain(&self) -> Option<&[u8]> {
+    fn as_bytes(&self) -> Option<&[u8]> {
         self.as_deref()
     }
 
-    fn from_plain(bytes: &[u8]) -> Self {
-        Self::string(bytes)
+    fn from_bytes(bytes: &[u8]) -> Self {
+        Self::from_payload(bytes)
     }
 }
 

@@ -116,7 +116,7 @@ fn a() -> Key<'static> {
 }
 
 fn text(value: &str) -> Payload {
-    Payload::string(value.as_bytes())
+    Payload::from_payload(value.as_bytes())
 }
 
 /// Every task has gone as far as it can: on this one thread each turn lets each of them go once.

@@ -87,7 +87,7 @@ fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
 }
 
 fn text(value: &str) -> Payload {
-    Payload::string(value.as_bytes())
+    Payload::from_payload(value.as_bytes())
 }
 
 /// What a future gives that does not wait.

@@ -80,7 +80,7 @@ pub(crate) fn own_words(error: &[u8]) -> String {
 static ABSENT: LazyLock<Reply> = LazyLock::new(|| Reply::copy_of(b"_\r\n"));
 
 impl Value for Reply {
-    fn string(payload: &[u8]) -> Self {
+    fn from_payload(payload: &[u8]) -> Self {
         let mut bytes = BytesMut::with_capacity(payload.len() + 16);
         reply::bulk(&mut bytes, payload);
         Self::copy_of(&bytes)
@@ -94,7 +94,7 @@ impl Value for Reply {
         self.payload() == Payload::Absent
     }
 
-    fn fits_no_key(&self) -> bool {
+    fn fits_missing_key(&self) -> bool {
         // Null, nothing counted, an empty aggregate.
         matches!(&*self.0, b"_\r\n" | b"$-1\r\n" | b":0\r\n" | [b'*' | b'%' | b'~', b'0', ..])
             || self.is_nothing_but_null()
@@ -112,11 +112,11 @@ impl Value for Reply {
         self.0.len() + 2 * size_of::<usize>()
     }
 
-    fn plain(&self) -> Option<&[u8]> {
+    fn as_bytes(&self) -> Option<&[u8]> {
         Some(&self.0)
     }
 
-    fn from_plain(bytes: &[u8]) -> Self {
+    fn from_bytes(bytes: &[u8]) -> Self {
         Self::copy_of(bytes)
     }
 }
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn the_payload_of_a_string_is_found_again() {
         for payload in [&b""[..], b"a", b"\r\n", b"$3\r\nabc\r\n", &[0, 255]] {
-            assert_eq!(Reply::string(payload).payload(), Payload::String(payload));
-            assert!(!Reply::string(payload).is_absent());
+            assert_eq!(Reply::from_payload(payload).payload(), Payload::String(payload));
+            assert!(!Reply::from_payload(payload).is_absent());
         }
     }
 
@@ -167,6 +167,6 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        assert_eq!(format!("{:?}", Reply::string(b"secret")), "Reply(12 bytes)");
+        assert_eq!(format!("{:?}", Reply::from_payload(b"secret")), "Reply(12 bytes)");
     }
 }

@@ -8,7 +8,7 @@ use crate::caches::larder::{Payload, SWEEP_VISITS, bytes_of, plan};
 use crate::caches::{Cache, Key, Size, Value, copy, value_of};
 
 /// Where nothing has an end it is always the same time.
-const SIGHT: ReadView = ReadView::alone(Moment::START);
+const SIGHT: ReadView = ReadView::standalone(Moment::START);
 
 pub(super) struct NearTier(Near<Payload>);
 

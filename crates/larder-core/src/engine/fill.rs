@@ -163,7 +163,7 @@ impl<'a, V: Value> Fill<'a, V> {
     /// cached, and answers all who wait.
     pub fn complete(self, value: V, ttl: Ttl) -> FillOutcome<V> {
         let cached = match ttl {
-            Ttl::NoKey if !value.fits_no_key() => Err(NotCached::TtlGone),
+            Ttl::NoKey if !value.fits_missing_key() => Err(NotCached::TtlGone),
             // Other reads answer null for a field that a key does not have.
             Ttl::Left(_) | Ttl::Forever if self.key().read.is_empty() && value.is_absent() => {
                 Err(NotCached::NotAllowed)

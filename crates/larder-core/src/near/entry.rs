@@ -57,7 +57,7 @@ struct Variant<V> {
 impl<V: Value> Entry<V> {
     pub(crate) fn new(validity: Validity, key: Key<'_>, value: &V) -> Self {
         let Key { name, db, read } = key;
-        let variants = match value.plain().filter(|plain| plain.len() <= INLINE_BYTES_MAX) {
+        let variants = match value.as_bytes().filter(|plain| plain.len() <= INLINE_BYTES_MAX) {
             Some(reply) => Variants::Inline(Inline::new(Parts { name, db, read, reply })),
             None => Variants::Boxed(Box::new(Boxed {
                 name: name.into(),
@@ -165,7 +165,7 @@ impl<V: Value> Boxed<V> {
 
 impl<V: Value> Variant<V> {
     fn copy_of(parts: Parts<'_>) -> Self {
-        Self { db: parts.db, read: parts.read.into(), value: V::from_plain(parts.reply) }
+        Self { db: parts.db, read: parts.read.into(), value: V::from_bytes(parts.reply) }
     }
 
     fn is(&self, db: u32, read: &[u8]) -> bool {

@@ -199,7 +199,7 @@ pub(crate) fn key() -> Key<'static> {
 }
 
 pub(crate) fn text(value: &str) -> Payload {
-    Payload::string(value.as_bytes())
+    Payload::from_payload(value.as_bytes())
 }
 
 pub(crate) fn set(payload: &str) -> Command {

@@ -305,7 +305,7 @@ pub(crate) fn a() -> Place {
 }
 
 pub(crate) fn text(value: &str) -> Payload {
-    Payload::string(value.as_bytes())
+    Payload::from_payload(value.as_bytes())
 }
 
 pub(crate) fn value(world: &World, reader: usize) -> Payload {

@@ -34,7 +34,7 @@ impl Store<Reply> for Aside {
     }
 
     async fn read(&self, _key: Key<'_>) -> Result<Reply, StoreError> {
-        Ok(Reply::string(b"read elsewhere"))
+        Ok(Reply::from_payload(b"read elsewhere"))
     }
 
     async fn put(
