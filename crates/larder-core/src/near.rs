@@ -1,19 +1,42 @@
-//! The near tier: what this process remembers, in memory. A hit touches one shard, allocates
-//! nothing and, under the default policy, takes no exclusive lock; eviction and expiry happen on
-//! writes and in [`Near::sweep`].
+//! The near cache: the values that this process holds in memory.
 //!
-//! A *name* maps to a slot that holds the replies to a few reads of it, in whatever db, so that an
-//! invalidation, which carries a name and no db, is one removal in one shard.
+//! It answers reads without a round trip to the store. A hit touches one shard, allocates nothing
+//! and, under the default policy, takes no exclusive lock. Eviction and expiry happen on writes and
+//! in [`Near::sweep`], so that a read never pays for them.
 //!
-//! Nothing here decides what may enter: that is [`crate::coherence`].
+//! # From a key to its value
+//!
+//! 1. The name of the key is hashed, once per request, with a secret of this process.
+//! 2. Some bits of the hash choose a shard. Each shard has its own lock and its own eviction
+//!    policy.
+//! 3. The lower 32 bits, the *fingerprint*, are looked up in the shard's index, a hash table with
+//!    buckets of eight bytes. It returns the number of a node in the shard's slab.
+//! 4. The node holds an entry: the name, its validity, and one value for each read of the name.
+//! 5. The entry compares the name itself. A fingerprint alone never produces a hit.
+//!
+//! All reads of a name, in every db, share one entry. An invalidation carries a name and no db, so
+//! it is one removal in one shard.
+//!
+//! # Validity
+//!
+//! An entry is valid before its deadline, in the epoch it was filled in, and until the next
+//! [`Near::clear`], which starts a new *generation*. Ending an epoch or a generation is a change of
+//! one number: all older entries are invalid from then on. Their memory is released by a sweep, or
+//! by evictions.
+//!
+//! # What the near cache does not decide
+//!
+//! Whether a value may be cached at all: see [`crate::coherence`].
 
 mod change_stamp;
 mod clock_pro;
+mod config;
 mod counters;
 mod entry;
 mod ghosts;
 mod index;
 mod inline;
+mod insert;
 mod lru;
 mod name;
 mod reader;
@@ -24,64 +47,25 @@ mod weigher;
 use crate::{
     CachedRef, Key, Moment, Value,
     sync::atomic::{
-        AtomicU32, AtomicU64, AtomicUsize,
+        AtomicU32, AtomicUsize,
         Ordering::{Relaxed, Release},
     },
 };
 use change_stamp::ChangeCounters;
 pub(crate) use change_stamp::ChangeStamp;
-use counters::StripedCounters;
-use entry::{Entry, Validity};
+pub use config::{NearConfig, Policy};
+pub use counters::NearCounts;
+use counters::{EvictionCounters, StripedCounters};
+use crossbeam_utils::CachePadded;
+use entry::{Entry, Invalid};
+pub(crate) use insert::{InsertError, Insertion};
 pub(crate) use name::HashedKey;
 use name::NameHash;
 pub use reader::Reader;
-use shard::Table;
-use std::str::FromStr;
+use shard::Shard;
 use weigher::Weigher;
 
-/// Which entry leaves when the near tier is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// One pass over many names does not push out those that are read again and again
-    /// (CLOCK-Pro with the counters of S3-FIFO).
-    #[default]
-    ClockPro,
-    /// The entry not asked for longest leaves first.
-    Lru,
-}
-
-impl Policy {
-    /// The policy's name in settings and statistics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ClockPro => "clock-pro",
-            Self::Lru => "lru",
-        }
-    }
-}
-
-impl FromStr for Policy {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        [Self::ClockPro, Self::Lru].into_iter().find(|policy| policy.name() == name).ok_or(())
-    }
-}
-
-/// How much the near tier holds.
-#[derive(Clone, Copy, Debug)]
-pub struct NearConfig {
-    /// Bytes, all bookkeeping included.
-    pub bytes_max: u64,
-    /// Entries; 0 for no bound of their own.
-    pub entries_max: u64,
-    /// Bytes of the largest value to be kept.
-    pub value_bytes_max: usize,
-    /// Which entry leaves when it is full.
-    pub policy: Policy,
-}
-
-/// The point of view from which an entry is judged: what time it is, and which epoch counts.
+/// What decides whether an entry is valid: the current time and the current epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadView {
     pub(crate) now: Moment,
@@ -89,131 +73,85 @@ pub struct ReadView {
 }
 
 impl ReadView {
-    /// That of a near tier that stands alone.
+    /// Returns the view of a near cache that has no engine.
     pub const fn standalone(now: Moment) -> Self {
         Self { now, epoch: 0 }
     }
 }
 
-/// How many entries there are and what became of the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NearCounts {
-    /// Entries held, those that wait for the sweep included.
-    pub items: u64,
-    /// Bytes held, bookkeeping included.
-    pub bytes: u64,
-    /// Look-ups answered.
-    pub hits: u64,
-    /// Look-ups not answered.
-    pub misses: u64,
-    /// Entries that left because there was no room.
-    pub evicted_full: u64,
-    /// Entries that left because their time was over.
-    pub evicted_expired: u64,
-    /// Entries that left because the key changed.
-    pub evicted_invalidation: u64,
-    /// Entries that left after a flush or the end of their epoch.
-    pub evicted_ended: u64,
-}
-
-/// See the [module](self). It can stand alone, as a cache of what has no store behind it:
+/// A bounded cache in memory. See the [module](self).
+///
+/// It also works on its own, as a cache without a store behind it:
 ///
 /// ```
 /// use larder_core::near::{Near, NearConfig, Policy, ReadView};
 /// use larder_core::{Clock, Key};
 /// use std::{sync::Arc, time::Duration};
 ///
-/// let policy = Policy::ClockPro;
-/// let plan = NearConfig { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
-/// let near: Near<Option<Arc<[u8]>>> = Near::new(&plan);
+/// let config = NearConfig {
+///     bytes_max: 64 << 20,
+///     entries_max: 0,
+///     value_bytes_max: 1 << 20,
+///     policy: Policy::ClockPro,
+/// };
+/// let near: Near<Option<Arc<[u8]>>> = Near::new(&config);
 /// let (clock, key) = (Clock::System, Key::get(b"greeting", 0));
 ///
-/// let now = clock.now();
-/// let until = now.plus(Duration::from_mins(5));
-/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), until, ReadView::standalone(now)));
-/// let length = near.get(key, ReadView::standalone(now), |seen, _| seen.to_value().map(|it| it.len()));
+/// let view = ReadView::standalone(clock.now());
+/// let deadline = clock.now().plus(Duration::from_mins(5));
+/// assert!(near.insert(key, &Some(b"hello".as_slice().into()), deadline, view));
+/// let length = near.get(key, view, |cached, _| cached.to_value().map(|payload| payload.len()));
 /// assert_eq!(length, Some(Some(5)));
 ///
-/// assert!(near.get(key, ReadView::standalone(until), |_, _| ()).is_none(), "its time is over");
+/// let later = ReadView::standalone(deadline);
+/// assert!(near.get(key, later, |_, _| ()).is_none(), "expired");
 /// assert!(near.remove(b"greeting") && !near.remove(b"greeting"));
 /// ```
 pub struct Near<V: Value> {
-    shards: Box<[Shard<V>]>,
+    /// Each on cache lines of its own.
+    shards: Box<[CachePadded<Shard<V>>]>,
     hash: NameHash,
     weigher: Weigher,
-    entry_bytes_max: u64,
+    entry_weight_max: u64,
+    /// The number of clears so far.
     generation: AtomicU32,
     changes: ChangeCounters,
+    /// The shard at which the next sweep starts, modulo their number.
     sweep_cursor: AtomicUsize,
-    evictions: EvictionCounters,
+    /// On cache lines of its own, because every read needs the fields around it.
+    evictions: CachePadded<EvictionCounters>,
     lookups: StripedCounters,
 }
 
-/// How many entries left, and why. Reader need what stands beside it, so it has cache lines of its
-/// own.
-#[derive(Default)]
-#[repr(align(128))]
-struct EvictionCounters {
-    /// For another name with the same tag; tables count those that leave for want of room.
-    full: AtomicU64,
-    expired: AtomicU64,
-    invalidation: AtomicU64,
-    ended: AtomicU64,
-}
-
-/// A table on cache lines of its own.
-#[repr(align(128))]
-struct Shard<V: Value> {
-    table: Table<V>,
-}
-
-/// Why a reply was not put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InsertError {
-    /// It is too large to be held, or one too many.
-    NoRoom,
-    /// Something has happened since its stamp was taken.
-    StampChanged,
-}
-
-/// Shards at most: enough that threads rarely meet, few enough that each holds large values.
-const SHARDS_MAX: u64 = 64;
-/// Below this many entries one shard holds all, so that eviction follows the policy exactly.
-const ONE_SHARD_ENTRIES: u64 = 1024;
-
 impl<V: Value> Near<V> {
-    /// An empty near tier.
-    pub fn new(plan: &NearConfig) -> Self {
-        let shards = shard_count(plan);
-        let floor = plan.bytes_max.checked_div(plan.entries_max).unwrap_or(1).max(1);
-        let bytes_max = match plan.entries_max {
-            0 => plan.bytes_max / shards,
-            entries => floor.saturating_mul(entries / shards).min(plan.bytes_max / shards),
-        };
-        let weigher = Weigher::with_floor(floor);
-        let shards = (0..shards)
-            .map(|_| Shard { table: Table::new(plan.policy, bytes_max, weigher) })
-            .collect();
+    /// Creates an empty near cache.
+    pub fn new(config: &NearConfig) -> Self {
+        let shards = config.shard_count();
+        let weight_min = config.entry_weight_min();
+        let weight_max = config.shard_weight_max(shards);
+        let weigher = Weigher::new(weight_min);
+        let new_shard = |_| CachePadded::new(Shard::new(config.policy, weight_max, weigher));
         Self {
-            shards,
+            shards: (0..shards).map(new_shard).collect(),
             hash: NameHash::default(),
             weigher,
-            // The policy keeps a few percent for newcomers; what is larger would be thrown out.
-            entry_bytes_max: (bytes_max / 10 * 9).max(floor),
+            // The policy reserves a few percent for new entries. A larger one would be evicted at
+            // once.
+            entry_weight_max: (weight_max / 10 * 9).max(weight_min),
             generation: AtomicU32::new(0),
             changes: ChangeCounters::new(),
             sweep_cursor: AtomicUsize::new(0),
-            evictions: EvictionCounters::default(),
+            evictions: CachePadded::default(),
             lookups: StripedCounters::new(),
         }
     }
 
-    /// Reader for replies from one point of view.
+    /// Returns a reader for lookups in one view.
     pub fn reader(&self, view: ReadView) -> Reader<'_, V> {
         Reader::new(self, view)
     }
 
-    /// One look. See [`Reader::get`].
+    /// Looks up one key. See [`Reader::get`].
     pub fn get<R>(
         &self,
         key: Key<'_>,
@@ -223,160 +161,101 @@ impl<V: Value> Near<V> {
         self.reader(view).get(key, found)
     }
 
-    /// Keeps a reply until its deadline, in a near tier that stands alone: that of an engine is
-    /// reached by fills only. False when the reply is too large to be held, or one too many.
+    /// Inserts a value that is valid until its deadline. Returns false if it is too large, or if
+    /// its name already has the maximum number of values.
+    ///
+    /// This is for a near cache without an engine. An engine inserts through fills only.
     pub fn insert(&self, key: Key<'_>, value: &V, deadline: Moment, view: ReadView) -> bool {
-        self.put(self.hashed(key), value, deadline, view, None).is_ok()
+        let key = self.hashed(key);
+        self.insert_hashed(&Insertion { key, value, deadline, view, stamp: None }).is_ok()
     }
 
-    /// Forgets all that is known under a name, or under another one with the same tag, of which there
-    /// are four thousand million. Says whether there was anything.
+    /// Removes all values of a name. Returns whether there were any.
+    ///
+    /// Another name with the same fingerprint, one of 2^32, may be removed instead.
     pub fn remove(&self, name: &[u8]) -> bool {
         self.remove_hashed(self.hashed(Key::get(name, 0))).is_some()
     }
 
-    /// The key with what this goes by.
+    /// Hashes the name of a key.
     pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
         self.hash.hashed(key)
     }
 
-    /// PendingLoads a reply under a name, beside the replies to other reads that still count; where nothing
-    /// else keeps those away who forget, only while a stamp is current.
-    pub(crate) fn put(
-        &self,
-        key: HashedKey<'_>,
-        value: &V,
-        deadline: Moment,
-        view: ReadView,
-        stamp: Option<ChangeStamp>,
-    ) -> Result<(), InsertError> {
-        let HashedKey { key, hash } = key;
-        let generation = stamp.map_or_else(|| self.generation.load(Relaxed), |it| it.generation);
-        let validity = Validity { deadline, epoch: view.epoch, generation };
-        let alone = Entry::new(validity, key, value);
-        if self.weigher.bytes(&alone) > self.entry_bytes_max {
-            return Err(InsertError::NoRoom);
-        }
-        let mut refused = InsertError::NoRoom;
-        let mut may_enter = || match stamp {
-            Some(stamp) if !self.is_current(hash, stamp) => {
-                refused = InsertError::StampChanged;
-                false
-            }
-            Some(_) => {
-                self.changes.count(hash);
-                true
-            }
-            None => true,
-        };
-        let make = |present: Option<&Entry<V>>| match present {
-            _ if !may_enter() => None,
-            // Another name with the same tag has to go.
-            Some(other) if !other.has_name(key.name) => {
-                self.evictions.full.fetch_add(1, Relaxed);
-                Some(alone)
-            }
-            Some(entry) if self.stale_counter(entry, view).is_none() => {
-                let joined = entry.merged_with(&alone)?;
-                let fits = self.weigher.bytes(&joined) <= self.entry_bytes_max;
-                Some(if fits { joined } else { alone })
-            }
-            _ => Some(alone),
-        };
-        let displaced = self.shard(hash).and_then(|shard| shard.table.put(fingerprint(hash), make));
-        if displaced.is_some() { Ok(()) } else { Err(refused) }
-    }
-
-    /// Forgets all that is known under a name, or under another one with the same tag. What it
-    /// held is given back, so that the caller can drop it where no lock is held.
+    /// Removes the entry of a name, or that of another name with the same fingerprint. Returns the
+    /// entry, so that the caller can drop it while it holds no lock.
     #[must_use]
     pub(crate) fn remove_hashed(&self, key: HashedKey<'_>) -> Option<Entry<V>> {
-        let under_lock = || self.changes.count(key.hash);
-        let gone = self.shard(key.hash)?.table.remove(fingerprint(key.hash), under_lock);
-        if gone.is_some() {
+        let count_change = || self.changes.count(key.hash);
+        let removed = self.shard(key.hash)?.remove(fingerprint(key.hash), count_change);
+        if removed.is_some() {
             self.evictions.invalidation.fetch_add(1, Relaxed);
         }
-        gone
+        removed
     }
 
-    /// Forgets everything, in the time it takes to count one up: entries of an earlier generation
-    /// are no longer found, and give their memory back at the next sweep or to newcomers.
+    /// Invalidates all entries, in constant time. Their memory is released by the next sweep, or by
+    /// evictions.
     pub fn clear(&self) {
         self.generation.fetch_add(1, Release);
     }
 
-    /// Gives back the memory of entries that no longer count, a few shards at a time: goes on where
-    /// the last call ended and stops when `visits` entries have been looked at or every shard was.
+    /// Removes invalid entries, a few shards at a time.
+    ///
+    /// Continues after the last shard of the previous call, and stops once it has visited `visits`
+    /// entries or every shard.
     pub fn sweep(&self, view: ReadView, visits: usize) {
-        let keep = |entry: &Entry<V>| match self.stale_counter(entry, view) {
-            None => true,
-            Some(counter) => {
-                counter.fetch_add(1, Relaxed);
-                false
-            }
-        };
         let mut visited = 0;
         for _ in 0..self.shards.len() {
-            let at = self.sweep_cursor.fetch_add(1, Relaxed) % self.shards.len();
-            visited += self.shards.get(at).map_or(0, |shard| shard.table.retain(keep));
+            let next = self.sweep_cursor.fetch_add(1, Relaxed) % self.shards.len();
+            let shard = self.shards.get(next);
+            visited += shard.map_or(0, |shard| shard.retain(|entry| self.keeps(entry, view)));
             if visited >= visits {
                 break;
             }
         }
     }
 
+    /// Returns whether a sweep keeps an entry, and counts the removal if not.
+    fn keeps(&self, entry: &Entry<V>, view: ReadView) -> bool {
+        match entry.validity.check(view, self.generation.load(Relaxed)) {
+            Ok(()) => true,
+            Err(Invalid::Ended) => {
+                self.evictions.ended.fetch_add(1, Relaxed);
+                false
+            }
+            Err(Invalid::Expired) => {
+                self.evictions.expired.fetch_add(1, Relaxed);
+                false
+            }
+        }
+    }
+
     /// Reads all counters.
     pub fn counts(&self) -> NearCounts {
-        let mut counts = NearCounts {
-            evicted_full: self.evictions.full.load(Relaxed),
-            evicted_expired: self.evictions.expired.load(Relaxed),
-            evicted_invalidation: self.evictions.invalidation.load(Relaxed),
-            evicted_ended: self.evictions.ended.load(Relaxed),
-            ..NearCounts::default()
-        };
+        let (hits, misses) = self.lookups.read();
+        let mut counts = NearCounts { hits, misses, ..self.evictions.read() };
         for shard in &self.shards {
-            let size = shard.table.size();
+            let size = shard.size();
             counts.items += size.items;
             counts.bytes += size.bytes;
             counts.evicted_full += size.evicted;
         }
-        (counts.hits, counts.misses) = self.lookups.read();
         counts
     }
 
-    /// Why a slot no longer counts, as the counter of such cases; `None` while it does.
-    fn stale_counter(&self, entry: &Entry<V>, view: ReadView) -> Option<&AtomicU64> {
-        if entry.validity.epoch != view.epoch
-            || entry.validity.generation != self.generation.load(Relaxed)
-        {
-            Some(&self.evictions.ended)
-        } else if entry.validity.deadline <= view.now {
-            Some(&self.evictions.expired)
-        } else {
-            None
-        }
-    }
-
-    /// The table inside a shard takes the hash's low bits; the choice of shard takes higher ones.
+    /// Returns the shard of a hash. The index inside the shard takes the hash's lower bits, so the
+    /// choice of the shard takes higher ones.
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
     fn shard(&self, hash: u64) -> Option<&Shard<V>> {
-        self.shards.get((hash >> 40) as usize & (self.shards.len() - 1))
+        self.shards.get((hash >> 40) as usize & (self.shards.len() - 1)).map(|shard| &**shard)
     }
 }
 
-/// What a shard knows of a name.
+/// Returns the part of a hash that identifies a name within its shard.
 #[allow(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
 fn fingerprint(hash: u64) -> u32 {
     hash as u32
-}
-
-/// A power of two: as many as give each shard room for several of the largest values.
-fn shard_count(plan: &NearConfig) -> u64 {
-    if (1..ONE_SHARD_ENTRIES).contains(&plan.entries_max) {
-        return 1;
-    }
-    let room = plan.bytes_max / (2 * plan.value_bytes_max as u64).max(16 << 10);
-    1 << room.clamp(1, SHARDS_MAX).ilog2()
 }
 
 #[cfg(test)]

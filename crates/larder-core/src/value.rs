@@ -1,46 +1,53 @@
-//! What the near tier keeps.
+//! The values that the near cache holds.
 
-/// A reply that the near tier can keep: cheap to clone, of known size.
+/// A value that the near cache can hold: cheap to clone and of known size.
+///
+/// A value is either a payload or the fact that the key does not exist. Caching the latter saves a
+/// round trip for each read of a missing key.
 pub trait Value: Clone + Send + Sync + 'static {
-    /// The reply that says: here is this string.
+    /// Creates the value with this payload.
     fn from_payload(payload: &[u8]) -> Self;
 
-    /// The reply that says: there is no such key.
+    /// Creates the value of a key that does not exist.
     fn absent() -> Self;
 
-    /// Whether this reply says that there is no such key.
+    /// Returns whether this is the value of a key that does not exist.
     fn is_absent(&self) -> bool;
 
-    /// Whether this may be the reply to a read of a key that does not exist.
+    /// Returns whether a read of a key that does not exist can return this value.
+    ///
+    /// Not every such read returns [`Value::absent`]: the length of a missing list is 0.
     fn fits_missing_key(&self) -> bool {
         self.is_absent()
     }
 
-    /// Bytes of what a client would call the value, as `value_bytes_max` counts them.
+    /// Returns the size of the payload in bytes, which `value_bytes_max` bounds.
     fn payload_bytes(&self) -> usize;
 
-    /// Bytes on the heap that this value keeps alive, as the allocator was asked for them.
+    /// Returns the number of bytes on the heap that this value keeps alive, as requested from the
+    /// allocator.
     fn heap_bytes(&self) -> usize;
 
-    /// The bytes that are all of this value, if there are such: the near tier then keeps them
-    /// instead, where they are small, in one piece with the name.
+    /// Returns the bytes that represent this value completely, if there are any.
+    ///
+    /// The near cache stores such bytes, if they are few, in one allocation with the name.
     fn as_bytes(&self) -> Option<&[u8]>;
 
-    /// The value of which these are the [`Value::as_bytes`] bytes.
+    /// Creates the value whose [`Value::as_bytes`] are `bytes`.
     fn from_bytes(bytes: &[u8]) -> Self;
 }
 
-/// A value where the near tier keeps it.
+/// A reference to a cached value.
 #[derive(Clone, Copy, Debug)]
 pub enum CachedRef<'a, V> {
-    /// As its [`Value::as_bytes`] bytes.
+    /// The [`Value::as_bytes`] of a small value.
     Bytes(&'a [u8]),
-    /// As itself.
+    /// The value itself.
     Value(&'a V),
 }
 
 impl<V: Value> CachedRef<'_, V> {
-    /// The value, to take away: a copy if it is small.
+    /// Returns an owned value: a copy of a small one, a clone of any other.
     pub fn to_value(self) -> V {
         match self {
             Self::Bytes(bytes) => V::from_bytes(bytes),
@@ -49,7 +56,7 @@ impl<V: Value> CachedRef<'_, V> {
     }
 }
 
-/// The plainest value: a payload or nothing.
+/// The simplest value: a payload or nothing.
 impl Value for Option<std::sync::Arc<[u8]>> {
     fn from_payload(payload: &[u8]) -> Self {
         Some(payload.into())
@@ -80,5 +87,5 @@ impl Value for Option<std::sync::Arc<[u8]>> {
     }
 }
 
-/// The two reference counts in front of what an `Arc` holds.
+/// The two reference counts in front of the contents of an `Arc`.
 const ARC_HEADER_BYTES: usize = 2 * size_of::<usize>();

@@ -10,7 +10,7 @@ use crate::{
     },
     expiry::{Ttl, deadline},
     fetch::{FetchError, Fetched, Found},
-    near::{HashedKey, InsertError, ReadView},
+    near::{HashedKey, InsertError, Insertion, ReadView},
     store::OwnedKey,
 };
 use std::{num::NonZero, sync::Arc, time::Duration};
@@ -263,9 +263,10 @@ impl<'a, V: Value> Fill<'a, V> {
             }
             Admission::Stamp { stamp, .. } => Some(stamp),
         };
-        let put = engine.near.put(self.hashed(), value, deadline, ReadView { now, epoch }, stamp);
+        let (key, view) = (self.hashed(), ReadView { now, epoch });
+        let inserted = engine.near.insert_hashed(&Insertion { key, value, deadline, view, stamp });
         drop(held);
-        match put {
+        match inserted {
             Ok(()) => Ok(deadline),
             Err(InsertError::NoRoom) => Err(NotCached::TooLarge),
             Err(InsertError::StampChanged) => Err(NotCached::LeaseInvalidated),

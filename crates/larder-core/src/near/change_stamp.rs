@@ -1,16 +1,17 @@
-//! Proof that nothing has changed meanwhile: what a fill goes by that takes no place on the map of
-//! leases.
+//! Change stamps: how a fill proves that a name has not changed since its read began, without an
+//! entry in the lease table.
 //!
-//! The near tier counts what happens to names: that one was forgotten, or filled by a fill that goes
-//! by a stamp. A stamp is the count of a name from before the store was asked. What the store gave
-//! may be put while the count stands as it stood, and is counted itself. So an older reply never
-//! comes after a newer one, whoever of the two was asked first, nor after the news of a change.
-//! Counting and comparing are done under the lock of the name's shard.
+//! The near cache counts the changes of each name: each removal, and each insertion by a fill that
+//! holds a stamp. A fill takes a stamp, which is the name's current count, before it asks the
+//! store. It may insert the reply while the count is unchanged, and its insertion increments the
+//! count. An older reply can therefore never replace a newer one, whichever read began first, nor
+//! be inserted after an invalidation. Counting and comparing happen under the exclusive lock of the
+//! name's shard.
 //!
-//! Names share their counts with a few others. That costs an entry where both happen at once, and no
-//! more: a count that stands says that nothing has happened to either.
+//! Several names share one count. If two of them change at the same time, one reply is not cached.
+//! Nothing worse can happen: an unchanged count means that none of its names has changed.
 
-use super::{Near, SHARDS_MAX};
+use super::{Near, config::SHARDS_MAX};
 use crate::{
     Value,
     sync::atomic::{
@@ -19,37 +20,43 @@ use crate::{
     },
 };
 
-/// See the [module](self). Packed, as fills are moved about with it.
+/// A name's change count and the cache's generation at one moment. Packed, because fills are moved
+/// around with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(Rust, packed(4))]
 pub(crate) struct ChangeStamp {
     changes: u64,
-    /// How often everything was forgotten.
+    /// The number of clears so far.
     pub(super) generation: u32,
 }
 
-/// What has happened to names, by their hashes.
+/// The number of changes of each name, by hash.
 pub(super) struct ChangeCounters(Box<[AtomicU64]>);
 
-/// So many that threads that fill at the same time rarely meet. (The explorer has few threads, and
-/// makes all of them anew for each schedule.)
+/// Enough that threads which fill at the same time rarely share a count. The schedule explorer has
+/// few threads, and creates the counters anew for each schedule.
 const COUNTS: usize = if cfg!(feature = "explorer") { 64 } else { 1024 };
-const _: () = assert!((COUNTS as u64).is_multiple_of(SHARDS_MAX), "who share a count share a lock");
+const _: () = assert!(
+    (COUNTS as u64).is_multiple_of(SHARDS_MAX),
+    "the names of one count must belong to one shard"
+);
 
 impl ChangeCounters {
     pub(super) fn new() -> Self {
         Self((0..COUNTS).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Something happens to the name with this hash, whose shard is locked: nobody else counts here,
-    /// as all who share a count are of one shard.
+    /// Counts a change of the name with this hash.
+    ///
+    /// The caller holds the exclusive lock of the name's shard. All names of a count are in one
+    /// shard, so no other thread writes to it, and a load and a store suffice.
     pub(super) fn count(&self, hash: u64) {
         if let Some(count) = self.of(hash) {
             count.store(count.load(Relaxed).wrapping_add(1), Release);
         }
     }
 
-    /// Of the bits by which a shard is chosen, and some more.
+    /// Returns the count of a hash. It is chosen by the bits that choose the shard, and a few more.
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
     fn of(&self, hash: u64) -> Option<&AtomicU64> {
         self.0.get((hash >> 40) as usize % COUNTS)
@@ -57,14 +64,16 @@ impl ChangeCounters {
 }
 
 impl<V: Value> Near<V> {
-    /// To be taken before the store is asked for the name with this hash. What it shows to have
-    /// happened, the store had done before: hence the orderings.
+    /// Takes a stamp of the name with this hash. This must happen before the store is asked for it.
+    ///
+    /// Acquire pairs with the release in `count` and in [`Near::clear`]: the store had made every
+    /// change that the stamp includes before the stamp was taken.
     pub(crate) fn stamp(&self, hash: u64) -> ChangeStamp {
         let changes = self.changes.of(hash).map_or(0, |count| count.load(Acquire));
         ChangeStamp { changes, generation: self.generation.load(Acquire) }
     }
 
-    /// Whether nothing has happened to the name with this hash since.
+    /// Returns whether the name with this hash has not changed since the stamp was taken.
     pub(crate) fn is_current(&self, hash: u64, stamp: ChangeStamp) -> bool {
         self.stamp(hash) == stamp
     }

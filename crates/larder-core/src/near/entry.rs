@@ -1,52 +1,83 @@
-//! What stands under one name: how long it counts, and a few replies to reads of it.
+//! The entry of a name: how long it is valid, and the values of a few reads of that name.
 
-use super::inline::{Inline, Parts};
+use super::{
+    ReadView,
+    inline::{Inline, Parts},
+};
 use crate::{Key, Moment, Value, value::CachedRef};
 
-/// Replies kept under one name at most; further reads of it are not kept.
+/// Maximum number of variants of an entry. The values of further reads are not cached.
 pub(crate) const VARIANTS_PER_NAME_MAX: usize = 64;
 
-/// A reply larger than this is kept as the value it came as: whoever wants it for longer than a
-/// look counts it up instead of copying it.
+/// A larger value is stored as it is, so that a caller can keep it by incrementing its reference
+/// count instead of copying it.
 const INLINE_BYTES_MAX: usize = 1024;
 
-/// Bytes that a slot costs beside its allocations: the slot itself, its place in the policy's lists
-/// and in the index. Measured by `tests/memory.rs`.
+/// The bytes that an entry takes apart from its allocations: its node in the slab and its bucket in
+/// the index. `tests/memory.rs` checks the sum against the memory of a process.
 const ENTRY_BYTES: usize = 68;
 
 /// The entry of one name.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry<V> {
-    pub(crate) validity: Validity,
+    pub(super) validity: Validity,
     variants: Variants<V>,
 }
 
-/// How long a slot counts.
+/// How long an entry is valid.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Validity {
-    /// Served before this moment only.
-    pub(crate) deadline: Moment,
-    /// The epoch it was filled in.
-    pub(crate) epoch: u32,
-    /// The number of clears that went before it.
-    pub(crate) generation: u32,
+pub(super) struct Validity {
+    /// The moment from which the entry is no longer served.
+    pub(super) deadline: Moment,
+    /// The epoch in which it was filled.
+    pub(super) epoch: u32,
+    /// The number of clears before it was inserted.
+    pub(super) generation: u32,
+}
+
+/// Why an entry is no longer valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Invalid {
+    /// Its epoch has ended, or the cache was cleared.
+    Ended,
+    /// Its deadline has passed.
+    Expired,
+}
+
+impl Validity {
+    /// Returns why an entry is invalid in a view, if it is.
+    #[inline]
+    pub(super) fn check(&self, view: ReadView, generation: u32) -> Result<(), Invalid> {
+        if self.epoch != view.epoch || self.generation != generation {
+            Err(Invalid::Ended)
+        } else if self.deadline <= view.now {
+            Err(Invalid::Expired)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns the validity of an entry to which values with another deadline are added.
+    fn until(self, deadline: Moment) -> Self {
+        Self { deadline: self.deadline.min(deadline), ..self }
+    }
 }
 
 #[derive(Clone, Debug)]
 enum Variants<V> {
-    /// One small reply, and the name beside it.
+    /// One small value, in one allocation with the name.
     Inline(Inline),
     Boxed(Box<Boxed<V>>),
 }
 
-/// Replies that do not lie in one piece with their name: several, or a large one.
+/// Several values, or one that is large or has no bytes of its own.
 #[derive(Clone, Debug)]
 struct Boxed<V> {
     name: Box<[u8]>,
     variants: Vec<Variant<V>>,
 }
 
-/// One reply: to which read, in which db.
+/// The value of one read of a name in one db.
 #[derive(Clone, Debug)]
 struct Variant<V> {
     db: u32,
@@ -55,10 +86,10 @@ struct Variant<V> {
 }
 
 impl<V: Value> Entry<V> {
-    pub(crate) fn new(validity: Validity, key: Key<'_>, value: &V) -> Self {
+    pub(super) fn new(validity: Validity, key: Key<'_>, value: &V) -> Self {
         let Key { name, db, read } = key;
-        let variants = match value.as_bytes().filter(|plain| plain.len() <= INLINE_BYTES_MAX) {
-            Some(reply) => Variants::Inline(Inline::new(Parts { name, db, read, reply })),
+        let variants = match value.as_bytes().filter(|bytes| bytes.len() <= INLINE_BYTES_MAX) {
+            Some(value) => Variants::Inline(Inline::new(Parts { name, db, read, value })),
             None => Variants::Boxed(Box::new(Boxed {
                 name: name.into(),
                 variants: vec![Variant { db, read: read.into(), value: value.clone() }],
@@ -67,69 +98,68 @@ impl<V: Value> Entry<V> {
         Self { validity, variants }
     }
 
-    /// What a place holds that holds nothing.
-    pub(crate) fn vacant() -> Self {
+    /// Creates the placeholder of a free node, without an allocation.
+    pub(super) fn vacant() -> Self {
         let validity = Validity { deadline: Moment::START, epoch: 0, generation: 0 };
         Self { validity, variants: Variants::Inline(Inline::empty()) }
     }
 
-    /// The reply to a read of this very name.
+    /// Returns the value of a read, if this is the entry of its name.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "measured: what it returns would go over memory")]
-    pub(crate) fn get(&self, key: Key<'_>) -> Option<CachedRef<'_, V>> {
+    #[allow(clippy::inline_always, reason = "measured: the result would be returned in memory")]
+    pub(super) fn get(&self, key: Key<'_>) -> Option<CachedRef<'_, V>> {
         match &self.variants {
-            Variants::Inline(inline) => inline.reply_to(key).map(CachedRef::Bytes),
-            Variants::Boxed(boxed) => boxed.reply_to(key).map(CachedRef::Value),
+            Variants::Inline(inline) => inline.get(key).map(CachedRef::Bytes),
+            Variants::Boxed(boxed) => boxed.get(key).map(CachedRef::Value),
         }
     }
 
-    /// Reads a byte of each part that a look would read.
+    /// Reads a byte of each part that a lookup needs, so that it is in the processor's cache.
     #[inline]
-    pub(crate) fn prefetch(&self) -> u8 {
+    pub(super) fn prefetch(&self) -> u8 {
         match &self.variants {
             Variants::Inline(inline) => inline.prefetch(),
             Variants::Boxed(boxed) => boxed.name.first().copied().unwrap_or_default(),
         }
     }
 
-    /// Whether it stands under this name; another may have the same hash.
-    pub(crate) fn has_name(&self, name: &[u8]) -> bool {
+    /// Returns whether this is the entry of `name`, and not of another name with the same
+    /// fingerprint.
+    pub(super) fn has_name(&self, name: &[u8]) -> bool {
         *self.name() == *name
     }
 
-    /// This slot with the replies of a newer one of its name in place of its own to the same
-    /// reads; it leaves with the earliest of them. `None` when that makes too many.
-    pub(crate) fn merged_with(&self, newer: &Self) -> Option<Self> {
+    /// Returns this entry with the values of a newer entry of the same name added, or put in place
+    /// of older values of the same reads. The result expires with the earlier deadline of the two.
+    ///
+    /// Returns `None` if there would be too many values.
+    pub(super) fn merged_with(&self, newer: &Self) -> Option<Self> {
         let name = newer.name();
-        let renewed =
-            |variant: &Variant<V>| newer.get(Key { name, db: variant.db, read: &variant.read });
+        let validity = self.validity.until(newer.validity.deadline);
+        let is_replaced = |variant: &Variant<V>| {
+            newer.get(Key { name, db: variant.db, read: &variant.read }).is_some()
+        };
         let mut variants = self.to_variants();
-        variants.retain(|variant| renewed(variant).is_none());
+        variants.retain(|variant| !is_replaced(variant));
         if variants.is_empty() {
-            let deadline = self.validity.deadline.min(newer.validity.deadline);
-            return Some(Self {
-                validity: Validity { deadline, ..self.validity },
-                variants: newer.variants.clone(),
-            });
+            return Some(Self { validity, variants: newer.variants.clone() });
         }
         variants.extend(newer.to_variants());
-        (variants.len() <= VARIANTS_PER_NAME_MAX).then(|| Self {
-            validity: Validity {
-                deadline: self.validity.deadline.min(newer.validity.deadline),
-                ..self.validity
-            },
-            variants: Variants::Boxed(Box::new(Boxed { name: name.into(), variants })),
-        })
+        if variants.len() > VARIANTS_PER_NAME_MAX {
+            return None;
+        }
+        let boxed = Box::new(Boxed { name: name.into(), variants });
+        Some(Self { validity, variants: Variants::Boxed(boxed) })
     }
 
-    /// Bytes that this slot takes with everything that belongs to it.
+    /// Returns the bytes of this entry, its allocations and its bookkeeping included.
     #[inline]
-    pub(crate) fn bytes(&self) -> u64 {
-        let boxed = match &self.variants {
+    pub(super) fn bytes(&self) -> u64 {
+        let allocations = match &self.variants {
             Variants::Inline(inline) => allocated(inline.len()),
             Variants::Boxed(boxed) => boxed.bytes(),
         };
-        (ENTRY_BYTES + boxed) as u64
+        (ENTRY_BYTES + allocations) as u64
     }
 
     fn name(&self) -> &[u8] {
@@ -148,10 +178,10 @@ impl<V: Value> Entry<V> {
 }
 
 impl<V: Value> Boxed<V> {
-    fn reply_to(&self, key: Key<'_>) -> Option<&V> {
+    fn get(&self, key: Key<'_>) -> Option<&V> {
         let Key { name, db, read } = key;
         let variants = if *self.name == *name { &*self.variants } else { &[] };
-        variants.iter().find(|variant| variant.is(db, read)).map(|variant| &variant.value)
+        variants.iter().find(|variant| variant.matches(db, read)).map(|variant| &variant.value)
     }
 
     fn bytes(&self) -> usize {
@@ -165,10 +195,10 @@ impl<V: Value> Boxed<V> {
 
 impl<V: Value> Variant<V> {
     fn copy_of(parts: Parts<'_>) -> Self {
-        Self { db: parts.db, read: parts.read.into(), value: V::from_bytes(parts.reply) }
+        Self { db: parts.db, read: parts.read.into(), value: V::from_bytes(parts.value) }
     }
 
-    fn is(&self, db: u32, read: &[u8]) -> bool {
+    fn matches(&self, db: u32, read: &[u8]) -> bool {
         self.db == db && *self.read == *read
     }
 
@@ -177,7 +207,8 @@ impl<V: Value> Variant<V> {
     }
 }
 
-/// What the allocator takes for so many bytes: most have a header and steps of 16.
+/// Returns the memory that an allocation takes: most allocators add a header of 8 bytes and round
+/// up to 16.
 #[inline]
 fn allocated(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }

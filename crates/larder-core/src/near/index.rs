@@ -1,32 +1,36 @@
-//! Where things stand, by the tag of a name: a hash table of eight-byte words, so that the usual
-//! look-up touches one cache line of it.
+//! The index of a shard: a hash table from fingerprints to locations. A location is the number of a
+//! node or of a ghost.
 //!
-//! A word is a tag and a place. The tag is all that is known of a name here, and each stands here
-//! once: two names with one tag take turns. Who looks compares the name itself.
+//! A bucket has eight bytes, so that most lookups touch one cache line of the table. It holds the
+//! fingerprint and nothing else of the name, and each fingerprint occurs once: a second name with
+//! the same one replaces the first. The caller compares the name itself.
 //!
-//! Open addressing with linear steps, in which all words stand in the order of their tags, gaps
-//! between them (linear probing sort; Robin Hood hashing comes to the same). So a search ends at
-//! the first word that is no smaller, whether what it seeks is there or not, and a gap is larger
-//! than every word. What is removed leaves no mark: those behind it move up.
+//! Collisions are resolved by linear probing. The buckets are in the order of their fingerprints,
+//! with empty ones between them: this is linear probing sort, and equals Robin Hood hashing. A
+//! search therefore ends at the first bucket that is not smaller, whether or not it finds what it
+//! seeks. An empty bucket is larger than every other one. A removal leaves no tombstone: the
+//! buckets behind it shift back.
 
 pub(super) struct Index {
-    /// The last one is always a gap. Some more than `homes`, for those that stand behind their own.
+    /// The home buckets, and a few more for the entries that overflow the last ones. The last
+    /// bucket is always empty.
     buckets: Vec<Bucket>,
-    /// Where searches begin: below this.
+    /// The number of buckets at which a search can begin.
     homes: usize,
+    /// The number of fingerprints.
     len: usize,
 }
 
-/// The lower half is the place, the upper one the tag.
+/// The fingerprint in the upper half, the location in the lower one.
 type Bucket = u64;
 
-/// No place is that far.
+/// No location is so large.
 const EMPTY: Bucket = Bucket::MAX;
-/// Homes of the smallest table.
+/// The home buckets of the smallest table.
 const HOMES_MIN: usize = 16;
-/// Words that are compared at once: half a cache line.
+/// Buckets that a search compares in one step: half a cache line.
 const BUCKETS_PER_STEP: usize = 4;
-/// Words behind the homes, at first.
+/// Buckets beyond the home buckets of a new table.
 const OVERFLOW_BUCKETS: usize = 8;
 
 impl Index {
@@ -39,32 +43,33 @@ impl Index {
         self.find(fingerprint).map(|(_, bucket)| location_of(bucket))
     }
 
-    /// Where the search for a tag begins: what is there, for a look-up that comes soon.
+    /// Reads the bucket at which the search for a fingerprint begins, so that it is in the
+    /// processor's cache.
     #[inline]
     pub(super) fn home_bucket(&self, fingerprint: u32) -> u64 {
         self.bucket(self.home(fingerprint))
     }
 
-    /// Says that what has this tag stands elsewhere now, if anything has.
+    /// Changes the location of a fingerprint, if the index has it.
     pub(super) fn change(&mut self, fingerprint: u32, location: u32) {
         if let Some((at, _)) = self.find(fingerprint) {
-            self.put(at, bucket_of(fingerprint, location));
+            self.replace(at, bucket_of(fingerprint, location));
         }
     }
 
-    /// Says where what has this tag stands. Nothing else may have it.
+    /// Inserts a fingerprint that the index does not have.
     pub(super) fn insert(&mut self, fingerprint: u32, location: u32) {
-        // Two thirds full at most: a look-up then takes two steps on average, and an insertion moves
-        // few others.
+        // At a load factor of two thirds at most, a lookup takes two steps on average, and an
+        // insertion shifts few buckets.
         if self.len * 3 >= self.homes * 2 {
             self.grow();
         }
         self.len += 1;
         let mut bucket = bucket_of(fingerprint, location);
         let mut at = self.lower_bound(bucket);
-        // Those up to the next gap make room.
+        // The buckets up to the next empty one shift forward.
         while bucket != EMPTY {
-            bucket = self.put(at, bucket);
+            bucket = self.replace(at, bucket);
             at += 1;
         }
         if at == self.buckets.len() {
@@ -79,7 +84,7 @@ impl Index {
         }
     }
 
-    /// Removes a tag if it stands there. Says whether it did.
+    /// Removes a fingerprint if this is its location. Returns whether it was.
     pub(super) fn remove_from(&mut self, fingerprint: u32, location: u32) -> bool {
         let found = self.find(fingerprint).filter(|&(_, bucket)| location_of(bucket) == location);
         if let Some((at, _)) = found {
@@ -88,7 +93,7 @@ impl Index {
         found.is_some()
     }
 
-    /// Those behind it move up as far as to their homes.
+    /// Empties a bucket. The buckets behind it shift back, but not beyond their homes.
     fn remove_at(&mut self, mut hole: usize) {
         self.len -= 1;
         loop {
@@ -96,10 +101,10 @@ impl Index {
             if bucket == EMPTY || self.home(fingerprint_of(bucket)) > hole {
                 break;
             }
-            self.put(hole, bucket);
+            self.replace(hole, bucket);
             hole += 1;
         }
-        self.put(hole, EMPTY);
+        self.replace(hole, EMPTY);
     }
 
     #[inline]
@@ -109,17 +114,17 @@ impl Index {
         (fingerprint_of(bucket) == fingerprint && bucket != EMPTY).then_some((at, bucket))
     }
 
-    /// The first that is no smaller than a word.
+    /// Returns the position of the first bucket that is not smaller than `bucket`.
     ///
-    /// From its home on smaller ones come first, so that they can be counted, a few at once: which of
-    /// them ends the search is more than a processor can guess.
+    /// From its home on, the smaller buckets come first, so this counts them, several in one step.
+    /// That avoids branches that a processor cannot predict.
     #[inline]
     fn lower_bound(&self, bucket: Bucket) -> usize {
         let mut at = self.home(fingerprint_of(bucket));
-        while let Some(few) =
+        while let Some(step) =
             self.buckets.get(at..).and_then(<[Bucket]>::first_chunk::<BUCKETS_PER_STEP>)
         {
-            let smaller = few.iter().filter(|&&other| other < bucket).count();
+            let smaller = step.iter().filter(|&&other| other < bucket).count();
             at += smaller;
             if smaller < BUCKETS_PER_STEP {
                 return at;
@@ -132,10 +137,10 @@ impl Index {
     }
 
     fn grow(&mut self) {
-        let len = self.buckets.iter().copied().filter(|&bucket| bucket != EMPTY);
+        let occupied = self.buckets.iter().copied().filter(|&bucket| bucket != EMPTY);
         self.homes = (self.homes / 2 * 3).max(HOMES_MIN);
         let mut buckets = Vec::with_capacity(self.homes + OVERFLOW_BUCKETS);
-        for bucket in len {
+        for bucket in occupied {
             let at = buckets.len().max(home(fingerprint_of(bucket), self.homes));
             buckets.resize(at, EMPTY);
             buckets.push(bucket);
@@ -154,12 +159,14 @@ impl Index {
         self.buckets.get(at).copied().unwrap_or(EMPTY)
     }
 
-    fn put(&mut self, at: usize, bucket: Bucket) -> Bucket {
+    /// Stores a bucket, and returns the one that was there.
+    fn replace(&mut self, at: usize, bucket: Bucket) -> Bucket {
         self.buckets.get_mut(at).map_or(EMPTY, |old| std::mem::replace(old, bucket))
     }
 }
 
-/// Where the search for a tag begins: tags in order, spread over the table.
+/// Returns the position at which the search for a fingerprint begins. Homes are in the order of the
+/// fingerprints, spread evenly over the table.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "it is less than the length")]
 fn home(fingerprint: u32, homes: usize) -> usize {
@@ -187,18 +194,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map(ops in prop::collection::vec((0..200_u32, any::<bool>()), 0..600)) {
+        fn it_behaves_like_a_map(
+            ops in prop::collection::vec((0..200_u32, any::<bool>()), 0..600),
+        ) {
             let (mut index, mut model) = (Index::new(), HashMap::new());
-            for (location, (fingerprint, is_set)) in ops.into_iter().enumerate() {
-                // Many at the end, so that words stand behind all homes.
-                let fingerprint = if fingerprint % 2 == 0 { u32::MAX - fingerprint } else { fingerprint << 20 };
-                if is_set {
+            for (location, (fingerprint, inserts)) in ops.into_iter().enumerate() {
+                // Half of them at the end of the table, so that it overflows.
+                let fingerprint = match fingerprint % 2 {
+                    0 => u32::MAX - fingerprint,
+                    _ => fingerprint << 20,
+                };
+                if inserts {
                     let location = u32::try_from(location).unwrap();
                     match model.insert(fingerprint, location) {
                         None => index.insert(fingerprint, location),
                         Some(_) => index.change(fingerprint, location),
                     }
-                } else if let Some(location) = model.get(&fingerprint).filter(|location| *location % 2 == 0) {
+                } else if let Some(location) = model.get(&fingerprint).filter(|it| *it % 2 == 0) {
                     prop_assert!(!index.remove_from(fingerprint, location + 1));
                     prop_assert!(index.remove_from(fingerprint, *location));
                     model.remove(&fingerprint);

@@ -1,11 +1,12 @@
-//! A name, a read and the reply to it in one piece of memory: what a hit touches lies together, and
-//! a small entry costs one small allocation.
+//! A name, a read and its value in one allocation: a hit touches adjacent memory, and a small entry
+//! costs one small allocation.
 //!
 //! ```text
-//! name length | db | read length | name | read | reply, to the end
+//! name length | db | read length | name | read | value, to the end
 //! ```
 //!
-//! The first three are numbers of seven bits a byte, lowest first; the last byte has no high bit.
+//! The first three are numbers in LEB128: seven bits per byte, the lowest first, and the high bit
+//! set in all bytes but the last.
 
 use crate::Key;
 
@@ -19,20 +20,20 @@ pub(super) struct Parts<'a> {
     pub(super) name: &'a [u8],
     pub(super) db: u32,
     pub(super) read: &'a [u8],
-    pub(super) reply: &'a [u8],
+    pub(super) value: &'a [u8],
 }
 
-/// Bytes of the largest number.
+/// Length of the largest encoded number.
 const NUMBER_BYTES_MAX: usize = 10;
 
 impl Inline {
     pub(super) fn new(parts: Parts<'_>) -> Self {
-        let Parts { name, db, read, reply } = parts;
+        let Parts { name, db, read, value } = parts;
         let join = |numbers: &[u8]| {
-            // The exact size: to shrink it afterwards would leave holes in memory that fit nobody.
-            let len = numbers.len() + name.len() + read.len() + reply.len();
+            // The exact size, because shrinking the allocation would fragment the heap.
+            let len = numbers.len() + name.len() + read.len() + value.len();
             let mut bytes = Vec::with_capacity(len);
-            for part in [numbers, name, read, reply] {
+            for part in [numbers, name, read, value] {
                 bytes.extend_from_slice(part);
             }
             Self(bytes.into_boxed_slice())
@@ -48,45 +49,46 @@ impl Inline {
         join(&bytes)
     }
 
-    /// Nothing, without an allocation.
+    /// Creates a placeholder without an allocation.
     pub(super) fn empty() -> Self {
         Self(Box::default())
     }
 
-    /// The reply, if it is to this read of this name.
+    /// Returns the value, if it is that of this read of this name.
     #[inline]
-    pub(super) fn reply_to(&self, key: Key<'_>) -> Option<&[u8]> {
+    pub(super) fn get(&self, key: Key<'_>) -> Option<&[u8]> {
         let Key { name, db, read } = key;
         if let (Some(a), Some(b), Some(c)) = (short(name.len()), short(db), short(read.len())) {
-            // Three numbers of one byte each, the usual case, are compared as they stand.
+            // Three numbers of one byte each, the usual case, are compared without decoding them.
             let rest = self.0.strip_prefix(&[a, b, c])?.strip_prefix(name)?;
             return if read.is_empty() { Some(rest) } else { rest.strip_prefix(read) };
         }
-        self.reply_to_any(key)
+        self.get_any(key)
     }
 
-    /// The same, however large the numbers are.
-    fn reply_to_any(&self, key: Key<'_>) -> Option<&[u8]> {
-        let Parts { name, db, read, reply } = self.parts()?;
-        (Key { name, db, read } == key).then_some(reply)
+    /// As `get`, for numbers of any size.
+    fn get_any(&self, key: Key<'_>) -> Option<&[u8]> {
+        let Parts { name, db, read, value } = self.parts()?;
+        (Key { name, db, read } == key).then_some(value)
     }
 
-    /// Reads a byte at the beginning, in the middle and at the end.
+    /// Reads a byte at the beginning, in the middle and at the end, so that the allocation is in
+    /// the processor's cache.
     #[inline]
     pub(super) fn prefetch(&self) -> u8 {
         let byte = |at: usize| self.0.get(at).copied().unwrap_or_default();
         byte(0) ^ byte(self.0.len() / 2) ^ byte(self.0.len().saturating_sub(1))
     }
 
-    /// `None` never comes of what [`Inline::new`] wrote.
+    /// Decodes the parts. Never returns `None` for bytes that [`Inline::new`] wrote.
     #[inline]
     pub(super) fn parts(&self) -> Option<Parts<'_>> {
         let (name_bytes, rest) = take_number(&self.0)?;
         let (db, rest) = take_number(rest)?;
         let (read_bytes, rest) = take_number(rest)?;
         let (name, rest) = rest.split_at_checked(usize::try_from(name_bytes).ok()?)?;
-        let (read, reply) = rest.split_at_checked(usize::try_from(read_bytes).ok()?)?;
-        Some(Parts { name, db: u32::try_from(db).ok()?, read, reply })
+        let (read, value) = rest.split_at_checked(usize::try_from(read_bytes).ok()?)?;
+        Some(Parts { name, db: u32::try_from(db).ok()?, read, value })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -94,7 +96,7 @@ impl Inline {
     }
 }
 
-/// A number that takes one byte, as that byte.
+/// Encodes a number that takes one byte.
 fn short(number: impl TryInto<u8>) -> Option<u8> {
     number.try_into().ok().filter(|&byte| byte < 0x80)
 }
@@ -136,29 +138,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_went_in_comes_out(
+        fn parts_are_decoded_as_encoded(
             name in prop::collection::vec(any::<u8>(), 0..300),
             db in prop_oneof![0..200_u32, any::<u32>()],
             read in prop::collection::vec(any::<u8>(), 0..300),
-            reply in prop::collection::vec(any::<u8>(), 0..300),
+            value in prop::collection::vec(any::<u8>(), 0..300),
         ) {
-            let parts = Parts { name: &name, db, read: &read, reply: &reply };
+            let parts = Parts { name: &name, db, read: &read, value: &value };
             let inline = Inline::new(parts);
             prop_assert_eq!(inline.parts(), Some(parts));
             let key = Key { name: &name, db, read: &read };
-            prop_assert_eq!(inline.reply_to(key), Some(&*reply));
+            prop_assert_eq!(inline.get(key), Some(&*value));
             let others = [
                 Key { name: b"another name", ..key },
                 Key { db: db ^ 1, ..key },
                 Key { read: b"another read", ..key },
             ];
             for other in others {
-                prop_assert_eq!(inline.reply_to(other), None);
+                prop_assert_eq!(inline.get(other), None);
             }
         }
 
         #[test]
-        fn a_number_of_any_size_is_read_back(number: u64) {
+        fn a_number_of_any_size_is_decoded_as_encoded(number: u64) {
             let mut bytes = Vec::new();
             push_number(&mut bytes, number);
             prop_assert_eq!(take_number(&bytes), Some((number, &[][..])));
@@ -166,8 +168,8 @@ mod tests {
     }
 
     #[test]
-    fn a_short_entry_has_three_bytes_beside_what_it_holds() {
-        let parts = Parts { name: b"name", db: 0, read: b"", reply: b"reply" };
+    fn a_short_entry_has_an_overhead_of_three_bytes() {
+        let parts = Parts { name: b"name", db: 0, read: b"", value: b"value" };
         assert_eq!(Inline::new(parts).len(), 3 + 4 + 5);
     }
 }

@@ -1,7 +1,8 @@
-//! Policy `lru`: the entry not asked for longest leaves first. Every look-up takes the shard's lock
-//! exclusively, because it moves the entry to the end of the line.
+//! Eviction policy `lru`: the least recently used entry is evicted first. Every lookup takes the
+//! shard's lock exclusively, because it moves the entry to the back of the list.
 
 use super::{
+    InsertError,
     entry::Entry,
     shard::{Displaced, Size},
     slab::{EntrySlab, Ring, State},
@@ -12,18 +13,18 @@ use crate::{
     sync::{Mutex, MutexGuard},
 };
 
-pub(super) struct Lru<V: Value>(Mutex<Line<V>>);
+pub(super) struct Lru<V: Value>(Mutex<LruList<V>>);
 
-struct Line<V> {
+struct LruList<V> {
     slab: EntrySlab<V>,
-    /// The one not asked for longest is the first.
+    /// The least recently used entry is the first.
     ring: Ring,
-    bytes_max: u64,
+    weight_max: u64,
     evicted: u64,
 }
 
-/// A shard that is locked. An entry that was visited has moved to the end.
-pub(super) struct ExclusiveGuard<'a, V: Value>(MutexGuard<'a, Line<V>>);
+/// A shard locked exclusively.
+pub(super) struct ExclusiveGuard<'a, V: Value>(MutexGuard<'a, LruList<V>>);
 
 impl<V: Value> ExclusiveGuard<'_, V> {
     pub(super) fn slab(&self) -> &EntrySlab<V> {
@@ -32,77 +33,71 @@ impl<V: Value> ExclusiveGuard<'_, V> {
 }
 
 impl<V: Value> Lru<V> {
-    pub(super) fn new(bytes_max: u64, weigher: Weigher) -> Self {
-        Self(Mutex::new(Line {
-            slab: EntrySlab::new(weigher),
-            ring: Ring::new(),
-            bytes_max,
-            evicted: 0,
-        }))
+    pub(super) fn new(weight_max: u64, weigher: Weigher) -> Self {
+        let slab = EntrySlab::new(weigher);
+        Self(Mutex::new(LruList { slab, ring: Ring::new(), weight_max, evicted: 0 }))
     }
 
-    pub(super) fn visit(&self, fingerprint: u32) -> Option<(ExclusiveGuard<'_, V>, u32)> {
-        let mut line = self.0.lock();
-        let Line { slab, ring, .. } = &mut *line;
+    pub(super) fn get(&self, fingerprint: u32) -> Option<(ExclusiveGuard<'_, V>, u32)> {
+        let mut list = self.0.lock();
+        let LruList { slab, ring, .. } = &mut *list;
         let (at, _) = slab.find(fingerprint)?;
         slab.move_to_back(at, ring);
-        Some((ExclusiveGuard(line), at))
+        Some((ExclusiveGuard(list), at))
     }
 
     pub(super) fn peek(&self, fingerprint: u32) -> Option<(ExclusiveGuard<'_, V>, u32)> {
-        let line = self.0.lock();
-        let (at, _) = line.slab.find(fingerprint)?;
-        Some((ExclusiveGuard(line), at))
+        let list = self.0.lock();
+        let (at, _) = list.slab.find(fingerprint)?;
+        Some((ExclusiveGuard(list), at))
     }
 
-    pub(super) fn put(
+    pub(super) fn insert_with(
         &self,
         fingerprint: u32,
-        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
-    ) -> Option<Displaced<V>> {
+        make: impl FnOnce(Option<&Entry<V>>) -> Result<Entry<V>, InsertError>,
+    ) -> Result<Displaced<V>, InsertError> {
         let mut displaced = Displaced::default();
-        let mut line = self.0.lock();
-        let put = line.put(fingerprint, make, &mut displaced);
-        line.evicted += displaced.evicted.len() as u64;
-        drop(line);
-        put.map(|()| displaced)
+        let mut list = self.0.lock();
+        let inserted = list.insert_with(fingerprint, make, &mut displaced);
+        list.evicted += displaced.evicted.len() as u64;
+        drop(list);
+        inserted.map(|()| displaced)
     }
 
     pub(super) fn remove(&self, fingerprint: u32, under_lock: impl FnOnce()) -> Option<Entry<V>> {
-        let mut line = self.0.lock();
+        let mut list = self.0.lock();
         under_lock();
-        let Line { slab, ring, .. } = &mut *line;
+        let LruList { slab, ring, .. } = &mut *list;
         let (at, _) = slab.find(fingerprint)?;
         slab.remove(at, ring)
     }
 
     pub(super) fn retain(&self, keep: impl Fn(&Entry<V>) -> bool) -> usize {
-        let mut line = self.0.lock();
-        let Line { slab, ring, .. } = &mut *line;
+        let mut list = self.0.lock();
+        let LruList { slab, ring, .. } = &mut *list;
         let visited = ring.items;
-        let refused = slab.rejected_by(keep);
-        let gone: Vec<_> = refused.into_iter().filter_map(|at| slab.remove(at, ring)).collect();
-        drop(line);
-        drop(gone);
+        let rejected = slab.rejected_by(keep);
+        let removed: Vec<_> = rejected.into_iter().filter_map(|at| slab.remove(at, ring)).collect();
+        drop(list);
+        drop(removed);
         usize::try_from(visited).unwrap_or(usize::MAX)
     }
 
     pub(super) fn size(&self) -> Size {
-        let line = self.0.lock();
-        Size { items: line.ring.items, bytes: line.ring.bytes, evicted: line.evicted }
+        let list = self.0.lock();
+        Size { items: list.ring.items, bytes: list.ring.weight, evicted: list.evicted }
     }
 }
 
-impl<V: Value> Line<V> {
-    /// `None` when nothing is to be put, or there is no place, which takes more entries than there
-    /// is memory for.
-    fn put(
+impl<V: Value> LruList<V> {
+    fn insert_with(
         &mut self,
         fingerprint: u32,
-        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
+        make: impl FnOnce(Option<&Entry<V>>) -> Result<Entry<V>, InsertError>,
         displaced: &mut Displaced<V>,
-    ) -> Option<()> {
-        let Self { slab, ring, bytes_max, .. } = self;
+    ) -> Result<(), InsertError> {
+        let Self { slab, ring, weight_max, .. } = self;
         let present = slab.find(fingerprint);
         let at = present.map(|(at, _)| at);
         let entry = make(present.map(|(_, entry)| entry))?;
@@ -110,13 +105,14 @@ impl<V: Value> Line<V> {
             displaced.replaced = slab.replace(at, entry, ring);
             slab.move_to_back(at, ring);
         } else {
-            slab.insert(fingerprint, entry, State::Cold, ring).ok()?;
+            // This fails only with more entries than fit in memory.
+            slab.insert(fingerprint, entry, State::Cold, ring).map_err(|_| InsertError::NoRoom)?;
         }
-        while ring.bytes > *bytes_max
+        while ring.weight > *weight_max
             && let Some(first) = ring.first()
         {
             displaced.evicted.extend(slab.remove(first, ring));
         }
-        Some(())
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! One shard's entries, under either policy.
+//! A shard: some of the entries, under one lock and one eviction policy.
 
 use super::{
-    Policy,
+    InsertError, Policy,
     clock_pro::{ClockPro, SharedGuard},
     entry::Entry,
     lru::{ExclusiveGuard, Lru},
@@ -10,39 +10,41 @@ use super::{
 use crate::Value;
 use smallvec::SmallVec;
 
-/// What a table holds, and what it had no room for.
+/// The contents of a shard, and what it has evicted so far.
 pub(super) struct Size {
     pub(super) items: u64,
     pub(super) bytes: u64,
-    /// Entries that left for others, from the beginning on.
+    /// Entries evicted for lack of room.
     pub(super) evicted: u64,
 }
 
-pub(super) enum Table<V: Value> {
+pub(super) enum Shard<V: Value> {
     ClockPro(ClockPro<V>),
     Lru(Lru<V>),
 }
 
-/// A slot that was found, in a table that is locked for as long as this lives. (Not a function
-/// that is handed the slot: with one for each policy, none would become a part of the look.)
+/// An entry that was found. Its shard stays locked while this exists.
+///
+/// It is returned, instead of a closure being passed in: with one call of that closure for each
+/// policy, none would be inlined into the lookup.
 pub(super) enum EntryGuard<'a, V: Value> {
-    Read(SharedGuard<'a, V>, u32),
-    ExclusiveGuard(ExclusiveGuard<'a, V>, u32),
+    Shared(SharedGuard<'a, V>, u32),
+    Exclusive(ExclusiveGuard<'a, V>, u32),
 }
 
 impl<V: Value> EntryGuard<'_, V> {
     #[inline]
     pub(super) fn entry(&self) -> Option<&Entry<V>> {
         match self {
-            Self::Read(reading, at) => reading.slab().entry(*at),
-            Self::ExclusiveGuard(moved, at) => moved.slab().entry(*at),
+            Self::Shared(guard, at) => guard.slab().entry(*at),
+            Self::Exclusive(guard, at) => guard.slab().entry(*at),
         }
     }
 }
 
-/// What an insertion pushed out.
+/// The entries that an insertion removed, for the caller to drop once the shard is unlocked.
 pub(super) struct Displaced<V> {
-    /// Most push out one.
+    /// Most insertions evict one entry.
     pub(super) evicted: SmallVec<[Entry<V>; 1]>,
     pub(super) replaced: Option<Entry<V>>,
 }
@@ -53,82 +55,84 @@ impl<V> Default for Displaced<V> {
     }
 }
 
-impl<V: Value> Table<V> {
-    pub(super) fn new(policy: Policy, bytes_max: u64, weigher: Weigher) -> Self {
+impl<V: Value> Shard<V> {
+    pub(super) fn new(policy: Policy, weight_max: u64, weigher: Weigher) -> Self {
         match policy {
-            Policy::ClockPro => Self::ClockPro(ClockPro::new(bytes_max, weigher)),
-            Policy::Lru => Self::Lru(Lru::new(bytes_max, weigher)),
+            Policy::ClockPro => Self::ClockPro(ClockPro::new(weight_max, weigher)),
+            Policy::Lru => Self::Lru(Lru::new(weight_max, weigher)),
         }
     }
 
-    /// Finds a slot and counts the visit.
+    /// Finds an entry and records the access.
     #[inline]
-    pub(super) fn visit(&self, fingerprint: u32) -> Option<EntryGuard<'_, V>> {
+    pub(super) fn get(&self, fingerprint: u32) -> Option<EntryGuard<'_, V>> {
         match self {
-            Self::ClockPro(table) => {
-                table.visit(fingerprint).map(|(reading, at)| EntryGuard::Read(reading, at))
+            Self::ClockPro(policy) => {
+                policy.get(fingerprint).map(|(guard, at)| EntryGuard::Shared(guard, at))
             }
-            Self::Lru(table) => {
-                table.visit(fingerprint).map(|(moved, at)| EntryGuard::ExclusiveGuard(moved, at))
+            Self::Lru(policy) => {
+                policy.get(fingerprint).map(|(guard, at)| EntryGuard::Exclusive(guard, at))
             }
         }
     }
 
-    /// Finds a slot, and counts nothing.
+    /// Finds an entry without recording an access.
     pub(super) fn peek(&self, fingerprint: u32) -> Option<EntryGuard<'_, V>> {
         match self {
-            Self::ClockPro(table) => {
-                table.peek(fingerprint).map(|(reading, at)| EntryGuard::Read(reading, at))
+            Self::ClockPro(policy) => {
+                policy.peek(fingerprint).map(|(guard, at)| EntryGuard::Shared(guard, at))
             }
-            Self::Lru(table) => {
-                table.peek(fingerprint).map(|(line, at)| EntryGuard::ExclusiveGuard(line, at))
+            Self::Lru(policy) => {
+                policy.peek(fingerprint).map(|(guard, at)| EntryGuard::Exclusive(guard, at))
             }
         }
     }
 
-    /// Its places, to look at several at once; `None` when they are not to be had at once, or a look
-    /// moves them.
+    /// Locks the shard for several lookups. Returns `None` if that would block, or if the policy
+    /// needs an exclusive lock for each lookup.
     pub(super) fn try_read(&self) -> Option<SharedGuard<'_, V>> {
         match self {
-            Self::ClockPro(table) => table.try_read(),
+            Self::ClockPro(policy) => policy.try_read(),
             Self::Lru(_) => None,
         }
     }
 
-    /// PendingLoads the slot that `make` makes of the present one, if it makes one. What leaves is given
-    /// back, to be dropped outside the lock.
-    pub(super) fn put(
+    /// Inserts the entry that `make` returns in place of the present one with this fingerprint, if
+    /// any, and evicts others until all fit. Changes nothing if `make` fails.
+    ///
+    /// `make` is called exactly once, under the exclusive lock of the shard.
+    pub(super) fn insert_with(
         &self,
         fingerprint: u32,
-        make: impl FnOnce(Option<&Entry<V>>) -> Option<Entry<V>>,
-    ) -> Option<Displaced<V>> {
+        make: impl FnOnce(Option<&Entry<V>>) -> Result<Entry<V>, InsertError>,
+    ) -> Result<Displaced<V>, InsertError> {
         match self {
-            Self::ClockPro(table) => table.put(fingerprint, make),
-            Self::Lru(table) => table.put(fingerprint, make),
+            Self::ClockPro(policy) => policy.insert_with(fingerprint, make),
+            Self::Lru(policy) => policy.insert_with(fingerprint, make),
         }
     }
 
-    /// Removes a slot. Whether there is one or not, `happens` is called where nobody else looks or
-    /// puts.
+    /// Removes an entry. Calls `under_lock` first, under the exclusive lock of the shard, whether
+    /// there is such an entry or not.
     pub(super) fn remove(&self, fingerprint: u32, under_lock: impl FnOnce()) -> Option<Entry<V>> {
         match self {
-            Self::ClockPro(table) => table.remove(fingerprint, under_lock),
-            Self::Lru(table) => table.remove(fingerprint, under_lock),
+            Self::ClockPro(policy) => policy.remove(fingerprint, under_lock),
+            Self::Lru(policy) => policy.remove(fingerprint, under_lock),
         }
     }
 
-    /// Removes what `keep` refuses; returns how many entries were looked at.
+    /// Removes the entries for which `keep` returns false. Returns the number of entries visited.
     pub(super) fn retain(&self, keep: impl Fn(&Entry<V>) -> bool) -> usize {
         match self {
-            Self::ClockPro(table) => table.retain(keep),
-            Self::Lru(table) => table.retain(keep),
+            Self::ClockPro(policy) => policy.retain(keep),
+            Self::Lru(policy) => policy.retain(keep),
         }
     }
 
     pub(super) fn size(&self) -> Size {
         match self {
-            Self::ClockPro(table) => table.size(),
-            Self::Lru(table) => table.size(),
+            Self::ClockPro(policy) => policy.size(),
+            Self::Lru(policy) => policy.size(),
         }
     }
 }

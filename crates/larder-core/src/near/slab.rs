@@ -1,4 +1,5 @@
-//! The entries of one shard: where each stands, and the rings in which its policy has put them.
+//! The storage of a shard: a slab of nodes, one for each entry, linked into the rings of the
+//! shard's eviction policy.
 
 use super::{entry::Entry, index::Index, weigher::Weigher};
 use crate::{
@@ -8,32 +9,32 @@ use crate::{
 
 pub(super) struct EntrySlab<V> {
     nodes: Vec<Node<V>>,
-    /// The first of those that hold nothing; each knows the next.
+    /// The first free node. Each links to the next one.
     free: u32,
-    /// Where the entry with a tag stands. Numbers from [`NODES_MAX`] on mean what the policy
-    /// wants.
+    /// Maps fingerprints to the numbers of nodes. Locations from [`NODES_MAX`] on are for the
+    /// policy to use.
     pub(super) index: Index,
     weigher: Weigher,
 }
 
 struct Node<V> {
     entry: Entry<V>,
-    /// How often it was looked at lately, up to [`VISITS_MAX`].
-    visits: AtomicU8,
+    /// Recent accesses, up to [`ACCESSES_MAX`].
+    accesses: AtomicU8,
     state: State,
     fingerprint: u32,
     prev: u32,
     next: u32,
 }
 
-/// An entry that has left its place.
+/// An entry that has left its node.
 pub(super) struct Vacated<V> {
     pub(super) fingerprint: u32,
     pub(super) entry: Entry<V>,
-    pub(super) bytes: u64,
+    pub(super) weight: u64,
 }
 
-/// What a place holds: nothing, or an entry in one of two rings.
+/// Whether a node is free, or in which of two rings its entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Free,
@@ -41,23 +42,23 @@ pub(super) enum State {
     Hot,
 }
 
-/// Entries in a circle.
+/// A circular list of nodes.
 pub(super) struct Ring {
     first: u32,
     pub(super) items: u64,
-    pub(super) bytes: u64,
+    pub(super) weight: u64,
 }
 
-/// EntrySlab are numbered below this.
+/// Nodes are numbered below this.
 pub(super) const NODES_MAX: u32 = 1 << 31;
-/// No place.
+/// The number of no node.
 pub(super) const NIL: u32 = u32::MAX;
-/// More visits than that tell a policy nothing.
-const VISITS_MAX: u8 = 3;
+/// Counting further gives a policy no more information.
+const ACCESSES_MAX: u8 = 3;
 
 impl Ring {
     pub(super) fn new() -> Self {
-        Self { first: NIL, items: 0, bytes: 0 }
+        Self { first: NIL, items: 0, weight: 0 }
     }
 
     pub(super) fn first(&self) -> Option<u32> {
@@ -65,48 +66,70 @@ impl Ring {
     }
 }
 
+/// Lookups.
 impl<V: Value> EntrySlab<V> {
     pub(super) fn new(weigher: Weigher) -> Self {
         Self { nodes: Vec::new(), free: NIL, index: Index::new(), weigher }
     }
 
-    /// The entry with this tag.
+    /// Finds an entry and its node.
     #[inline]
     pub(super) fn find(&self, fingerprint: u32) -> Option<(u32, &Entry<V>)> {
         let at = self.index.get(fingerprint)?;
         self.get(at).map(|node| (at, &node.entry))
     }
 
-    /// Where it is, and notes the visit.
+    /// Finds the node of an entry, and records an access to it.
     #[inline]
-    pub(super) fn visit(&self, fingerprint: u32) -> Option<u32> {
-        self.index.get(fingerprint).filter(|&at| self.visit_at(at).is_some())
+    pub(super) fn access(&self, fingerprint: u32) -> Option<u32> {
+        self.index.get(fingerprint).filter(|&at| self.access_node(at).is_some())
     }
 
-    /// The entry at a place, of which the visit is noted.
+    /// Returns the entry of a node, and records an access to it.
     #[inline]
-    pub(super) fn visit_at(&self, at: u32) -> Option<&Entry<V>> {
+    pub(super) fn access_node(&self, at: u32) -> Option<&Entry<V>> {
         let node = self.get(at)?;
-        let visits = node.visits.load(Relaxed);
-        // Two at once may count as one. Those who are visited most are not written to.
-        if visits < VISITS_MAX {
-            node.visits.store(visits + 1, Relaxed);
+        let accesses = node.accesses.load(Relaxed);
+        // Two accesses at the same time may count as one. The entries that are read most are not
+        // written to, so their cache lines stay shared.
+        if accesses < ACCESSES_MAX {
+            node.accesses.store(accesses + 1, Relaxed);
         }
         Some(&node.entry)
     }
 
-    /// The slot at a place.
+    /// Returns the entry of a node.
     #[inline]
     pub(super) fn entry(&self, at: u32) -> Option<&Entry<V>> {
         self.get(at).map(|node| &node.entry)
     }
 
-    pub(super) fn weight(&self, entry: &Entry<V>) -> u64 {
-        self.weigher.bytes(entry)
+    pub(super) fn state(&self, at: u32) -> State {
+        self.get(at).map_or(State::Free, |node| node.state)
     }
 
-    /// PendingLoads a new entry, whose tag is not in the index, at the end of a ring. Gives it back where
-    /// there is no place.
+    pub(super) fn weight(&self, entry: &Entry<V>) -> u64 {
+        self.weigher.weight(entry)
+    }
+
+    /// Reads what an eviction of this entry will need, its bucket in the index and the entry
+    /// itself, so that both are in the processor's cache.
+    pub(super) fn prefetch(&self, at: u32) -> Option<(u64, u8)> {
+        let node = self.get(at)?;
+        Some((self.index.home_bucket(node.fingerprint), node.entry.prefetch()))
+    }
+
+    /// Returns the nodes of the entries for which `keep` returns false.
+    pub(super) fn rejected_by(&self, keep: impl Fn(&Entry<V>) -> bool) -> Vec<u32> {
+        let is_rejected = |node: &Node<V>| node.state != State::Free && !keep(&node.entry);
+        (0..).zip(&self.nodes).filter(|(_, node)| is_rejected(node)).map(|(at, _)| at).collect()
+    }
+}
+
+/// Changes.
+impl<V: Value> EntrySlab<V> {
+    /// Inserts an entry, whose fingerprint is not in the index, at the back of a ring. Returns the
+    /// entry if all nodes are in use.
     pub(super) fn insert(
         &mut self,
         fingerprint: u32,
@@ -114,29 +137,31 @@ impl<V: Value> EntrySlab<V> {
         state: State,
         ring: &mut Ring,
     ) -> Result<(), Entry<V>> {
-        let bytes = self.weight(&entry);
-        let node =
-            Node { entry, visits: AtomicU8::new(0), state, fingerprint, prev: NIL, next: NIL };
-        let at = match self.get_mut(self.free) {
-            Some(free) => {
-                let next = free.next;
-                *free = node;
-                std::mem::replace(&mut self.free, next)
-            }
-            None => match u32::try_from(self.nodes.len()) {
-                Ok(at) if at < NODES_MAX => {
-                    self.nodes.push(node);
-                    at
-                }
-                _ => return Err(node.entry),
-            },
-        };
+        let weight = self.weight(&entry);
+        let accesses = AtomicU8::new(0);
+        let node = Node { entry, accesses, state, fingerprint, prev: NIL, next: NIL };
+        let at = self.allocate(node)?;
         self.index.insert(fingerprint, at);
-        self.push_back(at, bytes, ring);
+        self.push_back(at, weight, ring);
         Ok(())
     }
 
-    /// PendingLoads another slot in place of one in a ring, which is given back. That counts as a visit.
+    fn allocate(&mut self, node: Node<V>) -> Result<u32, Entry<V>> {
+        if let Some(free) = self.get_mut(self.free) {
+            let next = free.next;
+            *free = node;
+            return Ok(std::mem::replace(&mut self.free, next));
+        }
+        match u32::try_from(self.nodes.len()) {
+            Ok(at) if at < NODES_MAX => {
+                self.nodes.push(node);
+                Ok(at)
+            }
+            _ => Err(node.entry),
+        }
+    }
+
+    /// Replaces the entry of a node, and returns the old one. This counts as an access.
     pub(super) fn replace(
         &mut self,
         at: u32,
@@ -145,77 +170,62 @@ impl<V: Value> EntrySlab<V> {
     ) -> Option<Entry<V>> {
         let weigher = self.weigher;
         let node = self.get_mut(at)?;
-        ring.bytes += weigher.bytes(&entry);
-        ring.bytes -= weigher.bytes(&node.entry);
-        let visits = node.visits.get_mut();
-        *visits = (*visits + 1).min(VISITS_MAX);
+        ring.weight += weigher.weight(&entry);
+        ring.weight -= weigher.weight(&node.entry);
+        let accesses = node.accesses.get_mut();
+        *accesses = (*accesses + 1).min(ACCESSES_MAX);
         Some(std::mem::replace(&mut node.entry, entry))
     }
 
-    /// Reads what is read of an entry when it leaves: where it stands in the index, and itself.
-    pub(super) fn prefetch(&self, at: u32) -> Option<(u64, u8)> {
-        let node = self.get(at)?;
-        Some((self.index.home_bucket(node.fingerprint), node.entry.prefetch()))
-    }
-
-    /// Takes an entry out of its ring, and its tag out of the index.
+    /// Removes an entry from its ring, and its fingerprint from the index.
     pub(super) fn remove(&mut self, at: u32, ring: &mut Ring) -> Option<Entry<V>> {
         let Vacated { fingerprint, entry, .. } = self.vacate(at, ring)?;
         self.index.remove(fingerprint);
         Some(entry)
     }
 
-    /// Takes an entry out of its ring. Its tag the index still has, and must not have for long.
+    /// Removes an entry from its ring. The caller must then change or remove its fingerprint in the
+    /// index, which still refers to the node.
     pub(super) fn vacate(&mut self, at: u32, ring: &mut Ring) -> Option<Vacated<V>> {
-        let bytes = self.unlink(at, ring);
+        let weight = self.unlink(at, ring);
         let free = self.free;
         let node = self.get_mut(at)?;
         let entry = std::mem::replace(&mut node.entry, Entry::vacant());
         let fingerprint = node.fingerprint;
         (node.state, node.next) = (State::Free, free);
         self.free = at;
-        Some(Vacated { fingerprint, entry, bytes })
+        Some(Vacated { fingerprint, entry, weight })
     }
 
-    /// Takes back one visit to an entry, if there was any.
-    pub(super) fn take_visit(&mut self, at: u32) -> bool {
-        let Some(visits) = self.get_mut(at).map(|node| node.visits.get_mut()) else {
+    /// Takes one from an entry's access count. Returns whether there was one.
+    pub(super) fn take_access(&mut self, at: u32) -> bool {
+        let Some(accesses) = self.get_mut(at).map(|node| node.accesses.get_mut()) else {
             return false;
         };
-        let was_visited = *visits > 0;
-        *visits = visits.saturating_sub(1);
-        was_visited
+        let was_accessed = *accesses > 0;
+        *accesses = accesses.saturating_sub(1);
+        was_accessed
     }
 
-    /// Moves an entry to the end of another ring.
+    /// Moves an entry to the back of another ring.
     pub(super) fn relink(&mut self, at: u32, from: &mut Ring, to: &mut Ring, state: State) {
-        let bytes = self.unlink(at, from);
-        self.push_back(at, bytes, to);
+        let weight = self.unlink(at, from);
+        self.push_back(at, weight, to);
         self.with(at, |node| node.state = state);
     }
 
-    /// Moves an entry to the end of its ring.
+    /// Moves an entry to the back of its ring.
     pub(super) fn move_to_back(&mut self, at: u32, ring: &mut Ring) {
-        let bytes = self.unlink(at, ring);
-        self.push_back(at, bytes, ring);
+        let weight = self.unlink(at, ring);
+        self.push_back(at, weight, ring);
     }
 
-    /// Lets the first of a ring be its last.
+    /// Makes the first entry of a ring its last.
     pub(super) fn rotate(&self, ring: &mut Ring) {
         ring.first = self.get(ring.first).map_or(NIL, |node| node.next);
     }
 
-    pub(super) fn state(&self, at: u32) -> State {
-        self.get(at).map_or(State::Free, |node| node.state)
-    }
-
-    /// Those entries that a judge refuses.
-    pub(super) fn rejected_by(&self, keep: impl Fn(&Entry<V>) -> bool) -> Vec<u32> {
-        let is_rejected = |node: &Node<V>| node.state != State::Free && !keep(&node.entry);
-        (0..).zip(&self.nodes).filter(|(_, node)| is_rejected(node)).map(|(at, _)| at).collect()
-    }
-
-    fn push_back(&mut self, at: u32, bytes: u64, ring: &mut Ring) {
+    fn push_back(&mut self, at: u32, weight: u64, ring: &mut Ring) {
         let first = ring.first().unwrap_or(at);
         let last = self.get(first).map_or(at, |node| node.prev);
         let last = if last == NIL { at } else { last };
@@ -224,10 +234,10 @@ impl<V: Value> EntrySlab<V> {
         self.with(first, |node| node.prev = at);
         ring.first = first;
         ring.items += 1;
-        ring.bytes += bytes;
+        ring.weight += weight;
     }
 
-    /// Returns the entry's bytes, which are not to be counted twice.
+    /// Returns the weight of the entry, so that the caller need not compute it again.
     fn unlink(&mut self, at: u32, ring: &mut Ring) -> u64 {
         let Some((prev, next)) = self.get(at).map(|node| (node.prev, node.next)) else {
             return 0;
@@ -238,14 +248,10 @@ impl<V: Value> EntrySlab<V> {
         if ring.first == at {
             ring.first = if next == at { NIL } else { next };
         }
-        let bytes = self.bytes_at(at);
+        let weight = self.entry(at).map_or(0, |entry| self.weight(entry));
         ring.items -= 1;
-        ring.bytes -= bytes;
-        bytes
-    }
-
-    fn bytes_at(&self, at: u32) -> u64 {
-        self.get(at).map_or(0, |node| self.weigher.bytes(&node.entry))
+        ring.weight -= weight;
+        weight
     }
 
     #[inline]
@@ -257,9 +263,9 @@ impl<V: Value> EntrySlab<V> {
         self.nodes.get_mut(at as usize)
     }
 
-    fn with(&mut self, at: u32, relink: impl FnOnce(&mut Node<V>)) {
+    fn with(&mut self, at: u32, change: impl FnOnce(&mut Node<V>)) {
         if let Some(node) = self.get_mut(at) {
-            relink(node);
+            change(node);
         }
     }
 }

@@ -1,39 +1,39 @@
-//! Who leaves when there is no room.
+//! The eviction policies.
 
 use super::{super::Policy, MIB, POLICIES, TestCache, found};
 
 #[test]
-fn lru_evicts_exactly_the_entry_not_asked_for_longest() {
+fn lru_evicts_exactly_the_least_recently_used_entry() {
     let cache = TestCache::new(Policy::Lru, 64 * MIB, 1000);
-    (0..1000).for_each(|n| assert!(cache.put(&n.to_string(), "value")));
+    (0..1000).for_each(|n| assert!(cache.insert(&n.to_string(), "value")));
     assert_eq!(cache.near.counts().items, 1000);
-    assert!(cache.get("0").is_some(), "which makes 1 the oldest");
+    assert!(cache.get("0").is_some(), "now 1 is the oldest");
     for n in 1000..1010 {
-        cache.put(&n.to_string(), "value");
+        cache.insert(&n.to_string(), "value");
         let oldest = n - 999;
-        assert_eq!(cache.get(&oldest.to_string()), None, "{oldest} leaves for {n}");
-        assert_eq!(cache.near.counts().items, 1000, "and nobody else");
+        assert_eq!(cache.get(&oldest.to_string()), None, "{n} evicts {oldest}");
+        assert_eq!(cache.near.counts().items, 1000, "and nothing else");
     }
     assert!(cache.get("0").is_some());
     assert_eq!(cache.near.counts().evicted_full, 10);
 }
 
 #[test]
-fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
+fn a_scan_evicts_hot_entries_under_lru_only() {
     let hot = |n: u32| format!("hot {n}");
     for (policy, stays) in [(Policy::ClockPro, true), (Policy::Lru, false)] {
         let cache = TestCache::new(policy, 2 * MIB, 0);
         for _ in 0..3 {
             for n in 0..1000 {
                 if cache.get(&hot(n)).is_none() {
-                    cache.put(&hot(n), "value");
+                    cache.insert(&hot(n), "value");
                 }
             }
         }
-        (0..100_000).for_each(|n| assert!(cache.put(&format!("cold {n}"), "value")));
+        (0..100_000).for_each(|n| assert!(cache.insert(&format!("cold {n}"), "value")));
         let left = (0..1000).filter(|&n| cache.get(&hot(n)).is_some()).count();
         if stays {
-            assert!(left > 950, "{left} of 1000 hot names survived");
+            assert!(left > 950, "{left} of 1000 hot names are left");
         } else {
             assert_eq!(left, 0);
         }
@@ -41,29 +41,29 @@ fn one_pass_over_many_names_does_not_push_out_the_hot_ones_unless_lru() {
 }
 
 #[test]
-fn a_name_that_comes_back_soon_stays() {
+fn a_name_that_is_inserted_again_soon_stays() {
     let cache = TestCache::new(Policy::ClockPro, 64 * MIB, 500);
     let new = |numbers: std::ops::Range<u32>| {
-        numbers.for_each(|n| assert!(cache.put(&format!("new {n}"), "value")));
+        numbers.for_each(|n| assert!(cache.insert(&format!("new {n}"), "value")));
     };
     new(0..500);
-    assert!(cache.put("again", "value"));
+    assert!(cache.insert("again", "value"));
     new(500..550);
-    assert_eq!(cache.get("again"), None, "it was pushed out");
-    assert!(cache.put("again", "value"));
+    assert_eq!(cache.get("again"), None, "it was evicted");
+    assert!(cache.insert("again", "value"));
     new(550..1000);
     assert!(cache.get("again").is_some());
 }
 
 #[test]
-fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
+fn the_default_policy_has_the_hit_ratio_of_quick_cache() {
     const NAMES: usize = 500;
     let mut seed = 1_u64;
     let mut random = |below: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 33) % below
     };
-    // A few names again and again, a loop too large to be held, and names that never come back.
+    // A few popular names, a loop that is too large for the cache, and names that occur once.
     let ids: Vec<u64> = (0..200_000)
         .map(|n| match n % 8 {
             0..4 => random(2000) * random(2000) * random(2000) / 4_000_000,
@@ -78,7 +78,7 @@ fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
         let name = id.to_string();
         match cache.get(&name) {
             Some(_) => hits += 1,
-            None => assert!(cache.put(&name, "value")),
+            None => assert!(cache.insert(&name, "value")),
         }
         match other.get(&id) {
             Some(()) => other_hits += 1,
@@ -90,12 +90,12 @@ fn the_default_policy_keeps_as_much_as_the_one_it_was_measured_against() {
 }
 
 #[test]
-fn the_smallest_bounds_still_hold_something() {
+fn the_smallest_caches_hold_an_entry() {
     for policy in POLICIES {
         for (bytes_max, entries_max) in [(MIB, 1), (MIB, 2), (MIB, 10 * MIB), (4096, 0)] {
             let cache = TestCache::new(policy, bytes_max, entries_max);
             for name in ["a", "b", "c", "d"] {
-                assert!(cache.put(name, "value"));
+                assert!(cache.insert(name, "value"));
                 assert_eq!(cache.get(name), found("value"), "{bytes_max} {entries_max} {policy:?}");
             }
             let counts = cache.near.counts();

@@ -1,4 +1,4 @@
-//! The same in any order: against a map, and against the bounds.
+//! Random operations, compared with a map and with the bounds.
 
 use super::{super::*, MIB, MINUTE, POLICIES, TestCache, get};
 use proptest::{prelude::*, sample::select};
@@ -16,7 +16,7 @@ proptest! {
         let cache = TestCache::new(policy, bytes_max, entries_max);
         let payload = vec![b'x'; 9000];
         for (name, bytes) in sizes {
-            cache.put_read(get(&name.to_string()), &payload[..bytes], MINUTE);
+            cache.insert_key(get(&name.to_string()), &payload[..bytes], MINUTE);
             let counts = cache.near.counts();
             prop_assert!(counts.bytes <= bytes_max, "{} bytes of {bytes_max}", counts.bytes);
             prop_assert!(entries_max == 0 || counts.items <= entries_max, "{} items", counts.items);
@@ -26,7 +26,7 @@ proptest! {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Put { name: u8, db: u32, payload: u16, ttl_ms: u64 },
+    Insert { name: u8, db: u32, payload: u16, ttl_ms: u64 },
     Get { name: u8, db: u32 },
     GetBatch { keys: Vec<(u8, u32)> },
     Remove { name: u8 },
@@ -40,7 +40,7 @@ fn op() -> impl Strategy<Value = Op> {
     let (name, db) = (0..20_u8, 0..3_u32);
     prop_oneof![
         8 => (name.clone(), db.clone(), any::<u16>(), 1..50_u64)
-            .prop_map(|(name, db, payload, ttl_ms)| Op::Put { name, db, payload, ttl_ms }),
+            .prop_map(|(name, db, payload, ttl_ms)| Op::Insert { name, db, payload, ttl_ms }),
         8 => (name.clone(), db.clone()).prop_map(|(name, db)| Op::Get { name, db }),
         8 => prop::collection::vec((name.clone(), db), 0..20)
             .prop_map(|keys| Op::GetBatch { keys }),
@@ -52,41 +52,41 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What stands under a name: until when, and a payload for each db.
+/// For each name the deadline, and a payload for each db.
 type Model = HashMap<u8, (Moment, HashMap<u32, u16>)>;
 
-fn put_in_model(
+fn insert_in_model(
     model: &mut Model,
     now: Moment,
     (name, db, payload): (u8, u32, u16),
-    until: Moment,
+    deadline: Moment,
 ) {
     let entry = model.entry(name).or_insert_with(|| (Moment::NEVER, HashMap::new()));
     if entry.0 <= now {
         *entry = (Moment::NEVER, HashMap::new());
     }
-    entry.0 = entry.0.min(until);
+    entry.0 = entry.0.min(deadline);
     entry.1.insert(db, payload);
 }
 
-/// What is seen, up to the first that is not there.
+/// Returns the payloads that a batch finds.
 fn get_batch(cache: &TestCache, keys: &[(u8, u32)]) -> Vec<String> {
     let names: Vec<_> = keys.iter().map(|(name, db)| ([*name], *db)).collect();
     let keys = names.iter().map(|(name, db)| Key::get(name, *db));
-    let mut seen = Vec::new();
+    let mut found = Vec::new();
     let before = cache.near.counts().hits;
-    let there = cache.near.reader(cache.read_view()).get_batch(keys, |found, _| {
-        seen.extend(found.to_value().map(|text| String::from_utf8(text.to_vec()).unwrap()));
+    let hits = cache.near.reader(cache.read_view()).get_batch(keys, |cached, _| {
+        found.extend(cached.to_value().map(|text| String::from_utf8(text.to_vec()).unwrap()));
         true
     });
-    assert_eq!(there, seen.len());
-    assert_eq!(cache.near.counts().hits - before, there as u64);
-    seen
+    assert_eq!(hits, found.len());
+    assert_eq!(cache.near.counts().hits - before, hits as u64);
+    found
 }
 
 proptest! {
     #[test]
-    fn with_ample_room_it_is_a_map(
+    fn without_evictions_it_behaves_like_a_map(
         policy in select(&POLICIES),
         ops in prop::collection::vec(op(), 1..200),
     ) {
@@ -95,29 +95,29 @@ proptest! {
         for op in ops {
             let now = cache.clock.now();
             match op {
-                Op::Put { name, db, payload, ttl_ms } => {
+                Op::Insert { name, db, payload, ttl_ms } => {
                     let ttl = Duration::from_millis(ttl_ms);
                     let (bytes, text) = ([name], payload.to_string());
-                    prop_assert!(cache.put_read(Key::get(&bytes, db), text.as_bytes(), ttl));
-                    put_in_model(&mut model, now, (name, db, payload), now.plus(ttl));
+                    prop_assert!(cache.insert_key(Key::get(&bytes, db), text.as_bytes(), ttl));
+                    insert_in_model(&mut model, now, (name, db, payload), now.plus(ttl));
                 }
                 Op::Get { name, db } => {
                     let expected = model.get(&name).filter(|entry| now < entry.0);
                     let expected = expected.and_then(|entry| entry.1.get(&db)).map(u16::to_string);
-                    prop_assert_eq!(cache.get_read(Key::get(&[name], db)), expected);
+                    prop_assert_eq!(cache.get_key(Key::get(&[name], db)), expected);
                 }
                 Op::GetBatch { keys } => {
-                    let there = |(name, db): &(u8, u32)| {
+                    let expected = |(name, db): &(u8, u32)| {
                         let entry = model.get(name).filter(|entry| now < entry.0)?;
                         entry.1.get(db).map(u16::to_string)
                     };
-                    // A look moves entries under the other policy: there each waits for its turn.
-                    let at_once = if policy == Policy::ClockPro { 16 } else { 0 };
-                    let expected: Vec<_> = keys.iter().map_while(there).take(at_once).collect();
+                    // A lookup under LRU needs an exclusive lock, which a batch does not take.
+                    let batch_max = if policy == Policy::ClockPro { 16 } else { 0 };
+                    let expected: Vec<_> = keys.iter().map_while(expected).take(batch_max).collect();
                     prop_assert_eq!(get_batch(&cache, &keys), expected);
                 }
                 Op::Remove { name } => {
-                    drop(cache.near.remove_hashed(cache.near.hashed(Key::get(&[name], 0))));
+                    cache.near.remove(&[name]);
                     model.remove(&name);
                 }
                 Op::Clear => {
