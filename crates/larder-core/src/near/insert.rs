@@ -57,6 +57,7 @@ impl<V: Value> Near<V> {
     ///
     /// The caller holds the shard's exclusive lock: nothing can happen between comparing, counting
     /// and inserting.
+    #[inline]
     fn consume_stamp(&self, hash: u64, stamp: Option<ChangeStamp>) -> Result<(), InsertError> {
         let Some(stamp) = stamp else { return Ok(()) };
         if !self.is_current(hash, stamp) {
@@ -67,6 +68,7 @@ impl<V: Value> Near<V> {
     }
 
     /// Returns the entry to store in place of the present one.
+    #[inline]
     fn merge(
         &self,
         present: Option<&Entry<V>>,
@@ -88,6 +90,7 @@ impl<V: Value> Near<V> {
     }
 
     /// Returns whether an entry is small enough for its shard.
+    #[inline]
     fn fits(&self, entry: &Entry<V>) -> bool {
         self.weigher.weight(entry) <= self.entry_weight_max
     }
