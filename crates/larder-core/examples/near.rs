@@ -1,15 +1,16 @@
-//! Measures the near tier inside one process, through the engine as shipped.
+//! Measures the near cache inside one process, through the engine.
 //!
 //! ```text
-//! near bytes 1000000            bytes of memory per entry, fresh and after everything changed
-//! near hits 10000 20000000      time of so many hits on so many names; with `untimed` for Valgrind
-//! near misses 10000 20000000    of so many misses, each with its insertion, where so many fit
+//! near bytes 1000000            memory per entry, new and after all entries have changed
+//! near hits 10000 20000000      time per hit: 20,000,000 hits on 10,000 names
+//! near misses 10000 20000000    time per miss, insertion included: 20,000,000 misses in a cache
+//!                               for 10,000 entries
 //! zcat TRACE.gz | near trace 500 1000 [be32]
-//!                               hit ratio with so many entries, and that of `quick_cache`
+//!                               hit ratio with 500 and with 1000 entries, and that of `quick_cache`
 //! ```
 
-#![allow(clippy::print_stdout, reason = "a program's output")]
-#![allow(clippy::cast_precision_loss, reason = "ratios for people")]
+#![allow(clippy::print_stdout, reason = "it prints its results")]
+#![allow(clippy::cast_precision_loss, reason = "rounded for display")]
 #![allow(clippy::unwrap_used, reason = "a measurement may stop where it fails")]
 
 use larder_core::{
@@ -44,7 +45,7 @@ fn main() {
         (Some("trace"), sizes) if !sizes.is_empty() => {
             let ids = match args.iter().any(|arg| arg == "be32") {
                 true => big_endian_ids(),
-                false => ids_in_lines(),
+                false => decimal_ids(),
             };
             for &size in sizes {
                 replay(&ids, size);
@@ -56,42 +57,43 @@ fn main() {
     }
 }
 
-/// Valgrind cannot read the machine's clock.
+/// Returns the machine's clock, or one that stands still with the argument `untimed`: Valgrind does
+/// not support the former.
 fn clock(args: &[String]) -> Clock {
     let untimed = args.iter().any(|arg| arg == "untimed");
     if untimed { Clock::manual() } else { Clock::System }
 }
 
-/// Memory per entry beyond name and value, of so many entries of 20 and 100 bytes.
+/// Measures the memory per entry beyond its name of 20 bytes and its value of 100 bytes.
 fn measure_bytes(entries: u64) {
     let tiers = tiers(4 * GIB, 0, Policy::default());
     let names: Vec<String> = (0..entries).map(name).collect();
     let before = resident_bytes();
     let report = |when| {
         let counts = tiers.engine().counts().near;
-        let of_each =
+        let per_entry =
             |bytes: u64| (bytes / counts.items).saturating_sub(NAME_BYTES + VALUE_BYTES as u64);
         let grown = resident_bytes().saturating_sub(before);
-        let (taken, counted) = (of_each(grown), of_each(counts.bytes));
+        let (taken, counted) = (per_entry(grown), per_entry(counts.bytes));
         println!(
-            "{when}: {} entries, {taken} bytes each beside its own, {counted} counted",
+            "{when}: {} entries, overhead of {taken} bytes per entry, {counted} counted",
             counts.items
         );
     };
     let fetch_all = |names: &[String]| names.iter().for_each(|name| assert!(!fetch(&tiers, name)));
     fetch_all(&names);
-    report("fresh");
+    report("new");
     for _ in 0..2 {
         for name in &names {
             tiers.engine().on_invalidation(name.as_bytes());
             assert!(!fetch(&tiers, name));
         }
     }
-    report("overwritten twice");
+    report("after two overwrites");
     let half = || names.iter().step_by(2);
     half().for_each(|name| tiers.engine().on_invalidation(name.as_bytes()));
     half().for_each(|name| assert!(!fetch(&tiers, name)));
-    report("half deleted and refilled");
+    report("after half was deleted and refilled");
 }
 
 fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
@@ -103,11 +105,11 @@ fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
     let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
     let mut reader = tiers.engine().reader(view);
     let mut output = Vec::with_capacity(1 << 16);
-    let (mut at, mut found, before) = (0, 0, clock.now());
+    let (mut at, mut found, start) = (0, 0, clock.now());
     for _ in 0..hits {
-        // An odd step far larger than a cache line's worth of names.
+        // A large odd step, so that consecutive hits share no cache line.
         at = (at + 7_368_787) % names.len();
-        let copy = |seen: CachedRef<'_, Payload>, _| match seen {
+        let copy = |cached: CachedRef<'_, Payload>, _| match cached {
             CachedRef::Bytes(bytes) => output.extend_from_slice(bytes),
             CachedRef::Value(_) => (),
         };
@@ -117,8 +119,8 @@ fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
             black_box(&mut output).clear();
         }
     }
-    let nanos = clock.now().since(before).as_nanos();
-    println!("{entries} names: {:.1} ns a hit, {found} found", nanos as f64 / hits as f64);
+    let nanos = clock.now().since(start).as_nanos();
+    println!("{entries} names: {:.1} ns per hit, {found} found", nanos as f64 / hits as f64);
 }
 
 fn measure_misses(entries: u64, misses: u64, clock: &Clock) {
@@ -135,10 +137,10 @@ fn measure_misses(entries: u64, misses: u64, clock: &Clock) {
         fetch(&tiers, str::from_utf8(&name).unwrap())
     };
     (0..entries).for_each(|_| assert!(!fetch_next()));
-    let before = clock.now();
+    let start = clock.now();
     (0..misses).for_each(|_| assert!(!fetch_next()));
-    let nanos = clock.now().since(before).as_nanos();
-    println!("{entries} names: {:.1} ns a miss", nanos as f64 / misses as f64);
+    let nanos = clock.now().since(start).as_nanos();
+    println!("{entries} names: {:.1} ns per miss", nanos as f64 / misses as f64);
 }
 
 fn count_up(digits: &mut [u8]) {
@@ -151,7 +153,7 @@ fn count_up(digits: &mut [u8]) {
     }
 }
 
-/// Reads everything in a trace, filling on each miss; as `quick_cache` does it, too.
+/// Replays a trace on the near cache and on `quick_cache`, each filled on every miss.
 fn replay(ids: &[u64], size: u64) {
     let tiers = tiers(GIB, size, Policy::default());
     let hits = ids.iter().filter(|id| fetch(&tiers, &name(**id))).count();
@@ -170,7 +172,7 @@ fn replay(ids: &[u64], size: u64) {
     println!("{size:>6} entries: near {:.4}, quick_cache {:.4}", ratio(hits), ratio(other_hits));
 }
 
-fn ids_in_lines() -> Vec<u64> {
+fn decimal_ids() -> Vec<u64> {
     stdin().lock().lines().filter_map(|line| line.unwrap().trim().parse().ok()).collect()
 }
 
@@ -184,7 +186,8 @@ fn name(id: u64) -> String {
     format!("{id:020}")
 }
 
-/// All in one shard if its entries are bounded, so that the policy alone is measured.
+/// Creates tiers whose cache has one shard if its entries are bounded, so that only the policy
+/// affects the result.
 fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Generated> {
     let value_bytes_max = if entries_max == 0 { 1 << 20 } else { bytes_max / 2 };
     let near = NearConfig {
@@ -197,34 +200,34 @@ fn tiers(bytes_max: u64, entries_max: u64, policy: Policy) -> Tiers<Payload, Gen
 }
 
 fn tiers_on(near: NearConfig, clock: Clock) -> Tiers<Payload, Generated> {
-    let plan =
+    let config =
         EngineConfig { near, near_ttl: HOUR, staleness_bound: HOUR, keys: KeyFilter::default() };
-    let engine = Engine::new(&plan, clock);
+    let engine = Engine::new(&config, clock);
     let epoch = engine.begin_epoch();
     engine.feed().always_fresh(epoch);
     Tiers::new(engine, Generated)
 }
 
-/// Whether it was in memory; it is now.
+/// Fetches a name. Returns whether it was cached; it is afterwards.
 fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) -> bool {
     let Ok(fetched) = tiers.start(Key::get(name.as_bytes(), 0)).into_answer() else {
-        panic!("the store answers at once");
+        panic!("the store replies immediately");
     };
     matches!(fetched.found, Found::Near(_))
 }
 
-/// What this process has in memory.
+/// Returns the resident memory of this process.
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE_BYTES
 }
 
-/// A store that has the same value for every name.
+/// A store with the same value for every name.
 struct Generated;
 
 impl Store<Payload> for Generated {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
-        // A reply of 100 bytes as Redis frames it.
+        // 100 bytes as Redis frames them.
         let value = [b'.'; VALUE_BYTES + 8];
         fill.complete(Some(value.as_slice().into()), Ttl::Forever)
     }
@@ -234,7 +237,7 @@ impl Store<Payload> for Generated {
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
-        Err(StoreError::Unreachable("it only fills".into()))
+        Err(StoreError::Unreachable("only fills are supported".into()))
     }
 
     async fn put(

@@ -1,5 +1,5 @@
-//! What the near tier says it takes is what the process takes. In a process of its own: nothing else
-//! may take memory while it counts.
+//! Compares the memory that the near cache counts with the memory that the process takes. This test
+//! is a process of its own, so that nothing else takes memory meanwhile.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -27,7 +27,7 @@ const PAGE_BYTES: u64 = 4096;
 const HOUR: Duration = Duration::from_hours(1);
 
 #[test]
-fn five_million_small_values_take_the_memory_that_is_counted() {
+fn the_process_takes_the_memory_that_is_counted() {
     let before = resident_bytes();
     let tiers = tiers();
     std::thread::scope(|scope| {
@@ -36,14 +36,14 @@ fn five_million_small_values_take_the_memory_that_is_counted() {
             scope.spawn(|| half.for_each(|n| fetch(tiers, &format!("user:{n}:profile"))));
         }
     });
-    let grown = resident_bytes() - before;
+    let taken = resident_bytes() - before;
     let counts = tiers.engine().counts().near;
-    println!("{} items, {} bytes counted, {grown} bytes taken", counts.items, counts.bytes);
+    println!("{} items, {} bytes counted, {taken} bytes taken", counts.items, counts.bytes);
     assert!(counts.bytes <= BYTES_MAX);
     assert!(counts.items > 500_000, "{} items", counts.items);
-    assert!(grown <= BYTES_MAX * 13 / 10 + 50 * MIB, "{} MiB taken", grown / MIB);
+    assert!(taken <= BYTES_MAX * 13 / 10 + 50 * MIB, "{} MiB taken", taken / MIB);
     let (low, high) = (counts.bytes / 5 * 4, counts.bytes / 5 * 6);
-    assert!((low..high).contains(&grown), "{grown} bytes taken, {} counted", counts.bytes);
+    assert!((low..high).contains(&taken), "{taken} bytes taken, {} counted", counts.bytes);
 }
 
 fn tiers() -> Tiers<Payload, Generated> {
@@ -53,9 +53,9 @@ fn tiers() -> Tiers<Payload, Generated> {
         value_bytes_max: 1 << 20,
         policy: Policy::default(),
     };
-    let plan =
+    let config =
         EngineConfig { near, near_ttl: HOUR, staleness_bound: HOUR, keys: KeyFilter::default() };
-    let engine = Engine::new(&plan, Clock::System);
+    let engine = Engine::new(&config, Clock::System);
     let epoch = engine.begin_epoch();
     engine.feed().always_fresh(epoch);
     Tiers::new(engine, Generated)
@@ -64,10 +64,10 @@ fn tiers() -> Tiers<Payload, Generated> {
 fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) {
     let fetched = pin!(tiers.fetch(Key::get(name.as_bytes(), 0)));
     let fetched = fetched.poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(fetched, Poll::Ready(Ok(_))), "the store answers at once");
+    assert!(matches!(fetched, Poll::Ready(Ok(_))), "the store replies immediately");
 }
 
-/// What this process has in memory.
+/// Returns the resident memory of this process.
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * PAGE_BYTES
@@ -84,7 +84,7 @@ impl Store<Payload> for Generated {
     }
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
-        Err(StoreError::Unreachable("it only fills".into()))
+        Err(StoreError::Unreachable("only fills are supported".into()))
     }
 
     async fn put(

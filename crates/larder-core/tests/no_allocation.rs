@@ -1,4 +1,4 @@
-//! A hit allocates nothing; to take a small value away is to copy it, once.
+//! A hit allocates nothing. An owned copy of a small value takes one allocation.
 
 #![allow(unsafe_code, reason = "counting allocations takes an allocator")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -19,7 +19,7 @@ use std::{
 
 type Payload = Option<Arc<[u8]>>;
 
-/// The system's allocator, with a count for each thread.
+/// The system's allocator, which counts the allocations of each thread.
 struct Counting;
 
 thread_local! {
@@ -28,34 +28,34 @@ thread_local! {
 
 impl Counting {
     fn count() {
-        // A thread that is ending has no count any more.
+        // A thread that is ending no longer has a counter.
         ALLOCATIONS.try_with(|count| count.set(count.get() + 1)).ok();
     }
 }
 
-// SAFETY: each method hands its arguments on to the system's allocator, unchanged, and counting
-// neither allocates nor unwinds.
+// SAFETY: each method passes its arguments to the system's allocator unchanged, and counting neither
+// allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::count();
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::count();
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         Self::count();
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.realloc(block, layout, bytes) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.dealloc(block, layout) }
     }
 }
@@ -65,7 +65,7 @@ static COUNTING: Counting = Counting;
 
 const NAMES: u32 = 1000;
 const HITS: u32 = 10_000;
-const VALUE: &[u8] = b"a value that is kept on the heap";
+const VALUE: &[u8] = b"a value that is long enough for the heap";
 
 #[test]
 fn a_hit_allocates_nothing() {
@@ -81,28 +81,29 @@ fn a_hit_allocates_nothing() {
         for n in 0..HITS {
             let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
             let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
-            let seen = |seen: CachedRef<'_, Payload>, _| matches!(seen, CachedRef::Bytes(VALUE));
-            assert_eq!(tiers.engine().reader(view).get(key, seen), Some(true));
+            let found =
+                |cached: CachedRef<'_, Payload>, _| matches!(cached, CachedRef::Bytes(VALUE));
+            assert_eq!(tiers.engine().reader(view).get(key, found), Some(true));
         }
         assert_eq!(allocations() - before, 0, "{policy:?}");
         let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
         let keys = names.iter().map(|name| Key::get(name.as_bytes(), 0));
-        let seen = |seen: CachedRef<'_, Payload>, _| matches!(seen, CachedRef::Bytes(VALUE));
-        let there = tiers.engine().reader(view).get_batch(keys, seen) as u64;
-        assert_eq!(there > 1, policy == Policy::ClockPro);
-        assert_eq!(allocations() - before, 0, "{policy:?}, several at once");
+        let found = |cached: CachedRef<'_, Payload>, _| matches!(cached, CachedRef::Bytes(VALUE));
+        let batch = tiers.engine().reader(view).get_batch(keys, found) as u64;
+        assert_eq!(batch > 1, policy == Policy::ClockPro);
+        assert_eq!(allocations() - before, 0, "{policy:?}, in a batch");
         for n in 0..HITS {
             let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
             let fetched = now(tiers.fetch(key)).unwrap();
             assert!(matches!(fetched.found, Found::Near(_)));
         }
         assert_eq!(allocations() - before, u64::from(HITS), "{policy:?}");
-        assert_eq!(tiers.engine().counts().near.hits, u64::from(2 * HITS) + there);
+        assert_eq!(tiers.engine().counts().near.hits, u64::from(2 * HITS) + batch);
     }
 }
 
 #[test]
-fn to_take_a_large_value_away_allocates_nothing() {
+fn an_owned_copy_of_a_large_value_allocates_nothing() {
     for policy in [Policy::ClockPro, Policy::Lru] {
         let tiers = tiers(policy);
         now(tiers.put(b"name", 0, &[b'x'; 10_000], None)).unwrap();
@@ -114,7 +115,7 @@ fn to_take_a_large_value_away_allocates_nothing() {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_allocator_counts() {
     let before = allocations();
     drop(std::hint::black_box(Box::new(1_u8)));
     assert_eq!(allocations() - before, 1);
@@ -127,18 +128,18 @@ fn allocations() -> u64 {
 fn tiers(policy: Policy) -> Tiers<Payload, MemoryStore> {
     let near = NearConfig { bytes_max: 64 << 20, entries_max: 0, value_bytes_max: 1 << 20, policy };
     let hour = Duration::from_hours(1);
-    let plan =
+    let config =
         EngineConfig { near, near_ttl: hour, staleness_bound: hour, keys: KeyFilter::default() };
-    let engine = Engine::new(&plan, Clock::System);
+    let engine = Engine::new(&config, Clock::System);
     let epoch = engine.begin_epoch();
     engine.feed().always_fresh(epoch);
     Tiers::new(engine, MemoryStore::new(Clock::System, 64 << 20))
 }
 
-/// What a future gives that does not wait.
+/// Returns the output of a future that is ready at once.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
+        Poll::Pending => panic!("the future is not ready"),
     }
 }
