@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let Some((&length, said)) = data.split_first() else { return };
     let mut table = Table::builtin();
-    let kept = |table: &Table| table.specs().filter(|spec| spec.near.is_some()).count();
+    let kept = |table: &Table| table.specs().filter(|spec| spec.cacheable.is_some()).count();
     let before = kept(&table);
     let learned = table.complete(said);
     assert!(kept(&table) <= before, "of no command a server says that its reply may be kept");

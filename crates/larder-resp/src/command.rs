@@ -6,16 +6,16 @@
 //! table as data; the server's own `COMMAND` reply adds what it lacks. What is in neither is
 //! taken for a write to any key.
 
+mod cacheable;
 mod complete;
 mod data;
 mod keys;
 mod name;
-mod near;
 mod spec;
 mod table;
 
+pub use cacheable::{Cacheable, READ_BYTES_MAX, write_read};
 pub use keys::{KeyArgs, Keys, KeysOf};
 pub use name::{NAME_BYTES_MAX, Name};
-pub use near::{Near, READ_BYTES_MAX, write_read};
 pub use spec::{Class, ClientCommand, SessionCommand, Spec};
 pub use table::{COMMANDS_MAX, Table};

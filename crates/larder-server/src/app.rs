@@ -15,7 +15,7 @@ use larder_core::{
     WriteGuard,
 };
 use larder_redis::Reply;
-use larder_resp::command::{Near, Table};
+use larder_resp::command::{Cacheable, Table};
 use std::{
     sync::{
         Arc, PoisonError, RwLock,
@@ -93,8 +93,8 @@ impl App {
 
     /// Whether replies to such reads are kept. Fields of a hash may have times to live of their
     /// own where the store knows of such, and the key's tells nothing of them.
-    pub(crate) fn keeps(&self, near: &Near) -> bool {
-        !near.of_hash || self.keeps_hashes.load(Relaxed)
+    pub(crate) fn keeps(&self, near: &Cacheable) -> bool {
+        !near.reads_hash_fields || self.keeps_hashes.load(Relaxed)
     }
 
     /// The store knows other commands than before.

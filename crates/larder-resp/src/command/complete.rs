@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(table.find(b"GET", None).class, Class::Read);
         assert_eq!(table.find(b"GET", None).keys, Keys::FIRST);
         assert_eq!(table.find(b"STRLEN", None).class, Class::Write);
-        assert!(table.find(b"STRLEN", None).near.is_none());
+        assert!(table.find(b"STRLEN", None).cacheable.is_none());
         assert_eq!(table.find(b"TTL", None).keys, Keys::Unknown);
         assert_eq!(table.find(b"PING", None).class, Class::WriteUnknown);
         assert_eq!(table.find(b"PFCOUNT", None).class, Class::Write);

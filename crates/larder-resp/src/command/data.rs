@@ -4,7 +4,7 @@
 //! A subcommand is written as `CONFIG|GET`. Where only its container is named, it stands for every
 //! subcommand that is not; where only subcommands are, the others may write to any key.
 
-use super::{Class, ClientCommand, Keys, Near, SessionCommand};
+use super::{Cacheable, Class, ClientCommand, Keys, SessionCommand};
 use crate::reply::Shape;
 
 /// Commands that are treated alike.
@@ -13,7 +13,7 @@ pub(super) struct Group {
     pub(super) class: Class,
     pub(super) keys: Keys,
     pub(super) blocking: bool,
-    pub(super) near: Option<Near>,
+    pub(super) cacheable: Option<Cacheable>,
     /// In upper case, between blanks.
     pub(super) names: &'static str,
 }
@@ -41,9 +41,9 @@ pub(super) static GROUPS: &[Group] = &[
     kept(args(4, 5), "GEODIST"),
     kept(args(2, ANY), "GEOHASH"),
     kept(args(3, ANY), "SMISMEMBER ZMSCORE"),
-    kept(Near { shape: Shape::NullArray, ..args(2, ANY) }, "GEOPOS"),
+    kept(Cacheable { shape: Shape::NullArray, ..args(2, ANY) }, "GEOPOS"),
     kept(
-        Near { shape: Shape::FlatPairs, ..args(4, ANY) },
+        Cacheable { shape: Shape::FlatPairs, ..args(4, ANY) },
         "ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZREVRANGEBYLEX",
     ),
     kept(of_hash(2, 2), "HGETALL HKEYS HLEN HVALS"),
@@ -51,7 +51,7 @@ pub(super) static GROUPS: &[Group] = &[
     kept(of_hash(3, ANY), "HMGET"),
     // With one key.
     Group { keys: Keys::ALL, ..kept(args(2, 2), "EXISTS") },
-    Group { keys: Keys::ALL, ..kept(Near { per_key: true, ..args(2, ANY) }, "MGET") },
+    Group { keys: Keys::ALL, ..kept(Cacheable { is_multi_get: true, ..args(2, ANY) }, "MGET") },
     //
     // Other reads.
     group(
@@ -222,25 +222,30 @@ const fn range(first: u16, last: i16, step: u16) -> Keys {
 }
 
 const fn group(class: Class, keys: Keys, names: &'static str) -> Group {
-    Group { class, keys, blocking: false, near: None, names }
+    Group { class, keys, blocking: false, cacheable: None, names }
 }
 
 const fn waiting(group: Group) -> Group {
     Group { blocking: true, ..group }
 }
 
-const fn kept(near: Near, names: &'static str) -> Group {
-    Group { near: Some(near), ..group(Class::Read, Keys::FIRST, names) }
+const fn kept(cacheable: Cacheable, names: &'static str) -> Group {
+    Group { cacheable: Some(cacheable), ..group(Class::Read, Keys::FIRST, names) }
 }
 
 /// So many arguments, the name included.
-const fn args(min: usize, max: usize) -> Near {
-    let (shape, per_key, of_hash) = (Shape::Plain, false, false);
-    Near { shape, per_key, of_hash, args_min: min, args_max: max }
+const fn args(min: usize, max: usize) -> Cacheable {
+    Cacheable {
+        shape: Shape::Plain,
+        is_multi_get: false,
+        reads_hash_fields: false,
+        args_min: min,
+        args_max: max,
+    }
 }
 
-const fn of_hash(min: usize, max: usize) -> Near {
-    Near { of_hash: true, ..args(min, max) }
+const fn of_hash(min: usize, max: usize) -> Cacheable {
+    Cacheable { reads_hash_fields: true, ..args(min, max) }
 }
 
 const fn session(session: SessionCommand, names: &'static str) -> Group {

@@ -1,6 +1,6 @@
 //! What is known of one command.
 
-use super::{Keys, KeysOf, Name, Near};
+use super::{Cacheable, Keys, KeysOf, Name};
 use crate::request::Command;
 
 /// One command, or one subcommand of a command that has some.
@@ -15,14 +15,14 @@ pub struct Spec {
     /// Whether its reply may wait for other clients.
     pub blocking: bool,
     /// How its reply may be kept; there for [`Class::Read`] alone.
-    pub near: Option<Near>,
+    pub cacheable: Option<Cacheable>,
     /// Whether its first argument may name a subcommand.
     pub(super) is_container: bool,
 }
 
 impl Spec {
     pub(super) fn new(name: Name, class: Class, keys: Keys) -> Self {
-        Self { name, class, keys, blocking: false, near: None, is_container: false }
+        Self { name, class, keys, blocking: false, cacheable: None, is_container: false }
     }
 
     /// Whether its first argument may be a subcommand, which has a spec of its own.

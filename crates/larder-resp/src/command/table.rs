@@ -41,7 +41,7 @@ impl Table {
             let names = group.names.split_whitespace().map(str::as_bytes);
             for name in names.filter_map(Name::new) {
                 let spec = Spec::new(name, group.class, group.keys);
-                table.add(Spec { blocking: group.blocking, near: group.near, ..spec });
+                table.add(Spec { blocking: group.blocking, cacheable: group.cacheable, ..spec });
             }
         }
         table
@@ -166,7 +166,7 @@ mod tests {
             );
             assert_eq!(names.iter().filter(|other| *other == name).count(), 1, "{name} is twice");
         }
-        assert!(table.specs().all(|spec| (spec.class == Class::Read) == spec.near.is_some()));
+        assert!(table.specs().all(|spec| (spec.class == Class::Read) == spec.cacheable.is_some()));
     }
 
     #[test]

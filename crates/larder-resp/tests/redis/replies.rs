@@ -4,7 +4,7 @@ use crate::data_set::{READS, STRINGS, fill};
 use crate::wire::Wire;
 use bytes::BytesMut;
 use larder_resp::Limits;
-use larder_resp::command::{Class, Near, Table, write_read};
+use larder_resp::command::{Cacheable, Class, Table, write_read};
 use larder_resp::reply::{Shape, array, write_as_resp2};
 use larder_resp::request::{Decoder, write_command};
 use larder_testkit::{RedisServer, require_redis};
@@ -17,7 +17,7 @@ fn as_resp2(shape: Shape, resp3: &[u8]) -> Vec<u8> {
 }
 
 /// The read that a command is kept under, with what the table says of it.
-fn read_of(table: &Table, args: &[&[u8]]) -> (Near, Vec<u8>) {
+fn read_of(table: &Table, args: &[&[u8]]) -> (Cacheable, Vec<u8>) {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, args);
     let mut decoder = Decoder::new(Limits::default());
@@ -25,7 +25,7 @@ fn read_of(table: &Table, args: &[&[u8]]) -> (Near, Vec<u8>) {
     let (spec, mut read) = (table.spec(&command), Vec::new());
     assert_eq!(spec.class, Class::Read);
     assert_eq!(spec.encode_read(&command, &mut read), Some(args[1]));
-    (spec.near.unwrap(), read)
+    (spec.cacheable.unwrap(), read)
 }
 
 /// Whether it has a value, and not only the absence of one.
@@ -47,11 +47,11 @@ fn every_read_that_is_kept_has_the_bytes_of_both_versions() {
         let mut args: Vec<_> = line.split_whitespace().map(str::as_bytes).collect();
         args.insert(1, key);
         let said = format!("{line}, of {}", key.escape_ascii());
-        let (near, read) = read_of(&table, &args);
+        let (cacheable, read) = read_of(&table, &args);
         let reply = resp3.call(&args);
         let expected = resp2.call(&args);
         assert_eq!(
-            as_resp2(near.shape, &reply).escape_ascii().to_string(),
+            as_resp2(cacheable.shape, &reply).escape_ascii().to_string(),
             expected.escape_ascii().to_string(),
             "{said}"
         );
@@ -63,7 +63,9 @@ fn every_read_that_is_kept_has_the_bytes_of_both_versions() {
             seen.insert(args[0].to_vec());
         }
     }
-    let kept = table.specs().filter(|spec| spec.near.is_some_and(|near| !near.per_key));
+    let kept = table
+        .specs()
+        .filter(|spec| spec.cacheable.is_some_and(|cacheable| !cacheable.is_multi_get));
     let kept: BTreeSet<_> = kept.map(|spec| spec.name.as_bytes().to_vec()).collect();
     assert_eq!(seen, kept, "each is asked for, and has said something");
 }
@@ -77,7 +79,8 @@ fn mget_is_put_together_from_what_get_answers() {
     let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
     fill(&mut resp3);
     let table = Table::builtin();
-    let Some(Near { shape, per_key: true, .. }) = table.find(b"MGET", None).near else {
+    let Some(Cacheable { shape, is_multi_get: true, .. }) = table.find(b"MGET", None).cacheable
+    else {
         panic!("MGET is kept key by key")
     };
     let keys: Vec<_> = STRINGS.iter().map(|(key, _)| *key).chain([b"missing".as_slice()]).collect();

@@ -41,7 +41,8 @@ fn walk(version: &str) {
         compare_connections(&harness, &twin, version, line);
     }
     let kept = Table::builtin();
-    let kept = kept.specs().filter(|spec| spec.near.is_some()).map(|spec| spec.name.to_string());
+    let kept =
+        kept.specs().filter(|spec| spec.cacheable.is_some()).map(|spec| spec.name.to_string());
     assert_eq!(walker.heated, kept.collect(), "each was served from memory at least once");
 }
 
@@ -228,7 +229,7 @@ fn depends_on_seed(line: &str) -> bool {
 fn is_kept(line: &str) -> bool {
     with_spec(line, |spec, command| {
         let keys = command.args().len() - 1;
-        spec.near.is_some_and(|near| near.per_key && keys > 0)
+        spec.cacheable.is_some_and(|near| near.is_multi_get && keys > 0)
             || spec.encode_read(command, &mut Vec::new()).is_some()
     })
 }

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use larder_core::{CachedRef, Key};
 use larder_redis::Reply;
 use larder_resp::{
-    command::{KeyArgs, Near, Spec},
+    command::{Cacheable, KeyArgs, Spec},
     reply::{Frame, Shape},
     request::Command,
 };
@@ -27,15 +27,15 @@ pub(super) struct ReadPastNear {
     /// Under which name the reply may be kept.
     read: Box<[u8]>,
     /// How; `None` if it may not.
-    near: Option<Near>,
+    near: Option<Cacheable>,
 }
 
 impl ReadPastNear {
     pub(super) fn of(asked: KeyedRead<'_>, app: &App) -> Self {
         let KeyedRead { keys, spec, command } = asked;
         let mut read = Vec::new();
-        let near = spec.near.filter(|near| {
-            app.keeps(near) && (near.per_key || spec.encode_read(command, &mut read).is_some())
+        let near = spec.cacheable.filter(|near| {
+            app.keeps(near) && (near.is_multi_get || spec.encode_read(command, &mut read).is_some())
         });
         let read = if near.is_some() { read.into() } else { Box::default() };
         Self { names: keys.map(Box::from).collect(), read, near }
@@ -45,7 +45,7 @@ impl ReadPastNear {
     /// on. What memory has as well may stay, as nobody can tell which of the two is older. Without
     /// a `wish` nobody knows what the client has read, and all of it is forgotten.
     pub(super) fn answered(&self, reply: &Frame<'_>, bytes: &[u8], wish: Option<Wish>, app: &App) {
-        let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.per_key));
+        let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.is_multi_get));
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
             let is_same = self.near.zip(wish).zip(shown).is_some_and(|((near, wish), shown)| {

@@ -454,7 +454,7 @@ impl Connection {
             let spec = self.table.spec(&command);
             let mut kind = Kind::of(spec, &command, &self.app);
             self.traffic.relayed(kind.relayed());
-            if spec.near.is_some() {
+            if spec.cacheable.is_some() {
                 self.traffic.results().bypassed(why_relayed(&self.app, &self.session, &kind));
             }
             let blocks = blocks(spec, &command);

@@ -162,8 +162,8 @@ impl Batch {
                 _ => table.spec(&command),
             };
             last = Some(spec).filter(|spec| !spec.is_container());
-            match spec.near {
-                Some(near) if near.per_key => return Next::PerKey,
+            match spec.cacheable {
+                Some(near) if near.is_multi_get => return Next::PerKey,
                 Some(near) if self.add(spec, &command, near.shape, taken.consumed) => {}
                 _ => return Next::Other,
             }
@@ -197,7 +197,7 @@ impl Batch {
 /// Has a read that was served from memory compared with the store; of an `MGET` its first key.
 fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
     let mut read = Vec::new();
-    if spec.near.is_some_and(|near| near.per_key) {
+    if spec.cacheable.is_some_and(|near| near.is_multi_get) {
         command.arg(1).into_iter().for_each(|name| verifier.compare(Key::get(name, db)));
     } else if let Some(name) = spec.encode_read(command, &mut read) {
         verifier.compare(Key { name, db, read: &read });

@@ -89,13 +89,13 @@ impl Reads {
 
     /// `None` if it cannot be kept: then it takes the client's own road.
     fn add(&mut self, app: &App, spec: &Spec, command: &Command<'_>) -> Option<()> {
-        let near = spec.near.filter(|near| app.keeps(near))?;
+        let near = spec.cacheable.filter(|near| app.keeps(near))?;
         let mut add = |name: &[u8], read: Vec<u8>| {
             let wanted = Wanted { name: name.into(), read: read.into(), started: None };
             self.keys.push(wanted);
             app.engine().bypass_reason_for(name).is_none().then_some(())
         };
-        let (keys, shape) = if near.per_key {
+        let (keys, shape) = if near.is_multi_get {
             let names = command.args().skip(1);
             let count = names.len();
             if !(1..=KEYS_MAX).contains(&count) {
@@ -110,7 +110,7 @@ impl Reads {
             add(spec.encode_read(command, &mut read)?, read)?;
             (1, near.shape)
         };
-        self.commands.push(Asked { keys, shape, per_key: near.per_key });
+        self.commands.push(Asked { keys, shape, per_key: near.is_multi_get });
         Some(())
     }
 

@@ -18,14 +18,14 @@ const GET: &[u8] = b"GET";
 
 /// How the reply to a read may be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Near {
+pub struct Cacheable {
     /// What becomes of the reply in RESP2.
     pub shape: Shape,
     /// Whether each key is a `GET` of its own: `MGET`. The reply is put together from theirs.
-    pub per_key: bool,
+    pub is_multi_get: bool,
     /// Whether it looks at fields of a hash. They may have times to live of their own, which the
     /// key's does not tell of.
-    pub of_hash: bool,
+    pub reads_hash_fields: bool,
     /// Arguments that it may have, the name included. Outside of these the reply is an error, or
     /// of another shape, or of several keys.
     pub(super) args_min: usize,
@@ -37,9 +37,10 @@ impl Spec {
     /// `None` if it may not be kept, whatever was added; also for `MGET`, whose keys are each kept
     /// under the empty name.
     pub fn encode_read<'a>(&self, command: &Command<'a>, read: &mut Vec<u8>) -> Option<&'a [u8]> {
-        let near = self.near.as_ref().filter(|near| near.keeps(command.args().len()))?;
+        let cacheable =
+            self.cacheable.as_ref().filter(|cacheable| cacheable.keeps(command.args().len()))?;
         let mut args = command.args().skip(1);
-        let key = args.next().filter(|_| !near.per_key)?;
+        let key = args.next().filter(|_| !cacheable.is_multi_get)?;
         // As a pattern it is compared in place.
         if !matches!(self.name.as_bytes(), GET) {
             let before = read.len();
@@ -55,7 +56,7 @@ impl Spec {
     }
 }
 
-impl Near {
+impl Cacheable {
     fn keeps(&self, args: usize) -> bool {
         (self.args_min..=self.args_max).contains(&args)
     }
