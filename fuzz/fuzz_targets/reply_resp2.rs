@@ -4,16 +4,17 @@
 
 use bytes::BytesMut;
 use larder_resp::Limits;
-use larder_resp::reply::{Frame, Scanner, Shape, write_as_resp2};
+use larder_resp::reply::{Frame, Resp2Layout, Scanner, write_as_resp2};
 use libfuzzer_sys::fuzz_target;
 
-const SHAPES: [Shape; 3] = [Shape::Plain, Shape::NullArray, Shape::FlatPairs];
+const LAYOUTS: [Resp2Layout; 3] =
+    [Resp2Layout::Plain, Resp2Layout::NullArray, Resp2Layout::FlatPairs];
 const BEFORE: &[u8] = b"+what was there\r\n";
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&shape, reply)) = data.split_first() else { return };
+    let Some((&layout, reply)) = data.split_first() else { return };
     let mut out = BytesMut::from(BEFORE);
-    let written = write_as_resp2(&mut out, SHAPES[usize::from(shape) % SHAPES.len()], reply);
+    let written = write_as_resp2(&mut out, LAYOUTS[usize::from(layout) % LAYOUTS.len()], reply);
     let resp2 = out.strip_prefix(BEFORE).expect("what was there before stays");
     if written.is_err() {
         assert!(resp2.is_empty());

@@ -10,6 +10,6 @@ mod scan;
 mod write;
 
 pub use frame::{Frame, Items};
-pub use resp2::{Shape, write_as_resp2};
+pub use resp2::{Resp2Layout, write_as_resp2};
 pub use scan::Scanner;
 pub use write::{array, bulk, error, integer, map, null, null_array, null_bulk, push, set, simple};

@@ -6,7 +6,7 @@
 //! costs nothing.
 
 use super::Spec;
-use crate::reply::{self, Shape};
+use crate::reply::{self, Resp2Layout};
 use crate::request::Command;
 use bytes::BytesMut;
 
@@ -20,7 +20,7 @@ const GET: &[u8] = b"GET";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cacheable {
     /// What becomes of the reply in RESP2.
-    pub shape: Shape,
+    pub resp2_layout: Resp2Layout,
     /// Whether each key is a `GET` of its own: `MGET`. The reply is put together from theirs.
     pub is_multi_get: bool,
     /// Whether it looks at fields of a hash. They may have times to live of their own, which the

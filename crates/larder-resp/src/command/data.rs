@@ -5,7 +5,7 @@
 //! subcommand that is not; where only subcommands are, the others may write to any key.
 
 use super::{Cacheable, Class, ClientCommand, Keys, SessionCommand};
-use crate::reply::Shape;
+use crate::reply::Resp2Layout;
 
 /// Commands that are treated alike.
 #[derive(Clone, Copy)]
@@ -41,9 +41,9 @@ pub(super) static GROUPS: &[Group] = &[
     kept(args(4, 5), "GEODIST"),
     kept(args(2, ANY), "GEOHASH"),
     kept(args(3, ANY), "SMISMEMBER ZMSCORE"),
-    kept(Cacheable { shape: Shape::NullArray, ..args(2, ANY) }, "GEOPOS"),
+    kept(Cacheable { resp2_layout: Resp2Layout::NullArray, ..args(2, ANY) }, "GEOPOS"),
     kept(
-        Cacheable { shape: Shape::FlatPairs, ..args(4, ANY) },
+        Cacheable { resp2_layout: Resp2Layout::FlatPairs, ..args(4, ANY) },
         "ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZREVRANGEBYLEX",
     ),
     kept(of_hash(2, 2), "HGETALL HKEYS HLEN HVALS"),
@@ -236,7 +236,7 @@ const fn kept(cacheable: Cacheable, names: &'static str) -> Group {
 /// So many arguments, the name included.
 const fn args(min: usize, max: usize) -> Cacheable {
     Cacheable {
-        shape: Shape::Plain,
+        resp2_layout: Resp2Layout::Plain,
         is_multi_get: false,
         reads_hash_fields: false,
         args_min: min,

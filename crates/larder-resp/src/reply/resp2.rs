@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 
 /// What a reply becomes in RESP2, as far as its own bytes do not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum Resp2Layout {
     /// The same values in the same places. Null is `$-1`.
     Plain,
     /// As `Plain`, but null is `*-1`: an array was asked for.
@@ -19,18 +19,22 @@ pub enum Shape {
 /// Writes what `resp3`, one whole reply, would have been for a RESP2 client.
 ///
 /// Bulk strings, integers, simple strings, errors and arrays keep their bytes, and a reply that is
-/// no more than that is copied unread; null is as `shape` says; maps are flat arrays, sets and
+/// no more than that is copied unread; null is as `layout` says; maps are flat arrays, sets and
 /// pushes arrays, doubles, big numbers and verbatim strings bulk strings, booleans 0 or 1;
 /// attributes are left out. After an error, which no reply of a server causes, nothing was
 /// written: the bytes are none, or a list of pairs does not go on as it starts.
-pub fn write_as_resp2(out: &mut BytesMut, shape: Shape, resp3: &[u8]) -> Result<(), ProtocolError> {
+pub fn write_as_resp2(
+    out: &mut BytesMut,
+    layout: Resp2Layout,
+    resp3: &[u8],
+) -> Result<(), ProtocolError> {
     if let [b'$', b'0'..=b'9', ..] | [b':' | b'+' | b'-', ..] = resp3 {
         out.put_slice(resp3);
         return Ok(());
     }
     let start = out.len();
     out.reserve(resp3.len());
-    let written = Rewriter { out, shape, resp3, copied: 0, at: 0 }.rewrite();
+    let written = Rewriter { out, layout, resp3, copied: 0, at: 0 }.rewrite();
     if written.is_err() {
         out.truncate(start);
     }
@@ -40,7 +44,7 @@ pub fn write_as_resp2(out: &mut BytesMut, shape: Shape, resp3: &[u8]) -> Result<
 /// Copies what is the same in both versions in runs as long as possible.
 struct Rewriter<'a, 'o> {
     out: &'o mut BytesMut,
-    shape: Shape,
+    layout: Resp2Layout,
     resp3: &'a [u8],
     /// Up to here `out` has it all.
     copied: usize,
@@ -66,7 +70,7 @@ impl<'a> Rewriter<'a, '_> {
         let Ok((line, after)) = self.line() else { return None };
         let first_is_a_pair = self.unread(after).starts_with(PAIR);
         let count = line.strip_prefix(b"*").and_then(number::parse_length);
-        count.filter(|count| self.shape == Shape::FlatPairs && *count > 0 && first_is_a_pair)
+        count.filter(|count| self.layout == Resp2Layout::FlatPairs && *count > 0 && first_is_a_pair)
     }
 
     fn flatten(&mut self, pairs: usize) -> Result<(), ProtocolError> {
@@ -99,8 +103,11 @@ impl<'a> Rewriter<'a, '_> {
     fn element(&mut self) -> Result<usize, ProtocolError> {
         let (line, after) = self.line()?;
         let (&kind, text) = line.split_first().ok_or(ProtocolError::UnknownType(b'\r'))?;
-        let null =
-            if self.shape == Shape::NullArray { write::null_array } else { write::null_bulk };
+        let null = if self.layout == Resp2Layout::NullArray {
+            write::null_array
+        } else {
+            write::null_bulk
+        };
         match (kind, text) {
             (b'+' | b'-' | b':', _) | (b'$' | b'*', b"-1") => self.at = after,
             (b'$', length) => self.at = self.payload(length, after)?.1,
@@ -198,9 +205,9 @@ fn twice(count: &[u8]) -> Result<usize, ProtocolError> {
 mod tests {
     use super::*;
 
-    fn rewritten(shape: Shape, resp3: &str) -> Result<String, ProtocolError> {
+    fn rewritten(layout: Resp2Layout, resp3: &str) -> Result<String, ProtocolError> {
         let mut out = BytesMut::from("before");
-        let written = write_as_resp2(&mut out, shape, resp3.as_bytes());
+        let written = write_as_resp2(&mut out, layout, resp3.as_bytes());
         let out = String::from_utf8(out.to_vec()).unwrap();
         let out = out.strip_prefix("before").unwrap().to_owned();
         assert!(written.is_ok() || out.is_empty(), "half of {resp3:?} was written");
@@ -233,7 +240,7 @@ mod tests {
             ("|1\r\n+ttl\r\n*2\r\n:1\r\n_\r\n~1\r\n:2\r\n", "*1\r\n:2\r\n"),
             ("*2\r\n|1\r\n+a\r\n+b\r\n|0\r\n_\r\n:2\r\n", "*2\r\n$-1\r\n:2\r\n"),
         ] {
-            assert_eq!(rewritten(Shape::Plain, resp3).as_deref(), Ok(resp2), "{resp3:?}");
+            assert_eq!(rewritten(Resp2Layout::Plain, resp3).as_deref(), Ok(resp2), "{resp3:?}");
         }
     }
 
@@ -241,20 +248,20 @@ mod tests {
     fn null_is_as_the_shape_says_at_any_depth() {
         let reply = "*2\r\n_\r\n*1\r\n_\r\n";
         let arrays = "*2\r\n*-1\r\n*1\r\n*-1\r\n";
-        assert_eq!(rewritten(Shape::NullArray, reply).as_deref(), Ok(arrays));
+        assert_eq!(rewritten(Resp2Layout::NullArray, reply).as_deref(), Ok(arrays));
         let bulks = "*2\r\n$-1\r\n*1\r\n$-1\r\n";
-        assert_eq!(rewritten(Shape::FlatPairs, reply).as_deref(), Ok(bulks));
+        assert_eq!(rewritten(Resp2Layout::FlatPairs, reply).as_deref(), Ok(bulks));
     }
 
     #[test]
     fn pairs_are_flattened_where_they_are_asked_for() {
         let pairs = "*2\r\n*2\r\n+a\r\n,1\r\n*2\r\n+b\r\n,2\r\n";
         let flat = "*4\r\n+a\r\n$1\r\n1\r\n+b\r\n$1\r\n2\r\n";
-        assert_eq!(rewritten(Shape::FlatPairs, pairs).as_deref(), Ok(flat));
+        assert_eq!(rewritten(Resp2Layout::FlatPairs, pairs).as_deref(), Ok(flat));
         let kept = "*2\r\n*2\r\n+a\r\n$1\r\n1\r\n*2\r\n+b\r\n$1\r\n2\r\n";
-        assert_eq!(rewritten(Shape::Plain, pairs).as_deref(), Ok(kept));
+        assert_eq!(rewritten(Resp2Layout::Plain, pairs).as_deref(), Ok(kept));
         for same in ["*0\r\n", "*2\r\n+a\r\n+b\r\n", "*1\r\n*1\r\n:1\r\n"] {
-            assert_eq!(rewritten(Shape::FlatPairs, same).as_deref(), Ok(same));
+            assert_eq!(rewritten(Resp2Layout::FlatPairs, same).as_deref(), Ok(same));
         }
     }
 
@@ -277,10 +284,10 @@ mod tests {
             "\r\n",
             "?\r\n",
         ] {
-            assert!(rewritten(Shape::Plain, resp3).is_err(), "{resp3:?}");
+            assert!(rewritten(Resp2Layout::Plain, resp3).is_err(), "{resp3:?}");
         }
         for pairs in ["*2\r\n*2\r\n:1\r\n:2\r\n:3\r\n", "*2\r\n*2\r\n:1\r\n:2\r\n*1\r\n:3\r\n"] {
-            assert!(rewritten(Shape::FlatPairs, pairs).is_err(), "{pairs:?}");
+            assert!(rewritten(Resp2Layout::FlatPairs, pairs).is_err(), "{pairs:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::garbage::any_garbage;
 use crate::value::{Value, any_resp3};
 use bytes::{BufMut, BytesMut};
-use larder_resp::reply::{self, Frame, Shape, write_as_resp2};
+use larder_resp::reply::{self, Frame, Resp2Layout, write_as_resp2};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -11,13 +11,13 @@ proptest! {
     #[test]
     fn a_reply_is_its_own_tree_in_resp2(
         value in any_resp3(),
-        shape in select([Shape::Plain, Shape::NullArray].as_slice()),
+        layout in select([Resp2Layout::Plain, Resp2Layout::NullArray].as_slice()),
         attribute in select(["", "|0\r\n", "|1\r\n+ttl\r\n%1\r\n+a\r\n*1\r\n_\r\n"].as_slice()),
     ) {
         let (mut resp3, mut expected, mut found) = Default::default();
         value.write(&mut resp3, attribute.as_bytes());
-        write_expected(&mut expected, &value, shape);
-        write_as_resp2(&mut found, shape, &resp3).unwrap();
+        write_expected(&mut expected, &value, layout);
+        write_as_resp2(&mut found, layout, &resp3).unwrap();
         prop_assert_eq!(&found, &expected);
         prop_assert!(is_resp2(&found));
     }
@@ -33,10 +33,10 @@ proptest! {
             reply::array(&mut resp3, 2);
             for value in [member, score] {
                 value.write(&mut resp3, b"");
-                write_expected(&mut expected, value, Shape::Plain);
+                write_expected(&mut expected, value, Resp2Layout::Plain);
             }
         }
-        write_as_resp2(&mut found, Shape::FlatPairs, &resp3).unwrap();
+        write_as_resp2(&mut found, Resp2Layout::FlatPairs, &resp3).unwrap();
         prop_assert_eq!(found, expected);
     }
 }
@@ -47,30 +47,30 @@ proptest! {
     #[test]
     fn garbage_is_refused_whole_or_becomes_resp2(
         bytes in any_garbage(),
-        shape in select([Shape::Plain, Shape::NullArray, Shape::FlatPairs].as_slice()),
+        layout in select([Resp2Layout::Plain, Resp2Layout::NullArray, Resp2Layout::FlatPairs].as_slice()),
     ) {
         let mut out = BytesMut::from("before");
-        let written = write_as_resp2(&mut out, shape, &bytes);
+        let written = write_as_resp2(&mut out, layout, &bytes);
         let out = out.strip_prefix(b"before").unwrap();
         prop_assert!(written.is_ok() || out.is_empty());
         if Frame::parse(&bytes).is_ok() {
             // A list that starts as pairs and goes on otherwise may be refused.
-            prop_assert!(written.is_ok() || shape == Shape::FlatPairs);
+            prop_assert!(written.is_ok() || layout == Resp2Layout::FlatPairs);
             prop_assert!(written.is_err() || is_resp2(out), "{}", out.escape_ascii());
         }
     }
 }
 
 /// What a server would send to a RESP2 client.
-fn write_expected(out: &mut BytesMut, value: &Value, shape: Shape) {
+fn write_expected(out: &mut BytesMut, value: &Value, layout: Resp2Layout) {
     let all = |out: &mut BytesMut, items: &[Value]| {
         reply::array(out, items.len());
         for item in items {
-            write_expected(out, item, shape);
+            write_expected(out, item, layout);
         }
     };
     match value {
-        Value::Null if shape == Shape::NullArray => out.put_slice(b"*-1\r\n"),
+        Value::Null if layout == Resp2Layout::NullArray => out.put_slice(b"*-1\r\n"),
         Value::Null => out.put_slice(b"$-1\r\n"),
         Value::Double(number) => reply::bulk(out, number.to_string().as_bytes()),
         Value::Boolean(value) => reply::integer(out, i64::from(*value)),
@@ -82,7 +82,7 @@ fn write_expected(out: &mut BytesMut, value: &Value, shape: Shape) {
             reply::array(out, 2 * pairs.len());
             for (key, value) in pairs {
                 reply::bulk(out, key.as_bytes());
-                write_expected(out, value, shape);
+                write_expected(out, value, layout);
             }
         }
         same => same.write(out, b""),

@@ -5,14 +5,14 @@ use crate::wire::Wire;
 use bytes::BytesMut;
 use larder_resp::Limits;
 use larder_resp::command::{Cacheable, Class, Table, write_read};
-use larder_resp::reply::{Shape, array, write_as_resp2};
+use larder_resp::reply::{Resp2Layout, array, write_as_resp2};
 use larder_resp::request::{Decoder, write_command};
 use larder_testkit::{RedisServer, require_redis};
 use std::collections::BTreeSet;
 
-fn as_resp2(shape: Shape, resp3: &[u8]) -> Vec<u8> {
+fn as_resp2(layout: Resp2Layout, resp3: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::new();
-    write_as_resp2(&mut out, shape, resp3).unwrap();
+    write_as_resp2(&mut out, layout, resp3).unwrap();
     out.to_vec()
 }
 
@@ -51,7 +51,7 @@ fn every_read_that_is_kept_has_the_bytes_of_both_versions() {
         let reply = resp3.call(&args);
         let expected = resp2.call(&args);
         assert_eq!(
-            as_resp2(cacheable.shape, &reply).escape_ascii().to_string(),
+            as_resp2(cacheable.resp2_layout, &reply).escape_ascii().to_string(),
             expected.escape_ascii().to_string(),
             "{said}"
         );
@@ -79,7 +79,8 @@ fn mget_is_put_together_from_what_get_answers() {
     let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
     fill(&mut resp3);
     let table = Table::builtin();
-    let Some(Cacheable { shape, is_multi_get: true, .. }) = table.find(b"MGET", None).cacheable
+    let Some(Cacheable { resp2_layout: layout, is_multi_get: true, .. }) =
+        table.find(b"MGET", None).cacheable
     else {
         panic!("MGET is kept key by key")
     };
@@ -91,7 +92,7 @@ fn mget_is_put_together_from_what_get_answers() {
     }
     let mget = [[b"MGET".as_slice()].as_slice(), &keys].concat();
     assert_eq!(resp3.call(&mget), together);
-    assert_eq!(resp2.call(&mget), as_resp2(shape, &together));
+    assert_eq!(resp2.call(&mget), as_resp2(layout, &together));
 }
 
 #[test]
@@ -118,6 +119,6 @@ fn every_type_of_reply_is_turned_as_the_server_turns_it() {
         let line = format!("DEBUG PROTOCOL {kind}");
         let (reply, expected) = (resp3.line(&line), resp2.line(&line));
         assert_eq!(char::from(reply[0]), first, "{kind}");
-        assert_eq!(as_resp2(Shape::Plain, &reply), expected, "{kind}");
+        assert_eq!(as_resp2(Resp2Layout::Plain, &reply), expected, "{kind}");
     }
 }

@@ -8,7 +8,7 @@ use larder_core::{CachedRef, Key};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Cacheable, KeyArgs, Spec},
-    reply::{Frame, Shape},
+    reply::{Frame, Resp2Layout},
     request::Command,
 };
 use smallvec::SmallVec;
@@ -50,7 +50,7 @@ impl ReadPastNear {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
             let is_same = self.near.zip(wish).zip(shown).is_some_and(|((near, wish), shown)| {
                 let key = Key { name, db: wish.db, read: &self.read };
-                is_remembered(key, (&shown, bytes), near.shape, wish, app)
+                is_remembered(key, (&shown, bytes), near.resp2_layout, wish, app)
             });
             if !is_same {
                 app.engine().invalidate_after_bypass(name, None);
@@ -64,7 +64,7 @@ impl ReadPastNear {
 fn is_remembered(
     key: Key<'_>,
     (shown, bytes): (&Frame<'_>, &[u8]),
-    shape: Shape,
+    shape: Resp2Layout,
     wish: Wish,
     app: &App,
 ) -> bool {

@@ -9,7 +9,7 @@ use larder_redis::Reply;
 use larder_resp::{
     Limits,
     command::{Spec, Table},
-    reply::{self, Shape, write_as_resp2},
+    reply::{self, Resp2Layout, write_as_resp2},
     request::{Command, Decoder},
 };
 
@@ -56,7 +56,7 @@ struct Read {
     name_start: usize,
     /// That of the name, which stands behind the read.
     end: usize,
-    shape: Shape,
+    shape: Resp2Layout,
     /// Bytes of the command, and of what was passed over before it.
     consumed: usize,
 }
@@ -164,7 +164,7 @@ impl Batch {
             last = Some(spec).filter(|spec| !spec.is_container());
             match spec.cacheable {
                 Some(near) if near.is_multi_get => return Next::PerKey,
-                Some(near) if self.add(spec, &command, near.shape, taken.consumed) => {}
+                Some(near) if self.add(spec, &command, near.resp2_layout, taken.consumed) => {}
                 _ => return Next::Other,
             }
             rest = rest.get(taken.consumed..).unwrap_or_default();
@@ -172,7 +172,13 @@ impl Batch {
         Next::More
     }
 
-    fn add(&mut self, spec: &Spec, command: &Command<'_>, shape: Shape, consumed: usize) -> bool {
+    fn add(
+        &mut self,
+        spec: &Spec,
+        command: &Command<'_>,
+        shape: Resp2Layout,
+        consumed: usize,
+    ) -> bool {
         let start = self.bytes.len();
         let name = spec.encode_read(command, &mut self.bytes);
         let Some(name) = name.filter(|name| name.len() <= NAME_BYTES_MAX) else { return false };
@@ -215,7 +221,7 @@ fn serve_per_key(
     let names = taken.command?.args().skip(1);
     let (before, wanted) = (output.len(), names.len());
     reply::array(output, wanted);
-    let keys = names.map(|name| (Key::get(name, wish.db), Shape::Plain));
+    let keys = names.map(|name| (Key::get(name, wish.db), Resp2Layout::Plain));
     if wanted == 0 || copy_hits(reader, keys, wish.resp3, usize::MAX, output) < wanted {
         output.truncate(before);
         return None;
@@ -227,7 +233,7 @@ fn serve_per_key(
 /// allocated or counted up. None is begun past `bytes_max` of output. Says how many there were.
 fn copy_hits<'k>(
     reader: &mut Reader<'_, Reply>,
-    mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Shape)> + Clone,
+    mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Resp2Layout)> + Clone,
     resp3: bool,
     bytes_max: usize,
     output: &mut BytesMut,
@@ -262,7 +268,7 @@ fn copy_hits<'k>(
 }
 
 /// False when there is no such reply in the client's protocol version.
-pub(super) fn put(reply: &[u8], shape: Shape, resp3: bool, output: &mut BytesMut) -> bool {
+pub(super) fn put(reply: &[u8], shape: Resp2Layout, resp3: bool, output: &mut BytesMut) -> bool {
     if resp3 {
         output.extend_from_slice(reply);
         return true;

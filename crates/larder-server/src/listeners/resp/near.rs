@@ -10,7 +10,7 @@ use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Val
 use larder_redis::Reply;
 use larder_resp::{
     command::{Spec, Table},
-    reply::{self, Shape},
+    reply::{self, Resp2Layout},
     request::{Command, Decoder},
 };
 use smallvec::SmallVec;
@@ -37,7 +37,7 @@ pub(super) struct Reads {
 struct Asked {
     /// One, or those of an `MGET`.
     keys: usize,
-    shape: Shape,
+    shape: Resp2Layout,
     per_key: bool,
 }
 
@@ -104,11 +104,11 @@ impl Reads {
             for name in names {
                 add(name, Vec::new())?;
             }
-            (count, Shape::Plain)
+            (count, Resp2Layout::Plain)
         } else {
             let mut read = Vec::new();
             add(spec.encode_read(command, &mut read)?, read)?;
-            (1, near.shape)
+            (1, near.resp2_layout)
         };
         self.commands.push(Asked { keys, shape, per_key: near.is_multi_get });
         Some(())
@@ -185,7 +185,7 @@ impl Wanted {
     }
 }
 
-fn put_fetched(reply: &Reply, shape: Shape, resp3: bool, output: &mut BytesMut) {
+fn put_fetched(reply: &Reply, shape: Resp2Layout, resp3: bool, output: &mut BytesMut) {
     if !put(reply.bytes(), shape, resp3, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
     }
