@@ -9,13 +9,13 @@
 mod cacheable;
 mod complete;
 mod data;
-mod keys;
+mod key_spec;
 mod name;
 mod spec;
 mod table;
 
 pub use cacheable::{Cacheable, READ_BYTES_MAX, write_read};
-pub use keys::{KeyArgs, Keys, KeysOf};
+pub use key_spec::{CommandKeys, KeyArgs, KeySpec};
 pub use name::{NAME_BYTES_MAX, Name};
 pub use spec::{Class, ClientCommand, SessionCommand, Spec};
 pub use table::{COMMANDS_MAX, Table};

@@ -1,6 +1,6 @@
 //! What a server's own `COMMAND` reply adds to the table.
 
-use super::{Class, Keys, Name, SessionCommand, Spec, Table};
+use super::{Class, KeySpec, Name, SessionCommand, Spec, Table};
 use crate::ProtocolError;
 use crate::reply::{Frame, Items};
 
@@ -70,9 +70,9 @@ impl<'a> Entry<'a> {
     }
 
     fn spec(&self) -> Spec {
-        let keys = self.keys().unwrap_or(Keys::Unknown);
+        let keys = self.keys().unwrap_or(KeySpec::Unknown);
         let class = match () {
-            () if self.has("write") && keys != Keys::Unknown => Class::Write,
+            () if self.has("write") && keys != KeySpec::Unknown => Class::Write,
             () if self.has("write") => Class::WriteUnknown,
             () if self.has("readonly") => Class::OtherRead,
             () if self.has("pubsub") && self.has("noscript") => {
@@ -81,16 +81,16 @@ impl<'a> Entry<'a> {
             // A script perhaps. That it says neither does not mean that it does neither.
             () => Class::WriteUnknown,
         };
-        let keys = if class == Class::WriteUnknown { Keys::Unknown } else { keys };
+        let keys = if class == Class::WriteUnknown { KeySpec::Unknown } else { keys };
         Spec { blocking: self.has("blocking"), ..Spec::new(self.name, class, keys) }
     }
 
     /// `None` unless all its keys stand where it says, and it touches no others.
-    fn keys(&self) -> Option<Keys> {
+    fn keys(&self) -> Option<KeySpec> {
         let moving = ["module", "movablekeys", "touches_arbitrary_keys"];
         let uncertain = moving.iter().any(|flag| self.has(flag))
             || self.key_specs.clone().into_iter().flatten().any(|spec| is_uncertain(&spec));
-        (!uncertain).then_some(Keys::Range {
+        (!uncertain).then_some(KeySpec::Range {
             first: positive(self.first_key)?,
             last: i16::try_from(self.last_key).ok()?,
             step: positive(self.key_step)?,
@@ -176,7 +176,7 @@ mod tests {
         (table, learned)
     }
 
-    fn learned(flags: &str, keys: Range, key_spec: &str) -> (Class, Keys, bool) {
+    fn learned(flags: &str, keys: Range, key_spec: &str) -> (Class, KeySpec, bool) {
         let (table, _) = completed(&[entry("new.command", flags, keys, key_spec, &[])]);
         let spec = table.find(b"NEW.Command", None);
         assert_eq!(spec.name.as_bytes(), b"NEW.COMMAND");
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn a_new_command_is_what_its_flags_say_and_no_better() {
-        let known = Keys::Range { first: 1, last: -1, step: 2 };
-        let unknown = Keys::Unknown;
+        let known = KeySpec::Range { first: 1, last: -1, step: 2 };
+        let unknown = KeySpec::Unknown;
         let at = (1, -1, 2);
         let subscribe = Class::Session(SessionCommand::Subscribe);
         for (flags, keys, key_spec, expected) in [
@@ -227,10 +227,10 @@ mod tests {
         ]);
         assert_eq!(learned, 3);
         assert_eq!(table.find(b"GET", None).class, Class::Read);
-        assert_eq!(table.find(b"GET", None).keys, Keys::FIRST);
+        assert_eq!(table.find(b"GET", None).keys, KeySpec::FIRST);
         assert_eq!(table.find(b"STRLEN", None).class, Class::Write);
         assert!(table.find(b"STRLEN", None).cacheable.is_none());
-        assert_eq!(table.find(b"TTL", None).keys, Keys::Unknown);
+        assert_eq!(table.find(b"TTL", None).keys, KeySpec::Unknown);
         assert_eq!(table.find(b"PING", None).class, Class::WriteUnknown);
         assert_eq!(table.find(b"PFCOUNT", None).class, Class::Write);
     }

@@ -4,14 +4,14 @@
 //! A subcommand is written as `CONFIG|GET`. Where only its container is named, it stands for every
 //! subcommand that is not; where only subcommands are, the others may write to any key.
 
-use super::{Cacheable, Class, ClientCommand, Keys, SessionCommand};
+use super::{Cacheable, Class, ClientCommand, KeySpec, SessionCommand};
 use crate::reply::Resp2Layout;
 
 /// Commands that are treated alike.
 #[derive(Clone, Copy)]
 pub(super) struct Group {
     pub(super) class: Class,
-    pub(super) keys: Keys,
+    pub(super) keys: KeySpec,
     pub(super) blocking: bool,
     pub(super) cacheable: Option<Cacheable>,
     /// In upper case, between blanks.
@@ -19,14 +19,14 @@ pub(super) struct Group {
 }
 
 /// The second argument, of subcommands that have one key.
-const SECOND: Keys = range(2, 2, 1);
-const FIRST_TWO: Keys = range(1, 2, 1);
+const SECOND: KeySpec = range(2, 2, 1);
+const FIRST_TWO: KeySpec = range(1, 2, 1);
 /// All but the last argument, which is a time-out.
-const ALL_BUT_LAST: Keys = range(1, -2, 1);
-const COUNTED: Keys = Keys::Counted { also: 0, count: 1, step: 1 };
-const COUNTED_BEHIND_TIMEOUT: Keys = Keys::Counted { also: 0, count: 2, step: 1 };
-const COUNTED_BEHIND_KEY: Keys = Keys::Counted { also: 1, count: 2, step: 1 };
-const COUNTED_PAIRS: Keys = Keys::Counted { also: 0, count: 1, step: 2 };
+const ALL_BUT_LAST: KeySpec = range(1, -2, 1);
+const COUNTED: KeySpec = KeySpec::Counted { also: 0, count: 1, step: 1 };
+const COUNTED_BEHIND_TIMEOUT: KeySpec = KeySpec::Counted { also: 0, count: 2, step: 1 };
+const COUNTED_BEHIND_KEY: KeySpec = KeySpec::Counted { also: 1, count: 2, step: 1 };
+const COUNTED_PAIRS: KeySpec = KeySpec::Counted { also: 0, count: 1, step: 2 };
 
 /// As many arguments as one likes.
 const ANY: usize = usize::MAX;
@@ -50,13 +50,13 @@ pub(super) static GROUPS: &[Group] = &[
     kept(of_hash(3, 3), "HEXISTS HGET HSTRLEN"),
     kept(of_hash(3, ANY), "HMGET"),
     // With one key.
-    Group { keys: Keys::ALL, ..kept(args(2, 2), "EXISTS") },
-    Group { keys: Keys::ALL, ..kept(Cacheable { is_multi_get: true, ..args(2, ANY) }, "MGET") },
+    Group { keys: KeySpec::ALL, ..kept(args(2, 2), "EXISTS") },
+    Group { keys: KeySpec::ALL, ..kept(Cacheable { is_multi_get: true, ..args(2, ANY) }, "MGET") },
     //
     // Other reads.
     group(
         Class::OtherRead,
-        Keys::FIRST,
+        KeySpec::FIRST,
         "BITFIELD_RO DIGEST DUMP EXPIRETIME GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH \
          HEXPIRETIME HPEXPIRETIME HPTTL HRANDFIELD HSCAN HTTL LPOS PEXPIRETIME PTTL SRANDMEMBER \
          SSCAN SUBSTR TTL XLEN XPENDING XRANGE XREVRANGE ZLEXCOUNT ZRANDMEMBER ZSCAN",
@@ -68,14 +68,14 @@ pub(super) static GROUPS: &[Group] = &[
          XINFO|CONSUMERS XINFO|GROUPS XINFO|STREAM",
     ),
     group(Class::OtherRead, FIRST_TWO, "LCS"),
-    group(Class::OtherRead, Keys::ALL, "SDIFF SINTER SUNION TOUCH"),
+    group(Class::OtherRead, KeySpec::ALL, "SDIFF SINTER SUNION TOUCH"),
     group(Class::OtherRead, COUNTED, "SINTERCARD ZDIFF ZINTER ZINTERCARD ZUNION"),
-    waiting(group(Class::OtherRead, Keys::Streams, "XREAD")),
-    group(Class::OtherRead, Keys::FirstUnless(&["BY", "GET"]), "SORT_RO"),
+    waiting(group(Class::OtherRead, KeySpec::Streams, "XREAD")),
+    group(Class::OtherRead, KeySpec::FirstUnless(&["BY", "GET"]), "SORT_RO"),
     // They look at all keys, or a script decides at which.
     group(
         Class::OtherRead,
-        Keys::Unknown,
+        KeySpec::Unknown,
         "CLUSTERSCAN CLUSTER|COUNTKEYSINSLOT CLUSTER|GETKEYSINSLOT DBSIZE EVALSHA_RO EVAL_RO \
          FCALL_RO KEYS RANDOMKEY SCAN",
     ),
@@ -83,7 +83,7 @@ pub(super) static GROUPS: &[Group] = &[
     // Writes with known keys.
     group(
         Class::Write,
-        Keys::FIRST,
+        KeySpec::FIRST,
         "APPEND BITFIELD DECR DECRBY DELEX DELIFEQ EXPIRE EXPIREAT GEOADD GETDEL GETEX GETSET HDEL \
          HEXPIRE HEXPIREAT HGETDEL HGETEX HINCRBY HINCRBYFLOAT HMSET HPERSIST HPEXPIRE HPEXPIREAT \
          HSET HSETEX HSETNX INCR INCRBY INCRBYFLOAT LINSERT LPOP LPUSH LPUSHX LREM LSET LTRIM MOVE \
@@ -104,7 +104,11 @@ pub(super) static GROUPS: &[Group] = &[
     ),
     waiting(group(Class::Write, FIRST_TWO, "BLMOVE BRPOPLPUSH")),
     // PFCOUNT stores what it counted.
-    group(Class::Write, Keys::ALL, "DEL PFCOUNT PFMERGE SDIFFSTORE SINTERSTORE SUNIONSTORE UNLINK"),
+    group(
+        Class::Write,
+        KeySpec::ALL,
+        "DEL PFCOUNT PFMERGE SDIFFSTORE SINTERSTORE SUNIONSTORE UNLINK",
+    ),
     group(Class::Write, range(1, -1, 2), "MSET MSETNX"),
     group(Class::Write, range(2, -1, 1), "BITOP"),
     waiting(group(Class::Write, ALL_BUT_LAST, "BLPOP BRPOP BZPOPMAX BZPOPMIN")),
@@ -112,29 +116,33 @@ pub(super) static GROUPS: &[Group] = &[
     waiting(group(Class::Write, COUNTED_BEHIND_TIMEOUT, "BLMPOP BZMPOP")),
     group(Class::Write, COUNTED_BEHIND_KEY, "ZDIFFSTORE ZINTERSTORE ZUNIONSTORE"),
     group(Class::Write, COUNTED_PAIRS, "MSETEX"),
-    waiting(group(Class::Write, Keys::Streams, "XREADGROUP")),
-    group(Class::Write, Keys::FirstUnless(&["STORE", "STOREDIST"]), "GEORADIUS GEORADIUSBYMEMBER"),
-    group(Class::Write, Keys::FirstUnless(&["STORE", "BY", "GET"]), "SORT"),
+    waiting(group(Class::Write, KeySpec::Streams, "XREADGROUP")),
+    group(
+        Class::Write,
+        KeySpec::FirstUnless(&["STORE", "STOREDIST"]),
+        "GEORADIUS GEORADIUSBYMEMBER",
+    ),
+    group(Class::Write, KeySpec::FirstUnless(&["STORE", "BY", "GET"]), "SORT"),
     // Functions are data, but no keys.
     group(
         Class::Write,
-        Keys::None,
+        KeySpec::None,
         "FUNCTION|DELETE FUNCTION|FLUSH FUNCTION|LOAD FUNCTION|RESTORE",
     ),
     //
     // Writes to any key. CONFIG SET may lower `maxmemory`, which evicts.
-    group(Class::WriteUnknown, Keys::Unknown, "CONFIG|SET EVAL EVALSHA FCALL MIGRATE"),
+    group(Class::WriteUnknown, KeySpec::Unknown, "CONFIG|SET EVAL EVALSHA FCALL MIGRATE"),
     //
     // Everything may be another afterwards.
     group(
         Class::FlushAll,
-        Keys::Unknown,
+        KeySpec::Unknown,
         "DEBUG FAILOVER FLUSHALL FLUSHDB MODULE|LOAD MODULE|LOADEX MODULE|UNLOAD REPLICAOF SFLUSH \
          SLAVEOF SWAPDB TRIMSLOTS",
     ),
     group(
         Class::FlushAll,
-        Keys::Unknown,
+        KeySpec::Unknown,
         "CLUSTER|ADDSLOTS CLUSTER|ADDSLOTSRANGE CLUSTER|BUMPEPOCH CLUSTER|CANCELSLOTMIGRATIONS \
          CLUSTER|DELSLOTS CLUSTER|DELSLOTSRANGE CLUSTER|FAILOVER CLUSTER|FLUSHSLOT \
          CLUSTER|FLUSHSLOTS CLUSTER|FORGET CLUSTER|MEET CLUSTER|MIGRATESLOTS CLUSTER|MIGRATION \
@@ -144,14 +152,14 @@ pub(super) static GROUPS: &[Group] = &[
     // Neither read nor write.
     group(
         Class::Neutral,
-        Keys::None,
+        KeySpec::None,
         "BGREWRITEAOF BGSAVE COMMAND ECHO LASTSAVE LOLWUT PFSELFTEST PING PUBLISH ROLE SAVE \
          SHUTDOWN SPUBLISH TIME",
     ),
-    waiting(group(Class::Neutral, Keys::None, "WAIT WAITAOF")),
+    waiting(group(Class::Neutral, KeySpec::None, "WAIT WAITAOF")),
     group(
         Class::Neutral,
-        Keys::None,
+        KeySpec::None,
         "ACL|CAT ACL|DRYRUN ACL|GENPASS ACL|GETUSER ACL|HELP ACL|LIST ACL|LOG ACL|SAVE ACL|USERS \
          ACL|WHOAMI COMMANDLOG|GET COMMANDLOG|HELP COMMANDLOG|LEN COMMANDLOG|RESET COMMAND|COUNT \
          COMMAND|DOCS COMMAND|GETKEYS COMMAND|GETKEYSANDFLAGS COMMAND|HELP COMMAND|INFO \
@@ -166,7 +174,7 @@ pub(super) static GROUPS: &[Group] = &[
     ),
     group(
         Class::Neutral,
-        Keys::None,
+        KeySpec::None,
         "CLUSTER|COUNT-FAILURE-REPORTS CLUSTER|GETSLOTMIGRATIONS CLUSTER|HELP CLUSTER|INFO \
          CLUSTER|KEYSLOT CLUSTER|LINKS CLUSTER|MYID CLUSTER|MYSHARDID CLUSTER|NODES \
          CLUSTER|REPLICAS CLUSTER|SAVECONFIG CLUSTER|SHARDS CLUSTER|SLAVES CLUSTER|SLOT-STATS \
@@ -180,7 +188,7 @@ pub(super) static GROUPS: &[Group] = &[
     session(SessionCommand::Reset, "RESET"),
     session(SessionCommand::Quit, "QUIT"),
     session(SessionCommand::Multi, "MULTI"),
-    Group { keys: Keys::Unknown, ..session(SessionCommand::Exec, "EXEC") },
+    Group { keys: KeySpec::Unknown, ..session(SessionCommand::Exec, "EXEC") },
     session(SessionCommand::Discard, "DISCARD"),
     session(SessionCommand::Watch, "WATCH"),
     session(SessionCommand::Unwatch, "UNWATCH"),
@@ -217,11 +225,11 @@ pub(super) static GROUPS: &[Group] = &[
     client(ClientCommand::Other, "CLIENT"),
 ];
 
-const fn range(first: u16, last: i16, step: u16) -> Keys {
-    Keys::Range { first, last, step }
+const fn range(first: u16, last: i16, step: u16) -> KeySpec {
+    KeySpec::Range { first, last, step }
 }
 
-const fn group(class: Class, keys: Keys, names: &'static str) -> Group {
+const fn group(class: Class, keys: KeySpec, names: &'static str) -> Group {
     Group { class, keys, blocking: false, cacheable: None, names }
 }
 
@@ -230,7 +238,7 @@ const fn waiting(group: Group) -> Group {
 }
 
 const fn kept(cacheable: Cacheable, names: &'static str) -> Group {
-    Group { cacheable: Some(cacheable), ..group(Class::Read, Keys::FIRST, names) }
+    Group { cacheable: Some(cacheable), ..group(Class::Read, KeySpec::FIRST, names) }
 }
 
 /// So many arguments, the name included.
@@ -249,7 +257,7 @@ const fn of_hash(min: usize, max: usize) -> Cacheable {
 }
 
 const fn session(session: SessionCommand, names: &'static str) -> Group {
-    group(Class::Session(session), Keys::None, names)
+    group(Class::Session(session), KeySpec::None, names)
 }
 
 const fn client(client: ClientCommand, names: &'static str) -> Group {

@@ -1,6 +1,6 @@
 //! What is known of one command.
 
-use super::{Cacheable, Keys, KeysOf, Name};
+use super::{Cacheable, CommandKeys, KeySpec, Name};
 use crate::request::Command;
 
 /// One command, or one subcommand of a command that has some.
@@ -11,7 +11,7 @@ pub struct Spec {
     /// How it is relayed, and what is forgotten for it.
     pub class: Class,
     /// Which of its arguments are keys.
-    pub keys: Keys,
+    pub keys: KeySpec,
     /// Whether its reply may wait for other clients.
     pub blocking: bool,
     /// How its reply may be kept; there for [`Class::Read`] alone.
@@ -21,7 +21,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    pub(super) fn new(name: Name, class: Class, keys: Keys) -> Self {
+    pub(super) fn new(name: Name, class: Class, keys: KeySpec) -> Self {
         Self { name, class, keys, blocking: false, cacheable: None, is_container: false }
     }
 
@@ -31,7 +31,7 @@ impl Spec {
     }
 
     /// The arguments of `command`, whose spec this is, that are keys.
-    pub fn keys_of<'a>(&self, command: &Command<'a>) -> KeysOf<'a> {
+    pub fn keys_of<'a>(&self, command: &Command<'a>) -> CommandKeys<'a> {
         self.keys.of(command)
     }
 }
@@ -43,10 +43,10 @@ pub enum Class {
     /// it a name. Where it does not, and on any road but the tracked one, it is an `OtherRead`.
     Read,
     /// It reads and never writes. Its keys are forgotten before its reply is handed on; when they
-    /// are [`KeysOf::Unknown`], fence.
+    /// are [`CommandKeys::Unknown`], fence.
     OtherRead,
     /// It may write to its keys, and reads no others. They are voided after its reply arrives and
-    /// before it is handed on; when they are [`KeysOf::Unknown`], fence.
+    /// before it is handed on; when they are [`CommandKeys::Unknown`], fence.
     Write,
     /// It may write to any key: fence after its reply.
     WriteUnknown,

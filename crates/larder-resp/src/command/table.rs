@@ -1,7 +1,7 @@
 //! Finds the spec of a command, whatever the case of its letters.
 
 use super::name::{Word, WordHasher};
-use super::{Class, Keys, Name, Spec, data};
+use super::{Class, KeySpec, Name, Spec, data};
 use crate::request::Command;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -34,7 +34,7 @@ type Map<N> = HashMap<N, Spec, BuildHasherDefault<WordHasher>>;
 impl Table {
     /// The commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of modules.
     pub fn builtin() -> Self {
-        let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, Keys::Unknown);
+        let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, KeySpec::Unknown);
         let (commands, subcommands) = Default::default();
         let mut table = Self { commands, subcommands, unknown };
         for group in data::GROUPS {
@@ -135,7 +135,11 @@ mod tests {
         for name in ["", "GETT", "GE", "GET\0", " GET", "G\u{100}T", &long] {
             let table = Table::builtin();
             let spec = table.find(name.as_bytes(), Some(b"k"));
-            assert_eq!((spec.class, spec.keys), (Class::WriteUnknown, Keys::Unknown), "{name:?}");
+            assert_eq!(
+                (spec.class, spec.keys),
+                (Class::WriteUnknown, KeySpec::Unknown),
+                "{name:?}"
+            );
             assert!(spec.name.as_bytes().is_empty());
         }
     }
@@ -173,7 +177,7 @@ mod tests {
     fn a_table_does_not_grow_without_end() {
         let mut table = Table::builtin();
         let name = |n: usize| Name::new(format!("module.command{n}").as_bytes()).unwrap();
-        let spec = |n| Spec::new(name(n), Class::OtherRead, Keys::None);
+        let spec = |n| Spec::new(name(n), Class::OtherRead, KeySpec::None);
         let added = (0..2 * COMMANDS_MAX).filter(|n| table.add(spec(*n))).count();
         assert!(added > COMMANDS_MAX / 2 && table.specs().count() <= COMMANDS_MAX);
         assert_eq!(table.find(name(added).as_bytes(), None).class, Class::WriteUnknown);

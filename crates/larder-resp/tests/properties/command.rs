@@ -4,7 +4,7 @@ use crate::garbage::any_garbage;
 use crate::value::any_bytes;
 use bytes::BytesMut;
 use larder_resp::Limits;
-use larder_resp::command::{KeysOf, Spec, Table, write_read};
+use larder_resp::command::{CommandKeys, Spec, Table, write_read};
 use larder_resp::request::{Command, Decoder, write_command};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ proptest! {
             let words = name.split(|byte| *byte == b'|').chain(args.iter().map(Vec::as_slice));
             let words: Vec<_> = words.collect();
             sent(&words, |command| {
-                if let KeysOf::Known(mut keys) = spec.keys_of(command) {
+                if let CommandKeys::Known(mut keys) = spec.keys_of(command) {
                     assert!(keys.all(|key| words[1..].contains(&key)), "{name:?} {args:?}");
                 }
                 check_read(spec, command);

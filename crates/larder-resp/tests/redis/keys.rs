@@ -5,7 +5,7 @@ use crate::table::{Described, described};
 use crate::wire::Wire;
 use bytes::BytesMut;
 use larder_resp::Limits;
-use larder_resp::command::{Class, KeysOf, Spec, Table};
+use larder_resp::command::{Class, CommandKeys, Spec, Table};
 use larder_resp::reply::Frame;
 use larder_resp::request::{Decoder, write_command};
 use larder_testkit::{RedisServer, require_redis};
@@ -21,8 +21,8 @@ fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
     let command = decoder.decode(&bytes).unwrap().command.unwrap();
     let spec = table.spec(&command);
     let keys = match spec.keys_of(&command) {
-        KeysOf::Known(keys) => Some(keys.map(<[u8]>::to_vec).collect()),
-        KeysOf::Unknown => None,
+        CommandKeys::Known(keys) => Some(keys.map(<[u8]>::to_vec).collect()),
+        CommandKeys::Unknown => None,
     };
     (*spec, keys)
 }

@@ -1,7 +1,7 @@
 //! The builtin table agrees with what a server says of its own commands.
 
 use crate::wire::Wire;
-use larder_resp::command::{Class, Keys, Spec, Table};
+use larder_resp::command::{Class, KeySpec, Spec, Table};
 use larder_resp::reply::Frame;
 use larder_testkit::{RedisServer, require_redis};
 
@@ -105,8 +105,8 @@ fn ranges_of_keys_are_those_of_the_server() {
             continue;
         }
         let found = match spec.keys {
-            Keys::Range { first, last, step } => [first.into(), last.into(), step.into()],
-            Keys::None | Keys::Unknown => [0; 3],
+            KeySpec::Range { first, last, step } => [first.into(), last.into(), step.into()],
+            KeySpec::None | KeySpec::Unknown => [0; 3],
             other => panic!("{}: {other:?} without movable keys", command.name),
         };
         assert_eq!(found, command.keys, "{}", command.name);
@@ -152,7 +152,7 @@ fn what_is_learned_is_what_was_written_by_hand_or_safer() {
         // What it stores cannot be read, and is no reason to send it only once.
         let may_write = known.class.may_write() && name != "~PFCOUNT";
         assert!(spec.class.may_write() || !may_write, "{name}: {:?}", spec.class);
-        if matches!(spec.class, Class::Write | Class::OtherRead) && spec.keys != Keys::Unknown {
+        if matches!(spec.class, Class::Write | Class::OtherRead) && spec.keys != KeySpec::Unknown {
             assert_eq!(spec.keys, known.keys, "{name}");
         }
     }

@@ -5,7 +5,7 @@ use super::{bypass::KeyedRead, hello::Hello, traffic::Relayed};
 use crate::{app::App, config::RespConfig, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
-    command::{Class, ClientCommand, KeyArgs, KeysOf, SessionCommand, Spec},
+    command::{Class, ClientCommand, CommandKeys, KeyArgs, SessionCommand, Spec},
     request::Command,
 };
 use std::sync::Arc;
@@ -76,8 +76,8 @@ impl Who {
 impl<'a> Kind<'a> {
     pub(super) fn of(spec: &'a Spec, command: &'a Command<'a>, app: &App) -> Self {
         let keys = || match spec.keys_of(command) {
-            KeysOf::Known(keys) => Some(keys),
-            KeysOf::Unknown => None,
+            CommandKeys::Known(keys) => Some(keys),
+            CommandKeys::Unknown => None,
         };
         match spec.class {
             Class::Read | Class::OtherRead => {

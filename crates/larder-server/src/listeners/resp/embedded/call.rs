@@ -10,7 +10,7 @@ use crate::app::App;
 use bytes::BytesMut;
 use larder_core::{FlushCause, memory_store::Txn};
 use larder_resp::{
-    command::{KeysOf, Spec, Table},
+    command::{CommandKeys, Spec, Table},
     request::Command,
 };
 
@@ -74,8 +74,8 @@ impl<'c> Call<'c> {
         self.txn();
         let engine = self.app.engine();
         match spec.keys_of(&args.0) {
-            KeysOf::Known(keys) => keys.for_each(|name| engine.invalidate(name)),
-            KeysOf::Unknown => engine.flush(FlushCause::Command),
+            CommandKeys::Known(keys) => keys.for_each(|name| engine.invalidate(name)),
+            CommandKeys::Unknown => engine.flush(FlushCause::Command),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::listeners::resp::embedded::{
 use bytes::BytesMut;
 use larder_resp::{
     Limits,
-    command::{Keys, KeysOf, Table},
+    command::{CommandKeys, KeySpec, Table},
     request::{Decoder, write_command},
 };
 
@@ -58,7 +58,7 @@ fn getkeys(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let entry = find(spec, asked).map_err(|_| Refusal::INVALID_COMMAND)?;
     entry.check(asked).map_err(|_| Refusal::INVALID_ARITY)?;
     match spec.keys_of(&command) {
-        KeysOf::Known(names) if names.clone().next().is_some() => call.reply.bulks(names),
+        CommandKeys::Known(names) if names.clone().next().is_some() => call.reply.bulks(names),
         _ => return Err(Refusal::NO_KEYS),
     }
     Ok(())
@@ -104,21 +104,21 @@ fn commands() -> impl Iterator<Item = &'static str> {
 fn describe(reply: &mut Reply<'_>, table: &Table, name: &str) {
     let entry = all().find(|entry| entry.name == name);
     let (arity, flags) = entry.map_or((-2, ""), |entry| (entry.arity, entry.flags));
-    let keys = entry.map_or(Keys::None, |entry| entry.spec(table).keys);
+    let keys = entry.map_or(KeySpec::None, |entry| entry.spec(table).keys);
     row(reply, name, arity, flags, keys);
     let is_sub =
         |entry: &&Entry| entry.name.split_once('|').is_some_and(|(container, _)| container == name);
     reply.array(all().filter(is_sub).count());
     for entry in all().filter(is_sub) {
-        row(reply, entry.name, entry.arity, entry.flags, Keys::None);
+        row(reply, entry.name, entry.arity, entry.flags, KeySpec::None);
         reply.array(0);
     }
 }
 
 /// All but the subcommands, which end it.
-fn row(reply: &mut Reply<'_>, name: &str, arity: i32, flags: &str, keys: Keys) {
+fn row(reply: &mut Reply<'_>, name: &str, arity: i32, flags: &str, keys: KeySpec) {
     let (first, last, step): (i64, i64, i64) = match keys {
-        Keys::Range { first, last, step } => (first.into(), last.into(), step.into()),
+        KeySpec::Range { first, last, step } => (first.into(), last.into(), step.into()),
         _ => (0, 0, 0),
     };
     reply.array(10);

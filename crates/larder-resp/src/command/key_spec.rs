@@ -5,7 +5,7 @@ use crate::request::Command;
 
 /// Where the keys of a command stand; its name is at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keys {
+pub enum KeySpec {
     /// It has none.
     None,
     /// At `first`, and every `step` from there up to `last`, which counts from the end when it is
@@ -38,7 +38,7 @@ pub enum Keys {
 
 /// The keys of one command as it was sent.
 #[derive(Clone, Debug)]
-pub enum KeysOf<'a> {
+pub enum CommandKeys<'a> {
     /// These, and no others. None if there are too few arguments: such a command is refused.
     Known(KeyArgs<'a>),
     /// It cannot be told: any key may be among them.
@@ -57,13 +57,13 @@ pub struct KeyArgs<'a> {
     step: usize,
 }
 
-impl Keys {
+impl KeySpec {
     /// Argument 1.
     pub(super) const FIRST: Self = Self::Range { first: 1, last: 1, step: 1 };
     /// All arguments.
     pub(super) const ALL: Self = Self::Range { first: 1, last: -1, step: 1 };
 
-    pub(super) fn of<'a>(&self, command: &Command<'a>) -> KeysOf<'a> {
+    pub(super) fn of<'a>(&self, command: &Command<'a>) -> CommandKeys<'a> {
         let found = match *self {
             Self::None => Some(KeyArgs::between(command, 0, 0, 1)),
             Self::Range { first, last, step } => {
@@ -80,7 +80,7 @@ impl Keys {
             }
             Self::Unknown => None,
         };
-        found.map_or(KeysOf::Unknown, KeysOf::Known)
+        found.map_or(CommandKeys::Unknown, CommandKeys::Known)
     }
 }
 
@@ -157,13 +157,13 @@ mod tests {
     use crate::request::Decoder;
 
     /// The keys in a line, put together; `?` if they are unknown.
-    fn keys(keys: Keys, line: &str) -> String {
+    fn keys(keys: KeySpec, line: &str) -> String {
         let line = format!("{line}\r\n");
         let mut decoder = Decoder::new(Limits::default());
         let command = decoder.decode(line.as_bytes()).unwrap().command.unwrap();
         match keys.of(&command) {
-            KeysOf::Known(found) => found.collect::<Vec<_>>().join(b" ".as_slice()),
-            KeysOf::Unknown => b"?".to_vec(),
+            CommandKeys::Known(found) => found.collect::<Vec<_>>().join(b" ".as_slice()),
+            CommandKeys::Unknown => b"?".to_vec(),
         }
         .escape_ascii()
         .to_string()
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_range_counts_from_either_end() {
-        let range = |first, last, step| Keys::Range { first, last, step };
+        let range = |first, last, step| KeySpec::Range { first, last, step };
         for (range, line, expected) in [
             (range(1, 1, 1), "SET a 1 b", "a"),
             (range(1, 2, 1), "RENAME a b c", "a b"),
@@ -192,13 +192,13 @@ mod tests {
         ] {
             assert_eq!(keys(range, line), expected, "{line}");
         }
-        assert_eq!(keys(Keys::None, "PING a"), "");
-        assert_eq!(keys(Keys::Unknown, "EVAL a"), "?");
+        assert_eq!(keys(KeySpec::None, "PING a"), "");
+        assert_eq!(keys(KeySpec::Unknown, "EVAL a"), "?");
     }
 
     #[test]
     fn counted_keys_are_as_many_as_it_says() {
-        let counted = |also, count, step| Keys::Counted { also, count, step };
+        let counted = |also, count, step| KeySpec::Counted { also, count, step };
         for (counted, line, expected) in [
             (counted(0, 1, 1), "ZUNION 2 a b WITHSCORES", "a b"),
             (counted(1, 2, 1), "ZUNIONSTORE d 2 a b WEIGHTS 1 2", "d a b"),
@@ -232,13 +232,13 @@ mod tests {
             ("XREAD COUNT", "?"),
             ("XREAD", "?"),
         ] {
-            assert_eq!(keys(Keys::Streams, line), expected, "{line}");
+            assert_eq!(keys(KeySpec::Streams, line), expected, "{line}");
         }
     }
 
     #[test]
     fn a_word_that_leads_to_other_keys_makes_them_unknown() {
-        let sort = Keys::FirstUnless(&["STORE", "BY"]);
+        let sort = KeySpec::FirstUnless(&["STORE", "BY"]);
         for (line, expected) in [
             ("SORT a LIMIT 0 1", "a"),
             ("SORT STORE LIMIT 0 1", "STORE"),
