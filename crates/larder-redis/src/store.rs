@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use larder_core::{
     Engine, Fill, FillOutcome, Key, Put, Store, StoreError, WriteGuard, is_not_ready,
 };
-use larder_resp::{command::write_read, reply::Frame};
+use larder_resp::{command::write_read_command, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
@@ -117,7 +117,7 @@ impl Store<Reply> for RedisStore {
 
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         let mut command = BytesMut::new();
-        write_read(&mut command, key.read, key.name);
+        write_read_command(&mut command, key.read, key.name);
         let reply = match self.plain.exchange(key.db, command.clone()).await {
             // A read does no harm twice (R14).
             Err(StoreError::Lost) => self.plain.exchange(key.db, command).await?,

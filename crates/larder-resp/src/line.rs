@@ -4,14 +4,14 @@ use crate::ProtocolError;
 
 /// A line that may not be there in full yet.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct LineSearch {
     /// The offset of its first byte.
     start: usize,
     /// Its carriage return is not before this offset.
     searched: usize,
 }
 
-impl Line {
+impl LineSearch {
     pub(crate) fn at(start: usize) -> Self {
         Self { start, searched: start }
     }

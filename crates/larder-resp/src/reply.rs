@@ -4,7 +4,7 @@
 //! without copying; the functions write one, and [`write_as_resp2`] turns one for older clients.
 
 mod frame;
-mod head;
+mod header;
 mod resp2;
 mod scan;
 mod write;

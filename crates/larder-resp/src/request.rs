@@ -5,9 +5,9 @@
 
 mod command;
 mod decode;
+mod fast_path;
 mod inline;
 mod multibulk;
-mod short;
 mod write;
 
 pub use command::{Args, Command};

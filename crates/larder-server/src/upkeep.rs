@@ -55,7 +55,7 @@ async fn learn_commands(app: &App, learned: &mut u64) {
         Ok(Some(reply)) => {
             *learned = epoch;
             let mut table = Table::builtin();
-            if let Err(error) = table.complete(&reply) {
+            if let Err(error) = table.merge_command_reply(&reply) {
                 tracing::warn!(%error, "the store's COMMAND reply was not understood");
                 return;
             }

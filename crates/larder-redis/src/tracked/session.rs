@@ -10,7 +10,7 @@ use larder_core::{
 };
 use larder_resp::{
     ProtocolError,
-    command::write_read,
+    command::write_read_command,
     reply::{Frame, Items},
     request::write_command,
 };
@@ -164,7 +164,7 @@ impl Session {
 
     /// Takes one reply or push, as a scanner found it.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let frame = Frame::of_scanned(bytes)?;
+        let frame = Frame::from_scanned(bytes)?;
         if let Frame::Push(push) = frame {
             return self.take_push(push);
         }
@@ -238,7 +238,7 @@ impl Session {
         let key = fill.key();
         let (name, db) = (key.name, key.db);
         self.select(db, out);
-        write_read(out, key.read, name);
+        write_read_command(out, key.read, name);
         write_command(out, &[b"PTTL", name]);
         self.expected.push_back(Expected::Read(Some(fill)));
     }

@@ -63,7 +63,7 @@ impl Cacheable {
 }
 
 /// Writes the command that asks for `read`, which [`Spec::encode_read`] made, of this key.
-pub fn write_read(out: &mut BytesMut, read: &[u8], key: &[u8]) {
+pub fn write_read_command(out: &mut BytesMut, read: &[u8], key: &[u8]) {
     let mut parts = Parts(read);
     let name = parts.next().unwrap_or(GET);
     reply::array(out, 2 + parts.clone().count());
@@ -147,7 +147,7 @@ mod tests {
             assert_eq!(key, args[1]);
             let (mut sent, mut again) = (BytesMut::new(), BytesMut::new());
             write_command(&mut sent, args);
-            write_read(&mut again, &read, &key);
+            write_read_command(&mut again, &read, &key);
             assert_eq!(again, sent);
         }
     }
@@ -199,7 +199,7 @@ mod tests {
     fn a_read_that_was_not_made_here_ends_where_it_makes_no_sense() {
         for read in [b"\xff".as_slice(), b"\x05HGET", &[0xff; 40], b"\x04HGET\x09x"] {
             let mut out = BytesMut::new();
-            write_read(&mut out, read, b"k");
+            write_read_command(&mut out, read, b"k");
             let mut decoder = Decoder::new(Limits::default());
             assert_eq!(decoder.decode(&out).unwrap().consumed, out.len());
         }

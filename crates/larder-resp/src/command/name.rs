@@ -55,9 +55,9 @@ impl fmt::Debug for Name {
 /// Made in registers, without a loop over bytes: a look-up costs less than the cache miss of the
 /// key that follows it.
 #[derive(Clone, Copy, Debug, Eq)]
-pub(super) struct Word([u64; 4]);
+pub(super) struct PackedName([u64; 4]);
 
-impl Word {
+impl PackedName {
     /// `None` if it is too long.
     #[inline]
     pub(super) fn new(name: &[u8]) -> Option<Self> {
@@ -74,8 +74,8 @@ impl Word {
     }
 }
 
-/// Word by word: compared as arrays, they would go through memory.
-impl PartialEq for Word {
+/// PackedName by word: compared as arrays, they would go through memory.
+impl PartialEq for PackedName {
     fn eq(&self, other: &Self) -> bool {
         let ([our0, our1, our2, our3], [their0, their1, their2, their3]) = (self.0, other.0);
         (our0 ^ their0) | (our1 ^ their1) | (our2 ^ their2) | (our3 ^ their3) == 0
@@ -107,7 +107,7 @@ fn upper(word: u64) -> u64 {
 }
 
 /// Not keyed: names enter the table from our own data and from the server, never from a client.
-impl Hash for Word {
+impl Hash for PackedName {
     fn hash<H: Hasher>(&self, state: &mut H) {
         const ODD: [u64; 4] = [
             0x9e37_79b9_7f4a_7c15,
@@ -124,11 +124,11 @@ impl Hash for Word {
     }
 }
 
-/// Mixes what [`Word`]s give it.
+/// Mixes what [`PackedName`]s give it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WordHasher(u64);
+pub(super) struct PackedNameHasher(u64);
 
-impl Hasher for WordHasher {
+impl Hasher for PackedNameHasher {
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.write_u64(u64::from(*byte));
@@ -156,15 +156,15 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         for length in 0..=NAME_BYTES_MAX {
             for name in all.windows(length.max(1)).map(|name| &name[..length]) {
-                let word = Word::new(name);
-                assert_eq!(word, Word::new(&name.to_ascii_uppercase()));
-                assert_eq!(word, Word::new(&name.to_ascii_lowercase()));
+                let word = PackedName::new(name);
+                assert_eq!(word, PackedName::new(&name.to_ascii_uppercase()));
+                assert_eq!(word, PackedName::new(&name.to_ascii_lowercase()));
                 for (at, bit) in (0..length).flat_map(|at| [1, 0x20, 0x80].map(|bit| (at, bit))) {
                     let mut other = name.to_vec();
                     other[at] ^= bit;
                     let same = name.eq_ignore_ascii_case(&other);
                     assert_eq!(
-                        word == Word::new(&other),
+                        word == PackedName::new(&other),
                         same,
                         "{:?} at {at}",
                         name.escape_ascii()
@@ -172,7 +172,11 @@ mod tests {
                 }
             }
         }
-        assert_ne!(Word::new(b"get"), Word::new(b"get\0"), "padding is no part of the name");
+        assert_ne!(
+            PackedName::new(b"get"),
+            PackedName::new(b"get\0"),
+            "padding is no part of the name"
+        );
         assert_eq!(Name::new(b"gEt").unwrap().as_bytes(), b"GET");
     }
 
@@ -180,7 +184,7 @@ mod tests {
     fn a_longer_name_is_refused() {
         for (name, fits) in [([b'a'; 31].as_slice(), true), (&[b'a'; 32], false)] {
             assert_eq!(Name::new(name).is_some(), fits);
-            assert_eq!(Word::new(name).is_some(), fits);
+            assert_eq!(PackedName::new(name).is_some(), fits);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Finds the spec of a command, whatever the case of its letters.
 
-use super::name::{Word, WordHasher};
+use super::name::{PackedName, PackedNameHasher};
 use super::{Class, KeySpec, Name, Spec, data};
 use crate::request::Command;
 use std::collections::HashMap;
@@ -23,13 +23,13 @@ pub const COMMANDS_MAX: usize = 4096;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Table {
-    commands: Map<Word>,
+    commands: Map<PackedName>,
     /// By container and name.
-    subcommands: Map<(Word, Word)>,
+    subcommands: Map<(PackedName, PackedName)>,
     unknown: Spec,
 }
 
-type Map<N> = HashMap<N, Spec, BuildHasherDefault<WordHasher>>;
+type Map<N> = HashMap<N, Spec, BuildHasherDefault<PackedNameHasher>>;
 
 impl Table {
     /// The commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of modules.
@@ -66,7 +66,7 @@ impl Table {
 
     #[inline]
     fn look<'a>(&self, name: &[u8], argument: impl FnOnce() -> Option<&'a [u8]>) -> &Spec {
-        let found = Word::new(name).and_then(|name| self.commands.get_key_value(&name));
+        let found = PackedName::new(name).and_then(|name| self.commands.get_key_value(&name));
         match found {
             Some((name, spec)) if spec.is_container => {
                 self.subcommand(*name, argument()).unwrap_or(spec)
@@ -76,15 +76,15 @@ impl Table {
         }
     }
 
-    fn subcommand(&self, container: Word, argument: Option<&[u8]>) -> Option<&Spec> {
-        self.subcommands.get(&(container, Word::new(argument?)?))
+    fn subcommand(&self, container: PackedName, argument: Option<&[u8]>) -> Option<&Spec> {
+        self.subcommands.get(&(container, PackedName::new(argument?)?))
     }
 
     /// The spec of this very name.
     pub(super) fn get(&self, name: &Name) -> Option<&Spec> {
         match name.split() {
-            Some((container, name)) => self.subcommand(Word::new(container)?, Some(name)),
-            None => self.commands.get(&Word::new(name.as_bytes())?),
+            Some((container, name)) => self.subcommand(PackedName::new(container)?, Some(name)),
+            None => self.commands.get(&PackedName::new(name.as_bytes())?),
         }
     }
 
@@ -100,14 +100,14 @@ impl Table {
 
     fn insert(&mut self, spec: Spec) -> Option<()> {
         let Some((container, name)) = spec.name.split() else {
-            let known = self.commands.entry(Word::new(spec.name.as_bytes())?).or_insert(spec);
+            let known = self.commands.entry(PackedName::new(spec.name.as_bytes())?).or_insert(spec);
             *known = Spec { is_container: known.is_container, ..spec };
             return Some(());
         };
         let unknown = Spec { name: Name::new(container)?, ..self.unknown };
-        let container = Word::new(container)?;
+        let container = PackedName::new(container)?;
         self.commands.entry(container).or_insert(unknown).is_container = true;
-        self.subcommands.insert((container, Word::new(name)?), spec);
+        self.subcommands.insert((container, PackedName::new(name)?), spec);
         Some(())
     }
 }

@@ -1,6 +1,6 @@
 //! A reply, looked into without copying.
 
-use super::head::Head;
+use super::header::Header;
 use super::scan::Scanner;
 use crate::{Limits, ProtocolError};
 use std::fmt;
@@ -47,7 +47,7 @@ impl<'a> Frame<'a> {
     /// Views `bytes`, which must be one reply, whole and checked here to its last element.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
         match Scanner::new(Limits::NONE).scan(bytes)? {
-            Some(length) if length == bytes.len() => Self::of_scanned(bytes),
+            Some(length) if length == bytes.len() => Self::from_scanned(bytes),
             Some(_) => Err(ProtocolError::TrailingBytes),
             None => Err(ProtocolError::Incomplete),
         }
@@ -55,7 +55,7 @@ impl<'a> Frame<'a> {
 
     /// The same of bytes in which a [`Scanner`](super::Scanner) has found one reply, of which nothing
     /// is checked again. Of other bytes it says something, or that they are incomplete.
-    pub fn of_scanned(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
+    pub fn from_scanned(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
         view(bytes).map(|(frame, _)| frame).ok_or(ProtocolError::Incomplete)
     }
 
@@ -171,13 +171,13 @@ fn view(mut bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     loop {
         let end = bytes.iter().position(|byte| *byte == b'\r')?;
         let (line, after) = (bytes.get(..end)?, bytes.get(end + 2..)?);
-        return Some(match Head::parse(line).ok()? {
-            Head::Line(frame) => (frame, after),
-            Head::Blob(blob, length) => {
+        return Some(match Header::parse(line).ok()? {
+            Header::Line(frame) => (frame, after),
+            Header::Blob(blob, length) => {
                 (blob.frame(after.get(..length)?).ok()?, after.get(length + 2..)?)
             }
-            Head::Aggregate(kind, left) => (kind.frame(Items { bytes: after, left }), after),
-            Head::Attribute(items) => {
+            Header::Aggregate(kind, left) => (kind.frame(Items { bytes: after, left }), after),
+            Header::Attribute(items) => {
                 bytes = behind(items, after)?;
                 continue;
             }
@@ -280,10 +280,10 @@ mod tests {
     #[test]
     fn what_was_scanned_is_seen_as_what_is_parsed() {
         for bytes in ["+OK\r\n", "$3\r\nabc\r\n", "|1\r\n+a\r\n+b\r\n*2\r\n:1\r\n~1\r\n_\r\n"] {
-            assert_eq!(Frame::of_scanned(bytes.as_bytes()), Frame::parse(bytes.as_bytes()));
+            assert_eq!(Frame::from_scanned(bytes.as_bytes()), Frame::parse(bytes.as_bytes()));
         }
         for bytes in ["", "+OK", "$3\r\nab", "#x\r\n"] {
-            assert_eq!(Frame::of_scanned(bytes.as_bytes()), Err(ProtocolError::Incomplete));
+            assert_eq!(Frame::from_scanned(bytes.as_bytes()), Err(ProtocolError::Incomplete));
         }
     }
 

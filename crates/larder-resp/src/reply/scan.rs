@@ -1,7 +1,7 @@
 //! Where a reply ends: looked for while its bytes arrive, each byte once.
 
-use super::head::{Aggregate, Blob, Head};
-use crate::line::Line;
+use super::header::{Aggregate, Blob, Header};
+use crate::line::LineSearch;
 use crate::{Limits, ProtocolError};
 
 /// Finds the end of the reply at the start of a buffer that grows.
@@ -11,14 +11,14 @@ use crate::{Limits, ProtocolError};
 #[derive(Clone, Debug)]
 pub struct Scanner {
     limits: Limits,
-    next: Next,
-    open: Open,
+    next: Awaiting,
+    open: OpenAggregates,
 }
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
-enum Next {
-    Line(Line),
+enum Awaiting {
+    Line(LineSearch),
     /// A payload, from one offset to the other, and its line end.
     Payload {
         blob: Blob,
@@ -30,7 +30,11 @@ enum Next {
 impl Scanner {
     /// A scanner at the start of a reply.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, next: Next::Line(Line::default()), open: Open::default() }
+        Self {
+            limits,
+            next: Awaiting::Line(LineSearch::default()),
+            open: OpenAggregates::default(),
+        }
     }
 
     /// The length in bytes of the reply that `buf` starts with, or `None` while it is incomplete.
@@ -42,7 +46,7 @@ impl Scanner {
         loop {
             let Some((element_done, offset)) = self.advance(buf)? else { return Ok(None) };
             if element_done && self.open.close_element() {
-                self.next = Next::Line(Line::default());
+                self.next = Awaiting::Line(LineSearch::default());
                 return Ok(Some(offset));
             }
         }
@@ -52,8 +56,8 @@ impl Scanner {
     /// worth reserving.
     pub fn bytes_needed(&self) -> usize {
         match &self.next {
-            Next::Line(line) => line.after(),
-            Next::Payload { end, .. } => end.saturating_add(2),
+            Awaiting::Line(line) => line.after(),
+            Awaiting::Payload { end, .. } => end.saturating_add(2),
         }
     }
 
@@ -70,7 +74,7 @@ impl Scanner {
     /// Takes one line or payload: whether an element ended with it, and the offset behind it.
     fn advance(&mut self, buf: &[u8]) -> Result<Option<(bool, usize)>, ProtocolError> {
         match &mut self.next {
-            Next::Line(line) => {
+            Awaiting::Line(line) => {
                 let too_big = ProtocolError::LineTooBig;
                 let found = line.find(buf, self.limits.line_bytes_max, too_big)?;
                 let Some((text, line_feed)) = found else { return Ok(None) };
@@ -78,39 +82,40 @@ impl Scanner {
                     return Err(ProtocolError::MissingLineEnd);
                 }
                 let after = line.after();
-                self.next = Next::Line(Line::at(after));
-                Ok(Some((self.enter(&Head::parse(text)?, after)?, after)))
+                self.next = Awaiting::Line(LineSearch::at(after));
+                Ok(Some((self.enter(&Header::parse(text)?, after)?, after)))
             }
-            Next::Payload { blob, start, end } => {
+            Awaiting::Payload { blob, start, end } => {
                 let after = end.saturating_add(2);
                 let Some(line_end) = buf.get(*end..after) else { return Ok(None) };
                 if line_end != b"\r\n" {
                     return Err(ProtocolError::MissingLineEnd);
                 }
                 blob.frame(buf.get(*start..*end).unwrap_or_default())?;
-                self.next = Next::Line(Line::at(after));
+                self.next = Awaiting::Line(LineSearch::at(after));
                 Ok(Some((true, after)))
             }
         }
     }
 
     /// Acts on the first line of an element, which ends at `after`; says whether it was all of it.
-    fn enter(&mut self, head: &Head<'_>, after: usize) -> Result<bool, ProtocolError> {
-        match *head {
-            Head::Blob(_, bytes) if bytes > self.limits.bulk_bytes_max => {
+    fn enter(&mut self, header: &Header<'_>, after: usize) -> Result<bool, ProtocolError> {
+        match *header {
+            Header::Blob(_, bytes) if bytes > self.limits.bulk_bytes_max => {
                 Err(ProtocolError::BulkLength)
             }
-            Head::Blob(blob, bytes) => {
-                self.next = Next::Payload { blob, start: after, end: after.saturating_add(bytes) };
+            Header::Blob(blob, bytes) => {
+                self.next =
+                    Awaiting::Payload { blob, start: after, end: after.saturating_add(bytes) };
                 Ok(false)
             }
-            Head::Aggregate(Aggregate::Push, _) if self.open.innermost > 0 => {
+            Header::Aggregate(Aggregate::Push, _) if self.open.innermost > 0 => {
                 Err(ProtocolError::NestedPush)
             }
-            Head::Line(_) | Head::Aggregate(_, 0) => Ok(true),
-            Head::Aggregate(_, items) => self.open_level(items, items),
+            Header::Line(_) | Header::Aggregate(_, 0) => Ok(true),
+            Header::Aggregate(_, items) => self.open_level(items, items),
             // The value that follows belongs to the level, so that both end as one element.
-            Head::Attribute(items) => self.open_level(items, items.saturating_add(1)),
+            Header::Attribute(items) => self.open_level(items, items.saturating_add(1)),
         }
     }
 
@@ -125,14 +130,14 @@ impl Scanner {
 
 /// The aggregates that the scanner is inside of.
 #[derive(Clone, Debug, Default)]
-struct Open {
+struct OpenAggregates {
     /// Elements still to come in the innermost one; 0 outside of all.
     innermost: u32,
     /// The same of those around it, outermost first; never 0.
     outer: Vec<u32>,
 }
 
-impl Open {
+impl OpenAggregates {
     fn enter(&mut self, items: usize, depth_max: usize) -> Result<(), ProtocolError> {
         let items = u32::try_from(items).map_err(|_| ProtocolError::MultibulkLength)?;
         let is_inside = self.innermost > 0;

@@ -13,13 +13,13 @@ pub(super) struct Span {
 /// One command and its arguments, of which there is at least one: the name.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
-    pub(super) form: Form<'a>,
+    pub(super) encoding: Encoding<'a>,
     pub(super) spans: &'a [Span],
 }
 
 /// How it was sent, with the buffer that the spans are of.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Form<'a> {
+pub(super) enum Encoding<'a> {
     /// An array of bulk strings: its bytes, all of them.
     Multibulk(&'a [u8]),
     /// A line: the words in it, unquoted.
@@ -36,13 +36,13 @@ impl<'a> Command<'a> {
     /// The argument at `index`; the name is at 0.
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
-        self.form.bytes(*self.spans.get(index)?)
+        self.encoding.bytes(*self.spans.get(index)?)
     }
 
     /// All arguments, the name first.
     #[inline]
     pub fn args(&self) -> Args<'a> {
-        Args { form: self.form, spans: self.spans.iter() }
+        Args { encoding: self.encoding, spans: self.spans.iter() }
     }
 
     /// Writes the command such that any server reads the same arguments.
@@ -50,14 +50,14 @@ impl<'a> Command<'a> {
     /// An array is copied as it came. A line is written as an array: what a server makes of a
     /// line, it has in its own hand.
     pub fn write_to(&self, out: &mut BytesMut) {
-        match self.form {
-            Form::Multibulk(raw) => out.put_slice(raw),
-            Form::Inline(_) => write_args(out, self.args()),
+        match self.encoding {
+            Encoding::Multibulk(raw) => out.put_slice(raw),
+            Encoding::Inline(_) => write_args(out, self.args()),
         }
     }
 }
 
-impl<'a> Form<'a> {
+impl<'a> Encoding<'a> {
     #[inline]
     fn bytes(self, span: Span) -> Option<&'a [u8]> {
         let (Self::Multibulk(buf) | Self::Inline(buf)) = self;
@@ -68,7 +68,7 @@ impl<'a> Form<'a> {
 /// The arguments of a [`Command`], in order.
 #[derive(Clone, Debug)]
 pub struct Args<'a> {
-    form: Form<'a>,
+    encoding: Encoding<'a>,
     spans: std::slice::Iter<'a, Span>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Iterator for Args<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.form.bytes(*self.spans.next()?)
+        self.encoding.bytes(*self.spans.next()?)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

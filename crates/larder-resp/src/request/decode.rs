@@ -1,9 +1,9 @@
 //! The commands in a read buffer, one by one.
 
-use super::command::{Command, Form, Span};
+use super::command::{Command, Encoding, Span};
 use super::multibulk::Multibulk;
-use super::{inline, short};
-use crate::line::Line;
+use super::{fast_path, inline};
+use crate::line::LineSearch;
 use crate::{Limits, ProtocolError};
 
 /// Memory that a large command leaves behind is given back above this.
@@ -36,7 +36,7 @@ const TEXT_BYTES_KEPT_MAX: usize = 4096;
 pub struct Decoder {
     limits: Limits,
     /// Short commands are within all of them.
-    reads_short: bool,
+    use_fast_path: bool,
     auth_required: bool,
     stage: Stage,
     spans: Vec<Span>,
@@ -70,7 +70,7 @@ impl Decoder {
     /// A decoder at the start of a connection.
     pub fn new(limits: Limits) -> Self {
         Self {
-            reads_short: short::is_within(&limits),
+            use_fast_path: fast_path::is_within(&limits),
             limits,
             auth_required: false,
             stage: Stage::Start,
@@ -130,8 +130,8 @@ impl Decoder {
         if matches!(self.stage, Stage::Start) {
             let Some(first) = buf.first() else { return Ok(None) };
             self.begin(*first);
-            if self.reads_short {
-                if let Some(length) = short::read(buf, &mut self.spans) {
+            if self.use_fast_path {
+                if let Some(length) = fast_path::read(buf, &mut self.spans) {
                     return Ok(Some(length));
                 }
                 self.spans.clear();
@@ -151,7 +151,7 @@ impl Decoder {
         self.text.clear();
         self.text.shrink_to(TEXT_BYTES_KEPT_MAX);
         self.stage = match first {
-            b'*' => Stage::Multibulk(Multibulk::Count(Line::default())),
+            b'*' => Stage::Multibulk(Multibulk::Count(LineSearch::default())),
             _ => Stage::Inline { searched: 0 },
         };
     }
@@ -170,11 +170,11 @@ impl Decoder {
     }
 
     fn command<'a>(&'a self, stage: Stage, unread: &'a [u8], length: usize) -> Option<Command<'a>> {
-        let form = match stage {
-            Stage::Multibulk(_) => Form::Multibulk(unread.get(..length)?),
-            _ => Form::Inline(&self.text),
+        let encoding = match stage {
+            Stage::Multibulk(_) => Encoding::Multibulk(unread.get(..length)?),
+            _ => Encoding::Inline(&self.text),
         };
-        Some(Command { form, spans: &self.spans })
+        Some(Command { encoding, spans: &self.spans })
     }
 }
 

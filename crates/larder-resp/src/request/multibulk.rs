@@ -4,7 +4,7 @@
 //! the place of a line feed, or of the line end behind an argument, is passed over unread.
 
 use super::command::Span;
-use crate::line::Line;
+use crate::line::LineSearch;
 use crate::{Limits, ProtocolError, number};
 
 /// What a client that has not proved who it is may send.
@@ -15,9 +15,9 @@ const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Multibulk {
     /// The line that counts the arguments is next.
-    Count(Line),
+    Count(LineSearch),
     /// The line that gives the length of an argument is next.
-    Length { line: Line, args_left: usize },
+    Length { line: LineSearch, args_left: usize },
     /// An argument is next.
     Arg { span: Span, args_left: usize },
 }
@@ -50,7 +50,7 @@ impl Multibulk {
                     if args_left == 0 {
                         return Ok(Some(next));
                     }
-                    *self = Self::Length { line: Line::at(next), args_left };
+                    *self = Self::Length { line: LineSearch::at(next), args_left };
                 }
                 Self::Length { line, args_left } => {
                     let too_big = ProtocolError::BulkCountTooBig;
@@ -70,7 +70,7 @@ impl Multibulk {
                     if *args_left == 0 {
                         return Ok(Some(next));
                     }
-                    *self = Self::Length { line: Line::at(next), args_left: *args_left };
+                    *self = Self::Length { line: LineSearch::at(next), args_left: *args_left };
                 }
             }
         }

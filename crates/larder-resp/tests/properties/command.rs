@@ -4,7 +4,7 @@ use crate::garbage::any_garbage;
 use crate::value::any_bytes;
 use bytes::BytesMut;
 use larder_resp::Limits;
-use larder_resp::command::{CommandKeys, Spec, Table, write_read};
+use larder_resp::command::{CommandKeys, Spec, Table, write_read_command};
 use larder_resp::request::{Command, Decoder, write_command};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,9 +50,9 @@ proptest! {
     #[test]
     fn garbage_completes_nothing_and_breaks_nothing(bytes in any_garbage(), read in any_garbage()) {
         let mut table = TABLE.clone();
-        let learned = table.complete(&bytes).unwrap_or(0);
+        let learned = table.merge_command_reply(&bytes).unwrap_or(0);
         prop_assert_eq!(table.specs().count(), TABLE.specs().count() + learned);
-        write_read(&mut BytesMut::new(), &read, b"k");
+        write_read_command(&mut BytesMut::new(), &read, b"k");
     }
 }
 
@@ -93,6 +93,6 @@ fn check_read(spec: &Spec, command: &Command<'_>) {
     let Some(key) = spec.encode_read(command, &mut read) else { return };
     let (mut expected, mut found) = (BytesMut::new(), BytesMut::new());
     write_command(&mut expected, &command.args().collect::<Vec<_>>());
-    write_read(&mut found, &read, key);
+    write_read_command(&mut found, &read, key);
     assert_eq!(found, expected);
 }

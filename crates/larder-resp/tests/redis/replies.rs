@@ -4,7 +4,7 @@ use crate::data_set::{READS, STRINGS, fill};
 use crate::wire::Wire;
 use bytes::BytesMut;
 use larder_resp::Limits;
-use larder_resp::command::{Cacheable, Class, Table, write_read};
+use larder_resp::command::{Cacheable, Class, Table, write_read_command};
 use larder_resp::reply::{Resp2Layout, array, write_as_resp2};
 use larder_resp::request::{Decoder, write_command};
 use larder_testkit::{RedisServer, require_redis};
@@ -57,7 +57,7 @@ fn every_read_that_is_kept_has_the_bytes_of_both_versions() {
         );
 
         let mut again = BytesMut::new();
-        write_read(&mut again, &read, key);
+        write_read_command(&mut again, &read, key);
         assert_eq!(resp3.send(&again), reply, "{said}, asked by its read");
         if tells_something(&reply) {
             seen.insert(args[0].to_vec());

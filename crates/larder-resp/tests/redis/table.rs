@@ -128,7 +128,7 @@ fn the_table_lacks_nothing_and_a_server_teaches_it_nothing() {
     for version in ["2", "3"] {
         let mut table = Table::builtin();
         let reply = Wire::open(&server, version).line("COMMAND");
-        assert_eq!(table.complete(&reply), Ok(modules), "RESP{version}");
+        assert_eq!(table.merge_command_reply(&reply), Ok(modules), "RESP{version}");
     }
 }
 
@@ -141,7 +141,7 @@ fn what_is_learned_is_what_was_written_by_hand_or_safer() {
     let mut wire = Wire::open(&server, "3");
     let builtin = Table::builtin();
     let mut table = Table::builtin();
-    table.complete(&under_new_names(&wire.line("COMMAND"))).unwrap();
+    table.merge_command_reply(&under_new_names(&wire.line("COMMAND"))).unwrap();
     for command in described(&mut wire) {
         let known = command.spec(&builtin);
         let name = format!("~{}", command.name);

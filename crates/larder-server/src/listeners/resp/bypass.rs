@@ -73,7 +73,9 @@ fn is_remembered(
         let stored = Reply::bytes_of(&seen);
         match stored.first() {
             // The same in both protocols.
-            Some(b'$' | b':' | b'_') => Ok(Frame::of_scanned(stored).ok().as_ref() == Some(shown)),
+            Some(b'$' | b':' | b'_') => {
+                Ok(Frame::from_scanned(stored).ok().as_ref() == Some(shown))
+            }
             // Compared where no lock is held.
             _ => Err(BytesMut::from(stored)),
         }

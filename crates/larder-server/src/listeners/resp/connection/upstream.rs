@@ -76,7 +76,7 @@ impl Connection {
         }
         while let Some(frame) = upstream.next_frame()? {
             *frames += 1;
-            let view = Frame::of_scanned(&frame).map_err(UpstreamError::protocol)?;
+            let view = Frame::from_scanned(&frame).map_err(UpstreamError::protocol)?;
             if view.as_error().is_some_and(is_not_ready) {
                 self.app.backend().end_current_epoch();
             }

@@ -4,7 +4,7 @@ use super::frame::{Frame, Items};
 use crate::{ProtocolError, number};
 
 /// What the first line of a reply says.
-pub(super) enum Head<'a> {
+pub(super) enum Header<'a> {
     /// The line is the whole reply.
     Line(Frame<'a>),
     /// So many bytes follow, and a line end.
@@ -30,7 +30,7 @@ pub(super) enum Aggregate {
     Push,
 }
 
-impl<'a> Head<'a> {
+impl<'a> Header<'a> {
     /// Reads a line, given without its CRLF.
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, ProtocolError> {
         let (&kind, text) = line.split_first().ok_or(ProtocolError::UnknownType(b'\r'))?;

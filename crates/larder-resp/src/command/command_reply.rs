@@ -12,7 +12,7 @@ impl Table {
     /// What the table has stays as it is, unless the server says that it writes where the table
     /// says that it does not, or that it comes from a module. Meant for a new table: what another
     /// server has added would stay.
-    pub fn complete(&mut self, command_reply: &[u8]) -> Result<usize, ProtocolError> {
+    pub fn merge_command_reply(&mut self, command_reply: &[u8]) -> Result<usize, ProtocolError> {
         let reply = Frame::parse(command_reply)?;
         let entries = reply.items().into_iter().flatten();
         Ok(entries.map(|entry| self.learn_all(&entry)).sum())
@@ -172,7 +172,7 @@ mod tests {
             out.extend_from_slice(entry);
         }
         let mut table = Table::builtin();
-        let learned = table.complete(&out).unwrap();
+        let learned = table.merge_command_reply(&out).unwrap();
         (table, learned)
     }
 
@@ -259,8 +259,8 @@ mod tests {
     #[test]
     fn replies_of_other_kinds_teach_nothing() {
         for reply in ["-NOPERM no\r\n", "*0\r\n", "_\r\n", "*2\r\n:1\r\n*1\r\n$1\r\nx\r\n"] {
-            assert_eq!(Table::builtin().complete(reply.as_bytes()), Ok(0), "{reply:?}");
+            assert_eq!(Table::builtin().merge_command_reply(reply.as_bytes()), Ok(0), "{reply:?}");
         }
-        assert!(Table::builtin().complete(b"*1\r\n").is_err());
+        assert!(Table::builtin().merge_command_reply(b"*1\r\n").is_err());
     }
 }

@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
     let mut table = Table::builtin();
     let kept = |table: &Table| table.specs().filter(|spec| spec.cacheable.is_some()).count();
     let before = kept(&table);
-    let learned = table.complete(said);
+    let learned = table.merge_command_reply(said);
     assert!(kept(&table) <= before, "of no command a server says that its reply may be kept");
     if learned.is_err() {
         return;
@@ -18,5 +18,5 @@ fuzz_target!(|data: &[u8]| {
     let name = said.get(..usize::from(length)).unwrap_or(said);
     table.find(name, None);
     // To be told the same again teaches nothing new.
-    assert_eq!(table.complete(said), Ok(0));
+    assert_eq!(table.merge_command_reply(said), Ok(0));
 });
