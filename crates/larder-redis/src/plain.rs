@@ -114,7 +114,7 @@ impl Keeper {
     async fn connect(&self) -> Result<Session, Arc<str>> {
         let attempt = async {
             let mut wire = Wire::connect(&self.url).await.map_err(WireError::from)?;
-            shake_hands(&mut wire, &self.url).await?;
+            handshake(&mut wire, &self.url).await?;
             Ok(Session { wire, db: self.url.db, expected: VecDeque::new() })
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {
@@ -134,11 +134,11 @@ impl Keeper {
                     session.wire.receive()?;
                 }
                 ready = session.wire.writable(), if session.wire.has_output() => ready?,
-                command = self.queue.recv(), if session.has_room() => {
+                command = self.queue.recv(), if session.has_capacity() => {
                     let Some(command) = command else { return Ok(()) };
                     session.send(command);
                     for _ in 0..BATCH_MAX {
-                        if !session.has_room() {
+                        if !session.has_capacity() {
                             break;
                         }
                         let Ok(command) = self.queue.try_recv() else { break };
@@ -168,8 +168,8 @@ impl Keeper {
 }
 
 impl Session {
-    fn has_room(&self) -> bool {
-        self.wire.has_room() && self.expected.len() < IN_FLIGHT_MAX
+    fn has_capacity(&self) -> bool {
+        self.wire.has_capacity() && self.expected.len() < IN_FLIGHT_MAX
     }
 
     /// Whether somebody left before the reply to what was sent here.
@@ -204,7 +204,7 @@ impl Session {
 }
 
 /// Speaks RESP3 where the server does, so that every reply has the form that is kept.
-async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<(), UpstreamError> {
+async fn handshake(wire: &mut Wire, url: &RedisUrl) -> Result<(), UpstreamError> {
     authenticate(wire, url).await?;
     // Older servers and narrow users refuse; strings are the same in RESP2.
     wire.call(&[b"HELLO", b"3"]).await?;

@@ -42,7 +42,7 @@ impl RedisStore {
     }
 
     /// What the tracked connection is doing.
-    pub fn link(&self) -> TrackingState {
+    pub fn tracking_state(&self) -> TrackingState {
         self.tracked.link()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`TlsStream`] moves bytes when its socket is ready, as a bare socket does; it starts no task and
 //! holds no queue without a limit. [`ClientTls`] and [`ServerTls`] say who is trusted and who
-//! Larder is; they are made of [`Roots`] and an [`Identity`], once, before anything connects.
+//! Larder is; they are made of [`RootCertificates`] and an [`Identity`], once, before anything connects.
 
 mod client;
 mod fault;
@@ -12,9 +12,9 @@ mod session;
 mod stream;
 
 pub use client::ClientTls;
-pub use pem::{Chain, Identity, Key, Roots};
+pub use pem::{CertificateChain, Identity, PrivateKey, RootCertificates};
 pub use server::ServerTls;
-pub use stream::{Incoming, TlsStream};
+pub use stream::{TlsReader, TlsStream};
 
 use rustls::crypto::CryptoProvider;
 use std::{fmt, sync::Arc};

@@ -12,7 +12,7 @@ use crate::{
     backoff::Backoff,
     wire::{Wire, WireError, no_answer},
 };
-use handshake::{Refusal, shake_hands};
+use handshake::{Refusal, handshake};
 use larder_core::{Engine, FetchError, StoreError};
 use session::{End, Session};
 pub(crate) use session::{LoadedPut, Request, refusal};
@@ -127,7 +127,7 @@ impl Keeper {
     async fn connect(&self) -> Result<(Wire, String), Refusal> {
         let attempt = async {
             let mut wire = Wire::connect(&self.url).await.map_err(WireError::from)?;
-            let version = shake_hands(&mut wire, &self.url).await?;
+            let version = handshake(&mut wire, &self.url).await?;
             Ok((wire, version))
         };
         let late = |_| Refusal::Passing(no_answer(&self.url, CONNECT_TIMEOUT));
@@ -173,7 +173,7 @@ impl Keeper {
                 session.beat(wire.output())?;
                 next_beat.reset(Instant::now() + session.until_next_beat());
             }
-            request = self.queue.recv(), if wire.has_room() && session.has_room() => {
+            request = self.queue.recv(), if wire.has_capacity() && session.has_capacity() => {
                 let Some(request) = request else { return Ok(false) };
                 session.send(request, wire.output());
                 self.gather(wire, session).await;
@@ -191,7 +191,7 @@ impl Keeper {
         let (mut gathered, mut rounds) = (1, 0..ROUNDS_MAX);
         loop {
             let before = gathered;
-            while gathered < BATCH_MAX && wire.has_room() && session.has_room() {
+            while gathered < BATCH_MAX && wire.has_capacity() && session.has_capacity() {
                 let Ok(request) = self.queue.try_recv() else { break };
                 session.send(request, wire.output());
                 gathered += 1;

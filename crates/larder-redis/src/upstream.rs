@@ -60,8 +60,8 @@ impl Upstream {
     }
 
     /// Whether so little waits to be written that more may be added.
-    pub fn has_room(&self) -> bool {
-        self.wire.has_room()
+    pub fn has_capacity(&self) -> bool {
+        self.wire.has_capacity()
     }
 
     /// Writes as much as the connection takes. Where it takes no more, what came on it before is
@@ -99,7 +99,7 @@ impl Upstream {
     }
 
     /// Everything that has arrived, whole or not.
-    pub fn take_bytes(&mut self) -> BytesMut {
+    pub fn take_input(&mut self) -> BytesMut {
         self.wire.take_input()
     }
 }
@@ -128,7 +128,7 @@ pub struct UpstreamError(String);
 
 impl UpstreamError {
     /// There is no Redis to connect to.
-    pub fn no_store() -> Self {
+    pub fn not_configured() -> Self {
         Self("no Redis is configured".into())
     }
 

@@ -56,7 +56,7 @@ impl Wire {
         !self.output.is_empty() || self.socket.has_output()
     }
 
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_capacity(&self) -> bool {
         self.output.len() < OUTPUT_BYTES_SOFT_MAX
     }
 

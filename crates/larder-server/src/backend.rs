@@ -99,7 +99,7 @@ impl Backend {
     /// What the tracked connection is doing; `None` where there needs to be none.
     pub(crate) fn link(&self) -> Option<TrackingState> {
         match self {
-            Self::Redis { store, .. } => Some(store.link()),
+            Self::Redis { store, .. } => Some(store.tracking_state()),
             Self::Memory(_) => None,
         }
     }

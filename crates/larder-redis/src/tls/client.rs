@@ -1,6 +1,6 @@
 //! Larder as the client of a Redis that speaks TLS.
 
-use super::{Identity, Roots, TlsError, TlsStream, provider};
+use super::{Identity, RootCertificates, TlsError, TlsStream, provider};
 use rustls::{
     ClientConfig, ClientConnection, client::ResolvesClientCert, pki_types::ServerName,
     sign::SingleCertAndKey,
@@ -18,7 +18,7 @@ impl ClientTls {
     ///
     /// # Errors
     /// When the library has no protocol version in common with itself; never, in other words.
-    pub fn new(roots: Roots, identity: Option<&Identity>) -> Result<Self, TlsError> {
+    pub fn new(roots: RootCertificates, identity: Option<&Identity>) -> Result<Self, TlsError> {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots.into_store());
@@ -39,7 +39,7 @@ impl ClientTls {
             .map_err(|_| io::Error::other("no certificate can be for a host of this name"))?;
         let session = ClientConnection::new(Arc::clone(&self.0), name).map_err(io::Error::other)?;
         let mut stream = TlsStream::new(socket, session.into());
-        stream.shake_hands().await?;
+        stream.handshake().await?;
         Ok(stream)
     }
 }

@@ -15,16 +15,16 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Whose signatures are believed.
 #[derive(Clone, Debug)]
-pub struct Roots(RootCertStore);
+pub struct RootCertificates(RootCertStore);
 
-impl Roots {
+impl RootCertificates {
     /// The certificates in a file.
     ///
     /// # Errors
     /// When the file cannot be read, or holds none.
-    pub fn of_file(path: &Path) -> Result<Self, TlsError> {
+    pub fn from_pem_file(path: &Path) -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
-        for certificate in Chain::of_file(path)?.0 {
+        for certificate in CertificateChain::from_pem_file(path)?.0 {
             store.add(certificate).map_err(|_| no_certificate(path))?;
         }
         Ok(Self(store))
@@ -34,7 +34,7 @@ impl Roots {
     ///
     /// # Errors
     /// When there are none.
-    pub fn of_system() -> Result<Self, TlsError> {
+    pub fn from_system() -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
         // A few that cannot be read do no harm: who they would vouch for is refused.
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -51,14 +51,14 @@ impl Roots {
 
 /// A certificate, and those that lead from it to a root.
 #[derive(Clone, Debug)]
-pub struct Chain(Vec<CertificateDer<'static>>);
+pub struct CertificateChain(Vec<CertificateDer<'static>>);
 
-impl Chain {
+impl CertificateChain {
     /// The certificates in a file, that of the owner first.
     ///
     /// # Errors
     /// When the file cannot be read, or holds none.
-    pub fn of_file(path: &Path) -> Result<Self, TlsError> {
+    pub fn from_pem_file(path: &Path) -> Result<Self, TlsError> {
         let text = read(path)?;
         let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
         match certificates {
@@ -69,14 +69,14 @@ impl Chain {
 }
 
 /// A private key.
-pub struct Key(PrivateKeyDer<'static>);
+pub struct PrivateKey(PrivateKeyDer<'static>);
 
-impl Key {
+impl PrivateKey {
     /// The first private key in a file.
     ///
     /// # Errors
     /// When the file cannot be read, or holds none.
-    pub fn of_file(path: &Path) -> Result<Self, TlsError> {
+    pub fn from_pem_file(path: &Path) -> Result<Self, TlsError> {
         PrivateKeyDer::from_pem_slice(&read(path)?).map(Self).map_err(|_| {
             let path = path.display();
             TlsError(format!("{path} holds no private key in PEM form that needs no password"))
@@ -93,7 +93,7 @@ impl Identity {
     ///
     /// # Errors
     /// When the key is of no use, or not that of the certificate.
-    pub fn new(chain: Chain, key: Key) -> Result<Self, TlsError> {
+    pub fn new(chain: CertificateChain, key: PrivateKey) -> Result<Self, TlsError> {
         match CertifiedKey::from_der(chain.0, key.0, &provider()) {
             Ok(certified) => Ok(Self(Arc::new(certified))),
             Err(rustls::Error::InconsistentKeys(_)) => {

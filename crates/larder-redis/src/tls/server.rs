@@ -1,6 +1,6 @@
 //! Larder as a server that speaks TLS.
 
-use super::{Identity, Roots, TlsError, TlsStream, provider};
+use super::{Identity, RootCertificates, TlsError, TlsStream, provider};
 use rustls::{
     ServerConfig, ServerConnection,
     server::{NoClientAuth, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -20,7 +20,7 @@ impl ServerTls {
     ///
     /// # Errors
     /// When there is no root.
-    pub fn new(identity: &Identity, clients: Option<Roots>) -> Result<Self, TlsError> {
+    pub fn new(identity: &Identity, clients: Option<RootCertificates>) -> Result<Self, TlsError> {
         let verifier: Arc<dyn ClientCertVerifier> = match clients {
             None => Arc::new(NoClientAuth),
             Some(roots) => {

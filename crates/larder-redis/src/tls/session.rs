@@ -35,7 +35,7 @@ impl Session {
         Self { rustls, early: BytesMut::new(), ended: false, broken: false }
     }
 
-    pub(super) fn is_shaking_hands(&self) -> bool {
+    pub(super) fn is_handshaking(&self) -> bool {
         self.rustls.is_handshaking()
     }
 
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// One step of a handshake, with what `receive` gives once.
-    pub(super) fn shake_hands(
+    pub(super) fn handshake(
         &mut self,
         mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<()> {
@@ -76,7 +76,7 @@ impl Session {
         let decrypted = self.decrypt(&mut early, &mut receive);
         self.early = early;
         decrypted?;
-        match self.ended && self.is_shaking_hands() {
+        match self.ended && self.is_handshaking() {
             true => Err(fault::closed_early()),
             false => Ok(()),
         }

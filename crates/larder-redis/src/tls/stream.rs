@@ -38,10 +38,10 @@ impl TlsStream {
     ///
     /// # Errors
     /// When the other side is not trusted, does not trust this one, speaks no TLS, or leaves.
-    pub async fn shake_hands(&mut self) -> io::Result<()> {
+    pub async fn handshake(&mut self) -> io::Result<()> {
         loop {
             let sent = self.flush();
-            if !self.session.is_shaking_hands() {
+            if !self.session.is_handshaking() {
                 return sent.map(drop);
             }
             // Who takes nothing any more may have said why: that is to be read first.
@@ -50,7 +50,7 @@ impl TlsStream {
                 ready = self.socket.writable(), if self.has_output() => ready?,
             }
             let Self { socket, session } = self;
-            match session.shake_hands(|room| socket.try_read(room)) {
+            match session.handshake(|room| socket.try_read(room)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => outcome?,
             }
@@ -116,10 +116,10 @@ impl TlsStream {
     }
 
     /// The two directions, to wait for both at once.
-    pub fn split(&mut self) -> (Incoming<'_>, WriteHalf<'_>) {
+    pub fn split(&mut self) -> (TlsReader<'_>, WriteHalf<'_>) {
         let Self { socket, session } = self;
         let (socket, outgoing) = socket.split();
-        (Incoming { socket, session }, outgoing)
+        (TlsReader { socket, session }, outgoing)
     }
 
     /// Sends the ciphertext that waits. True when none is left.
@@ -138,12 +138,12 @@ impl Drop for TlsStream {
 }
 
 /// What comes on a [`TlsStream`].
-pub struct Incoming<'a> {
+pub struct TlsReader<'a> {
     socket: ReadHalf<'a>,
     session: &'a mut Session,
 }
 
-impl Incoming<'_> {
+impl TlsReader<'_> {
     /// Waits for plaintext and puts it into `into`; 0 at the end. Nothing is lost when the future
     /// is dropped before.
     ///

@@ -21,7 +21,7 @@ pub(crate) enum Refusal {
 }
 
 /// Shakes hands: RESP3, credentials, db, tracking, no eviction. Gives the server's version.
-pub(super) async fn shake_hands(wire: &mut Wire, url: &RedisUrl) -> Result<String, Refusal> {
+pub(super) async fn handshake(wire: &mut Wire, url: &RedisUrl) -> Result<String, Refusal> {
     let version = hello(wire, url).await?;
     let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
     if major.is_none_or(|major| major < VERSION_MIN) {

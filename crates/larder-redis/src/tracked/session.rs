@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Whether another request may be sent.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_capacity(&self) -> bool {
         self.expected.len() < IN_FLIGHT_MAX
     }
 

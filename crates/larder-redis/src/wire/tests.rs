@@ -1,5 +1,7 @@
 use super::*;
-use crate::tls::{Chain, ClientTls, Identity, Key, Roots, ServerTls, TlsStream};
+use crate::tls::{
+    CertificateChain, ClientTls, Identity, PrivateKey, RootCertificates, ServerTls, TlsStream,
+};
 use larder_testkit::Authority;
 use tokio::net::TcpListener;
 
@@ -10,15 +12,17 @@ const SENT_BYTES_MAX: usize = 256 << 20;
 async fn over_tls() -> (Wire, TlsStream) {
     let authority = Authority::new();
     let signed = authority.sign(&["localhost", "127.0.0.1"]);
-    let chain = Chain::of_file(&signed.certificate).unwrap();
-    let identity = Identity::new(chain, Key::of_file(&signed.key).unwrap()).unwrap();
+    let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
+    let identity = Identity::new(chain, PrivateKey::from_pem_file(&signed.key).unwrap()).unwrap();
     let server = ServerTls::new(&identity, None).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut url: RedisUrl = format!("rediss://{}", listener.local_addr().unwrap()).parse().unwrap();
-    url.tls = Some(ClientTls::new(Roots::of_file(&authority.file()).unwrap(), None).unwrap());
+    url.tls = Some(
+        ClientTls::new(RootCertificates::from_pem_file(&authority.file()).unwrap(), None).unwrap(),
+    );
     let accept = async {
         let mut stream = server.accept(listener.accept().await.unwrap().0).unwrap();
-        stream.shake_hands().await.unwrap();
+        stream.handshake().await.unwrap();
         stream
     };
     let (wire, peer) = tokio::join!(Wire::connect(&url), accept);

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use larder_redis::tls::{Chain, ClientTls, Identity, Key, Roots, ServerTls, TlsError};
+use larder_redis::tls::{
+    CertificateChain, ClientTls, Identity, PrivateKey, RootCertificates, ServerTls, TlsError,
+};
 
 use super::given::Settings;
 use super::plan::StoreKind;
@@ -37,7 +39,7 @@ fn store(settings: &mut Settings) -> Option<ClientTls> {
     }
     let identity = identity(&STORE_CERT_FILE, &STORE_KEY_FILE, settings);
     let roots = match settings.get(&STORE_CA_FILE) {
-        Some(_) => of_file(&STORE_CA_FILE, Roots::of_file, settings)?,
+        Some(_) => of_file(&STORE_CA_FILE, RootCertificates::from_pem_file, settings)?,
         None => system_roots(settings)?,
     };
     let tls = ClientTls::new(roots, identity.as_ref());
@@ -56,8 +58,8 @@ fn refuse_without_tls(file: &'static File, settings: &mut Settings) {
     }
 }
 
-fn system_roots(settings: &mut Settings) -> Option<Roots> {
-    Roots::of_system()
+fn system_roots(settings: &mut Settings) -> Option<RootCertificates> {
+    RootCertificates::from_system()
         .map_err(|why| {
             let text = format!("{why}: name the CA of the store's certificate in store-ca-file");
             settings.mistake(settings.source(&STORE), text);
@@ -74,7 +76,7 @@ fn server(settings: &mut Settings) -> Option<ServerTls> {
         must_have(&TLS_PORT, file, settings);
     }
     let identity = identity(&TLS_CERT_FILE, &TLS_KEY_FILE, settings);
-    let clients = of_file(&TLS_CA_CERT_FILE, Roots::of_file, settings);
+    let clients = of_file(&TLS_CA_CERT_FILE, RootCertificates::from_pem_file, settings);
     // Roots that were named and cannot be read let nobody in by mistake.
     if clients.is_none() && settings.get(&TLS_CA_CERT_FILE).is_some() {
         return None;
@@ -104,8 +106,8 @@ fn identity(
     key: &'static File,
     settings: &mut Settings,
 ) -> Option<Identity> {
-    let chain = of_file(certificate, Chain::of_file, settings);
-    let private = of_file(key, Key::of_file, settings);
+    let chain = of_file(certificate, CertificateChain::from_pem_file, settings);
+    let private = of_file(key, PrivateKey::from_pem_file, settings);
     Identity::new(chain?, private?).map_err(|why| refuse(key, &why, settings)).ok()
 }
 

@@ -2,7 +2,7 @@
 //! wants it.
 
 use super::*;
-use crate::tls::{Chain, Identity, Key, Roots, provider};
+use crate::tls::{CertificateChain, Identity, PrivateKey, RootCertificates, provider};
 use larder_testkit::Authority;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use rustls::{server::ResolvesServerCert, sign::SingleCertAndKey};
@@ -12,8 +12,8 @@ use std::sync::Arc;
 fn pair() -> (Session, Session) {
     let authority = Authority::new();
     let signed = authority.sign(&["localhost"]);
-    let chain = Chain::of_file(&signed.certificate).unwrap();
-    let identity = Identity::new(chain, Key::of_file(&signed.key).unwrap()).unwrap();
+    let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
+    let identity = Identity::new(chain, PrivateKey::from_pem_file(&signed.key).unwrap()).unwrap();
     let shown: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(identity.certified()));
     let server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -23,7 +23,9 @@ fn pair() -> (Session, Session) {
     let client = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(Roots::of_file(&authority.file()).unwrap().into_store())
+        .with_root_certificates(
+            RootCertificates::from_pem_file(&authority.file()).unwrap().into_store(),
+        )
         .with_no_client_auth();
     let name = "localhost".try_into().unwrap();
     let client = ClientConnection::new(Arc::new(client), name).unwrap();
@@ -34,14 +36,14 @@ fn pair() -> (Session, Session) {
 /// The same when both are done, the server's tickets included.
 fn shaken() -> (Session, Session) {
     let (mut client, mut server) = pair();
-    while client.is_shaking_hands() || server.is_shaking_hands() {
+    while client.is_handshaking() || server.is_handshaking() {
         let sent = all(&mut client);
         if !sent.is_empty() {
-            server.shake_hands(once(&sent)).unwrap();
+            server.handshake(once(&sent)).unwrap();
         }
         let sent = all(&mut server);
         if !sent.is_empty() {
-            client.shake_hands(once(&sent)).unwrap();
+            client.handshake(once(&sent)).unwrap();
         }
     }
     (client, server)
@@ -114,13 +116,13 @@ fn half_a_record_waits_for_the_rest() {
 #[test]
 fn what_comes_right_behind_the_handshake_is_read_without_the_socket() {
     let (mut client, mut server) = pair();
-    server.shake_hands(once(&all(&mut client))).unwrap();
-    client.shake_hands(once(&all(&mut server))).unwrap();
+    server.handshake(once(&all(&mut client))).unwrap();
+    client.handshake(once(&all(&mut server))).unwrap();
     // The last word of the handshake, and a command, in one piece.
     let mut sent = all(&mut client);
     sent.extend(encrypted(&mut client, b"PING\r\n"));
-    server.shake_hands(once(&sent)).unwrap();
-    assert!(!server.is_shaking_hands() && server.has_input());
+    server.handshake(once(&sent)).unwrap();
+    assert!(!server.is_handshaking() && server.has_input());
     let mut got = BytesMut::with_capacity(10);
     assert_eq!(server.read(&mut got, |_| panic!("no need to")).unwrap(), 6);
     assert_eq!(got, b"PING\r\n"[..]);
@@ -163,7 +165,7 @@ fn a_goodbye_and_an_end_without_one_are_ends() {
 #[test]
 fn who_leaves_during_the_handshake_is_said_to() {
     let (mut client, _) = pair();
-    let error = client.shake_hands(|_| Ok(0)).unwrap_err();
+    let error = client.handshake(|_| Ok(0)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 

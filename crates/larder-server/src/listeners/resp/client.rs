@@ -54,9 +54,9 @@ pub(super) enum Ready {
 
 impl Client {
     /// Does what comes before the first command.
-    pub(super) async fn shake_hands(&mut self) -> io::Result<()> {
+    pub(super) async fn handshake(&mut self) -> io::Result<()> {
         match self {
-            Self::Tls(stream) => timeout(HANDSHAKE_TIMEOUT, stream.shake_hands()).await?,
+            Self::Tls(stream) => timeout(HANDSHAKE_TIMEOUT, stream.handshake()).await?,
             Self::Plain(_) => Ok(()),
         }
     }

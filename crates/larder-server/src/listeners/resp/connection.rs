@@ -295,7 +295,7 @@ impl Connection {
     }
 
     fn upstream_has_room(&self) -> bool {
-        self.session.has_room() && self.upstream.as_ref().is_none_or(Upstream::has_room)
+        self.session.has_room() && self.upstream.as_ref().is_none_or(Upstream::has_capacity)
     }
 
     /// Serves what has arrived: from memory as far as that goes, the rest on other roads. True when
@@ -346,7 +346,7 @@ impl Connection {
         if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
             self.flush()?;
         }
-        if let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.has_room()) {
+        if let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.has_capacity()) {
             upstream.flush();
         }
         Ok(self.has_room())

@@ -133,7 +133,7 @@ async fn serve_handed(
         clients.spawn_local(async move {
             let greeted = tokio::select! {
                 biased;
-                greeted = client.shake_hands() => greeted,
+                greeted = client.handshake() => greeted,
                 // Told, or the one who tells is gone.
                 _ = draining.wait_for(|&draining| draining) => return,
             };

@@ -7,7 +7,7 @@ use larder_resp::reply::Frame;
 
 impl Connection {
     pub(super) async fn connect(&mut self) -> Result<(), UpstreamError> {
-        let url = self.app.backend().url().ok_or_else(UpstreamError::no_store)?;
+        let url = self.app.backend().url().ok_or_else(UpstreamError::not_configured)?;
         let upstream =
             Upstream::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
         self.traffic.upstream_opened();
@@ -71,7 +71,7 @@ impl Connection {
     ) -> Result<(), UpstreamError> {
         let Some(upstream) = &mut self.upstream else { return Ok(()) };
         if self.session.stream() == Stream::Bytes {
-            self.output.unsplit(upstream.take_bytes());
+            self.output.unsplit(upstream.take_input());
             return Ok(());
         }
         while let Some(frame) = upstream.next_frame()? {
