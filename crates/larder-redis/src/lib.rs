@@ -6,18 +6,18 @@
 //! store.
 
 mod backoff;
-mod plain;
+mod commands;
+mod connection;
 mod reply;
-mod socket;
 mod store;
+mod stream;
 pub mod tls;
-mod tracked;
+mod tracking;
 mod upstream;
 mod url;
-mod wire;
 
 pub use reply::{Payload, Reply};
 pub use store::RedisStore;
-pub use tracked::TrackingState;
+pub use tracking::TrackingState;
 pub use upstream::{Ready, Upstream, UpstreamError};
 pub use url::{Endpoint, RedisUrl, RedisUrlError, Secret};

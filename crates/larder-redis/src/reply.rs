@@ -46,7 +46,7 @@ impl Reply {
     pub fn payload(&self) -> Payload<'_> {
         match &*self.0 {
             [b'_', ..] | [b'$', b'-', ..] => Payload::Absent,
-            [b'$', rest @ ..] => bulk(rest).map_or(Payload::Other, Payload::String),
+            [b'$', rest @ ..] => bulk_payload(rest).map_or(Payload::Other, Payload::String),
             _ => Payload::Other,
         }
     }
@@ -54,7 +54,7 @@ impl Reply {
 
 impl Reply {
     /// An array of null for each thing asked for, as `HMGET` answers about no key.
-    fn is_nothing_but_null(&self) -> bool {
+    fn is_array_of_nulls(&self) -> bool {
         let is_null = |item| matches!(item, Frame::Null | Frame::Integer(0));
         self.0.starts_with(b"*")
             && Frame::parse(&self.0)
@@ -65,14 +65,14 @@ impl Reply {
 }
 
 /// What follows the `$` of a bulk string: a length, an end of line, the payload, an end of line.
-fn bulk(rest: &[u8]) -> Option<&[u8]> {
+fn bulk_payload(rest: &[u8]) -> Option<&[u8]> {
     let end = rest.iter().position(|&byte| byte == b'\n')?;
     rest.get(end + 1..rest.len().checked_sub(2)?)
 }
 
 /// An error reply for people, without what it repeats of the command: that may be a password, where
 /// a server does not know `HELLO` or `AUTH`.
-pub(crate) fn own_words(error: &[u8]) -> String {
+pub(crate) fn redact_error(error: &[u8]) -> String {
     let text = String::from_utf8_lossy(error);
     text.split(", with args").next().unwrap_or_default().to_owned()
 }
@@ -97,7 +97,7 @@ impl Value for Reply {
     fn fits_missing_key(&self) -> bool {
         // Null, nothing counted, an empty aggregate.
         matches!(&*self.0, b"_\r\n" | b"$-1\r\n" | b":0\r\n" | [b'*' | b'%' | b'~', b'0', ..])
-            || self.is_nothing_but_null()
+            || self.is_array_of_nulls()
     }
 
     fn payload_bytes(&self) -> usize {
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn errors_are_shown_without_the_arguments_they_repeat() {
         let error = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'a' 'pw' ";
-        assert_eq!(own_words(error), "ERR unknown command 'HELLO'");
+        assert_eq!(redact_error(error), "ERR unknown command 'HELLO'");
         assert_eq!(
-            own_words(b"NOAUTH Authentication required."),
+            redact_error(b"NOAUTH Authentication required."),
             "NOAUTH Authentication required."
         );
     }

@@ -2,8 +2,8 @@
 
 use crate::{
     RedisUrl, Reply, TrackingState,
-    plain::Plain,
-    tracked::{LoadedPut, Request, Tracked, refusal, refuse},
+    commands::CommandConnection,
+    tracking::{LoadedPut, Request, TrackingConnection, fail_request, store_error},
 };
 use bytes::{Bytes, BytesMut};
 use larder_core::{
@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 /// A Redis or Valkey server behind the near tier: one tracked connection for fills and the feed,
 /// one plain connection for everything else.
 pub struct RedisStore {
-    tracked: Tracked,
-    plain: Plain,
+    tracking: TrackingConnection,
+    commands: CommandConnection,
     engine: Arc<Engine<Reply>>,
     timeout: Duration,
 }
 
 /// Deletes a key if it still holds what was put, for no longer than it was put for.
-const TAKE_BACK: &[u8] = b"\
+const DELETE_IF_OURS: &[u8] = b"\
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
     local left = redis.call('PTTL', KEYS[1])
     if left < 0 or left > tonumber(ARGV[2]) then return 0 end
@@ -34,8 +34,8 @@ impl RedisStore {
     /// is away is waited for. `timeout` is how long a request waits for its answer.
     pub fn start(url: &RedisUrl, engine: Arc<Engine<Reply>>, timeout: Duration) -> Self {
         Self {
-            tracked: Tracked::start(url.clone(), Arc::clone(&engine)),
-            plain: Plain::start(url.clone(), timeout),
+            tracking: TrackingConnection::start(url.clone(), Arc::clone(&engine)),
+            commands: CommandConnection::start(url.clone(), timeout),
             engine,
             timeout,
         }
@@ -43,7 +43,7 @@ impl RedisStore {
 
     /// What the tracked connection is doing.
     pub fn tracking_state(&self) -> TrackingState {
-        self.tracked.link()
+        self.tracking.state()
     }
 
     /// Asks the server for a sign of life.
@@ -60,7 +60,7 @@ impl RedisStore {
         let (answer, applied) = oneshot::channel();
         let passed = async {
             // FillState, or dropped with its epoch, after which nothing of it is served.
-            self.tracked.send_in_turn(Request::Fence(answer)).await && applied.await.is_ok()
+            self.tracking.send(Request::Fence(answer)).await && applied.await.is_ok()
         };
         if tokio::time::timeout(self.engine.feed().bound(), passed).await.is_err() {
             self.end_current_epoch();
@@ -73,7 +73,7 @@ impl RedisStore {
         // The next epoch is not to blame.
         if self.engine.feed().is_live() {
             self.engine.end_current_epoch();
-            self.tracked.hang_up();
+            self.tracking.reconnect();
         }
     }
 
@@ -89,7 +89,7 @@ impl RedisStore {
 
     /// A command's reply; an error reply is an error.
     async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
-        let reply = self.plain.call(db, command).await?;
+        let reply = self.commands.call(db, command).await?;
         self.check(reply)
     }
 
@@ -100,7 +100,7 @@ impl RedisStore {
                 if is_not_ready(error) {
                     self.end_current_epoch();
                 }
-                Err(refusal(error))
+                Err(store_error(error))
             }
         }
     }
@@ -109,8 +109,8 @@ impl RedisStore {
 impl Store<Reply> for RedisStore {
     fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         let (fill, answer) = fill.defer();
-        if let Err(request) = self.tracked.send(Request::Fill(fill)) {
-            refuse(request);
+        if let Err(request) = self.tracking.try_send(Request::Fill(fill)) {
+            fail_request(request);
         }
         answer
     }
@@ -118,9 +118,9 @@ impl Store<Reply> for RedisStore {
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         let mut command = BytesMut::new();
         write_read_command(&mut command, key.read, key.name);
-        let reply = match self.plain.exchange(key.db, command.clone()).await {
+        let reply = match self.commands.exchange(key.db, command.clone()).await {
             // A read does no harm twice (R14).
-            Err(StoreError::Lost) => self.plain.exchange(key.db, command).await?,
+            Err(StoreError::Lost) => self.commands.exchange(key.db, command).await?,
             outcome => outcome?,
         };
         let reply = self.check(reply)?;
@@ -161,7 +161,7 @@ impl Store<Reply> for RedisStore {
         ttl: Duration,
     ) -> Result<Put, StoreError> {
         let Key { name, db, .. } = load.key();
-        if self.tracked.is_live() {
+        if self.tracking.is_live() {
             let (answer, outcome) = oneshot::channel();
             let put = LoadedPut {
                 name: name.into(),
@@ -171,7 +171,7 @@ impl Store<Reply> for RedisStore {
                 lease: load.lease_view(),
                 answer,
             };
-            if self.tracked.send(Request::Put(put)).is_err() {
+            if self.tracking.try_send(Request::Put(put)).is_err() {
                 return Err(StoreError::Unreachable("too many requests wait".into()));
             }
             let late = |_| StoreError::TimedOut(self.timeout);
@@ -195,7 +195,7 @@ impl Store<Reply> for RedisStore {
         ttl: Duration,
     ) -> Result<(), StoreError> {
         let ttl = milliseconds(ttl);
-        let command = [b"EVAL", TAKE_BACK, b"1", name, payload, ttl.as_bytes()];
+        let command = [b"EVAL", DELETE_IF_OURS, b"1", name, payload, ttl.as_bytes()];
         self.call(db, &command).await.map(drop)
     }
 }

@@ -5,7 +5,7 @@
 //! Larder is; they are made of [`RootCertificates`] and an [`Identity`], once, before anything connects.
 
 mod client;
-mod fault;
+mod error;
 mod pem;
 mod server;
 mod session;

@@ -3,8 +3,8 @@
 
 use crate::{
     RedisUrl,
-    reply::own_words,
-    wire::{Wire, WireError, no_answer},
+    connection::{ConnectionError, RespConnection, timeout_message},
+    reply::redact_error,
 };
 use bytes::BytesMut;
 use larder_resp::{ProtocolError, reply::Frame};
@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection to Redis for one client alone.
 pub struct Upstream {
-    wire: Wire,
+    connection: RespConnection,
 }
 
 /// What a relay is ready for.
@@ -32,55 +32,56 @@ impl Upstream {
     /// Connects as the user of the URL, in its db. The connection speaks RESP2, as every new one.
     pub async fn connect(url: &RedisUrl) -> Result<Self, UpstreamError> {
         let attempt = async {
-            let mut wire = Wire::connect(url).await.map_err(WireError::from)?;
-            authenticate(&mut wire, url).await?;
+            let mut connection =
+                RespConnection::connect(url).await.map_err(ConnectionError::from)?;
+            authenticate(&mut connection, url).await?;
             if url.db != 0 {
                 let db = url.db.to_string();
-                accepted(&wire.call(&[b"SELECT", db.as_bytes()]).await?)?;
+                check_ok(&connection.call(&[b"SELECT", db.as_bytes()]).await?)?;
             }
             if url.is_tls() {
                 // Whether the server takes our certificate shows in its first word, whatever it is.
-                wire.call(&[b"PING"]).await?;
+                connection.call(&[b"PING"]).await?;
             }
-            Ok(Self { wire })
+            Ok(Self { connection })
         };
         timeout(CONNECT_TIMEOUT, attempt)
             .await
-            .unwrap_or_else(|_| Err(UpstreamError(no_answer(url, CONNECT_TIMEOUT))))
+            .unwrap_or_else(|_| Err(UpstreamError(timeout_message(url, CONNECT_TIMEOUT))))
     }
 
     /// Where commands are written; [`Upstream::flush`] sends them.
     pub fn output(&mut self) -> &mut BytesMut {
-        self.wire.output()
+        self.connection.output()
     }
 
     /// Whether commands wait to be written.
     pub fn has_output(&self) -> bool {
-        self.wire.has_output()
+        self.connection.has_output()
     }
 
     /// Whether so little waits to be written that more may be added.
     pub fn has_capacity(&self) -> bool {
-        self.wire.has_capacity()
+        self.connection.has_capacity()
     }
 
     /// Writes as much as the connection takes. Where it takes no more, what came on it before is
     /// still to be read; then its end shows.
     pub fn flush(&mut self) {
-        if self.wire.flush().is_err() {
-            self.wire.output().clear();
+        if self.connection.flush().is_err() {
+            self.connection.output().clear();
         }
     }
 
     /// Waits until something can be read, if `read`, or what waits can be written.
     pub async fn ready(&self, read: bool) -> Result<Ready, UpstreamError> {
         tokio::select! {
-            ready = self.wire.readable(), if read => {
-                ready.map_err(WireError::from)?;
+            ready = self.connection.readable(), if read => {
+                ready.map_err(ConnectionError::from)?;
                 Ok(Ready::Read)
             }
-            ready = self.wire.writable(), if self.wire.has_output() => {
-                ready.map_err(WireError::from)?;
+            ready = self.connection.writable(), if self.connection.has_output() => {
+                ready.map_err(ConnectionError::from)?;
                 Ok(Ready::Write)
             }
             () = pending() => Ok(Ready::Write),
@@ -89,35 +90,38 @@ impl Upstream {
 
     /// Reads what is there.
     pub fn receive(&mut self) -> Result<(), UpstreamError> {
-        self.wire.receive()?;
+        self.connection.receive()?;
         Ok(())
     }
 
     /// The next whole reply or push that has arrived.
     pub fn next_frame(&mut self) -> Result<Option<BytesMut>, UpstreamError> {
-        Ok(self.wire.next_frame()?)
+        Ok(self.connection.next_frame()?)
     }
 
     /// Everything that has arrived, whole or not.
     pub fn take_input(&mut self) -> BytesMut {
-        self.wire.take_input()
+        self.connection.take_input()
     }
 }
 
 /// Shows the URL's credentials, in RESP2.
-pub(crate) async fn authenticate(wire: &mut Wire, url: &RedisUrl) -> Result<(), UpstreamError> {
+pub(crate) async fn authenticate(
+    connection: &mut RespConnection,
+    url: &RedisUrl,
+) -> Result<(), UpstreamError> {
     let password = url.password.as_ref().map_or("", |password| password.reveal()).as_bytes();
     let reply = match &url.username {
-        Some(user) => wire.call(&[b"AUTH", user.as_bytes(), password]).await?,
-        None if url.password.is_some() => wire.call(&[b"AUTH", password]).await?,
+        Some(user) => connection.call(&[b"AUTH", user.as_bytes(), password]).await?,
+        None if url.password.is_some() => connection.call(&[b"AUTH", password]).await?,
         None => return Ok(()),
     };
-    accepted(&reply)
+    check_ok(&reply)
 }
 
-pub(crate) fn accepted(reply: &[u8]) -> Result<(), UpstreamError> {
-    match Frame::parse(reply).map_err(WireError::from)?.as_error() {
-        Some(error) => Err(UpstreamError(format!("Redis refused: {}", own_words(error)))),
+pub(crate) fn check_ok(reply: &[u8]) -> Result<(), UpstreamError> {
+    match Frame::parse(reply).map_err(ConnectionError::from)?.as_error() {
+        Some(error) => Err(UpstreamError(format!("Redis refused: {}", redact_error(error)))),
         None => Ok(()),
     }
 }
@@ -134,7 +138,7 @@ impl UpstreamError {
 
     /// What came is no RESP.
     pub fn protocol(error: ProtocolError) -> Self {
-        WireError::Protocol(error).into()
+        ConnectionError::Protocol(error).into()
     }
 }
 
@@ -146,8 +150,8 @@ impl fmt::Display for UpstreamError {
 
 impl std::error::Error for UpstreamError {}
 
-impl From<WireError> for UpstreamError {
-    fn from(error: WireError) -> Self {
+impl From<ConnectionError> for UpstreamError {
+    fn from(error: ConnectionError) -> Self {
         Self(error.to_string())
     }
 }

@@ -174,11 +174,13 @@ impl FromStr for RedisUrl {
         }
         let (scheme, _) = text.split_once(':').ok_or(RedisUrlError::Scheme)?;
         match scheme.to_ascii_lowercase().as_str() {
-            "redis" | "valkey" => network(&parts(text)?, |host, port| Endpoint::Tcp { host, port }),
-            "rediss" | "valkeys" => {
-                network(&parts(text)?, |host, port| Endpoint::Tls { host, port })
+            "redis" | "valkey" => {
+                parse_tcp(&parse_url(text)?, |host, port| Endpoint::Tcp { host, port })
             }
-            "unix" => unix(&parts(text)?),
+            "rediss" | "valkeys" => {
+                parse_tcp(&parse_url(text)?, |host, port| Endpoint::Tls { host, port })
+            }
+            "unix" => parse_unix(&parse_url(text)?),
             _ => Err(RedisUrlError::Scheme),
         }
     }
@@ -222,7 +224,7 @@ impl RedisUrl {
     }
 }
 
-fn parts(text: &str) -> Result<Url, RedisUrlError> {
+fn parse_url(text: &str) -> Result<Url, RedisUrlError> {
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::InvalidPort => RedisUrlError::Port,
         url::ParseError::EmptyHost
@@ -236,7 +238,7 @@ fn parts(text: &str) -> Result<Url, RedisUrlError> {
     Ok(url)
 }
 
-fn network(
+fn parse_tcp(
     url: &Url,
     endpoint: impl FnOnce(String, u16) -> Endpoint,
 ) -> Result<RedisUrl, RedisUrlError> {
@@ -249,22 +251,22 @@ fn network(
     }
     let in_path = match url.path().strip_prefix('/').unwrap_or_default() {
         "" => None,
-        number => Some(database(number)?),
+        number => Some(parse_db(number)?),
     };
     Ok(RedisUrl {
         endpoint: endpoint(host(url)?, port(url)?),
-        username: decoded(url.username())?,
-        password: decoded(url.password().unwrap_or_default())?.map(Secret),
-        db: one_of(in_path, options.db)?,
+        username: percent_decode(url.username())?,
+        password: percent_decode(url.password().unwrap_or_default())?.map(Secret),
+        db: either(in_path, options.db)?,
         tls: None,
     })
 }
 
-fn unix(url: &Url) -> Result<RedisUrl, RedisUrlError> {
+fn parse_unix(url: &Url) -> Result<RedisUrl, RedisUrlError> {
     if url.cannot_be_a_base() || url.has_host() && url.host_str() != Some("") {
         return Err(RedisUrlError::SocketPath);
     }
-    let path = decoded(url.path())?.filter(|path| path.len() > 1);
+    let path = percent_decode(url.path())?.filter(|path| path.len() > 1);
     let options = Options::of(url)?;
     Ok(RedisUrl {
         endpoint: Endpoint::Unix(path.ok_or(RedisUrlError::SocketPath)?.into()),
@@ -295,11 +297,11 @@ fn port(url: &Url) -> Result<u16, RedisUrlError> {
     }
 }
 
-fn database(number: &str) -> Result<u32, RedisUrlError> {
+fn parse_db(number: &str) -> Result<u32, RedisUrlError> {
     number.parse().map_err(|_| RedisUrlError::Database)
 }
 
-fn one_of(in_path: Option<u32>, in_options: Option<u32>) -> Result<u32, RedisUrlError> {
+fn either(in_path: Option<u32>, in_options: Option<u32>) -> Result<u32, RedisUrlError> {
     match (in_path, in_options) {
         (Some(_), Some(_)) => Err(RedisUrlError::Database),
         (one, other) => Ok(one.or(other).unwrap_or(0)),
@@ -307,7 +309,7 @@ fn one_of(in_path: Option<u32>, in_options: Option<u32>) -> Result<u32, RedisUrl
 }
 
 /// `%XX` undone; nothing for an empty text.
-fn decoded(text: &str) -> Result<Option<String>, RedisUrlError> {
+fn percent_decode(text: &str) -> Result<Option<String>, RedisUrlError> {
     let text = percent_decode_str(text).decode_utf8().map_err(|_| RedisUrlError::Encoding)?;
     Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
 }
@@ -325,9 +327,9 @@ impl Options {
         let mut options = Self::default();
         for option in url.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()) {
             match option.split_once('=') {
-                Some(("db", number)) => options.db = Some(database(number)?),
-                Some(("username", text)) => options.username = decoded(text)?,
-                Some(("password", text)) => options.password = decoded(text)?.map(Secret),
+                Some(("db", number)) => options.db = Some(parse_db(number)?),
+                Some(("username", text)) => options.username = percent_decode(text)?,
+                Some(("password", text)) => options.password = percent_decode(text)?.map(Secret),
                 _ => return Err(RedisUrlError::Options),
             }
         }

@@ -25,7 +25,7 @@ impl ClientTls {
         let config = match identity {
             Some(identity) => {
                 let shown: Arc<dyn ResolvesClientCert> =
-                    Arc::new(SingleCertAndKey::from(identity.certified()));
+                    Arc::new(SingleCertAndKey::from(identity.certified_key()));
                 config.with_client_cert_resolver(shown)
             }
             None => config.with_no_client_auth(),

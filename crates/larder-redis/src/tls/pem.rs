@@ -95,7 +95,7 @@ impl Identity {
     /// When the key is of no use, or not that of the certificate.
     pub fn new(chain: CertificateChain, key: PrivateKey) -> Result<Self, TlsError> {
         match CertifiedKey::from_der(chain.0, key.0, &provider()) {
-            Ok(certified) => Ok(Self(Arc::new(certified))),
+            Ok(certified_key) => Ok(Self(Arc::new(certified_key))),
             Err(rustls::Error::InconsistentKeys(_)) => {
                 Err(TlsError("the key is not that of the certificate".into()))
             }
@@ -103,7 +103,7 @@ impl Identity {
         }
     }
 
-    pub(super) fn certified(&self) -> Arc<CertifiedKey> {
+    pub(super) fn certified_key(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.0)
     }
 }

@@ -31,7 +31,7 @@ impl ServerTls {
             }
         };
         let shown: Arc<dyn ResolvesServerCert> =
-            Arc::new(SingleCertAndKey::from(identity.certified()));
+            Arc::new(SingleCertAndKey::from(identity.certified_key()));
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier)

@@ -1,6 +1,6 @@
 //! A TLS session without its socket: ciphertext in, plaintext out, and the other way round.
 
-use super::fault;
+use super::error;
 use bytes::{Buf, BytesMut};
 use rustls::Connection;
 use std::{
@@ -19,20 +19,20 @@ thread_local! {
     static CIPHERTEXT: RefCell<Box<[u8]>> = RefCell::new(vec![0; INPUT_BYTES].into());
 }
 
-pub(super) struct Session {
+pub(super) struct TlsSession {
     rustls: Connection,
     /// What came right behind the handshake. Nothing else is decrypted without being handed on.
-    early: BytesMut,
+    early_plaintext: BytesMut,
     /// The other side will send no more.
-    ended: bool,
+    peer_closed: bool,
     /// The socket takes nothing any more.
-    broken: bool,
+    write_failed: bool,
 }
 
-impl Session {
+impl TlsSession {
     pub(super) fn new(mut rustls: Connection) -> Self {
         rustls.set_buffer_limit(Some(OUTPUT_BYTES_MAX));
-        Self { rustls, early: BytesMut::new(), ended: false, broken: false }
+        Self { rustls, early_plaintext: BytesMut::new(), peer_closed: false, write_failed: false }
     }
 
     pub(super) fn is_handshaking(&self) -> bool {
@@ -41,12 +41,12 @@ impl Session {
 
     /// Whether reading gives something, or the end, whatever the socket says.
     pub(super) fn has_input(&self) -> bool {
-        self.ended || !self.early.is_empty()
+        self.peer_closed || !self.early_plaintext.is_empty()
     }
 
     /// Whether ciphertext waits for the socket.
     pub(super) fn has_output(&self) -> bool {
-        !self.broken && self.rustls.wants_write()
+        !self.write_failed && self.rustls.wants_write()
     }
 
     /// Puts plaintext into `into`, decrypting what `receive` gives until there is some: at least
@@ -58,10 +58,10 @@ impl Session {
         mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let before = into.len();
-        if !self.early.is_empty() {
-            into.unsplit(std::mem::take(&mut self.early));
+        if !self.early_plaintext.is_empty() {
+            into.unsplit(std::mem::take(&mut self.early_plaintext));
         }
-        while into.len() == before && !self.ended {
+        while into.len() == before && !self.peer_closed {
             self.decrypt(into, &mut receive)?;
         }
         Ok(into.len() - before)
@@ -72,12 +72,12 @@ impl Session {
         &mut self,
         mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<()> {
-        let mut early = std::mem::take(&mut self.early);
-        let decrypted = self.decrypt(&mut early, &mut receive);
-        self.early = early;
+        let mut early_plaintext = std::mem::take(&mut self.early_plaintext);
+        let decrypted = self.decrypt(&mut early_plaintext, &mut receive);
+        self.early_plaintext = early_plaintext;
         decrypted?;
-        match self.ended && self.is_handshaking() {
-            true => Err(fault::closed_early()),
+        match self.peer_closed && self.is_handshaking() {
+            true => Err(error::closed_during_handshake()),
             false => Ok(()),
         }
     }
@@ -91,7 +91,7 @@ impl Session {
 
     /// Gives ciphertext to `socket` as far as that takes it. True when none is left.
     pub(super) fn send(&mut self, socket: &mut impl Write) -> io::Result<bool> {
-        if self.broken {
+        if self.write_failed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         while self.rustls.wants_write() {
@@ -99,7 +99,7 @@ impl Session {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => {
-                    self.broken = true;
+                    self.write_failed = true;
                     return Err(error);
                 }
             }
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// Says that nothing more will be sent.
-    pub(super) fn say_goodbye(&mut self) {
+    pub(super) fn send_close_notify(&mut self) {
         self.rustls.send_close_notify();
     }
 
@@ -117,22 +117,23 @@ impl Session {
         into: &mut BytesMut,
         receive: &mut impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<()> {
-        CIPHERTEXT.with_borrow_mut(|room| {
-            let count = receive(room)?;
-            let mut ciphertext = room.get(..count).unwrap_or_default();
+        CIPHERTEXT.with_borrow_mut(|buf| {
+            let count = receive(buf)?;
+            let mut ciphertext = buf.get(..count).unwrap_or_default();
             // An end without a goodbye is an end too: RESP tells whole from half by itself.
-            self.ended |= count == 0;
-            while !self.ended && !ciphertext.is_empty() {
+            self.peer_closed |= count == 0;
+            while !self.peer_closed && !ciphertext.is_empty() {
                 self.rustls.read_tls(&mut ciphertext)?;
                 let state = self.rustls.process_new_packets();
-                self.hand_on(into)?;
-                self.ended |= state.map_err(|e| fault::of(&self.rustls, &e))?.peer_has_closed();
+                self.drain_plaintext(into)?;
+                self.peer_closed |=
+                    state.map_err(|e| error::to_io_error(&self.rustls, &e))?.peer_has_closed();
             }
             Ok(())
         })
     }
 
-    fn hand_on(&mut self, into: &mut BytesMut) -> io::Result<()> {
+    fn drain_plaintext(&mut self, into: &mut BytesMut) -> io::Result<()> {
         let mut reader = self.rustls.reader();
         loop {
             let count = match reader.fill_buf() {

@@ -1,6 +1,6 @@
 //! A TCP stream with a TLS session on it.
 
-use super::session::Session;
+use super::session::TlsSession;
 use bytes::BytesMut;
 use rustls::Connection;
 use std::{
@@ -25,12 +25,12 @@ use tokio::{
 /// must wait for [`TlsStream::writable`] and flush again while [`TlsStream::has_output`].
 pub struct TlsStream {
     socket: TcpStream,
-    session: Session,
+    session: TlsSession,
 }
 
 impl TlsStream {
     pub(super) fn new(socket: TcpStream, rustls: Connection) -> Self {
-        Self { socket, session: Session::new(rustls) }
+        Self { socket, session: TlsSession::new(rustls) }
     }
 
     /// Shakes hands. Waits as long as the other side does: the caller sets a limit, and drops the
@@ -50,7 +50,7 @@ impl TlsStream {
                 ready = self.socket.writable(), if self.has_output() => ready?,
             }
             let Self { socket, session } = self;
-            match session.handshake(|room| socket.try_read(room)) {
+            match session.handshake(|buf| socket.try_read(buf)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => outcome?,
             }
@@ -82,7 +82,7 @@ impl TlsStream {
     /// `WouldBlock` when there is none, `InvalidData` when what came is not sound, or the socket's.
     pub fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         let Self { socket, session } = self;
-        session.read(into, |room| socket.try_read(room))
+        session.read(into, |buf| socket.try_read(buf))
     }
 
     /// Takes plaintext from `output` and sends its ciphertext, as long as the socket takes it.
@@ -125,13 +125,13 @@ impl TlsStream {
     /// Sends the ciphertext that waits. True when none is left.
     fn flush(&mut self) -> io::Result<bool> {
         let Self { socket, session } = self;
-        session.send(&mut Outgoing(socket))
+        session.send(&mut SocketWriter(socket))
     }
 }
 
 impl Drop for TlsStream {
     fn drop(&mut self) {
-        self.session.say_goodbye();
+        self.session.send_close_notify();
         // Who is gone needs no goodbye.
         self.flush().ok();
     }
@@ -140,7 +140,7 @@ impl Drop for TlsStream {
 /// What comes on a [`TlsStream`].
 pub struct TlsReader<'a> {
     socket: ReadHalf<'a>,
-    session: &'a mut Session,
+    session: &'a mut TlsSession,
 }
 
 impl TlsReader<'_> {
@@ -161,10 +161,10 @@ impl TlsReader<'_> {
         let Self { socket, session } = self;
         // Polled rather than tried: it knows from a short read that there is no more, where trying
         // again would cost a call.
-        let read = session.read(into, |room| {
-            let mut room = ReadBuf::new(room);
-            match Pin::new(&mut *socket).poll_read(context, &mut room) {
-                Poll::Ready(read) => read.map(|()| room.filled().len()),
+        let read = session.read(into, |buf| {
+            let mut buf = ReadBuf::new(buf);
+            match Pin::new(&mut *socket).poll_read(context, &mut buf) {
+                Poll::Ready(read) => read.map(|()| buf.filled().len()),
                 Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
             }
         });
@@ -176,9 +176,9 @@ impl TlsReader<'_> {
 }
 
 /// The way out, as rustls writes to it.
-struct Outgoing<'a>(&'a TcpStream);
+struct SocketWriter<'a>(&'a TcpStream);
 
-impl Write for Outgoing<'_> {
+impl Write for SocketWriter<'_> {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
         self.0.try_write(from)
     }

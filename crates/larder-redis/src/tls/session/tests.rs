@@ -9,12 +9,13 @@ use rustls::{server::ResolvesServerCert, sign::SingleCertAndKey};
 use std::sync::Arc;
 
 /// A client and a server that have yet to shake hands.
-fn pair() -> (Session, Session) {
+fn pair() -> (TlsSession, TlsSession) {
     let authority = Authority::new();
     let signed = authority.sign(&["localhost"]);
     let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
     let identity = Identity::new(chain, PrivateKey::from_pem_file(&signed.key).unwrap()).unwrap();
-    let shown: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(identity.certified()));
+    let shown: Arc<dyn ResolvesServerCert> =
+        Arc::new(SingleCertAndKey::from(identity.certified_key()));
     let server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -30,11 +31,11 @@ fn pair() -> (Session, Session) {
     let name = "localhost".try_into().unwrap();
     let client = ClientConnection::new(Arc::new(client), name).unwrap();
     let server = ServerConnection::new(Arc::new(server)).unwrap();
-    (Session::new(client.into()), Session::new(server.into()))
+    (TlsSession::new(client.into()), TlsSession::new(server.into()))
 }
 
 /// The same when both are done, the server's tickets included.
-fn shaken() -> (Session, Session) {
+fn shaken() -> (TlsSession, TlsSession) {
     let (mut client, mut server) = pair();
     while client.is_handshaking() || server.is_handshaking() {
         let sent = all(&mut client);
@@ -50,7 +51,7 @@ fn shaken() -> (Session, Session) {
 }
 
 /// All ciphertext that waits.
-fn all(session: &mut Session) -> Vec<u8> {
+fn all(session: &mut TlsSession) -> Vec<u8> {
     let mut sent = Vec::new();
     assert!(session.send(&mut sent).unwrap());
     sent
@@ -64,19 +65,19 @@ fn once(bytes: &[u8]) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
 /// At most so many bytes a time, then nothing.
 fn in_pieces(bytes: &[u8], piece: usize) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
     let mut rest = bytes;
-    move |room| {
-        let (now, later) = rest.split_at(rest.len().min(piece).min(room.len()));
+    move |buf| {
+        let (now, later) = rest.split_at(rest.len().min(piece).min(buf.len()));
         if now.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        room[..now.len()].copy_from_slice(now);
+        buf[..now.len()].copy_from_slice(now);
         rest = later;
         Ok(now.len())
     }
 }
 
 /// The ciphertext of this.
-fn encrypted(session: &mut Session, plaintext: &[u8]) -> Vec<u8> {
+fn encrypted(session: &mut TlsSession, plaintext: &[u8]) -> Vec<u8> {
     let (mut rest, mut sent) = (BytesMut::from(plaintext), Vec::new());
     while !rest.is_empty() {
         assert!(session.encrypt(&mut rest).unwrap());
@@ -149,7 +150,7 @@ fn plaintext_is_taken_as_far_as_its_ciphertext_may_wait() {
 fn a_goodbye_and_an_end_without_one_are_ends() {
     let (mut client, mut server) = shaken();
     let mut sent = encrypted(&mut client, b"last");
-    client.say_goodbye();
+    client.send_close_notify();
     sent.extend(all(&mut client));
     let mut got = BytesMut::new();
     assert_eq!(server.read(&mut got, once(&sent)).unwrap(), 4);

@@ -8,8 +8,8 @@ use tokio::net::TcpListener;
 /// More than sockets hold.
 const SENT_BYTES_MAX: usize = 256 << 20;
 
-/// A wire over TLS, and the other end.
-async fn over_tls() -> (Wire, TlsStream) {
+/// A connection over TLS, and the other end.
+async fn over_tls() -> (RespConnection, TlsStream) {
     let authority = Authority::new();
     let signed = authority.sign(&["localhost", "127.0.0.1"]);
     let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
@@ -25,28 +25,28 @@ async fn over_tls() -> (Wire, TlsStream) {
         stream.handshake().await.unwrap();
         stream
     };
-    let (wire, peer) = tokio::join!(Wire::connect(&url), accept);
-    (wire.unwrap(), peer)
+    let (connection, peer) = tokio::join!(RespConnection::connect(&url), accept);
+    (connection.unwrap(), peer)
 }
 
 #[tokio::test]
 async fn ciphertext_that_waits_is_output_too_and_leaves_when_there_is_room() {
-    let (mut wire, mut peer) = over_tls().await;
+    let (mut connection, mut peer) = over_tls().await;
     let mut sent = 0;
     // The peer reads nothing: at some time all is encrypted and not all is sent.
-    while !wire.has_output() {
-        wire.output().extend_from_slice(&[b'x'; 1000]);
+    while !connection.has_output() {
+        connection.output().extend_from_slice(&[b'x'; 1000]);
         sent += 1000;
-        wire.flush().unwrap();
+        connection.flush().unwrap();
         assert!(sent < SENT_BYTES_MAX, "nothing waits");
     }
-    assert!(wire.output.is_empty());
+    assert!(connection.output.is_empty());
     let mut received = BytesMut::new();
     while received.len() < sent {
         tokio::select! {
-            ready = wire.writable(), if wire.has_output() => {
+            ready = connection.writable(), if connection.has_output() => {
                 ready.unwrap();
-                wire.flush().unwrap();
+                connection.flush().unwrap();
             }
             ready = peer.readable() => {
                 ready.unwrap();
@@ -57,13 +57,13 @@ async fn ciphertext_that_waits_is_output_too_and_leaves_when_there_is_room() {
             }
         }
     }
-    assert!(!wire.has_output());
+    assert!(!connection.has_output());
 }
 
 #[tokio::test]
 async fn who_is_dropped_says_goodbye() {
-    let (wire, mut peer) = over_tls().await;
-    drop(wire);
+    let (connection, mut peer) = over_tls().await;
+    drop(connection);
     peer.readable().await.unwrap();
     assert_eq!(peer.try_read(&mut BytesMut::new()).unwrap(), 0);
 }

@@ -15,13 +15,13 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-pub(crate) enum Socket {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream>),
     Unix(UnixStream),
 }
 
-impl Socket {
+impl Stream {
     /// Connects to where the URL says; over TLS, shakes hands as well.
     pub(crate) async fn connect(url: &RedisUrl) -> io::Result<Self> {
         match &url.endpoint {
@@ -55,9 +55,9 @@ impl Socket {
 
     pub(crate) fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => at_once(stream.read_buf(into)),
+            Self::Tcp(stream) => poll_once(stream.read_buf(into)),
             Self::Tls(stream) => stream.try_read(into),
-            Self::Unix(stream) => at_once(stream.read_buf(into)),
+            Self::Unix(stream) => poll_once(stream.read_buf(into)),
         }
     }
 
@@ -70,20 +70,20 @@ impl Socket {
         }
     }
 
-    /// Whether bytes that [`Socket::write`] took are still to be sent.
+    /// Whether bytes that [`Stream::write`] took are still to be sent.
     pub(crate) fn has_output(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_output())
     }
 
     /// Whether what is sent here can be read on the way.
-    pub(crate) fn is_bare_tcp(&self) -> bool {
+    pub(crate) fn is_plain_tcp(&self) -> bool {
         matches!(self, Self::Tcp(_))
     }
 }
 
 /// A read that does not wait. Unlike a try it knows from a short read that there is no more, where
 /// trying again would cost a call.
-fn at_once(read: impl Future<Output = io::Result<usize>>) -> io::Result<usize> {
+fn poll_once(read: impl Future<Output = io::Result<usize>>) -> io::Result<usize> {
     match pin!(read).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(read) => read,
         Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),

@@ -1,6 +1,6 @@
 //! A connection to Redis as two buffers: commands out, whole replies in.
 
-use crate::{socket::Socket, url::RedisUrl};
+use crate::{stream::Stream, url::RedisUrl};
 use bytes::{Buf, BytesMut};
 use larder_resp::{
     Limits, ProtocolError,
@@ -26,34 +26,34 @@ const LIMITS: Limits = Limits {
     line_bytes_max: 1 << 30,
 };
 
-pub(crate) struct Wire {
-    socket: Socket,
+pub(crate) struct RespConnection {
+    stream: Stream,
     input: BytesMut,
     output: BytesMut,
     scanner: Scanner,
     /// Redis has sent something.
-    heard: bool,
+    has_received: bool,
 }
 
-impl Wire {
+impl RespConnection {
     pub(crate) async fn connect(url: &RedisUrl) -> io::Result<Self> {
         Ok(Self {
-            socket: Socket::connect(url).await?,
+            stream: Stream::connect(url).await?,
             input: BytesMut::new(),
             output: BytesMut::new(),
             scanner: Scanner::new(LIMITS),
-            heard: false,
+            has_received: false,
         })
     }
 
-    /// Where commands are written; [`Wire::flush`] sends them.
+    /// Where commands are written; [`RespConnection::flush`] sends them.
     pub(crate) fn output(&mut self) -> &mut BytesMut {
         &mut self.output
     }
 
     /// Whether something waits to be sent: commands, or what TLS made of them.
     pub(crate) fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.socket.has_output()
+        !self.output.is_empty() || self.stream.has_output()
     }
 
     pub(crate) fn has_capacity(&self) -> bool {
@@ -61,7 +61,7 @@ impl Wire {
     }
 
     /// The next whole reply that has arrived.
-    pub(crate) fn next_frame(&mut self) -> Result<Option<BytesMut>, WireError> {
+    pub(crate) fn next_frame(&mut self) -> Result<Option<BytesMut>, ConnectionError> {
         Ok(self.next_length()?.map(|length| self.input.split_to(length)))
     }
 
@@ -69,14 +69,14 @@ impl Wire {
     pub(crate) fn take_frame<R>(
         &mut self,
         take: impl FnOnce(&[u8]) -> R,
-    ) -> Result<Option<R>, WireError> {
+    ) -> Result<Option<R>, ConnectionError> {
         let Some(length) = self.next_length()? else { return Ok(None) };
         let taken = take(self.input.get(..length).unwrap_or_default());
         self.input.advance(length);
         Ok(Some(taken))
     }
 
-    fn next_length(&mut self) -> Result<Option<usize>, WireError> {
+    fn next_length(&mut self) -> Result<Option<usize>, ConnectionError> {
         if self.input.is_empty() {
             if self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
                 self.input = BytesMut::new();
@@ -85,7 +85,7 @@ impl Wire {
         }
         match self.scanner.scan(&self.input) {
             Ok(length) => Ok(length),
-            Err(_) if is_tls(&self.input) => Err(WireError::Tls),
+            Err(_) if is_tls(&self.input) => Err(ConnectionError::Tls),
             Err(error) => Err(error.into()),
         }
     }
@@ -97,25 +97,25 @@ impl Wire {
 
     /// Waits until something can be read.
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+        self.stream.readable().await
     }
 
     /// Waits until something can be written.
     pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.socket.writable().await
+        self.stream.writable().await
     }
 
     /// Reads what is there. False when nothing was.
-    pub(crate) fn receive(&mut self) -> Result<bool, WireError> {
+    pub(crate) fn receive(&mut self) -> Result<bool, ConnectionError> {
         self.input.reserve(READ_BYTES.max(self.scanner.bytes_needed().min(READ_BYTES * 16)));
-        match self.socket.try_read(&mut self.input) {
+        match self.stream.try_read(&mut self.input) {
             Ok(0) => Err(self.closed()),
             Ok(_) => {
-                self.heard = true;
+                self.has_received = true;
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.heard => {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !self.has_received => {
                 Err(self.closed())
             }
             Err(error) => Err(error.into()),
@@ -123,17 +123,19 @@ impl Wire {
     }
 
     /// A server that awaits TLS refuses in its own language, or closes without a word.
-    fn closed(&self) -> WireError {
+    fn closed(&self) -> ConnectionError {
         match () {
-            () if is_tls(&self.input) => WireError::Tls,
-            () if !self.heard && self.socket.is_bare_tcp() => WireError::ClosedUnheard,
-            () => WireError::Closed,
+            () if is_tls(&self.input) => ConnectionError::Tls,
+            () if !self.has_received && self.stream.is_plain_tcp() => {
+                ConnectionError::ClosedBeforeReply
+            }
+            () => ConnectionError::Closed,
         }
     }
 
     /// Writes as much as the socket takes.
-    pub(crate) fn flush(&mut self) -> Result<(), WireError> {
-        self.socket.write(&mut self.output)?;
+    pub(crate) fn flush(&mut self) -> Result<(), ConnectionError> {
+        self.stream.write(&mut self.output)?;
         if self.output.is_empty() && self.output.capacity() > IDLE_BUFFER_BYTES_MAX {
             self.output = BytesMut::new();
         }
@@ -142,11 +144,11 @@ impl Wire {
 
     /// Sends one command and waits for its reply; pushes in between are passed over, as nothing
     /// has been read on a connection that still shakes hands. For handshakes only.
-    pub(crate) async fn call(&mut self, command: &[&[u8]]) -> Result<BytesMut, WireError> {
+    pub(crate) async fn call(&mut self, command: &[&[u8]]) -> Result<BytesMut, ConnectionError> {
         write_command(&mut self.output, command);
         loop {
             if let Err(error) = self.flush() {
-                return Err(self.last_words(error).await);
+                return Err(self.error_before_close(error).await);
             }
             while let Some(frame) = self.next_frame()? {
                 if !matches!(Frame::parse(&frame)?, Frame::Push(_)) {
@@ -163,11 +165,13 @@ impl Wire {
 
     /// Why a connection ended that takes nothing any more: what was said on it before tells more
     /// than the error of writing.
-    async fn last_words(&mut self, error: WireError) -> WireError {
+    async fn error_before_close(&mut self, error: ConnectionError) -> ConnectionError {
         while self.readable().await.is_ok() {
             match self.receive() {
                 Ok(_) => {}
-                Err(WireError::Io(other)) if other.kind() != io::ErrorKind::InvalidData => break,
+                Err(ConnectionError::Io(other)) if other.kind() != io::ErrorKind::InvalidData => {
+                    break;
+                }
                 Err(last) => return last,
             }
         }
@@ -181,28 +185,28 @@ fn is_tls(input: &[u8]) -> bool {
 }
 
 /// Why nothing came of connecting within this time.
-pub(crate) fn no_answer(url: &RedisUrl, limit: Duration) -> String {
+pub(crate) fn timeout_message(url: &RedisUrl, limit: Duration) -> String {
     let hint = if url.is_tls() { "; does the server speak TLS on this port?" } else { "" };
     format!("no answer within {limit:?}{hint}")
 }
 
 /// Why a connection is of no more use.
 #[derive(Clone, Debug)]
-pub(crate) enum WireError {
+pub(crate) enum ConnectionError {
     Closed,
     /// Before Redis had sent anything.
-    ClosedUnheard,
+    ClosedBeforeReply,
     /// What came is TLS, where none is spoken.
     Tls,
     Io(Arc<io::Error>),
     Protocol(ProtocolError),
 }
 
-impl fmt::Display for WireError {
+impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("Redis closed the connection"),
-            Self::ClosedUnheard => f.write_str(
+            Self::ClosedBeforeReply => f.write_str(
                 "Redis closed the connection without a word; if it speaks TLS on this port, use \
                  rediss://",
             ),
@@ -213,13 +217,13 @@ impl fmt::Display for WireError {
     }
 }
 
-impl From<io::Error> for WireError {
+impl From<io::Error> for ConnectionError {
     fn from(error: io::Error) -> Self {
         Self::Io(Arc::new(error))
     }
 }
 
-impl From<ProtocolError> for WireError {
+impl From<ProtocolError> for ConnectionError {
     fn from(error: ProtocolError) -> Self {
         Self::Protocol(error)
     }

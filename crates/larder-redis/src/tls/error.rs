@@ -4,35 +4,35 @@ use rustls::{AlertDescription, CertificateError, Connection, Error};
 use std::io;
 
 /// What `openssl req -x509` makes unless it is told otherwise. The library has no variant for it.
-const SIGNS_ITSELF: &str = "CaUsedAsEndEntity";
+const CA_AS_END_ENTITY: &str = "CaUsedAsEndEntity";
 
 /// The error of a session that cannot go on.
-pub(super) fn of(session: &Connection, error: &Error) -> io::Error {
+pub(super) fn to_io_error(session: &Connection, error: &Error) -> io::Error {
     let text = match session {
-        Connection::Client(_) => of_server(error),
+        Connection::Client(_) => describe(error),
         Connection::Server(_) => error.to_string(),
     };
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// The other side left before both knew each other.
-pub(super) fn closed_early() -> io::Error {
+pub(super) fn closed_during_handshake() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the TLS handshake")
 }
 
 /// What a server did wrong, in the eyes of its client.
-fn of_server(error: &Error) -> String {
+fn describe(error: &Error) -> String {
     match error {
-        Error::InvalidCertificate(error) => of_certificate(error),
+        Error::InvalidCertificate(error) => describe_certificate(error),
         Error::InvalidMessage(_) => {
             "what the server sent is no TLS: if it speaks none on this port, use redis://".into()
         }
-        Error::AlertReceived(alert) => of_alert(*alert),
+        Error::AlertReceived(alert) => describe_alert(*alert),
         other => format!("TLS failed: {other}"),
     }
 }
 
-fn of_certificate(error: &CertificateError) -> String {
+fn describe_certificate(error: &CertificateError) -> String {
     match error {
         // The second is what an issuer looks like that only bears a trusted one's name.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
@@ -45,7 +45,8 @@ fn of_certificate(error: &CertificateError) -> String {
             expected.to_str(),
             match presented.is_empty() {
                 true => "no name at all: it has no subjectAltName".to_owned(),
-                false => presented.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", "),
+                false =>
+                    presented.iter().map(|name| strip_variant(name)).collect::<Vec<_>>().join(", "),
             }
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -54,7 +55,7 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the server's certificate is not valid yet: is this machine's clock right?".into()
         }
-        other if other.to_string().contains(SIGNS_ITSELF) => {
+        other if other.to_string().contains(CA_AS_END_ENTITY) => {
             "the server's certificate is that of a CA (CA:TRUE): give it one that the CA has signed"
                 .into()
         }
@@ -63,12 +64,12 @@ fn of_certificate(error: &CertificateError) -> String {
 }
 
 /// `DnsName("cache.example")` without what only programmers want to know.
-fn bare(name: &str) -> &str {
+fn strip_variant(name: &str) -> &str {
     let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
     inner.trim_end_matches(')').trim_matches('"')
 }
 
-fn of_alert(alert: AlertDescription) -> String {
+fn describe_alert(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => {
             "the server refuses; does it want a certificate? See store-cert-file and \

@@ -10,12 +10,12 @@ mod session;
 use crate::{
     RedisUrl, Reply,
     backoff::Backoff,
-    wire::{Wire, WireError, no_answer},
+    connection::{ConnectionError, RespConnection, timeout_message},
 };
-use handshake::{Refusal, handshake};
+use handshake::{HandshakeError, handshake};
 use larder_core::{Engine, FetchError, StoreError};
-use session::{End, Session};
-pub(crate) use session::{LoadedPut, Request, refusal};
+use session::{EpochEnd, Session};
+pub(crate) use session::{LoadedPut, Request, store_error};
 use std::{
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
@@ -33,10 +33,10 @@ const QUEUE_MAX: usize = 4096;
 const BATCH_MAX: usize = 128;
 /// How often others may run before requests that came together are sent: what they ask for meanwhile
 /// goes with the same write, and a write costs this end and Redis more than a request does.
-const ROUNDS_MAX: usize = 4;
+const YIELDS_MAX: usize = 4;
 /// So many requests are worth a write of their own. To wait for more would keep what Redis has to
 /// tell waiting as well.
-const ENOUGH: usize = 48;
+const COALESCE_MAX: usize = 48;
 /// How long connecting and shaking hands may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long to wait before asking a server again that refused.
@@ -54,94 +54,100 @@ pub enum TrackingState {
 }
 
 /// The way to the task that owns the connection.
-pub(crate) struct Tracked {
+pub(crate) struct TrackingConnection {
     requests: mpsc::Sender<Request>,
-    link: Arc<Mutex<TrackingState>>,
-    hang_up: Arc<Notify>,
+    state: Arc<Mutex<TrackingState>>,
+    reconnect: Arc<Notify>,
 }
 
-impl Tracked {
+impl TrackingConnection {
     /// Starts the task. It ends when this handle is dropped.
     pub(crate) fn start(url: RedisUrl, engine: Arc<Engine<Reply>>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
-        let link = Arc::new(Mutex::new(TrackingState::Down("not connected yet".into())));
-        let hang_up = Arc::new(Notify::new());
-        let keeper =
-            Keeper { url, engine, queue, link: Arc::clone(&link), hang_up: Arc::clone(&hang_up) };
-        tokio::spawn(keeper.run());
-        Self { requests, link, hang_up }
+        let state = Arc::new(Mutex::new(TrackingState::Down("not connected yet".into())));
+        let reconnect = Arc::new(Notify::new());
+        let task = ConnectionTask {
+            url,
+            engine,
+            queue,
+            state: Arc::clone(&state),
+            reconnect: Arc::clone(&reconnect),
+        };
+        tokio::spawn(task.run());
+        Self { requests, state, reconnect }
     }
 
-    pub(crate) fn link(&self) -> TrackingState {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn state(&self) -> TrackingState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.link(), TrackingState::Tracked(_))
+        matches!(self.state(), TrackingState::Tracked(_))
     }
 
     /// Hands over a request. Gives it back when there is no room for it.
-    pub(crate) fn send(&self, request: Request) -> Result<(), Request> {
+    pub(crate) fn try_send(&self, request: Request) -> Result<(), Request> {
         self.requests.try_send(request).map_err(mpsc::error::TrySendError::into_inner)
     }
 
     /// Hands over a request when there is room for it. Says whether the task still takes any.
-    pub(crate) async fn send_in_turn(&self, request: Request) -> bool {
+    pub(crate) async fn send(&self, request: Request) -> bool {
         self.requests.send(request).await.is_ok()
     }
 
     /// Another connection heard that this node does not serve as a primary now.
-    pub(crate) fn hang_up(&self) {
-        self.hang_up.notify_one();
+    pub(crate) fn reconnect(&self) {
+        self.reconnect.notify_one();
     }
 }
 
 /// Keeps a tracked connection up, epoch after epoch.
-struct Keeper {
+struct ConnectionTask {
     url: RedisUrl,
     engine: Arc<Engine<Reply>>,
     queue: mpsc::Receiver<Request>,
-    link: Arc<Mutex<TrackingState>>,
-    hang_up: Arc<Notify>,
+    state: Arc<Mutex<TrackingState>>,
+    reconnect: Arc<Notify>,
 }
 
-impl Keeper {
+impl ConnectionTask {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         while !self.queue.is_closed() {
             let refusal = match self.connect().await {
-                Ok((wire, version)) => {
+                Ok((connection, version)) => {
                     tracing::info!(url = %self.url, %version, "tracked connection is up");
                     backoff.reset();
-                    let end = self.live(wire, version).await;
+                    let end = self.serve(connection, version).await;
                     let Some(end) = end else { return };
-                    Refusal::Passing(end.to_string())
+                    HandshakeError::Transient(end.to_string())
                 }
                 Err(refusal) => refusal,
             };
-            let pause = self.say_why(refusal, &mut backoff);
-            self.refuse_requests_for(pause).await;
+            let pause = self.report(refusal, &mut backoff);
+            self.fail_requests_for(pause).await;
         }
     }
 
-    async fn connect(&self) -> Result<(Wire, String), Refusal> {
+    async fn connect(&self) -> Result<(RespConnection, String), HandshakeError> {
         let attempt = async {
-            let mut wire = Wire::connect(&self.url).await.map_err(WireError::from)?;
-            let version = handshake(&mut wire, &self.url).await?;
-            Ok((wire, version))
+            let mut connection =
+                RespConnection::connect(&self.url).await.map_err(ConnectionError::from)?;
+            let version = handshake(&mut connection, &self.url).await?;
+            Ok((connection, version))
         };
-        let late = |_| Refusal::Passing(no_answer(&self.url, CONNECT_TIMEOUT));
+        let late = |_| HandshakeError::Transient(timeout_message(&self.url, CONNECT_TIMEOUT));
         timeout(CONNECT_TIMEOUT, attempt).await.map_err(late)?
     }
 
     /// One epoch. `None` when nobody needs the connection any more.
-    async fn live(&mut self, mut wire: Wire, version: String) -> Option<End> {
+    async fn serve(&mut self, mut connection: RespConnection, version: String) -> Option<EpochEnd> {
         let mut session = Session::begin(Arc::clone(&self.engine), self.url.db);
-        self.set_link(TrackingState::Tracked(version));
+        self.set_state(TrackingState::Tracked(version));
         // One timer for all turns: to set it is not for each of them.
-        let mut next_beat = pin!(sleep(session.until_next_beat()));
+        let mut next_heartbeat = pin!(sleep(session.until_next_heartbeat()));
         loop {
-            match self.turn(&mut wire, &mut session, next_beat.as_mut()).await {
+            match self.step(&mut connection, &mut session, next_heartbeat.as_mut()).await {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(end) => return Some(end),
@@ -151,35 +157,35 @@ impl Keeper {
 
     /// One turn: take what has arrived, send what is due, wait for more. False when the handle is
     /// gone.
-    async fn turn(
+    async fn step(
         &mut self,
-        wire: &mut Wire,
+        connection: &mut RespConnection,
         session: &mut Session,
-        mut next_beat: Pin<&mut Sleep>,
-    ) -> Result<bool, End> {
-        while let Some(taken) = wire.take_frame(|frame| session.take(frame))? {
+        mut next_heartbeat: Pin<&mut Sleep>,
+    ) -> Result<bool, EpochEnd> {
+        while let Some(taken) = connection.take_frame(|frame| session.on_frame(frame))? {
             taken?;
         }
-        wire.flush()?;
+        connection.flush()?;
         tokio::select! {
-            ready = wire.readable() => {
-                ready.map_err(WireError::from)?;
-                if wire.receive()? {
-                    session.heard();
+            ready = connection.readable() => {
+                ready.map_err(ConnectionError::from)?;
+                if connection.receive()? {
+                    session.on_receive();
                 }
             }
-            ready = wire.writable(), if wire.has_output() => ready.map_err(WireError::from)?,
-            () = next_beat.as_mut() => {
-                session.beat(wire.output())?;
-                next_beat.reset(Instant::now() + session.until_next_beat());
+            ready = connection.writable(), if connection.has_output() => ready.map_err(ConnectionError::from)?,
+            () = next_heartbeat.as_mut() => {
+                session.send_heartbeat(connection.output())?;
+                next_heartbeat.reset(Instant::now() + session.until_next_heartbeat());
             }
-            request = self.queue.recv(), if wire.has_capacity() && session.has_capacity() => {
+            request = self.queue.recv(), if connection.has_capacity() && session.has_capacity() => {
                 let Some(request) = request else { return Ok(false) };
-                session.send(request, wire.output());
-                self.gather(wire, session).await;
+                session.send(request, connection.output());
+                self.coalesce(connection, session).await;
             }
-            () = self.hang_up.notified() => {
-                return Err(End::NotReady("as another connection heard".into()));
+            () = self.reconnect.notified() => {
+                return Err(EpochEnd::NotReady("as another connection heard".into()));
             }
         }
         Ok(true)
@@ -187,16 +193,16 @@ impl Keeper {
 
     /// Sends what else waits, so that one write carries many requests. What comes alone goes alone,
     /// and at once.
-    async fn gather(&mut self, wire: &mut Wire, session: &mut Session) {
-        let (mut gathered, mut rounds) = (1, 0..ROUNDS_MAX);
+    async fn coalesce(&mut self, connection: &mut RespConnection, session: &mut Session) {
+        let (mut sent, mut yields) = (1, 0..YIELDS_MAX);
         loop {
-            let before = gathered;
-            while gathered < BATCH_MAX && wire.has_capacity() && session.has_capacity() {
+            let before = sent;
+            while sent < BATCH_MAX && connection.has_capacity() && session.has_capacity() {
                 let Ok(request) = self.queue.try_recv() else { break };
-                session.send(request, wire.output());
-                gathered += 1;
+                session.send(request, connection.output());
+                sent += 1;
             }
-            if gathered == before || gathered >= ENOUGH || rounds.next().is_none() {
+            if sent == before || sent >= COALESCE_MAX || yields.next().is_none() {
                 return;
             }
             yield_now().await;
@@ -205,13 +211,13 @@ impl Keeper {
 
     /// Notes and, when it is news, says why there is no tracked connection. Gives the pause before
     /// the next attempt.
-    fn say_why(&self, refusal: Refusal, backoff: &mut Backoff) -> Duration {
-        let (link, pause) = match refusal {
-            Refusal::Passing(why) => (TrackingState::Down(why), backoff.next()),
-            Refusal::Standing(why) => (TrackingState::PassThrough(why), REFUSED_PAUSE),
+    fn report(&self, refusal: HandshakeError, backoff: &mut Backoff) -> Duration {
+        let (state, pause) = match refusal {
+            HandshakeError::Transient(why) => (TrackingState::Down(why), backoff.next()),
+            HandshakeError::Permanent(why) => (TrackingState::PassThrough(why), REFUSED_PAUSE),
         };
-        if self.set_link(link.clone()) {
-            match link {
+        if self.set_state(state.clone()) {
+            match state {
                 TrackingState::PassThrough(why) => {
                     tracing::warn!(url = %self.url, why, "everything passes through to the store");
                 }
@@ -224,10 +230,10 @@ impl Keeper {
         pause
     }
 
-    async fn refuse_requests_for(&mut self, pause: Duration) {
+    async fn fail_requests_for(&mut self, pause: Duration) {
         let refuse = async {
             while let Some(request) = self.queue.recv().await {
-                refuse(request);
+                fail_request(request);
             }
         };
         // The pause ends it, or the handle is gone.
@@ -235,16 +241,16 @@ impl Keeper {
     }
 
     /// True when this is news.
-    fn set_link(&self, link: TrackingState) -> bool {
-        let mut current = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = *current != link;
-        *current = link;
+    fn set_state(&self, state: TrackingState) -> bool {
+        let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *current != state;
+        *current = state;
         news
     }
 }
 
 /// Tells those who asked that there is no tracked connection.
-pub(crate) fn refuse(request: Request) {
+pub(crate) fn fail_request(request: Request) {
     let away = StoreError::Unreachable("the tracked connection is down".into());
     match request {
         Request::Fill(fill) => drop(fill.fail(FetchError::Store(away))),
@@ -254,8 +260,8 @@ pub(crate) fn refuse(request: Request) {
     }
 }
 
-impl From<WireError> for End {
-    fn from(error: WireError) -> Self {
+impl From<ConnectionError> for EpochEnd {
+    fn from(error: ConnectionError) -> Self {
         Self::Connection(error.to_string())
     }
 }

@@ -7,8 +7,8 @@
 use crate::{
     RedisUrl,
     backoff::Backoff,
-    upstream::{UpstreamError, accepted, authenticate},
-    wire::{Wire, WireError, no_answer},
+    connection::{ConnectionError, RespConnection, timeout_message},
+    upstream::{UpstreamError, authenticate, check_ok},
 };
 use bytes::{Bytes, BytesMut};
 use larder_core::StoreError;
@@ -28,29 +28,29 @@ const BATCH_MAX: usize = 128;
 /// How long connecting and shaking hands may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-type FillOutcome = oneshot::Sender<Result<Bytes, StoreError>>;
+type ReplySender = oneshot::Sender<Result<Bytes, StoreError>>;
 
 struct Command {
     db: u32,
     bytes: BytesMut,
-    answer: FillOutcome,
+    answer: ReplySender,
 }
 
 /// The way to the task that owns the connection.
-pub(crate) struct Plain {
-    commands: mpsc::Sender<Command>,
-    hang_up: Arc<Notify>,
+pub(crate) struct CommandConnection {
+    queue: mpsc::Sender<Command>,
+    reconnect: Arc<Notify>,
     limit: Duration,
 }
 
-impl Plain {
+impl CommandConnection {
     /// Starts the task. It ends when this handle is dropped. `limit` is how long a caller waits.
     pub(crate) fn start(url: RedisUrl, limit: Duration) -> Self {
-        let (commands, queue) = mpsc::channel(QUEUE_MAX);
-        let hang_up = Arc::new(Notify::new());
-        let keeper = Keeper { url, queue, hang_up: Arc::clone(&hang_up) };
-        tokio::spawn(keeper.run());
-        Self { commands, hang_up, limit }
+        let (sender, queue) = mpsc::channel(QUEUE_MAX);
+        let reconnect = Arc::new(Notify::new());
+        let task = ConnectionTask { url, queue, reconnect: Arc::clone(&reconnect) };
+        tokio::spawn(task.run());
+        Self { queue: sender, reconnect, limit }
     }
 
     /// Sends a command and waits for its reply, an error reply included.
@@ -65,39 +65,39 @@ impl Plain {
         let (answer, reply) = oneshot::channel();
         let exchange = async {
             let full = |_| StoreError::Unreachable("Larder is shutting down".into());
-            self.commands.send(Command { db, bytes, answer }).await.map_err(full)?;
+            self.queue.send(Command { db, bytes, answer }).await.map_err(full)?;
             reply.await.unwrap_or(Err(StoreError::Lost))
         };
         timeout(self.limit, exchange).await.unwrap_or_else(|_| {
             // Whatever came behind this command waits for the same reply: start anew.
-            self.hang_up.notify_one();
+            self.reconnect.notify_one();
             Err(StoreError::TimedOut(self.limit))
         })
     }
 }
 
 /// Keeps a plain connection up.
-struct Keeper {
+struct ConnectionTask {
     url: RedisUrl,
     queue: mpsc::Receiver<Command>,
-    hang_up: Arc<Notify>,
+    reconnect: Arc<Notify>,
 }
 
 /// One connection's life: who waits for the next replies.
-struct Session {
-    wire: Wire,
+struct Pipeline {
+    connection: RespConnection,
     db: u32,
-    expected: VecDeque<Option<FillOutcome>>,
+    pending: VecDeque<Option<ReplySender>>,
 }
 
-impl Keeper {
+impl ConnectionTask {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         while !self.queue.is_closed() {
             let why = match self.connect().await {
-                Ok(mut session) => {
+                Ok(mut pipeline) => {
                     backoff.reset();
-                    match self.live(&mut session).await {
+                    match self.serve(&mut pipeline).await {
                         Ok(()) => return,
                         Err(error) => {
                             tracing::debug!(%error, "plain connection ended");
@@ -107,55 +107,56 @@ impl Keeper {
                 }
                 Err(why) => why,
             };
-            self.refuse_commands_for(backoff.next(), &why).await;
+            self.fail_commands_for(backoff.next(), &why).await;
         }
     }
 
-    async fn connect(&self) -> Result<Session, Arc<str>> {
+    async fn connect(&self) -> Result<Pipeline, Arc<str>> {
         let attempt = async {
-            let mut wire = Wire::connect(&self.url).await.map_err(WireError::from)?;
-            handshake(&mut wire, &self.url).await?;
-            Ok(Session { wire, db: self.url.db, expected: VecDeque::new() })
+            let mut connection =
+                RespConnection::connect(&self.url).await.map_err(ConnectionError::from)?;
+            handshake(&mut connection, &self.url).await?;
+            Ok(Pipeline { connection, db: self.url.db, pending: VecDeque::new() })
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {
             Ok(outcome) => outcome.map_err(|error: UpstreamError| error.to_string().into()),
-            Err(_) => Err(no_answer(&self.url, CONNECT_TIMEOUT).into()),
+            Err(_) => Err(timeout_message(&self.url, CONNECT_TIMEOUT).into()),
         }
     }
 
     /// Serves one connection until it ends, or the handle is gone.
-    async fn live(&mut self, session: &mut Session) -> Result<(), WireError> {
+    async fn serve(&mut self, pipeline: &mut Pipeline) -> Result<(), ConnectionError> {
         loop {
-            session.answer_waiters()?;
-            session.wire.flush()?;
+            pipeline.deliver_replies()?;
+            pipeline.connection.flush()?;
             tokio::select! {
-                ready = session.wire.readable() => {
+                ready = pipeline.connection.readable() => {
                     ready?;
-                    session.wire.receive()?;
+                    pipeline.connection.receive()?;
                 }
-                ready = session.wire.writable(), if session.wire.has_output() => ready?,
-                command = self.queue.recv(), if session.has_capacity() => {
+                ready = pipeline.connection.writable(), if pipeline.connection.has_output() => ready?,
+                command = self.queue.recv(), if pipeline.has_capacity() => {
                     let Some(command) = command else { return Ok(()) };
-                    session.send(command);
+                    pipeline.send(command);
                     for _ in 0..BATCH_MAX {
-                        if !session.has_capacity() {
+                        if !pipeline.has_capacity() {
                             break;
                         }
                         let Ok(command) = self.queue.try_recv() else { break };
-                        session.send(command);
+                        pipeline.send(command);
                     }
                 }
-                () = self.hang_up.notified() => {
+                () = self.reconnect.notified() => {
                     // A time-out of before this connection is not its fault.
-                    if session.is_given_up() {
-                        return Err(WireError::Closed);
+                    if pipeline.has_abandoned_reply() {
+                        return Err(ConnectionError::Closed);
                     }
                 }
             }
         }
     }
 
-    async fn refuse_commands_for(&mut self, pause: Duration, why: &Arc<str>) {
+    async fn fail_commands_for(&mut self, pause: Duration, why: &Arc<str>) {
         let refuse = async {
             while let Some(command) = self.queue.recv().await {
                 // The receiver may have left.
@@ -167,14 +168,14 @@ impl Keeper {
     }
 }
 
-impl Session {
+impl Pipeline {
     fn has_capacity(&self) -> bool {
-        self.wire.has_capacity() && self.expected.len() < IN_FLIGHT_MAX
+        self.connection.has_capacity() && self.pending.len() < IN_FLIGHT_MAX
     }
 
     /// Whether somebody left before the reply to what was sent here.
-    fn is_given_up(&self) -> bool {
-        self.expected.iter().flatten().any(FillOutcome::is_closed)
+    fn has_abandoned_reply(&self) -> bool {
+        self.pending.iter().flatten().any(ReplySender::is_closed)
     }
 
     fn send(&mut self, command: Command) {
@@ -182,21 +183,24 @@ impl Session {
             return;
         }
         if command.db != self.db {
-            write_command(self.wire.output(), &[b"SELECT", command.db.to_string().as_bytes()]);
-            self.expected.push_back(None);
+            write_command(
+                self.connection.output(),
+                &[b"SELECT", command.db.to_string().as_bytes()],
+            );
+            self.pending.push_back(None);
             self.db = command.db;
         }
-        self.wire.output().unsplit(command.bytes);
-        self.expected.push_back(Some(command.answer));
+        self.connection.output().unsplit(command.bytes);
+        self.pending.push_back(Some(command.answer));
     }
 
-    fn answer_waiters(&mut self) -> Result<(), WireError> {
-        while let Some(frame) = self.wire.next_frame()? {
-            match self.expected.pop_front() {
+    fn deliver_replies(&mut self) -> Result<(), ConnectionError> {
+        while let Some(frame) = self.connection.next_frame()? {
+            match self.pending.pop_front() {
                 Some(Some(answer)) => drop(answer.send(Ok(frame.freeze()))),
                 // What stands behind a SELECT that was refused was done in another db.
                 Some(None) if Frame::parse(&frame)?.as_error().is_none() => {}
-                Some(None) | None => return Err(WireError::Closed),
+                Some(None) | None => return Err(ConnectionError::Closed),
             }
         }
         Ok(())
@@ -204,14 +208,14 @@ impl Session {
 }
 
 /// Speaks RESP3 where the server does, so that every reply has the form that is kept.
-async fn handshake(wire: &mut Wire, url: &RedisUrl) -> Result<(), UpstreamError> {
-    authenticate(wire, url).await?;
+async fn handshake(connection: &mut RespConnection, url: &RedisUrl) -> Result<(), UpstreamError> {
+    authenticate(connection, url).await?;
     // Older servers and narrow users refuse; strings are the same in RESP2.
-    wire.call(&[b"HELLO", b"3"]).await?;
+    connection.call(&[b"HELLO", b"3"]).await?;
     if url.db != 0 {
-        accepted(&wire.call(&[b"SELECT", url.db.to_string().as_bytes()]).await?)?;
+        check_ok(&connection.call(&[b"SELECT", url.db.to_string().as_bytes()]).await?)?;
     }
     // Only a name for CLIENT LIST; a server that will not have it is no worse.
-    wire.call(&[b"CLIENT", b"SETNAME", b"larder-plain"]).await?;
+    connection.call(&[b"CLIENT", b"SETNAME", b"larder-plain"]).await?;
     Ok(())
 }

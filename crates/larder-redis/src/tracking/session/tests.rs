@@ -20,13 +20,13 @@ type Pending<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
 /// A store that puts its fills and its loaded values aside.
 #[derive(Default)]
-struct Aside {
+struct QueueStore {
     fills: Mutex<Vec<Fill<'static, Reply>>>,
     puts: Mutex<Vec<LoadedPut>>,
     taken_back: Mutex<Vec<Vec<u8>>>,
 }
 
-impl Store<Reply> for Aside {
+impl Store<Reply> for QueueStore {
     fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         let (fill, answer) = fill.defer();
         self.fills.lock().unwrap().push(fill);
@@ -79,9 +79,9 @@ impl Store<Reply> for Aside {
 }
 
 /// An origin that has a row for everybody.
-struct Everybody;
+struct FixedOrigin;
 
-impl Origin for Everybody {
+impl Origin for FixedOrigin {
     fn name(&self) -> &'static str {
         "everybody"
     }
@@ -94,13 +94,13 @@ impl Origin for Everybody {
     }
 }
 
-struct Rig {
+struct Fixture {
     clock: Clock,
     engine: Arc<Engine<Reply>>,
-    tiers: Tiers<Reply, Aside>,
+    tiers: Tiers<Reply, QueueStore>,
 }
 
-impl Rig {
+impl Fixture {
     fn new() -> Self {
         let near = NearConfig {
             bytes_max: 1 << 20,
@@ -116,14 +116,14 @@ impl Rig {
         };
         let clock = Clock::manual();
         let engine = Engine::new(&plan, clock.clone());
-        Self { clock, tiers: Tiers::new(Arc::clone(&engine), Aside::default()), engine }
+        Self { clock, tiers: Tiers::new(Arc::clone(&engine), QueueStore::default()), engine }
     }
 
     /// A session whose first heartbeat was answered.
     fn session(&self) -> Session {
         let mut session = Session::begin(Arc::clone(&self.engine), 0);
-        assert_eq!(sent(|out| session.beat(out).unwrap()), ["PING", "ROLE"]);
-        answer_beat(&mut session);
+        assert_eq!(written(|out| session.send_heartbeat(out).unwrap()), ["PING", "ROLE"]);
+        answer_heartbeat(&mut session);
         session
     }
 
@@ -137,11 +137,11 @@ impl Rig {
 
     fn send_fills(&self, session: &mut Session) -> Vec<String> {
         let fills: Vec<_> = self.tiers.store().fills.lock().unwrap().drain(..).collect();
-        sent(|out| fills.into_iter().for_each(|fill| session.send(Request::Fill(fill), out)))
+        written(|out| fills.into_iter().for_each(|fill| session.send(Request::Fill(fill), out)))
     }
 
     /// Has a value in memory.
-    fn keep(&self, name: &str, value: &str, session: &mut Session) {
+    fn cache(&self, name: &str, value: &str, session: &mut Session) {
         let mut fetch = self.fetch(name, session);
         answer(session, &format!("${}\r\n{value}\r\n", value.len()));
         answer(session, ":-1\r\n");
@@ -169,7 +169,7 @@ fn poll(future: &mut Pending<'_>) -> Option<Outcome> {
 }
 
 /// The commands that were written, as words.
-fn sent(write: impl FnOnce(&mut BytesMut)) -> Vec<String> {
+fn written(write: impl FnOnce(&mut BytesMut)) -> Vec<String> {
     let mut out = BytesMut::new();
     write(&mut out);
     let mut commands = Vec::new();
@@ -185,10 +185,10 @@ fn sent(write: impl FnOnce(&mut BytesMut)) -> Vec<String> {
 }
 
 fn answer(session: &mut Session, frame: &str) {
-    session.take(frame.as_bytes()).unwrap();
+    session.on_frame(frame.as_bytes()).unwrap();
 }
 
-fn answer_beat(session: &mut Session) {
+fn answer_heartbeat(session: &mut Session) {
     answer(session, "+PONG\r\n");
     answer(session, "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
 }
@@ -201,70 +201,70 @@ fn push(names: &[&str]) -> String {
 
 #[test]
 fn a_reply_and_its_pttl_are_kept() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut fetch = Box::pin(rig.tiers.fetch(Key::get(b"k", 0))) as Pending<'_>;
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut fetch = Box::pin(fixture.tiers.fetch(Key::get(b"k", 0))) as Pending<'_>;
     assert!(poll(&mut fetch).is_none());
-    assert_eq!(rig.send_fills(&mut session), ["GET k", "PTTL k"]);
+    assert_eq!(fixture.send_fills(&mut session), ["GET k", "PTTL k"]);
     answer(&mut session, "$1\r\nv\r\n");
     assert!(poll(&mut fetch).is_none(), "the PTTL is still to come");
     answer(&mut session, ":500\r\n");
     let fetched = poll(&mut fetch).unwrap().unwrap();
     assert!(matches!(fetched.found, Found::Store { cached: Ok(_) }));
-    assert_eq!(rig.hit("k").as_deref(), Some("v"));
-    rig.clock.advance(Duration::from_millis(499));
-    assert_eq!(rig.hit("k"), None, "it leaves before the key does");
+    assert_eq!(fixture.hit("k").as_deref(), Some("v"));
+    fixture.clock.advance(Duration::from_millis(499));
+    assert_eq!(fixture.hit("k"), None, "it leaves before the key does");
 }
 
 #[test]
 fn r6_a_push_between_reply_and_pttl_refuses_the_reply() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut fetch = rig.fetch("k", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut fetch = fixture.fetch("k", &mut session);
     answer(&mut session, "$3\r\nold\r\n");
     answer(&mut session, &push(&["k"]));
     answer(&mut session, ":-1\r\n");
     let fetched = poll(&mut fetch).unwrap().unwrap();
     assert_eq!(fetched.found, Found::Store { cached: Err(NotCached::LeaseInvalidated) });
-    assert_eq!(rig.hit("k"), None);
+    assert_eq!(fixture.hit("k"), None);
 }
 
 #[test]
 fn a_push_before_the_reply_refuses_it_too() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut fetch = rig.fetch("k", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut fetch = fixture.fetch("k", &mut session);
     answer(&mut session, &push(&["k"]));
     answer(&mut session, "$1\r\nv\r\n");
     answer(&mut session, ":-1\r\n");
     assert!(poll(&mut fetch).unwrap().is_ok());
-    assert_eq!(rig.hit("k"), None);
+    assert_eq!(fixture.hit("k"), None);
 }
 
 #[test]
 fn every_name_of_a_push_is_forgotten() {
-    let rig = Rig::new();
-    let mut session = rig.session();
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
     for name in ["a", "b", "c", "d"] {
-        rig.keep(name, "v", &mut session);
+        fixture.cache(name, "v", &mut session);
     }
     answer(&mut session, &push(&["a", "b", "c"]));
-    assert_eq!([rig.hit("a"), rig.hit("b"), rig.hit("c")], [None, None, None]);
-    assert!(rig.hit("d").is_some());
+    assert_eq!([fixture.hit("a"), fixture.hit("b"), fixture.hit("c")], [None, None, None]);
+    assert!(fixture.hit("d").is_some());
 }
 
 #[test]
 fn r9_a_null_push_forgets_everything() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.keep("a", "v", &mut session);
-    let mut fetch = rig.fetch("b", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.cache("a", "v", &mut session);
+    let mut fetch = fixture.fetch("b", &mut session);
     answer(&mut session, ">2\r\n$10\r\ninvalidate\r\n_\r\n");
-    assert_eq!(rig.hit("a"), None);
+    assert_eq!(fixture.hit("a"), None);
     answer(&mut session, "$1\r\nv\r\n");
     answer(&mut session, ":-1\r\n");
     assert!(poll(&mut fetch).unwrap().is_ok());
-    assert_eq!(rig.hit("b"), None, "what was on its way is not kept either");
+    assert_eq!(fixture.hit("b"), None, "what was on its way is not kept either");
 }
 
 #[test]
@@ -275,104 +275,104 @@ fn what_cannot_be_read_ends_the_epoch() {
         ">1\r\n$10\r\ninvalidate\r\n",
         "+OK\r\n",
     ] {
-        let rig = Rig::new();
-        let mut session = rig.session();
-        let end = session.take(frame.as_bytes()).unwrap_err();
-        assert!(matches!(end, End::Protocol(_)), "{frame:?}: {end:?}");
+        let fixture = Fixture::new();
+        let mut session = fixture.session();
+        let end = session.on_frame(frame.as_bytes()).unwrap_err();
+        assert!(matches!(end, EpochEnd::Protocol(_)), "{frame:?}: {end:?}");
     }
 }
 
 #[test]
 fn pushes_of_other_kinds_say_nothing_about_keys() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.keep("a", "v", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.cache("a", "v", &mut session);
     answer(&mut session, ">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\na\r\n");
-    assert!(rig.hit("a").is_some());
+    assert!(fixture.hit("a").is_some());
 }
 
 #[test]
 fn r7_the_end_of_the_session_is_the_end_of_its_entries() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.keep("a", "v", &mut session);
-    let mut fetch = rig.fetch("b", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.cache("a", "v", &mut session);
+    let mut fetch = fixture.fetch("b", &mut session);
     drop(session);
-    assert_eq!(rig.hit("a"), None);
+    assert_eq!(fixture.hit("a"), None);
     let fetched = poll(&mut fetch).unwrap().unwrap();
     assert_eq!(text(&fetched.value), "read elsewhere");
-    let _session = rig.session();
-    assert_eq!(rig.hit("a"), None, "nor does the next epoch know them");
+    let _session = fixture.session();
+    assert_eq!(fixture.hit("a"), None, "nor does the next epoch know them");
 }
 
 #[test]
 fn r8_a_role_other_than_master_ends_the_epoch() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.clock.advance(BOUND / 2);
-    assert_eq!(sent(|out| session.beat(out).unwrap()), ["PING", "ROLE"]);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.clock.advance(BOUND / 2);
+    assert_eq!(written(|out| session.send_heartbeat(out).unwrap()), ["PING", "ROLE"]);
     answer(&mut session, "+PONG\r\n");
     let slave = "*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$7\r\nconnect\r\n:-1\r\n";
-    assert_eq!(session.take(slave.as_bytes()), Err(End::Role("slave".into())));
+    assert_eq!(session.on_frame(slave.as_bytes()), Err(EpochEnd::Role("slave".into())));
 }
 
 #[test]
 fn r8_errors_of_a_node_that_does_not_serve_end_the_epoch() {
     for error in ["LOADING x", "MASTERDOWN x", "READONLY x", "CLUSTERDOWN x"] {
-        let rig = Rig::new();
-        let mut session = rig.session();
-        let mut fetch = rig.fetch("k", &mut session);
+        let fixture = Fixture::new();
+        let mut session = fixture.session();
+        let mut fetch = fixture.fetch("k", &mut session);
         answer(&mut session, &format!("-{error}\r\n"));
-        let end = session.take(format!("-{error}\r\n").as_bytes()).unwrap_err();
-        assert_eq!(end, End::NotReady(error.into()));
+        let end = session.on_frame(format!("-{error}\r\n").as_bytes()).unwrap_err();
+        assert_eq!(end, EpochEnd::NotReady(error.into()));
         assert!(poll(&mut fetch).is_some(), "the waiter was sent elsewhere");
     }
 }
 
 #[test]
 fn other_errors_reach_the_reader_and_nothing_is_kept() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut fetch = rig.fetch("k", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut fetch = fixture.fetch("k", &mut session);
     answer(&mut session, "-WRONGTYPE no string\r\n");
     answer(&mut session, ":-1\r\n");
     let error = poll(&mut fetch).unwrap().unwrap_err();
     assert_eq!(error, FetchError::Store(StoreError::Refused("WRONGTYPE no string".into())));
-    rig.keep("k", "later", &mut session);
+    fixture.cache("k", "later", &mut session);
 }
 
 #[test]
 fn r8_a_late_heartbeat_suspends_hits_and_an_answer_resumes_them() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.keep("a", "v", &mut session);
-    rig.clock.advance(BOUND.saturating_sub(Duration::from_millis(1)));
-    assert!(rig.hit("a").is_some());
-    assert_eq!(sent(|out| session.beat(out).unwrap()), ["PING", "ROLE"]);
-    rig.clock.advance(Duration::from_millis(1));
-    assert_eq!(rig.hit("a"), None);
-    answer_beat(&mut session);
-    assert_eq!(rig.hit("a").as_deref(), Some("v"));
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.cache("a", "v", &mut session);
+    fixture.clock.advance(BOUND.saturating_sub(Duration::from_millis(1)));
+    assert!(fixture.hit("a").is_some());
+    assert_eq!(written(|out| session.send_heartbeat(out).unwrap()), ["PING", "ROLE"]);
+    fixture.clock.advance(Duration::from_millis(1));
+    assert_eq!(fixture.hit("a"), None);
+    answer_heartbeat(&mut session);
+    assert_eq!(fixture.hit("a").as_deref(), Some("v"));
 }
 
 #[test]
 fn nobody_waits_for_a_fill_longer_than_the_bound() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut early = rig.fetch("early", &mut session);
-    rig.clock.advance(BOUND / 2);
-    sent(|out| session.beat(out).unwrap());
-    answer_beat_after(&mut session, &["$1\r\nx\r\n"]);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut early = fixture.fetch("early", &mut session);
+    fixture.clock.advance(BOUND / 2);
+    written(|out| session.send_heartbeat(out).unwrap());
+    answer_before_heartbeat(&mut session, &["$1\r\nx\r\n"]);
     assert!(poll(&mut early).is_none(), "its PTTL is still to come, and it is young");
-    rig.clock.advance(BOUND);
-    sent(|out| session.beat(out).unwrap());
+    fixture.clock.advance(BOUND);
+    written(|out| session.send_heartbeat(out).unwrap());
     assert_eq!(text(&poll(&mut early).unwrap().unwrap().value), "read elsewhere");
     answer(&mut session, ":-1\r\n");
-    assert_eq!(rig.hit("early"), None);
+    assert_eq!(fixture.hit("early"), None);
 }
 
 /// Answers what stands before the heartbeat, and not the heartbeat.
-fn answer_beat_after(session: &mut Session, frames: &[&str]) {
+fn answer_before_heartbeat(session: &mut Session, frames: &[&str]) {
     for frame in frames {
         answer(session, frame);
     }
@@ -380,141 +380,141 @@ fn answer_beat_after(session: &mut Session, frames: &[&str]) {
 
 #[test]
 fn silence_ends_the_epoch_but_a_stop_of_this_process_does_not() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.clock.advance(BOUND * 5);
-    sent(|out| session.beat(out).unwrap());
-    session.heard();
-    rig.clock.advance(BOUND / 2);
-    sent(|out| session.beat(out).unwrap());
-    rig.clock.advance(BOUND * 5);
-    sent(|out| session.beat(out).unwrap());
-    rig.clock.advance(BOUND / 2);
-    let end = session.beat(&mut BytesMut::new()).unwrap_err();
-    assert!(matches!(end, End::Silent(_)), "{end:?}");
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.clock.advance(BOUND * 5);
+    written(|out| session.send_heartbeat(out).unwrap());
+    session.on_receive();
+    fixture.clock.advance(BOUND / 2);
+    written(|out| session.send_heartbeat(out).unwrap());
+    fixture.clock.advance(BOUND * 5);
+    written(|out| session.send_heartbeat(out).unwrap());
+    fixture.clock.advance(BOUND / 2);
+    let end = session.send_heartbeat(&mut BytesMut::new()).unwrap_err();
+    assert!(matches!(end, EpochEnd::Silent(_)), "{end:?}");
 }
 
 #[test]
 fn a_db_that_is_refused_ends_the_epoch_before_a_value_of_another_is_taken_for_its_own() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut fetch: Pending<'_> = Box::pin(rig.tiers.fetch(Key::get(b"k", 7)));
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut fetch: Pending<'_> = Box::pin(fixture.tiers.fetch(Key::get(b"k", 7)));
     assert!(poll(&mut fetch).is_none());
-    rig.send_fills(&mut session);
-    let end = session.take(b"-ERR DB index is out of range\r\n").unwrap_err();
-    assert_eq!(end, End::NotReady("ERR DB index is out of range".into()));
+    fixture.send_fills(&mut session);
+    let end = session.on_frame(b"-ERR DB index is out of range\r\n").unwrap_err();
+    assert_eq!(end, EpochEnd::NotReady("ERR DB index is out of range".into()));
 }
 
 #[test]
 fn a_fill_in_another_db_selects_it() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut fetch = Box::pin(rig.tiers.fetch(Key::get(b"k", 7))) as Pending<'_>;
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut fetch = Box::pin(fixture.tiers.fetch(Key::get(b"k", 7))) as Pending<'_>;
     assert!(poll(&mut fetch).is_none());
-    assert_eq!(rig.send_fills(&mut session), ["SELECT 7", "GET k", "PTTL k"]);
+    assert_eq!(fixture.send_fills(&mut session), ["SELECT 7", "GET k", "PTTL k"]);
     for frame in ["+OK\r\n", "$1\r\nv\r\n", ":-1\r\n"] {
         answer(&mut session, frame);
     }
     assert!(poll(&mut fetch).unwrap().is_ok());
-    assert_eq!(rig.hit("k"), None, "db 0 is another");
-    assert!(rig.tiers.get(Key::get(b"k", 7)).is_some());
-    let mut fetch = rig.fetch("k", &mut session);
+    assert_eq!(fixture.hit("k"), None, "db 0 is another");
+    assert!(fixture.tiers.get(Key::get(b"k", 7)).is_some());
+    let mut fetch = fixture.fetch("k", &mut session);
     for frame in ["+OK\r\n", "$1\r\nw\r\n", ":-1\r\n"] {
         answer(&mut session, frame);
     }
     assert!(poll(&mut fetch).unwrap().is_ok());
     answer(&mut session, &push(&["k"]));
-    assert_eq!(rig.hit("k"), None, "a push names no db (R10)");
-    assert!(rig.tiers.get(Key::get(b"k", 7)).is_none());
+    assert_eq!(fixture.hit("k"), None, "a push names no db (R10)");
+    assert!(fixture.tiers.get(Key::get(b"k", 7)).is_none());
 }
 
 /// Runs a load up to its put, which the session has sent.
-fn load_until_put<'a>(rig: &'a Rig, session: &mut Session) -> Pending<'a> {
+fn load_until_put<'a>(fixture: &'a Fixture, session: &mut Session) -> Pending<'a> {
     let load = Load {
-        origin: &Everybody,
+        origin: &FixedOrigin,
         id: "1",
         ttl: Duration::from_mins(1),
         negative_ttl: Duration::from_secs(1),
     };
-    let mut loading: Pending<'a> = Box::pin(rig.tiers.fetch_or_load(Key::get(b"k", 0), load));
+    let mut loading: Pending<'a> = Box::pin(fixture.tiers.fetch_or_load(Key::get(b"k", 0), load));
     assert!(poll(&mut loading).is_none());
-    assert_eq!(rig.send_fills(session), ["GET k", "PTTL k"]);
+    assert_eq!(fixture.send_fills(session), ["GET k", "PTTL k"]);
     answer(session, "_\r\n");
     answer(session, ":-2\r\n");
     assert!(poll(&mut loading).is_none());
-    let put = rig.tiers.store().puts.lock().unwrap().pop().unwrap();
-    let commands = sent(|out| session.send(Request::Put(put), out));
+    let put = fixture.tiers.store().puts.lock().unwrap().pop().unwrap();
+    let commands = written(|out| session.send(Request::Put(put), out));
     assert_eq!(commands, ["SET k row NX GET PX 60000", "PING"]);
     loading
 }
 
 #[test]
 fn r16_a_load_is_put_fenced_read_again_and_kept() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut loading = load_until_put(&rig, &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut loading = load_until_put(&fixture, &mut session);
     answer(&mut session, "_\r\n");
     answer(&mut session, &push(&["k"]));
     assert!(poll(&mut loading).is_none(), "the fence is still to come");
     answer(&mut session, "+PONG\r\n");
     assert!(poll(&mut loading).is_none());
-    assert_eq!(rig.send_fills(&mut session), ["GET k", "PTTL k"]);
+    assert_eq!(fixture.send_fills(&mut session), ["GET k", "PTTL k"]);
     answer(&mut session, "$3\r\nrow\r\n");
     answer(&mut session, ":59999\r\n");
     let fetched = poll(&mut loading).unwrap().unwrap();
     assert!(matches!(fetched.found, Found::Store { cached: Ok(_) }), "{fetched:?}");
-    assert_eq!(rig.hit("k").as_deref(), Some("row"));
-    assert!(rig.tiers.store().taken_back.lock().unwrap().is_empty());
+    assert_eq!(fixture.hit("k").as_deref(), Some("row"));
+    assert!(fixture.tiers.store().taken_back.lock().unwrap().is_empty());
 }
 
 #[test]
 fn r16_a_change_before_the_put_takes_it_back() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut loading = load_until_put(&rig, &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut loading = load_until_put(&fixture, &mut session);
     answer(&mut session, &push(&["k"]));
     answer(&mut session, "_\r\n");
     answer(&mut session, "+PONG\r\n");
     let fetched = poll(&mut loading).unwrap().unwrap();
     assert_eq!(text(&fetched.value), "row", "who asked before the change may have it");
-    assert_eq!(rig.hit("k"), None);
-    assert_eq!(*rig.tiers.store().taken_back.lock().unwrap(), [b"k"]);
+    assert_eq!(fixture.hit("k"), None);
+    assert_eq!(*fixture.tiers.store().taken_back.lock().unwrap(), [b"k"]);
 }
 
 #[test]
 fn r16_a_put_that_found_another_value_takes_nothing_back() {
     for there in ["$3\r\nrow\r\n", "$0\r\n\r\n"] {
-        let rig = Rig::new();
-        let mut session = rig.session();
-        let mut loading = load_until_put(&rig, &mut session);
+        let fixture = Fixture::new();
+        let mut session = fixture.session();
+        let mut loading = load_until_put(&fixture, &mut session);
         answer(&mut session, &push(&["k"]));
         answer(&mut session, there);
         answer(&mut session, "+PONG\r\n");
         assert_eq!(text(&poll(&mut loading).unwrap().unwrap().value), "row");
-        assert!(rig.tiers.store().taken_back.lock().unwrap().is_empty());
+        assert!(fixture.tiers.store().taken_back.lock().unwrap().is_empty());
     }
 }
 
 #[test]
 fn r16_a_put_whose_connection_ends_is_taken_back() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    let mut loading = load_until_put(&rig, &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let mut loading = load_until_put(&fixture, &mut session);
     drop(session);
     assert!(poll(&mut loading).unwrap().is_ok());
-    assert_eq!(*rig.tiers.store().taken_back.lock().unwrap(), [b"k"]);
+    assert_eq!(*fixture.tiers.store().taken_back.lock().unwrap(), [b"k"]);
 }
 
 #[test]
 fn a_fence_is_answered_behind_every_push() {
-    let rig = Rig::new();
-    let mut session = rig.session();
-    rig.keep("a", "v", &mut session);
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    fixture.cache("a", "v", &mut session);
     let (answer_to, mut applied) = oneshot::channel();
-    assert_eq!(sent(|out| session.send(Request::Fence(answer_to), out)), ["PING"]);
+    assert_eq!(written(|out| session.send(Request::Fence(answer_to), out)), ["PING"]);
     answer(&mut session, &push(&["a"]));
     assert!(applied.try_recv().is_err());
     answer(&mut session, "+PONG\r\n");
     assert!(applied.try_recv().is_ok());
-    assert_eq!(rig.hit("a"), None);
+    assert_eq!(fixture.hit("a"), None);
 }

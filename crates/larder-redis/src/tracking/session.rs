@@ -1,5 +1,5 @@
 //! One epoch of the tracked connection, without its socket: what goes out, what each reply means,
-//! what a push does. Replies and pushes are taken in wire order, here and nowhere else (R2).
+//! what a push does. Replies and pushes are taken in connection order, here and nowhere else (R2).
 
 use super::invalidation::Invalidation;
 use crate::Reply;
@@ -34,14 +34,14 @@ pub(crate) struct LoadedPut {
     pub(crate) payload: Box<[u8]>,
     pub(crate) ttl: Duration,
     pub(crate) lease: LeaseView<Reply>,
-    pub(crate) answer: PutAnswer,
+    pub(crate) answer: PutSender,
 }
 
-pub(crate) type PutAnswer = oneshot::Sender<Result<Put, StoreError>>;
+pub(crate) type PutSender = oneshot::Sender<Result<Put, StoreError>>;
 
 /// Why an epoch ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum EpochEnd {
     /// The connection did.
     Connection(String),
     /// Nothing was heard for this long.
@@ -59,27 +59,27 @@ const IN_FLIGHT_MAX: usize = 16 << 10;
 /// After this many bounds without a byte the connection is given up.
 const SILENT_BOUNDS: u32 = 4;
 /// Heartbeats per bound.
-const BEATS_PER_BOUND: u32 = 4;
+const HEARTBEATS_PER_BOUND: u32 = 4;
 
 pub(crate) struct Session {
     engine: Arc<Engine<Reply>>,
     epoch: Epoch,
     db: u32,
     /// What the replies still to come answer, in order.
-    expected: VecDeque<Expected>,
+    pending: VecDeque<PendingReply>,
     /// The first half of an answer of two replies.
-    half: Option<Half>,
-    next_beat: Moment,
-    heard: Moment,
+    first_reply: Option<FirstReply>,
+    next_heartbeat: Moment,
+    last_received: Moment,
     /// Nothing had been heard for too long at the last heartbeat either.
-    suspected: bool,
+    was_silent: bool,
 }
 
-enum Expected {
+enum PendingReply {
     /// A read, then its PTTL. Its waiters may have been sent elsewhere.
     Read(Option<Fill<'static, Reply>>),
     /// A put, then the fence behind it.
-    Put(LeaseView<Reply>, PutAnswer),
+    Put(LeaseView<Reply>, PutSender),
     Fence(oneshot::Sender<()>),
     Ping,
     /// The second half of a heartbeat sent at that moment.
@@ -87,13 +87,13 @@ enum Expected {
     Select,
 }
 
-enum Half {
-    Read(Option<Fill<'static, Reply>>, Result<Reply, Refused>),
-    Put(PutAnswer, Result<Put, StoreError>),
+enum FirstReply {
+    Read(Option<Fill<'static, Reply>>, Result<Reply, ErrorReply>),
+    Put(PutSender, Result<Put, StoreError>),
 }
 
 /// The words of an error.
-struct Refused(Box<[u8]>);
+struct ErrorReply(Box<[u8]>);
 
 impl Session {
     /// Begins an epoch on a connection that has shaken hands and selected `db`.
@@ -104,22 +104,22 @@ impl Session {
             engine,
             epoch,
             db,
-            expected: VecDeque::new(),
-            half: None,
-            next_beat: now,
-            heard: now,
-            suspected: false,
+            pending: VecDeque::new(),
+            first_reply: None,
+            next_heartbeat: now,
+            last_received: now,
+            was_silent: false,
         }
     }
 
     /// Whether another request may be sent.
     pub(crate) fn has_capacity(&self) -> bool {
-        self.expected.len() < IN_FLIGHT_MAX
+        self.pending.len() < IN_FLIGHT_MAX
     }
 
     /// When [`Session::beat`] wants to be called next, from now.
-    pub(crate) fn until_next_beat(&self) -> Duration {
-        self.next_beat.since(self.engine.clock().now())
+    pub(crate) fn until_next_heartbeat(&self) -> Duration {
+        self.next_heartbeat.since(self.engine.clock().now())
     }
 
     /// Writes a request.
@@ -129,85 +129,85 @@ impl Session {
             Request::Put(put) => self.send_put(put, out),
             Request::Fence(answer) => {
                 write_command(out, &[b"PING"]);
-                self.expected.push_back(Expected::Fence(answer));
+                self.pending.push_back(PendingReply::Fence(answer));
             }
         }
     }
 
     /// Writes a heartbeat when one is due: PING, and ROLE because after REPLICAOF the connection
     /// stays open and silent (R8). Ends the epoch when nothing at all has been heard for long.
-    pub(crate) fn beat(&mut self, out: &mut BytesMut) -> Result<(), End> {
+    pub(crate) fn send_heartbeat(&mut self, out: &mut BytesMut) -> Result<(), EpochEnd> {
         let now = self.engine.clock().now();
-        if now < self.next_beat {
+        if now < self.next_heartbeat {
             return Ok(());
         }
         let bound = self.engine.feed().bound();
-        let silence = now.since(self.heard);
+        let silence = now.since(self.last_received);
         let silent = silence > bound * SILENT_BOUNDS;
         // The first time it may be this process that was stopped, with the answers waiting unread.
-        if silent && self.suspected {
-            return Err(End::Silent(silence));
+        if silent && self.was_silent {
+            return Err(EpochEnd::Silent(silence));
         }
-        self.suspected = silent;
-        self.next_beat = now.plus(bound / BEATS_PER_BOUND);
-        self.send_late_waiters_elsewhere(now.minus(bound));
+        self.was_silent = silent;
+        self.next_heartbeat = now.plus(bound / HEARTBEATS_PER_BOUND);
+        self.fail_overdue_fills(now.minus(bound));
         write_command(out, &[b"PING"]);
         write_command(out, &[b"ROLE"]);
-        self.expected.extend([Expected::Ping, Expected::Role(now)]);
+        self.pending.extend([PendingReply::Ping, PendingReply::Role(now)]);
         Ok(())
     }
 
     /// Bytes arrived.
-    pub(crate) fn heard(&mut self) {
-        self.heard = self.engine.clock().now();
+    pub(crate) fn on_receive(&mut self) {
+        self.last_received = self.engine.clock().now();
     }
 
     /// Takes one reply or push, as a scanner found it.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
+    pub(crate) fn on_frame(&mut self, bytes: &[u8]) -> Result<(), EpochEnd> {
         let frame = Frame::from_scanned(bytes)?;
         if let Frame::Push(push) = frame {
-            return self.take_push(push);
+            return self.on_push(push);
         }
-        match self.half.take() {
-            Some(Half::Read(fill, reply)) => return finish_read(fill, reply, &frame),
-            Some(Half::Put(answer, outcome)) => return finish_put(answer, outcome, &frame),
+        match self.first_reply.take() {
+            Some(FirstReply::Read(fill, reply)) => return finish_read(fill, reply, &frame),
+            Some(FirstReply::Put(answer, outcome)) => return finish_put(answer, outcome, &frame),
             None => {}
         }
-        match self.expected.pop_front() {
-            Some(Expected::Read(fill)) => {
+        match self.pending.pop_front() {
+            Some(PendingReply::Read(fill)) => {
                 let reply = match frame.as_error() {
                     None => Ok(Reply::copy_of(bytes)),
-                    Some(error) => Err(Refused(error.into())),
+                    Some(error) => Err(ErrorReply(error.into())),
                 };
-                self.half = Some(Half::Read(fill, reply));
+                self.first_reply = Some(FirstReply::Read(fill, reply));
                 Ok(())
             }
-            Some(Expected::Put(lease, answer)) => {
+            Some(PendingReply::Put(lease, answer)) => {
                 // Judged here: the put's own invalidation comes right behind this reply.
-                let outcome = judge_put(&frame, lease.holds());
-                self.half = Some(Half::Put(answer, outcome));
+                let outcome = put_outcome(&frame, lease.holds());
+                self.first_reply = Some(FirstReply::Put(answer, outcome));
                 Ok(())
             }
-            Some(Expected::Fence(answer)) => {
-                expect_ready(&frame)?;
+            Some(PendingReply::Fence(answer)) => {
+                check_ready(&frame)?;
                 // Who asked for the fence may have left.
                 answer.send(()).or(Ok(()))
             }
-            Some(Expected::Ping) => expect_ready(&frame),
+            Some(PendingReply::Ping) => check_ready(&frame),
             // What stands behind a SELECT that was refused comes from another db.
-            Some(Expected::Select) => frame.as_error().map_or(Ok(()), |error| {
-                Err(End::NotReady(String::from_utf8_lossy(error).into_owned()))
+            Some(PendingReply::Select) => frame.as_error().map_or(Ok(()), |error| {
+                Err(EpochEnd::NotReady(String::from_utf8_lossy(error).into_owned()))
             }),
-            Some(Expected::Role(sent)) => self.take_role(&frame, sent),
-            None => Err(End::Protocol("a reply that nothing was asked for".into())),
+            Some(PendingReply::Role(sent)) => self.on_role_reply(&frame, sent),
+            None => Err(EpochEnd::Protocol("a reply that nothing was asked for".into())),
         }
     }
 
-    fn take_push(&self, push: Items<'_>) -> Result<(), End> {
+    fn on_push(&self, push: Items<'_>) -> Result<(), EpochEnd> {
         match Invalidation::read(push) {
             Some(Invalidation::Names(names)) => {
                 for name in names {
-                    let name = name.as_str_bytes().ok_or_else(unknown_push)?;
+                    let name = name.as_str_bytes().ok_or_else(unknown_invalidation)?;
                     self.engine.on_invalidation(name);
                 }
                 Ok(())
@@ -217,20 +217,20 @@ impl Session {
                 Ok(())
             }
             Some(Invalidation::None) => Ok(()),
-            None => Err(unknown_push()),
+            None => Err(unknown_invalidation()),
         }
     }
 
-    fn take_role(&self, frame: &Frame<'_>, sent: Moment) -> Result<(), End> {
-        expect_ready(frame)?;
+    fn on_role_reply(&self, frame: &Frame<'_>, sent: Moment) -> Result<(), EpochEnd> {
+        check_ready(frame)?;
         let role = frame.items().and_then(|mut items| items.next());
         match role.and_then(|role| role.as_str_bytes()) {
             Some(b"master") => {
                 self.engine.feed().beat(self.epoch, sent);
                 Ok(())
             }
-            Some(other) => Err(End::Role(String::from_utf8_lossy(other).into_owned())),
-            None => Err(End::Protocol("a ROLE reply without a role".into())),
+            Some(other) => Err(EpochEnd::Role(String::from_utf8_lossy(other).into_owned())),
+            None => Err(EpochEnd::Protocol("a ROLE reply without a role".into())),
         }
     }
 
@@ -240,7 +240,7 @@ impl Session {
         self.select(db, out);
         write_read_command(out, key.read, name);
         write_command(out, &[b"PTTL", name]);
-        self.expected.push_back(Expected::Read(Some(fill)));
+        self.pending.push_back(PendingReply::Read(Some(fill)));
     }
 
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
@@ -250,29 +250,29 @@ impl Session {
             [b"SET", &put.name, &put.payload, b"NX", b"GET", b"PX", ttl.as_bytes()];
         write_command(out, &set);
         write_command(out, &[b"PING"]);
-        self.expected.push_back(Expected::Put(put.lease, put.answer));
+        self.pending.push_back(PendingReply::Put(put.lease, put.answer));
     }
 
     fn select(&mut self, db: u32, out: &mut BytesMut) {
         if db != self.db {
             write_command(out, &[b"SELECT", db.to_string().as_bytes()]);
-            self.expected.push_back(Expected::Select);
+            self.pending.push_back(PendingReply::Select);
             self.db = db;
         }
     }
 
     /// Waiters whose read was sent before `since` need not wait on: they are told to read on
     /// another road. The reply, when it comes, is nobody's.
-    fn send_late_waiters_elsewhere(&mut self, since: Moment) {
-        let half = match &mut self.half {
-            Some(Half::Read(fill, _)) => Some(fill),
+    fn fail_overdue_fills(&mut self, since: Moment) {
+        let first_reply = match &mut self.first_reply {
+            Some(FirstReply::Read(fill, _)) => Some(fill),
             _ => None,
         };
-        let reads = self.expected.iter_mut().filter_map(|expected| match expected {
-            Expected::Read(fill) => Some(fill),
+        let reads = self.pending.iter_mut().filter_map(|pending| match pending {
+            PendingReply::Read(fill) => Some(fill),
             _ => None,
         });
-        for fill in half.into_iter().chain(reads) {
+        for fill in first_reply.into_iter().chain(reads) {
             if let Some(late) = fill.take_if(|fill| fill.sent() < since) {
                 late.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
             }
@@ -291,70 +291,70 @@ impl Drop for Session {
 /// Lands a read of which this was the reply; `frame` is the one to the PTTL behind it (R6).
 fn finish_read(
     fill: Option<Fill<'static, Reply>>,
-    reply: Result<Reply, Refused>,
+    reply: Result<Reply, ErrorReply>,
     frame: &Frame<'_>,
-) -> Result<(), End> {
+) -> Result<(), EpochEnd> {
     let Some(fill) = fill else { return Ok(()) };
     let value = match reply {
         Ok(value) => value,
-        Err(Refused(error)) => {
-            fill.fail(FetchError::Store(refusal(&error)));
-            return expect_ready_text(&error);
+        Err(ErrorReply(error)) => {
+            fill.fail(FetchError::Store(store_error(&error)));
+            return check_ready_error(&error);
         }
     };
     match frame.as_integer() {
         Some(left) => drop(fill.complete(value, Ttl::from_pttl(left))),
         None => drop(fill.complete_uncached(value, NotCached::NotAllowed)),
     }
-    expect_ready(frame)
+    check_ready(frame)
 }
 
 /// Answers a put whose fence has come back.
 fn finish_put(
-    answer: PutAnswer,
+    answer: PutSender,
     outcome: Result<Put, StoreError>,
     frame: &Frame<'_>,
-) -> Result<(), End> {
+) -> Result<(), EpochEnd> {
     // Who asked may have left; the put stands, with its time to live.
     answer.send(outcome).ok();
-    expect_ready(frame)
+    check_ready(frame)
 }
 
-fn judge_put(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
+fn put_outcome(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
     match frame.as_error() {
-        Some(error) => Err(refusal(error)),
+        Some(error) => Err(store_error(error)),
         None if lease_holds => Ok(Put::Done),
         // GET gives what was there: nothing, where something was put.
         None => Ok(Put::LeaseInvalidated { is_put: matches!(frame, Frame::Null) }),
     }
 }
 
-pub(crate) fn refusal(error: &[u8]) -> StoreError {
+pub(crate) fn store_error(error: &[u8]) -> StoreError {
     StoreError::Refused(String::from_utf8_lossy(error).into())
 }
 
-fn expect_ready(frame: &Frame<'_>) -> Result<(), End> {
-    frame.as_error().map_or(Ok(()), expect_ready_text)
+fn check_ready(frame: &Frame<'_>) -> Result<(), EpochEnd> {
+    frame.as_error().map_or(Ok(()), check_ready_error)
 }
 
-fn expect_ready_text(error: &[u8]) -> Result<(), End> {
+fn check_ready_error(error: &[u8]) -> Result<(), EpochEnd> {
     if is_not_ready(error) {
-        return Err(End::NotReady(String::from_utf8_lossy(error).into_owned()));
+        return Err(EpochEnd::NotReady(String::from_utf8_lossy(error).into_owned()));
     }
     Ok(())
 }
 
-fn unknown_push() -> End {
-    End::Protocol("an invalidation of an unknown form".into())
+fn unknown_invalidation() -> EpochEnd {
+    EpochEnd::Protocol("an invalidation of an unknown form".into())
 }
 
-impl From<ProtocolError> for End {
+impl From<ProtocolError> for EpochEnd {
     fn from(error: ProtocolError) -> Self {
         Self::Protocol(error.to_string())
     }
 }
 
-impl std::fmt::Display for End {
+impl std::fmt::Display for EpochEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Connection(why) => write!(f, "the tracked connection ended: {why}"),
