@@ -1,14 +1,14 @@
-//! How long to wait before the next attempt to connect.
+//! The pause before the next attempt to connect.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     time::Duration,
 };
 
-const FIRST: Duration = Duration::from_millis(25);
-const LONGEST: Duration = Duration::from_secs(1);
+const MIN: Duration = Duration::from_millis(25);
+const MAX: Duration = Duration::from_secs(1);
 
-/// Twice as long each time, with jitter, so that many Larders do not come back in step.
+/// Exponential backoff with jitter, so that many Larders do not reconnect at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
@@ -16,7 +16,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn next(&mut self) -> Duration {
-        let longest = FIRST.saturating_mul(1 << self.attempts.min(16)).min(LONGEST);
+        let longest = MIN.saturating_mul(1 << self.attempts.min(16)).min(MAX);
         self.attempts = self.attempts.saturating_add(1);
         longest / 2 + longest.mul_f64(random() / 2.0)
     }
@@ -26,7 +26,7 @@ impl Backoff {
     }
 }
 
-/// A random number from 0 to 1: the standard library seeds its hashers from the system.
+/// Returns a random number from 0 to 1. The standard library seeds `RandomState` from the system.
 fn random() -> f64 {
     let bits = RandomState::new().build_hasher().finish();
     f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
@@ -37,16 +37,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_the_longest_and_start_anew() {
+    fn pauses_grow_to_the_maximum_and_reset() {
         let mut backoff = Backoff::default();
         let first = backoff.next();
-        assert!(first >= FIRST / 2 && first <= FIRST);
+        assert!(first >= MIN / 2 && first <= MIN);
         for _ in 0..20 {
             backoff.next();
         }
         let late = backoff.next();
-        assert!(late >= LONGEST / 2 && late <= LONGEST);
+        assert!(late >= MAX / 2 && late <= MAX);
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.next() <= MIN);
     }
 }

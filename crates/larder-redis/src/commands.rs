@@ -1,14 +1,15 @@
-//! The plain connection: writes, and reads that pass the near tier by. Commands of many callers
-//! share it, one behind the other.
+//! The command connection: writes, and reads that bypass the near cache. All callers share it, and
+//! their commands are pipelined.
 //!
-//! A command goes out once. When the connection ends before its reply, the caller is told that the
-//! outcome is not known (R14); only the caller knows whether it may ask again.
+//! A command is sent once. When the connection ends before its reply, the caller gets
+//! [`StoreError::Lost`]: the outcome is unknown (R14), and only the caller can know whether sending
+//! the command again is safe.
 
 use crate::{
-    RedisUrl,
     backoff::Backoff,
     connection::{ConnectionError, RespConnection, timeout_message},
     upstream::{UpstreamError, authenticate, check_ok},
+    url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
 use larder_core::StoreError;
@@ -19,13 +20,13 @@ use tokio::{
     time::timeout,
 };
 
-/// Commands that may wait for the connection.
+/// Maximum commands waiting for the connection.
 const QUEUE_MAX: usize = 4096;
-/// Commands that may wait for their replies.
+/// Maximum commands waiting for their replies.
 const IN_FLIGHT_MAX: usize = 16 << 10;
-/// Commands taken from the queue before the next look at the socket.
+/// Maximum commands taken from the queue between two checks of the socket.
 const BATCH_MAX: usize = 128;
-/// How long connecting and shaking hands may take.
+/// Time limit for connecting and the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 type ReplySender = oneshot::Sender<Result<Bytes, StoreError>>;
@@ -33,81 +34,71 @@ type ReplySender = oneshot::Sender<Result<Bytes, StoreError>>;
 struct Command {
     db: u32,
     bytes: BytesMut,
-    answer: ReplySender,
+    reply: ReplySender,
 }
 
-/// The way to the task that owns the connection.
+/// A handle to the task that owns the connection.
 pub(crate) struct CommandConnection {
     queue: mpsc::Sender<Command>,
     reconnect: Arc<Notify>,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl CommandConnection {
-    /// Starts the task. It ends when this handle is dropped. `limit` is how long a caller waits.
-    pub(crate) fn start(url: RedisUrl, limit: Duration) -> Self {
+    /// Starts the task, which ends when this handle is dropped. A command whose reply has not
+    /// arrived within `timeout` fails.
+    pub(crate) fn start(url: RedisUrl, timeout: Duration) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let reconnect = Arc::new(Notify::new());
         let task = ConnectionTask { url, queue, reconnect: Arc::clone(&reconnect) };
         tokio::spawn(task.run());
-        Self { queue: sender, reconnect, limit }
+        Self { queue: sender, reconnect, timeout }
     }
 
-    /// Sends a command and waits for its reply, an error reply included.
+    /// Sends a command and waits for its reply, which may be an error reply.
     pub(crate) async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let mut bytes = BytesMut::new();
         write_command(&mut bytes, command);
-        self.exchange(db, bytes).await
+        self.call_encoded(db, bytes).await
     }
 
-    /// Sends a command that is written out already.
-    pub(crate) async fn exchange(&self, db: u32, bytes: BytesMut) -> Result<Bytes, StoreError> {
-        let (answer, reply) = oneshot::channel();
+    /// Sends a command that is already encoded, and waits for its reply.
+    pub(crate) async fn call_encoded(&self, db: u32, bytes: BytesMut) -> Result<Bytes, StoreError> {
+        let (reply, received) = oneshot::channel();
         let exchange = async {
-            let full = |_| StoreError::Unreachable("Larder is shutting down".into());
-            self.queue.send(Command { db, bytes, answer }).await.map_err(full)?;
-            reply.await.unwrap_or(Err(StoreError::Lost))
+            let closed = |_| StoreError::Unreachable("Larder is shutting down".into());
+            self.queue.send(Command { db, bytes, reply }).await.map_err(closed)?;
+            received.await.unwrap_or(Err(StoreError::Lost))
         };
-        timeout(self.limit, exchange).await.unwrap_or_else(|_| {
-            // Whatever came behind this command waits for the same reply: start anew.
+        timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+            // Every later command waits behind the same missing reply: start a new connection.
             self.reconnect.notify_one();
-            Err(StoreError::TimedOut(self.limit))
+            Err(StoreError::TimedOut(self.timeout))
         })
     }
 }
 
-/// Keeps a plain connection up.
+/// Connects, and reconnects when a connection ends.
 struct ConnectionTask {
     url: RedisUrl,
     queue: mpsc::Receiver<Command>,
     reconnect: Arc<Notify>,
 }
 
-/// One connection's life: who waits for the next replies.
-struct Pipeline {
-    connection: RespConnection,
-    db: u32,
-    pending: VecDeque<Option<ReplySender>>,
-}
-
 impl ConnectionTask {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         while !self.queue.is_closed() {
-            let why = match self.connect().await {
-                Ok(mut pipeline) => {
+            match self.connect().await {
+                Ok(pipeline) => {
                     backoff.reset();
-                    match self.serve(&mut pipeline).await {
+                    match self.serve(pipeline).await {
                         Ok(()) => return,
-                        Err(error) => {
-                            tracing::debug!(%error, "plain connection ended");
-                            continue;
-                        }
+                        Err(error) => tracing::debug!(%error, "command connection ended"),
                     }
                 }
-                Err(why) => why,
-            };
-            self.fail_commands_for(backoff.next(), &why).await;
+                Err(why) => self.fail_commands_for(backoff.next(), &why).await,
+            }
         }
     }
 
@@ -124,8 +115,8 @@ impl ConnectionTask {
         }
     }
 
-    /// Serves one connection until it ends, or the handle is gone.
-    async fn serve(&mut self, pipeline: &mut Pipeline) -> Result<(), ConnectionError> {
+    /// Serves one connection until it fails. Returns `Ok` once the handle is dropped.
+    async fn serve(&mut self, mut pipeline: Pipeline) -> Result<(), ConnectionError> {
         loop {
             pipeline.deliver_replies()?;
             pipeline.connection.flush()?;
@@ -134,20 +125,16 @@ impl ConnectionTask {
                     ready?;
                     pipeline.connection.receive()?;
                 }
-                ready = pipeline.connection.writable(), if pipeline.connection.has_output() => ready?,
+                ready = pipeline.connection.writable(), if pipeline.connection.has_output() => {
+                    ready?;
+                }
                 command = self.queue.recv(), if pipeline.has_capacity() => {
                     let Some(command) = command else { return Ok(()) };
                     pipeline.send(command);
-                    for _ in 0..BATCH_MAX {
-                        if !pipeline.has_capacity() {
-                            break;
-                        }
-                        let Ok(command) = self.queue.try_recv() else { break };
-                        pipeline.send(command);
-                    }
+                    self.send_batch(&mut pipeline);
                 }
                 () = self.reconnect.notified() => {
-                    // A time-out of before this connection is not its fault.
+                    // The command that timed out may have been sent on an earlier connection.
                     if pipeline.has_abandoned_reply() {
                         return Err(ConnectionError::Closed);
                     }
@@ -156,16 +143,40 @@ impl ConnectionTask {
         }
     }
 
+    /// Sends the commands that are queued already, so that they share one write.
+    fn send_batch(&mut self, pipeline: &mut Pipeline) {
+        for _ in 0..BATCH_MAX {
+            if !pipeline.has_capacity() {
+                return;
+            }
+            let Ok(command) = self.queue.try_recv() else { return };
+            pipeline.send(command);
+        }
+    }
+
+    /// Fails commands for the length of `pause`, or until the handle is dropped.
     async fn fail_commands_for(&mut self, pause: Duration, why: &Arc<str>) {
-        let refuse = async {
+        let fail = async {
             while let Some(command) = self.queue.recv().await {
-                // The receiver may have left.
-                command.answer.send(Err(StoreError::Unreachable(Arc::clone(why)))).ok();
+                // Fails only when the caller no longer waits.
+                command.reply.send(Err(StoreError::Unreachable(Arc::clone(why)))).ok();
             }
         };
-        // The pause ends it, or the handle is gone.
-        timeout(pause, refuse).await.ok();
+        timeout(pause, fail).await.ok();
     }
+}
+
+/// One connection and the replies that it still owes, in order.
+struct Pipeline {
+    connection: RespConnection,
+    db: u32,
+    pending: VecDeque<PendingReply>,
+}
+
+enum PendingReply {
+    Command(ReplySender),
+    /// A `SELECT` that the pipeline itself sent.
+    Select,
 }
 
 impl Pipeline {
@@ -173,49 +184,57 @@ impl Pipeline {
         self.connection.has_capacity() && self.pending.len() < IN_FLIGHT_MAX
     }
 
-    /// Whether somebody left before the reply to what was sent here.
+    /// Returns whether a caller stopped waiting for a reply that this connection owes.
     fn has_abandoned_reply(&self) -> bool {
-        self.pending.iter().flatten().any(ReplySender::is_closed)
+        self.pending.iter().any(|pending| match pending {
+            PendingReply::Command(reply) => reply.is_closed(),
+            PendingReply::Select => false,
+        })
     }
 
     fn send(&mut self, command: Command) {
-        if command.answer.is_closed() {
+        if command.reply.is_closed() {
             return;
         }
         if command.db != self.db {
-            write_command(
-                self.connection.output(),
-                &[b"SELECT", command.db.to_string().as_bytes()],
-            );
-            self.pending.push_back(None);
+            let db = command.db.to_string();
+            write_command(self.connection.output(), &[b"SELECT", db.as_bytes()]);
+            self.pending.push_back(PendingReply::Select);
             self.db = command.db;
         }
         self.connection.output().unsplit(command.bytes);
-        self.pending.push_back(Some(command.answer));
+        self.pending.push_back(PendingReply::Command(command.reply));
     }
 
     fn deliver_replies(&mut self) -> Result<(), ConnectionError> {
         while let Some(frame) = self.connection.next_frame()? {
             match self.pending.pop_front() {
-                Some(Some(answer)) => drop(answer.send(Ok(frame.freeze()))),
-                // What stands behind a SELECT that was refused was done in another db.
-                Some(None) if Frame::parse(&frame)?.as_error().is_none() => {}
-                Some(None) | None => return Err(ConnectionError::Closed),
+                // Fails only when the caller no longer waits.
+                Some(PendingReply::Command(reply)) => drop(reply.send(Ok(frame.freeze()))),
+                // After a failed SELECT the commands behind it ran in another db: their replies
+                // must not be delivered.
+                Some(PendingReply::Select) if Frame::parse(&frame)?.is_error() => {
+                    return Err(ConnectionError::Closed);
+                }
+                Some(PendingReply::Select) => {}
+                None => return Err(ConnectionError::Closed),
             }
         }
         Ok(())
     }
 }
 
-/// Speaks RESP3 where the server does, so that every reply has the form that is kept.
+/// Authenticates and selects the db. Uses RESP3 where the server has it, so that every reply is in
+/// the form that the near cache stores.
 async fn handshake(connection: &mut RespConnection, url: &RedisUrl) -> Result<(), UpstreamError> {
     authenticate(connection, url).await?;
-    // Older servers and narrow users refuse; strings are the same in RESP2.
+    // Servers before 6.0 and users without the right to HELLO refuse it. Strings, which is all that
+    // is read here, are the same in RESP2.
     connection.call(&[b"HELLO", b"3"]).await?;
     if url.db != 0 {
         check_ok(&connection.call(&[b"SELECT", url.db.to_string().as_bytes()]).await?)?;
     }
-    // Only a name for CLIENT LIST; a server that will not have it is no worse.
+    // The name is for `CLIENT LIST` only; a refusal does no harm.
     connection.call(&[b"CLIENT", b"SETNAME", b"larder-plain"]).await?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A connection to Redis as two buffers: commands out, whole replies in.
+//! A connection to Redis with two buffers: commands are queued in one and sent, replies are
+//! received into the other and returned whole.
 
 use crate::{stream::Stream, url::RedisUrl};
 use bytes::{Buf, BytesMut};
@@ -7,17 +8,17 @@ use larder_resp::{
     reply::{Frame, Scanner},
     request::write_command,
 };
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-/// Room for one read.
+/// Space reserved for one read.
 const READ_BYTES: usize = 64 << 10;
-/// An empty buffer larger than this is given back.
+/// An empty buffer with a larger capacity than this is freed.
 const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
-/// While more than this waits to be written, no further request is taken.
+/// While more than this is waiting to be sent, the connection accepts no further commands.
 const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
 
-/// What Redis may send: lists, unlike commands, of any length, inside each other as deep as a script
-/// makes them, and lines, as those of MONITOR, as long as a value.
+/// Limits on what Redis sends. Unlike a command, a reply may be a list of any length, a script may
+/// nest it as deep as it likes, and a line (of `MONITOR`, for example) may be as long as a value.
 const LIMITS: Limits = Limits {
     bulk_bytes_max: 512 << 20,
     elements_max: u32::MAX as usize,
@@ -31,7 +32,7 @@ pub(crate) struct RespConnection {
     input: BytesMut,
     output: BytesMut,
     scanner: Scanner,
-    /// Redis has sent something.
+    /// Whether Redis has sent anything yet.
     has_received: bool,
 }
 
@@ -46,12 +47,12 @@ impl RespConnection {
         })
     }
 
-    /// Where commands are written; [`RespConnection::flush`] sends them.
+    /// Returns the buffer for commands; [`RespConnection::flush`] sends its contents.
     pub(crate) fn output(&mut self) -> &mut BytesMut {
         &mut self.output
     }
 
-    /// Whether something waits to be sent: commands, or what TLS made of them.
+    /// Returns whether commands, or TLS records made of them, are waiting to be sent.
     pub(crate) fn has_output(&self) -> bool {
         !self.output.is_empty() || self.stream.has_output()
     }
@@ -60,20 +61,21 @@ impl RespConnection {
         self.output.len() < OUTPUT_BYTES_SOFT_MAX
     }
 
-    /// The next whole reply that has arrived.
+    /// Returns the next complete reply or push that has arrived.
     pub(crate) fn next_frame(&mut self) -> Result<Option<BytesMut>, ConnectionError> {
         Ok(self.next_length()?.map(|length| self.input.split_to(length)))
     }
 
-    /// Shows the next whole reply that has arrived to `take`, which need not keep it.
-    pub(crate) fn take_frame<R>(
+    /// Calls `read` with the next complete reply or push. Unlike [`RespConnection::next_frame`] it
+    /// leaves the buffer in one piece, so the buffer's memory is used again.
+    pub(crate) fn read_frame<R>(
         &mut self,
-        take: impl FnOnce(&[u8]) -> R,
+        read: impl FnOnce(&[u8]) -> R,
     ) -> Result<Option<R>, ConnectionError> {
         let Some(length) = self.next_length()? else { return Ok(None) };
-        let taken = take(self.input.get(..length).unwrap_or_default());
+        let result = read(self.input.get(..length).unwrap_or_default());
         self.input.advance(length);
-        Ok(Some(taken))
+        Ok(Some(result))
     }
 
     fn next_length(&mut self) -> Result<Option<usize>, ConnectionError> {
@@ -85,27 +87,27 @@ impl RespConnection {
         }
         match self.scanner.scan(&self.input) {
             Ok(length) => Ok(length),
-            Err(_) if is_tls(&self.input) => Err(ConnectionError::Tls),
+            Err(_) if is_tls_record(&self.input) => Err(ConnectionError::Tls),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Everything that has arrived, whole or not. Only for streams that are no replies.
+    /// Takes everything that has arrived, complete or not. Only for streams that are not replies.
     pub(crate) fn take_input(&mut self) -> BytesMut {
         self.input.split()
     }
 
-    /// Waits until something can be read.
+    /// Waits until there is something to read.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         self.stream.readable().await
     }
 
-    /// Waits until something can be written.
+    /// Waits until the stream accepts bytes.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         self.stream.writable().await
     }
 
-    /// Reads what is there. False when nothing was.
+    /// Reads what has arrived, without blocking. Returns false when nothing has.
     pub(crate) fn receive(&mut self) -> Result<bool, ConnectionError> {
         self.input.reserve(READ_BYTES.max(self.scanner.bytes_needed().min(READ_BYTES * 16)));
         match self.stream.try_read(&mut self.input) {
@@ -122,18 +124,19 @@ impl RespConnection {
         }
     }
 
-    /// A server that awaits TLS refuses in its own language, or closes without a word.
+    /// Returns the error for a closed connection. A server that expects TLS closes a plaintext
+    /// connection after a TLS alert, or without sending anything.
     fn closed(&self) -> ConnectionError {
-        match () {
-            () if is_tls(&self.input) => ConnectionError::Tls,
-            () if !self.has_received && self.stream.is_plain_tcp() => {
-                ConnectionError::ClosedBeforeReply
-            }
-            () => ConnectionError::Closed,
+        if is_tls_record(&self.input) {
+            ConnectionError::Tls
+        } else if !self.has_received && self.stream.is_plain_tcp() {
+            ConnectionError::ClosedBeforeReply
+        } else {
+            ConnectionError::Closed
         }
     }
 
-    /// Writes as much as the socket takes.
+    /// Writes as much as the stream accepts.
     pub(crate) fn flush(&mut self) -> Result<(), ConnectionError> {
         self.stream.write(&mut self.output)?;
         if self.output.is_empty() && self.output.capacity() > IDLE_BUFFER_BYTES_MAX {
@@ -142,13 +145,13 @@ impl RespConnection {
         Ok(())
     }
 
-    /// Sends one command and waits for its reply; pushes in between are passed over, as nothing
-    /// has been read on a connection that still shakes hands. For handshakes only.
+    /// Sends one command and waits for its reply. For handshakes only: it discards pushes, which
+    /// is safe only before any key was read on this connection.
     pub(crate) async fn call(&mut self, command: &[&[u8]]) -> Result<BytesMut, ConnectionError> {
         write_command(&mut self.output, command);
         loop {
             if let Err(error) = self.flush() {
-                return Err(self.error_before_close(error).await);
+                return Err(self.close_reason(error).await);
             }
             while let Some(frame) = self.next_frame()? {
                 if !matches!(Frame::parse(&frame)?, Frame::Push(_)) {
@@ -163,69 +166,55 @@ impl RespConnection {
         }
     }
 
-    /// Why a connection ended that takes nothing any more: what was said on it before tells more
-    /// than the error of writing.
-    async fn error_before_close(&mut self, error: ConnectionError) -> ConnectionError {
+    /// Returns why the connection ended after a failed write. What the server sent before it closed
+    /// explains more than the error of the write.
+    async fn close_reason(&mut self, write_error: ConnectionError) -> ConnectionError {
         while self.readable().await.is_ok() {
             match self.receive() {
                 Ok(_) => {}
-                Err(ConnectionError::Io(other)) if other.kind() != io::ErrorKind::InvalidData => {
+                Err(ConnectionError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
                     break;
                 }
-                Err(last) => return last,
+                Err(reason) => return reason,
             }
         }
-        error
+        write_error
     }
 }
 
-/// Whether this begins as TLS does: a handshake, or the alert that refuses one.
-fn is_tls(input: &[u8]) -> bool {
+/// Returns whether `input` starts with a TLS handshake record or a TLS alert.
+fn is_tls_record(input: &[u8]) -> bool {
     matches!(input, [0x15 | 0x16, 0x03, ..])
 }
 
-/// Why nothing came of connecting within this time.
+/// Returns the error text for an attempt to connect that exceeded `limit`.
 pub(crate) fn timeout_message(url: &RedisUrl, limit: Duration) -> String {
     let hint = if url.is_tls() { "; does the server speak TLS on this port?" } else { "" };
     format!("no answer within {limit:?}{hint}")
 }
 
-/// Why a connection is of no more use.
-#[derive(Clone, Debug)]
+/// Why a connection cannot be used any more.
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
+    #[error("Redis closed the connection")]
     Closed,
-    /// Before Redis had sent anything.
+    #[error(
+        "Redis closed the connection without sending anything; if it speaks TLS on this port, use \
+         rediss://"
+    )]
     ClosedBeforeReply,
-    /// What came is TLS, where none is spoken.
+    /// A TLS record on a connection without TLS.
+    #[error("the data from Redis looks like TLS: use rediss://")]
     Tls,
+    #[error("{0}")]
     Io(Arc<io::Error>),
-    Protocol(ProtocolError),
-}
-
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("Redis closed the connection"),
-            Self::ClosedBeforeReply => f.write_str(
-                "Redis closed the connection without a word; if it speaks TLS on this port, use \
-                 rediss://",
-            ),
-            Self::Tls => f.write_str("what Redis sent looks like TLS: use rediss://"),
-            Self::Io(error) => error.fmt(f),
-            Self::Protocol(error) => write!(f, "Redis sent what is no RESP: {error}"),
-        }
-    }
+    #[error("Redis sent invalid RESP: {0}")]
+    Protocol(#[from] ProtocolError),
 }
 
 impl From<io::Error> for ConnectionError {
     fn from(error: io::Error) -> Self {
         Self::Io(Arc::new(error))
-    }
-}
-
-impl From<ProtocolError> for ConnectionError {
-    fn from(error: ProtocolError) -> Self {
-        Self::Protocol(error)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Larder's way to Redis and Valkey.
+//! Redis and Valkey as a store.
 //!
-//! Three rooms: `tracked` is the connection on which fills go out and Redis tells what changed, the
-//! only road into the near tier; `plain` carries writes and the reads that pass the near tier by;
-//! `relay` is a connection for one client alone. [`RedisStore`] is the first two, as the engine's
-//! store.
+//! [`RedisStore`] implements the engine's `Store` with two shared connections. The tracking
+//! connection (`tracking`) carries fills and receives invalidations; only replies read on it enter
+//! the near cache. The command connection (`commands`) carries writes, and reads that bypass the
+//! near cache. [`Upstream`] is a third kind: a connection for one client alone.
 
 mod backoff;
 mod commands;

@@ -1,4 +1,4 @@
-//! What the near tier keeps of Redis: a reply as its RESP3 bytes.
+//! The value type of the near cache over Redis: one reply, stored as its RESP3 bytes.
 
 use bytes::BytesMut;
 use larder_core::{CachedRef, Value};
@@ -8,41 +8,41 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-/// One whole reply, in RESP3, shared.
+/// One complete RESP3 reply, reference-counted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply(Arc<[u8]>);
 
-/// What a reply to a read of a string says.
+/// What the reply to a read of a string contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
-    /// There is no such key.
+    /// The key does not exist.
     Absent,
     /// The value.
     String(&'a [u8]),
-    /// Something that is no answer to such a read.
+    /// Not a string and not null.
     Other,
 }
 
 impl Reply {
-    /// Takes one whole reply, copying its bytes.
+    /// Copies one complete reply.
     pub fn copy_of(frame: &[u8]) -> Self {
         Self(frame.into())
     }
 
-    /// The reply as Redis sent it.
+    /// Returns the reply as Redis sent it.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same of a reply that the near tier keeps.
-    pub fn bytes_of<'a>(seen: &CachedRef<'a, Self>) -> &'a [u8] {
-        match seen {
+    /// Returns the bytes of a cached reply.
+    pub fn bytes_of<'a>(cached: &CachedRef<'a, Self>) -> &'a [u8] {
+        match cached {
             CachedRef::Bytes(bytes) => bytes,
             CachedRef::Value(reply) => reply.bytes(),
         }
     }
 
-    /// The value inside.
+    /// Returns the value that the reply contains.
     pub fn payload(&self) -> Payload<'_> {
         match &*self.0 {
             [b'_', ..] | [b'$', b'-', ..] => Payload::Absent,
@@ -53,7 +53,7 @@ impl Reply {
 }
 
 impl Reply {
-    /// An array of null for each thing asked for, as `HMGET` answers about no key.
+    /// Returns whether this is an array of nulls and zeros only, as `HMGET` replies for a missing key.
     fn is_array_of_nulls(&self) -> bool {
         let is_null = |item| matches!(item, Frame::Null | Frame::Integer(0));
         self.0.starts_with(b"*")
@@ -64,14 +64,14 @@ impl Reply {
     }
 }
 
-/// What follows the `$` of a bulk string: a length, an end of line, the payload, an end of line.
+/// Returns the payload of a bulk string, given what follows its `$`: length, CRLF, payload, CRLF.
 fn bulk_payload(rest: &[u8]) -> Option<&[u8]> {
     let end = rest.iter().position(|&byte| byte == b'\n')?;
     rest.get(end + 1..rest.len().checked_sub(2)?)
 }
 
-/// An error reply for people, without what it repeats of the command: that may be a password, where
-/// a server does not know `HELLO` or `AUTH`.
+/// Returns the text of an error reply without the arguments that it repeats. A server that does not
+/// know `HELLO` or `AUTH` repeats the password.
 pub(crate) fn redact_error(error: &[u8]) -> String {
     let text = String::from_utf8_lossy(error);
     text.split(", with args").next().unwrap_or_default().to_owned()
@@ -95,7 +95,7 @@ impl Value for Reply {
     }
 
     fn fits_missing_key(&self) -> bool {
-        // Null, nothing counted, an empty aggregate.
+        // Null, a count of zero, an empty aggregate.
         matches!(&*self.0, b"_\r\n" | b"$-1\r\n" | b":0\r\n" | [b'*' | b'%' | b'~', b'0', ..])
             || self.is_array_of_nulls()
     }
@@ -108,7 +108,7 @@ impl Value for Reply {
     }
 
     fn heap_bytes(&self) -> usize {
-        // The two reference counts of the `Arc` stand in front of the bytes.
+        // An `Arc` stores two reference counts in front of the bytes.
         self.0.len() + 2 * size_of::<usize>()
     }
 
@@ -121,7 +121,7 @@ impl Value for Reply {
     }
 }
 
-/// Values stay out of logs: only the length is shown.
+/// Shows only the length: values must not appear in logs.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reply({} bytes)", self.0.len())
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_payload_of_a_string_is_found_again() {
+    fn payload_returns_the_bytes_of_a_string() {
         for payload in [&b""[..], b"a", b"\r\n", b"$3\r\nabc\r\n", &[0, 255]] {
             assert_eq!(Reply::from_payload(payload).payload(), Payload::String(payload));
             assert!(!Reply::from_payload(payload).is_absent());
@@ -149,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn other_replies_are_no_strings() {
+    fn payload_of_other_replies_is_other() {
         for other in [&b":1\r\n"[..], b"*0\r\n", b"+OK\r\n", b"$", b"$1"] {
             assert_eq!(Reply::copy_of(other).payload(), Payload::Other);
         }
     }
 
     #[test]
-    fn errors_are_shown_without_the_arguments_they_repeat() {
+    fn redact_error_removes_the_arguments() {
         let error = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'a' 'pw' ";
         assert_eq!(redact_error(error), "ERR unknown command 'HELLO'");
         assert_eq!(
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn debug_does_not_show_the_value() {
         assert_eq!(format!("{:?}", Reply::from_payload(b"secret")), "Reply(12 bytes)");
     }
 }

@@ -1,9 +1,10 @@
 //! Redis as a [`Store`].
 
 use crate::{
-    RedisUrl, Reply, TrackingState,
     commands::CommandConnection,
-    tracking::{LoadedPut, Request, TrackingConnection, fail_request, store_error},
+    reply::Reply,
+    tracking::{LoadedPut, Request, TrackingConnection, TrackingState, fail_request, store_error},
+    url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
 use larder_core::{
@@ -13,8 +14,8 @@ use larder_resp::{command::write_read_command, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
-/// A Redis or Valkey server behind the near tier: one tracked connection for fills and the feed,
-/// one plain connection for everything else.
+/// A Redis or Valkey server behind the near cache: the tracking connection carries fills and the
+/// feed, the command connection everything else.
 pub struct RedisStore {
     tracking: TrackingConnection,
     commands: CommandConnection,
@@ -22,7 +23,8 @@ pub struct RedisStore {
     timeout: Duration,
 }
 
-/// Deletes a key if it still holds what was put, for no longer than it was put for.
+/// Deletes a key if it still holds the value that was put, and expires no later than that put made
+/// it expire.
 const DELETE_IF_OURS: &[u8] = b"\
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
     local left = redis.call('PTTL', KEYS[1])
@@ -30,8 +32,9 @@ const DELETE_IF_OURS: &[u8] = b"\
     return redis.call('DEL', KEYS[1])";
 
 impl RedisStore {
-    /// Starts both connections, in tasks of the current runtime, and returns at once: a server that
-    /// is away is waited for. `timeout` is how long a request waits for its answer.
+    /// Starts both connections in tasks of the current runtime and returns at once. While the
+    /// server is unreachable, the tasks keep trying to connect. A request fails when it has no
+    /// reply within `timeout`.
     pub fn start(url: &RedisUrl, engine: Arc<Engine<Reply>>, timeout: Duration) -> Self {
         Self {
             tracking: TrackingConnection::start(url.clone(), Arc::clone(&engine)),
@@ -41,25 +44,25 @@ impl RedisStore {
         }
     }
 
-    /// What the tracked connection is doing.
+    /// Returns the state of the tracking connection.
     pub fn tracking_state(&self) -> TrackingState {
         self.tracking.state()
     }
 
-    /// Asks the server for a sign of life.
+    /// Sends `PING` and waits for a reply that is not an error.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.call(0, &[b"PING"]).await.map(drop)
     }
 
-    /// Waits until every push that was sent before this call has been applied, or the epoch in
-    /// which it was sent is over (R4). Past the staleness bound it ends the epoch itself.
+    /// Waits until every push that Redis sent before this call has been applied, or its epoch has
+    /// ended (R4). After the staleness bound it ends the epoch itself.
     pub async fn fence(&self) {
         if !self.engine.feed().is_live() {
             return;
         }
         let (answer, applied) = oneshot::channel();
         let passed = async {
-            // FillState, or dropped with its epoch, after which nothing of it is served.
+            // The channel is dropped when the epoch ends; then none of its entries is served.
             self.tracking.send(Request::Fence(answer)).await && applied.await.is_ok()
         };
         if tokio::time::timeout(self.engine.feed().bound(), passed).await.is_err() {
@@ -67,27 +70,27 @@ impl RedisStore {
         }
     }
 
-    /// Ends the epoch: another connection heard that this node does not serve as a primary now, or
-    /// the tracked one is too slow to be believed.
+    /// Ends the current epoch: a reply on another connection showed that the server is not a
+    /// serving primary, or the tracking connection is too slow to be trusted.
     pub fn end_current_epoch(&self) {
-        // The next epoch is not to blame.
+        // If the epoch has ended already, the next one must not end for the same reason.
         if self.engine.feed().is_live() {
             self.engine.end_current_epoch();
             self.tracking.reconnect();
         }
     }
 
-    /// The server's reply to `COMMAND`: every command that it knows.
+    /// Returns the server's reply to `COMMAND`.
     pub async fn commands(&self) -> Result<Bytes, StoreError> {
         self.call(0, &[b"COMMAND"]).await
     }
 
-    /// The server's reply to `ACL GETUSER`.
+    /// Returns the server's reply to `ACL GETUSER`.
     pub async fn user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
         self.call(0, &[b"ACL", b"GETUSER", name]).await
     }
 
-    /// A command's reply; an error reply is an error.
+    /// Sends a command and returns its reply; an error reply becomes an error.
     async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let reply = self.commands.call(db, command).await?;
         self.check(reply)
@@ -118,9 +121,9 @@ impl Store<Reply> for RedisStore {
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         let mut command = BytesMut::new();
         write_read_command(&mut command, key.read, key.name);
-        let reply = match self.commands.exchange(key.db, command.clone()).await {
-            // A read does no harm twice (R14).
-            Err(StoreError::Lost) => self.commands.exchange(key.db, command).await?,
+        let reply = match self.commands.call_encoded(key.db, command.clone()).await {
+            // Sending a read twice is safe (R14).
+            Err(StoreError::Lost) => self.commands.call_encoded(key.db, command).await?,
             outcome => outcome?,
         };
         let reply = self.check(reply)?;
@@ -172,7 +175,9 @@ impl Store<Reply> for RedisStore {
                 answer,
             };
             if self.tracking.try_send(Request::Put(put)).is_err() {
-                return Err(StoreError::Unreachable("too many requests wait".into()));
+                return Err(StoreError::Unreachable(
+                    "too many requests are waiting for the tracking connection".into(),
+                ));
             }
             let late = |_| StoreError::TimedOut(self.timeout);
             return tokio::time::timeout(self.timeout, outcome)
@@ -200,7 +205,7 @@ impl Store<Reply> for RedisStore {
     }
 }
 
-/// As `PX` takes it: at least one.
-fn milliseconds(span: Duration) -> String {
-    span.as_millis().max(1).to_string()
+/// Formats a duration for `PX`, which must be at least 1.
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
 }

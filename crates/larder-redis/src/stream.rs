@@ -1,4 +1,4 @@
-//! A stream to Redis: TCP, a unix socket, or TLS over TCP.
+//! A byte stream to Redis: TCP, a Unix socket, or TLS over TCP.
 
 use crate::{
     tls::TlsStream,
@@ -22,13 +22,13 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Connects to where the URL says; over TLS, shakes hands as well.
+    /// Connects to the URL's endpoint and completes the TLS handshake, if it has one.
     pub(crate) async fn connect(url: &RedisUrl) -> io::Result<Self> {
         match &url.endpoint {
             Endpoint::Tcp { host, port } => Ok(Self::Tcp(connect_tcp(host, *port).await?)),
             Endpoint::Tls { host, port } => {
                 let Some(tls) = &url.tls else {
-                    return Err(io::Error::other("nobody said whose certificates to trust"));
+                    return Err(io::Error::other("no trusted root certificates are configured"));
                 };
                 let socket = connect_tcp(host, *port).await?;
                 Ok(Self::Tls(Box::new(tls.connect(socket, host).await?)))
@@ -61,7 +61,7 @@ impl Stream {
         }
     }
 
-    /// Writes as much of `output` as the socket takes.
+    /// Writes as much of `output` as the stream accepts.
     pub(crate) fn write(&mut self, output: &mut BytesMut) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => write(output, |from| stream.try_write(from)),
@@ -70,19 +70,19 @@ impl Stream {
         }
     }
 
-    /// Whether bytes that [`Stream::write`] took are still to be sent.
+    /// Returns whether bytes that [`Stream::write`] took are still waiting to be sent.
     pub(crate) fn has_output(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_output())
     }
 
-    /// Whether what is sent here can be read on the way.
+    /// Returns whether this is TCP without TLS.
     pub(crate) fn is_plain_tcp(&self) -> bool {
         matches!(self, Self::Tcp(_))
     }
 }
 
-/// A read that does not wait. Unlike a try it knows from a short read that there is no more, where
-/// trying again would cost a call.
+/// Reads without blocking. After a short read a poll knows that the socket is empty; `try_read`
+/// would need another system call to find out.
 fn poll_once(read: impl Future<Output = io::Result<usize>>) -> io::Result<usize> {
     match pin!(read).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(read) => read,

@@ -1,17 +1,17 @@
-//! A client's own connection to Redis. Commands go out as they came and replies come back as they
-//! are, so order, transactions, subscriptions and blocking are right by construction.
+//! A connection to Redis for one client alone. Commands are forwarded as they came and replies as
+//! Redis sent them, so Redis itself provides order, transactions, subscriptions and blocking.
 
 use crate::{
-    RedisUrl,
     connection::{ConnectionError, RespConnection, timeout_message},
     reply::redact_error,
+    url::RedisUrl,
 };
 use bytes::BytesMut;
 use larder_resp::{ProtocolError, reply::Frame};
-use std::{fmt, future::pending, time::Duration};
+use std::{future::pending, time::Duration};
 use tokio::time::timeout;
 
-/// How long connecting and shaking hands may take.
+/// Time limit for connecting and the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection to Redis for one client alone.
@@ -19,17 +19,17 @@ pub struct Upstream {
     connection: RespConnection,
 }
 
-/// What a relay is ready for.
+/// What an [`Upstream`] is ready for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// Something can be read.
+    /// There is something to read.
     Read,
-    /// Something can be written.
+    /// The connection accepts bytes.
     Write,
 }
 
 impl Upstream {
-    /// Connects as the user of the URL, in its db. The connection speaks RESP2, as every new one.
+    /// Connects as the URL's user, in its db. Like every new connection it speaks RESP2.
     pub async fn connect(url: &RedisUrl) -> Result<Self, UpstreamError> {
         let attempt = async {
             let mut connection =
@@ -40,7 +40,8 @@ impl Upstream {
                 check_ok(&connection.call(&[b"SELECT", db.as_bytes()]).await?)?;
             }
             if url.is_tls() {
-                // Whether the server takes our certificate shows in its first word, whatever it is.
+                // In TLS 1.3 a server rejects the client's certificate after the handshake: any
+                // reply, even an error, shows that it did not.
                 connection.call(&[b"PING"]).await?;
             }
             Ok(Self { connection })
@@ -50,30 +51,30 @@ impl Upstream {
             .unwrap_or_else(|_| Err(UpstreamError(timeout_message(url, CONNECT_TIMEOUT))))
     }
 
-    /// Where commands are written; [`Upstream::flush`] sends them.
+    /// Returns the buffer for commands; [`Upstream::flush`] sends its contents.
     pub fn output(&mut self) -> &mut BytesMut {
         self.connection.output()
     }
 
-    /// Whether commands wait to be written.
+    /// Returns whether commands are waiting to be sent.
     pub fn has_output(&self) -> bool {
         self.connection.has_output()
     }
 
-    /// Whether so little waits to be written that more may be added.
+    /// Returns whether the output buffer is below its limit, so that commands may be added.
     pub fn has_capacity(&self) -> bool {
         self.connection.has_capacity()
     }
 
-    /// Writes as much as the connection takes. Where it takes no more, what came on it before is
-    /// still to be read; then its end shows.
+    /// Writes as much as the connection accepts. A failed write drops the output but is not
+    /// reported here: replies that arrived before it are read first, then the end of the stream.
     pub fn flush(&mut self) {
         if self.connection.flush().is_err() {
             self.connection.output().clear();
         }
     }
 
-    /// Waits until something can be read, if `read`, or what waits can be written.
+    /// Waits until there is something to read (if `read`) or the waiting output can be written.
     pub async fn ready(&self, read: bool) -> Result<Ready, UpstreamError> {
         tokio::select! {
             ready = self.connection.readable(), if read => {
@@ -88,24 +89,24 @@ impl Upstream {
         }
     }
 
-    /// Reads what is there.
+    /// Reads what has arrived, without blocking.
     pub fn receive(&mut self) -> Result<(), UpstreamError> {
         self.connection.receive()?;
         Ok(())
     }
 
-    /// The next whole reply or push that has arrived.
+    /// Returns the next complete reply or push that has arrived.
     pub fn next_frame(&mut self) -> Result<Option<BytesMut>, UpstreamError> {
         Ok(self.connection.next_frame()?)
     }
 
-    /// Everything that has arrived, whole or not.
+    /// Takes everything that has arrived, complete or not.
     pub fn take_input(&mut self) -> BytesMut {
         self.connection.take_input()
     }
 }
 
-/// Shows the URL's credentials, in RESP2.
+/// Sends the URL's credentials, in RESP2.
 pub(crate) async fn authenticate(
     connection: &mut RespConnection,
     url: &RedisUrl,
@@ -119,6 +120,7 @@ pub(crate) async fn authenticate(
     check_ok(&reply)
 }
 
+/// Returns an error if `reply` is an error reply.
 pub(crate) fn check_ok(reply: &[u8]) -> Result<(), UpstreamError> {
     match Frame::parse(reply).map_err(ConnectionError::from)?.as_error() {
         Some(error) => Err(UpstreamError(format!("Redis refused: {}", redact_error(error)))),
@@ -126,29 +128,22 @@ pub(crate) fn check_ok(reply: &[u8]) -> Result<(), UpstreamError> {
     }
 }
 
-/// Why a connection did not come about, or ended; for people.
-#[derive(Clone, Debug)]
+/// Why a connection could not be opened, or ended: a message for people.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct UpstreamError(String);
 
 impl UpstreamError {
-    /// There is no Redis to connect to.
+    /// The error when no Redis is configured.
     pub fn not_configured() -> Self {
         Self("no Redis is configured".into())
     }
 
-    /// What came is no RESP.
+    /// The error when the server sent invalid RESP.
     pub fn protocol(error: ProtocolError) -> Self {
         ConnectionError::Protocol(error).into()
     }
 }
-
-impl fmt::Display for UpstreamError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UpstreamError {}
 
 impl From<ConnectionError> for UpstreamError {
     fn from(error: ConnectionError) -> Self {

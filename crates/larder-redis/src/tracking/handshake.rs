@@ -1,70 +1,60 @@
-//! From an open socket to a tracked connection, or to the reason why there can be none.
+//! The handshake of the tracking connection.
 
 use crate::{
-    RedisUrl,
     connection::{ConnectionError, RespConnection},
     reply::redact_error,
+    url::RedisUrl,
 };
+use bytes::BytesMut;
 use larder_core::is_not_ready;
 use larder_resp::reply::Frame;
 
-/// Tracking loses pushes inside replies before this.
+/// Earlier versions can lose pushes inside replies.
 const VERSION_MIN: u64 = 7;
 
-/// Why the tracked connection did not come about.
+/// Why the handshake failed.
 #[derive(Clone, Debug)]
 pub(crate) enum HandshakeError {
-    /// Try again soon: no connection, no entry, or the server does not serve yet.
+    /// Worth another attempt soon: no connection, failed authentication, or the server does not
+    /// serve yet.
     Transient(String),
-    /// The server will not have it: until that changes, everything passes through.
+    /// The server cannot or must not be tracked. Until that changes, nothing is cached.
     Permanent(String),
 }
 
-/// Shakes hands: RESP3, credentials, db, tracking, no eviction. Gives the server's version.
+/// Sets up RESP3, authentication, tracking, the db and protection from client eviction. Returns the
+/// server's version.
 pub(super) async fn handshake(
     connection: &mut RespConnection,
     url: &RedisUrl,
 ) -> Result<String, HandshakeError> {
     let version = hello(connection, url).await?;
-    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
-    if major.is_none_or(|major| major < VERSION_MIN) {
-        return Err(HandshakeError::Permanent(format!(
-            "the server is version {version}; the near tier needs {VERSION_MIN}.0 or later"
-        )));
-    }
+    check_version(&version)?;
     call_ok(connection, &[b"CLIENT", b"TRACKING", b"ON"]).await?;
     if url.db != 0 {
-        // Without its db no connection is of use, not even to pass through.
         let selected = call_ok(connection, &[b"SELECT", url.db.to_string().as_bytes()]).await;
-        selected.map_err(|(HandshakeError::Permanent(why) | HandshakeError::Transient(why))| {
-            HandshakeError::Transient(why)
-        })?;
+        selected.map_err(HandshakeError::into_transient)?;
     }
-    // Where it is refused, the server may drop this connection under memory pressure: an epoch's
-    // end like any other.
+    // Where NO-EVICT is refused, the server may close this connection under memory pressure. That
+    // ends the epoch like any other disconnect.
     call(connection, &[b"CLIENT", b"NO-EVICT", b"ON"]).await?;
     call(connection, &[b"CLIENT", b"SETNAME", b"larder-tracked"]).await?;
     call_ok(connection, &[b"PING"]).await?;
-    let reply = call_ok(connection, &[b"ROLE"]).await?;
-    match role(&reply).as_deref() {
-        Some("master") => Ok(version),
-        role => Err(HandshakeError::Permanent(format!(
-            "the server's role is {}; the near tier needs a primary",
-            role.unwrap_or("unknown")
-        ))),
-    }
+    check_role(&call_ok(connection, &[b"ROLE"]).await?)?;
+    Ok(version)
 }
 
 async fn hello(connection: &mut RespConnection, url: &RedisUrl) -> Result<String, HandshakeError> {
     let user = url.username.as_deref().unwrap_or("default");
     let password = url.password.as_ref().map_or("", |password| password.reveal());
     let reply = if url.username.is_some() || url.password.is_some() {
-        call_ok(connection, &[b"HELLO", b"3", b"AUTH", user.as_bytes(), password.as_bytes()])
-            .await?
+        let command: [&[u8]; 5] = [b"HELLO", b"3", b"AUTH", user.as_bytes(), password.as_bytes()];
+        call_ok(connection, &command).await?
     } else {
         call_ok(connection, &[b"HELLO", b"3"]).await?
     };
-    version(&reply).ok_or_else(|| HandshakeError::Permanent("HELLO 3 named no version".into()))
+    version(&reply)
+        .ok_or_else(|| HandshakeError::Permanent("the reply to HELLO 3 has no version".into()))
 }
 
 fn version(reply: &[u8]) -> Option<String> {
@@ -73,21 +63,41 @@ fn version(reply: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(version.as_str_bytes()?).into_owned())
 }
 
+fn check_version(version: &str) -> Result<(), HandshakeError> {
+    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
+    match major {
+        Some(VERSION_MIN..) => Ok(()),
+        Some(_) | None => Err(HandshakeError::Permanent(format!(
+            "the server's version is {version}; the near cache needs {VERSION_MIN}.0 or later"
+        ))),
+    }
+}
+
+fn check_role(reply: &[u8]) -> Result<(), HandshakeError> {
+    match role(reply).as_deref() {
+        Some("master") => Ok(()),
+        role => Err(HandshakeError::Permanent(format!(
+            "the server's role is {}; the near cache needs a primary",
+            role.unwrap_or("unknown")
+        ))),
+    }
+}
+
 fn role(reply: &[u8]) -> Option<String> {
     let role = Frame::parse(reply).ok()?.items()?.next()?;
     Some(String::from_utf8_lossy(role.as_str_bytes()?).into_owned())
 }
 
-/// A command that the tracked connection cannot do without.
+/// Sends a command that the tracking connection cannot do without; an error reply is an error.
 async fn call_ok(
     connection: &mut RespConnection,
     command: &[&[u8]],
-) -> Result<Vec<u8>, HandshakeError> {
+) -> Result<BytesMut, HandshakeError> {
     let reply = call(connection, command).await?;
     let Some(error) = Frame::parse(&reply).ok().and_then(|frame| frame.as_error()) else {
         return Ok(reply);
     };
-    // Only the command's own words are named: what follows HELLO is a password.
+    // The message names the first two words only: a password follows HELLO.
     let words = command.iter().take(2).map(|word| String::from_utf8_lossy(word));
     let words = words.collect::<Vec<_>>().join(" ");
     let why = format!("{words}: {}", redact_error(error));
@@ -97,18 +107,28 @@ async fn call_ok(
     }
 }
 
-/// Whether an error reply says that nobody gets in like this, on whatever connection.
+/// Returns whether the server refuses these credentials, or this client, on every connection.
 fn is_auth_error(error: &[u8]) -> bool {
     const CODES: [&[u8]; 3] = [b"WRONGPASS", b"NOAUTH", b"DENIED"];
     CODES.iter().any(|code| error.starts_with(code))
 }
 
-/// A command whose refusal is borne.
+/// Sends a command and returns its reply, which may be an error reply.
 async fn call(
     connection: &mut RespConnection,
     command: &[&[u8]],
-) -> Result<Vec<u8>, HandshakeError> {
-    Ok(connection.call(command).await?.to_vec())
+) -> Result<BytesMut, HandshakeError> {
+    Ok(connection.call(command).await?)
+}
+
+impl HandshakeError {
+    /// Makes a failed `SELECT` transient: without its db a connection is useless, even to pass
+    /// commands through.
+    fn into_transient(self) -> Self {
+        match self {
+            Self::Permanent(why) | Self::Transient(why) => Self::Transient(why),
+        }
+    }
 }
 
 impl From<ConnectionError> for HandshakeError {

@@ -1,28 +1,29 @@
-//! What a push says.
+//! Parses invalidation pushes.
 
 use larder_resp::reply::{Frame, Items};
 
-/// What the feed tells.
+/// What Redis reports as changed.
 pub(super) enum Invalidation<'a> {
-    /// These names changed.
-    Names(Items<'a>),
-    /// Every name may have changed: the server was flushed.
-    Everything,
-    /// A push of another kind, which says nothing about keys.
-    None,
+    /// The keys with these names.
+    Keys(Items<'a>),
+    /// Every key: the server was flushed.
+    All,
 }
 
+/// An invalidation push in an unknown form.
+pub(super) struct MalformedInvalidation;
+
 impl<'a> Invalidation<'a> {
-    /// Reads a push. `None` when it is an invalidation of a form that is not known: what it means
-    /// cannot be guessed, so the epoch must end.
-    pub(super) fn read(push: Items<'a>) -> Option<Self> {
-        let mut items = push;
-        if items.next()?.as_str_bytes()? != b"invalidate" {
-            return Some(Self::None);
+    /// Parses a push. Returns `Ok(None)` for a push of another kind, which says nothing about keys.
+    /// After an error the epoch must end: what the push invalidates cannot be guessed.
+    pub(super) fn parse(mut push: Items<'a>) -> Result<Option<Self>, MalformedInvalidation> {
+        let kind = push.next().ok_or(MalformedInvalidation)?;
+        if kind.as_str_bytes().ok_or(MalformedInvalidation)? != b"invalidate" {
+            return Ok(None);
         }
-        match items.next()? {
-            Frame::Null => Some(Self::Everything),
-            Frame::Array(names) | Frame::Set(names) => Some(Self::Names(names)),
+        match push.next().ok_or(MalformedInvalidation)? {
+            Frame::Null => Ok(Some(Self::All)),
+            Frame::Array(names) | Frame::Set(names) => Ok(Some(Self::Keys(names))),
             Frame::Simple(_)
             | Frame::Error(_)
             | Frame::Integer(_)
@@ -33,7 +34,7 @@ impl<'a> Invalidation<'a> {
             | Frame::Verbatim { .. }
             | Frame::BigNumber(_)
             | Frame::Map(_)
-            | Frame::Push(_) => None,
+            | Frame::Push(_) => Err(MalformedInvalidation),
         }
     }
 }

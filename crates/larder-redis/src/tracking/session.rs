@@ -1,8 +1,9 @@
-//! One epoch of the tracked connection, without its socket: what goes out, what each reply means,
-//! what a push does. Replies and pushes are taken in connection order, here and nowhere else (R2).
+//! One epoch of the tracking connection, without its socket: which commands are sent, what each
+//! reply means, what a push invalidates. Replies and pushes are applied in wire order, here and
+//! nowhere else (R2).
 
-use super::invalidation::Invalidation;
-use crate::Reply;
+use super::invalidation::{Invalidation, MalformedInvalidation};
+use crate::reply::Reply;
 use bytes::BytesMut;
 use larder_core::{
     Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotCached, Put, StoreError,
@@ -17,17 +18,18 @@ use larder_resp::{
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
-/// What can be asked of the tracked connection.
+/// A request to the tracking connection.
 pub(crate) enum Request {
-    /// Read a value and keep it.
+    /// Read a value and cache it.
     Fill(Fill<'static, Reply>),
-    /// Put what an origin gave, if the key is not there, and fence.
+    /// Put a loaded value if the key does not exist, then fence.
     Put(LoadedPut),
-    /// FillOutcome when every push sent before has been applied. Dropped at the epoch's end.
+    /// Answer once every push that Redis sent before has been applied. The channel is dropped when
+    /// the epoch ends.
     Fence(oneshot::Sender<()>),
 }
 
-/// A loaded value on its way into the store.
+/// A value that an origin returned, on its way into the store.
 pub(crate) struct LoadedPut {
     pub(crate) name: Box<[u8]>,
     pub(crate) db: u32,
@@ -40,63 +42,80 @@ pub(crate) struct LoadedPut {
 pub(crate) type PutSender = oneshot::Sender<Result<Put, StoreError>>;
 
 /// Why an epoch ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EpochEnd {
-    /// The connection did.
+    /// The connection failed.
+    #[error("the tracking connection ended: {0}")]
     Connection(String),
-    /// Nothing was heard for this long.
+    /// The server sent nothing for this long.
+    #[error("the server sent nothing for {0:.1?}")]
     Silent(Duration),
-    /// The node is no primary any more.
+    /// The server is not a primary any more.
+    #[error("the server's role is now {0}")]
     Role(String),
-    /// The node says that it does not serve now.
+    /// The server refuses to serve for now.
+    #[error("the server is not ready: {0}")]
     NotReady(String),
-    /// It sent what is not understood.
+    /// The server sent something unexpected.
+    #[error("unexpected data from the server: {0}")]
     Protocol(String),
 }
 
-/// Requests that may wait for replies at once; more wait in the queue before the connection.
+/// Maximum requests waiting for replies. Further requests wait in the task's queue.
 const IN_FLIGHT_MAX: usize = 16 << 10;
-/// After this many bounds without a byte the connection is given up.
+/// The connection is given up after this many staleness bounds without a byte.
 const SILENT_BOUNDS: u32 = 4;
-/// Heartbeats per bound.
+/// Heartbeats sent per staleness bound.
 const HEARTBEATS_PER_BOUND: u32 = 4;
 
 pub(crate) struct Session {
     engine: Arc<Engine<Reply>>,
     epoch: Epoch,
     db: u32,
-    /// What the replies still to come answer, in order.
+    /// The replies still to come, in order.
     pending: VecDeque<PendingReply>,
-    /// The first half of an answer of two replies.
+    /// Set between the two replies to a read or a put: the next reply is the second one.
     first_reply: Option<FirstReply>,
     next_heartbeat: Moment,
     last_received: Moment,
-    /// Nothing had been heard for too long at the last heartbeat either.
+    /// Whether the server had been silent for too long at the previous heartbeat.
     was_silent: bool,
 }
 
+/// A reply still to come, and what to do with it.
 enum PendingReply {
-    /// A read, then its PTTL. Its waiters may have been sent elsewhere.
-    Read(Option<Fill<'static, Reply>>),
-    /// A put, then the fence behind it.
-    Put(LeaseView<Reply>, PutSender),
+    /// To a read; the reply to its `PTTL` follows. The fill is `None` once it has failed as
+    /// overdue.
+    Read {
+        fill: Option<Fill<'static, Reply>>,
+    },
+    /// To the `SET` of a put; the reply to the `PING` that is its fence follows.
+    Put {
+        lease: LeaseView<Reply>,
+        answer: PutSender,
+    },
+    /// To the `PING` of a fence.
     Fence(oneshot::Sender<()>),
-    Ping,
-    /// The second half of a heartbeat sent at that moment.
-    Role(Moment),
+    /// To the `PING` of a heartbeat.
+    HeartbeatPing,
+    /// To the `ROLE` of a heartbeat that was sent at this moment.
+    HeartbeatRole {
+        sent: Moment,
+    },
     Select,
 }
 
+/// The first of two replies that belong together.
 enum FirstReply {
-    Read(Option<Fill<'static, Reply>>, Result<Reply, ErrorReply>),
-    Put(PutSender, Result<Put, StoreError>),
+    Read { fill: Option<Fill<'static, Reply>>, reply: Result<Reply, ErrorReply> },
+    Put { answer: PutSender, outcome: Result<Put, StoreError> },
 }
 
-/// The words of an error.
+/// The text of an error reply.
 struct ErrorReply(Box<[u8]>);
 
 impl Session {
-    /// Begins an epoch on a connection that has shaken hands and selected `db`.
+    /// Begins an epoch on a connection that has completed its handshake and selected `db`.
     pub(crate) fn begin(engine: Arc<Engine<Reply>>, db: u32) -> Self {
         let now = engine.clock().now();
         let epoch = engine.begin_epoch();
@@ -112,17 +131,17 @@ impl Session {
         }
     }
 
-    /// Whether another request may be sent.
+    /// Returns whether another request may be sent.
     pub(crate) fn has_capacity(&self) -> bool {
         self.pending.len() < IN_FLIGHT_MAX
     }
 
-    /// When [`Session::beat`] wants to be called next, from now.
+    /// Returns the time until [`Session::send_heartbeat`] is due.
     pub(crate) fn until_next_heartbeat(&self) -> Duration {
         self.next_heartbeat.since(self.engine.clock().now())
     }
 
-    /// Writes a request.
+    /// Writes the commands of a request.
     pub(crate) fn send(&mut self, request: Request, out: &mut BytesMut) {
         match request {
             Request::Fill(fill) => self.send_fill(fill, out),
@@ -134,8 +153,8 @@ impl Session {
         }
     }
 
-    /// Writes a heartbeat when one is due: PING, and ROLE because after REPLICAOF the connection
-    /// stays open and silent (R8). Ends the epoch when nothing at all has been heard for long.
+    /// Writes a heartbeat if one is due: `PING`, and `ROLE` because after `REPLICAOF` the connection
+    /// stays open and silent (R8). Ends the epoch when the server has been silent for too long.
     pub(crate) fn send_heartbeat(&mut self, out: &mut BytesMut) -> Result<(), EpochEnd> {
         let now = self.engine.clock().now();
         if now < self.next_heartbeat {
@@ -143,81 +162,81 @@ impl Session {
         }
         let bound = self.engine.feed().bound();
         let silence = now.since(self.last_received);
-        let silent = silence > bound * SILENT_BOUNDS;
-        // The first time it may be this process that was stopped, with the answers waiting unread.
-        if silent && self.was_silent {
+        let is_silent = silence > bound * SILENT_BOUNDS;
+        // After one silent heartbeat this process may have been suspended, with replies unread.
+        if is_silent && self.was_silent {
             return Err(EpochEnd::Silent(silence));
         }
-        self.was_silent = silent;
+        self.was_silent = is_silent;
         self.next_heartbeat = now.plus(bound / HEARTBEATS_PER_BOUND);
         self.fail_overdue_fills(now.minus(bound));
         write_command(out, &[b"PING"]);
         write_command(out, &[b"ROLE"]);
-        self.pending.extend([PendingReply::Ping, PendingReply::Role(now)]);
+        self.pending.push_back(PendingReply::HeartbeatPing);
+        self.pending.push_back(PendingReply::HeartbeatRole { sent: now });
         Ok(())
     }
 
-    /// Bytes arrived.
+    /// Records that bytes arrived.
     pub(crate) fn on_receive(&mut self) {
         self.last_received = self.engine.clock().now();
     }
 
-    /// Takes one reply or push, as a scanner found it.
+    /// Applies one reply or push, as a scanner found it.
     pub(crate) fn on_frame(&mut self, bytes: &[u8]) -> Result<(), EpochEnd> {
-        let frame = Frame::from_scanned(bytes)?;
-        if let Frame::Push(push) = frame {
-            return self.on_push(push);
-        }
-        match self.first_reply.take() {
-            Some(FirstReply::Read(fill, reply)) => return finish_read(fill, reply, &frame),
-            Some(FirstReply::Put(answer, outcome)) => return finish_put(answer, outcome, &frame),
-            None => {}
-        }
-        match self.pending.pop_front() {
-            Some(PendingReply::Read(fill)) => {
-                let reply = match frame.as_error() {
-                    None => Ok(Reply::copy_of(bytes)),
-                    Some(error) => Err(ErrorReply(error.into())),
-                };
-                self.first_reply = Some(FirstReply::Read(fill, reply));
-                Ok(())
-            }
-            Some(PendingReply::Put(lease, answer)) => {
-                // Judged here: the put's own invalidation comes right behind this reply.
-                let outcome = put_outcome(&frame, lease.holds());
-                self.first_reply = Some(FirstReply::Put(answer, outcome));
-                Ok(())
-            }
-            Some(PendingReply::Fence(answer)) => {
-                check_ready(&frame)?;
-                // Who asked for the fence may have left.
-                answer.send(()).or(Ok(()))
-            }
-            Some(PendingReply::Ping) => check_ready(&frame),
-            // What stands behind a SELECT that was refused comes from another db.
-            Some(PendingReply::Select) => frame.as_error().map_or(Ok(()), |error| {
-                Err(EpochEnd::NotReady(String::from_utf8_lossy(error).into_owned()))
-            }),
-            Some(PendingReply::Role(sent)) => self.on_role_reply(&frame, sent),
-            None => Err(EpochEnd::Protocol("a reply that nothing was asked for".into())),
+        match Frame::from_scanned(bytes)? {
+            Frame::Push(push) => self.on_push(push),
+            frame => self.on_reply(&frame, bytes),
         }
     }
 
     fn on_push(&self, push: Items<'_>) -> Result<(), EpochEnd> {
-        match Invalidation::read(push) {
-            Some(Invalidation::Names(names)) => {
+        match Invalidation::parse(push)? {
+            Some(Invalidation::Keys(names)) => {
                 for name in names {
-                    let name = name.as_str_bytes().ok_or_else(unknown_invalidation)?;
+                    let name = name.as_str_bytes().ok_or(MalformedInvalidation)?;
                     self.engine.on_invalidation(name);
                 }
-                Ok(())
             }
-            Some(Invalidation::Everything) => {
+            Some(Invalidation::All) => {
                 self.engine.flush(FlushCause::Flushed);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn on_reply(&mut self, frame: &Frame<'_>, bytes: &[u8]) -> Result<(), EpochEnd> {
+        if let Some(first) = self.first_reply.take() {
+            return first.on_second_reply(frame);
+        }
+        let Some(pending) = self.pending.pop_front() else {
+            return Err(EpochEnd::Protocol("a reply without a request".into()));
+        };
+        match pending {
+            PendingReply::Read { fill } => {
+                let reply = match frame.as_error() {
+                    None => Ok(Reply::copy_of(bytes)),
+                    Some(error) => Err(ErrorReply(error.into())),
+                };
+                self.first_reply = Some(FirstReply::Read { fill, reply });
                 Ok(())
             }
-            Some(Invalidation::None) => Ok(()),
-            None => Err(unknown_invalidation()),
+            PendingReply::Put { lease, answer } => {
+                // Decided now: the put's own invalidation arrives right behind this reply.
+                let outcome = put_outcome(frame, lease.holds());
+                self.first_reply = Some(FirstReply::Put { answer, outcome });
+                Ok(())
+            }
+            PendingReply::Fence(answer) => {
+                check_ready(frame)?;
+                // Fails only when the caller no longer waits.
+                answer.send(()).ok();
+                Ok(())
+            }
+            PendingReply::HeartbeatPing => check_ready(frame),
+            PendingReply::HeartbeatRole { sent } => self.on_role_reply(frame, sent),
+            PendingReply::Select => check_selected(frame),
         }
     }
 
@@ -240,7 +259,7 @@ impl Session {
         self.select(db, out);
         write_read_command(out, key.read, name);
         write_command(out, &[b"PTTL", name]);
-        self.pending.push_back(PendingReply::Read(Some(fill)));
+        self.pending.push_back(PendingReply::Read { fill: Some(fill) });
     }
 
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
@@ -250,7 +269,7 @@ impl Session {
             [b"SET", &put.name, &put.payload, b"NX", b"GET", b"PX", ttl.as_bytes()];
         write_command(out, &set);
         write_command(out, &[b"PING"]);
-        self.pending.push_back(PendingReply::Put(put.lease, put.answer));
+        self.pending.push_back(PendingReply::Put { lease: put.lease, answer: put.answer });
     }
 
     fn select(&mut self, db: u32, out: &mut BytesMut) {
@@ -261,70 +280,68 @@ impl Session {
         }
     }
 
-    /// Waiters whose read was sent before `since` need not wait on: they are told to read on
-    /// another road. The reply, when it comes, is nobody's.
+    /// Fails the fills that were sent before `since`, so that their waiters read through the command
+    /// connection. Their replies are dropped when they arrive.
     fn fail_overdue_fills(&mut self, since: Moment) {
-        let first_reply = match &mut self.first_reply {
-            Some(FirstReply::Read(fill, _)) => Some(fill),
-            _ => None,
+        let half_read = match &mut self.first_reply {
+            Some(FirstReply::Read { fill, .. }) => Some(fill),
+            Some(FirstReply::Put { .. }) | None => None,
         };
-        let reads = self.pending.iter_mut().filter_map(|pending| match pending {
-            PendingReply::Read(fill) => Some(fill),
+        let pending_reads = self.pending.iter_mut().filter_map(|pending| match pending {
+            PendingReply::Read { fill } => Some(fill),
             _ => None,
         });
-        for fill in first_reply.into_iter().chain(reads) {
-            if let Some(late) = fill.take_if(|fill| fill.sent() < since) {
-                late.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
+        for fill in half_read.into_iter().chain(pending_reads) {
+            if let Some(overdue) = fill.take_if(|fill| fill.sent() < since) {
+                overdue.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
             }
         }
     }
 }
 
-/// The end of the session is the end of its epoch; the fills that were on their way tell their
-/// waiters so when they are dropped.
+/// The end of the session is the end of its epoch. Dropping the pending fills wakes their waiters.
 impl Drop for Session {
     fn drop(&mut self) {
         self.engine.end_epoch(self.epoch);
     }
 }
 
-/// Lands a read of which this was the reply; `frame` is the one to the PTTL behind it (R6).
-fn finish_read(
-    fill: Option<Fill<'static, Reply>>,
-    reply: Result<Reply, ErrorReply>,
-    frame: &Frame<'_>,
-) -> Result<(), EpochEnd> {
-    let Some(fill) = fill else { return Ok(()) };
-    let value = match reply {
-        Ok(value) => value,
-        Err(ErrorReply(error)) => {
-            fill.fail(FetchError::Store(store_error(&error)));
-            return check_ready_error(&error);
+impl FirstReply {
+    fn on_second_reply(self, frame: &Frame<'_>) -> Result<(), EpochEnd> {
+        match self {
+            Self::Read { fill: None, .. } => Ok(()),
+            Self::Read { fill: Some(fill), reply: Ok(reply) } => complete_fill(fill, reply, frame),
+            Self::Read { fill: Some(fill), reply: Err(ErrorReply(error)) } => {
+                fill.fail(FetchError::Store(store_error(&error)));
+                check_ready_error(&error)
+            }
+            Self::Put { answer, outcome } => {
+                // Fails only when the caller no longer waits; the value stays until its TTL ends.
+                answer.send(outcome).ok();
+                check_ready(frame)
+            }
         }
-    };
-    match frame.as_integer() {
-        Some(left) => drop(fill.complete(value, Ttl::from_pttl(left))),
-        None => drop(fill.complete_uncached(value, NotCached::NotAllowed)),
     }
-    check_ready(frame)
 }
 
-/// Answers a put whose fence has come back.
-fn finish_put(
-    answer: PutSender,
-    outcome: Result<Put, StoreError>,
-    frame: &Frame<'_>,
+/// Completes a fill with the reply to its `PTTL` (R6). Without a TTL the value must not be cached.
+fn complete_fill(
+    fill: Fill<'static, Reply>,
+    reply: Reply,
+    pttl: &Frame<'_>,
 ) -> Result<(), EpochEnd> {
-    // Who asked may have left; the put stands, with its time to live.
-    answer.send(outcome).ok();
-    check_ready(frame)
+    match pttl.as_integer() {
+        Some(milliseconds) => drop(fill.complete(reply, Ttl::from_pttl(milliseconds))),
+        None => drop(fill.complete_uncached(reply, NotCached::NotAllowed)),
+    }
+    check_ready(pttl)
 }
 
 fn put_outcome(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
     match frame.as_error() {
         Some(error) => Err(store_error(error)),
         None if lease_holds => Ok(Put::Done),
-        // GET gives what was there: nothing, where something was put.
+        // SET NX GET replies with the previous value: null if this put was the one that set it.
         None => Ok(Put::LeaseInvalidated { is_put: matches!(frame, Frame::Null) }),
     }
 }
@@ -333,6 +350,15 @@ pub(crate) fn store_error(error: &[u8]) -> StoreError {
     StoreError::Refused(String::from_utf8_lossy(error).into())
 }
 
+/// Ends the epoch if a `SELECT` failed: the replies behind it come from another db.
+fn check_selected(frame: &Frame<'_>) -> Result<(), EpochEnd> {
+    match frame.as_error() {
+        Some(error) => Err(EpochEnd::NotReady(String::from_utf8_lossy(error).into_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Ends the epoch if this is an error reply of a server that is not a serving primary (R8).
 fn check_ready(frame: &Frame<'_>) -> Result<(), EpochEnd> {
     frame.as_error().map_or(Ok(()), check_ready_error)
 }
@@ -344,25 +370,15 @@ fn check_ready_error(error: &[u8]) -> Result<(), EpochEnd> {
     Ok(())
 }
 
-fn unknown_invalidation() -> EpochEnd {
-    EpochEnd::Protocol("an invalidation of an unknown form".into())
+impl From<MalformedInvalidation> for EpochEnd {
+    fn from(_: MalformedInvalidation) -> Self {
+        Self::Protocol("a malformed invalidation".into())
+    }
 }
 
 impl From<ProtocolError> for EpochEnd {
     fn from(error: ProtocolError) -> Self {
         Self::Protocol(error.to_string())
-    }
-}
-
-impl std::fmt::Display for EpochEnd {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Connection(why) => write!(f, "the tracked connection ended: {why}"),
-            Self::Silent(span) => write!(f, "nothing was heard for {span:.1?}"),
-            Self::Role(role) => write!(f, "the server's role is now {role}"),
-            Self::NotReady(why) => write!(f, "the server does not serve now: {why}"),
-            Self::Protocol(why) => write!(f, "the server sent {why}"),
-        }
     }
 }
 
