@@ -1,84 +1,82 @@
-//! Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db`.
+//! Redis URLs: `redis://user:password@host:port/db`.
 //!
-//! A password never leaves these types by accident: `Debug` and `Display` write `***`. No error
-//! quotes any part of the text it refuses either, because a password with an unescaped `/`, `?`
-//! or `#` ends up in the other parts of a URL.
-
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-use percent_encoding::percent_decode_str;
-use url::Url;
+//! These types do not reveal a password by accident: `Debug` and `Display` write `***`. No error
+//! quotes any part of the text that it refuses, because a password with an unescaped `/`, `?` or
+//! `#` ends up in the other parts of a URL.
 
 use crate::tls::ClientTls;
+use percent_encoding::percent_decode_str;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+use url::Url;
 
 const DEFAULT_PORT: u16 = 6379;
 
 /// A store's address and credentials.
 ///
-/// | written | meaning |
+/// | URL | meaning |
 /// | --- | --- |
-/// | `redis://user:password@host:port/db` | TCP; all but the host may be left out; `valkey://` is the same |
+/// | `redis://user:password@host:port/db` | TCP; everything but the host is optional; `valkey://` is the same |
 /// | `rediss://user:password@host:port/db` | the same over TLS; `valkeys://` is the same |
-/// | `unix:///path?db=2&username=u&password=p` | unix socket; also `unix:/path` |
+/// | `unix:///path?db=2&username=u&password=p` | Unix socket; also `unix:/path` |
 ///
-/// User names, passwords and paths may hold `%XX`.
+/// User names, passwords and paths may contain `%XX`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisUrl {
     /// Where the server listens.
     pub endpoint: Endpoint,
-    /// The user for `AUTH`; without a password, `AUTH` goes out with an empty one.
+    /// The user for `AUTH`. Without a password, `AUTH` is sent with an empty one.
     pub username: Option<String>,
-    /// The password for `AUTH`; without a user name, that of the default user.
+    /// The password for `AUTH`: without a user name, that of the default user.
     pub password: Option<Secret>,
-    /// The number for `SELECT`.
+    /// The database for `SELECT`.
     pub db: u32,
-    /// How TLS is done with [`Endpoint::Tls`]: no text says that, and without it such a URL
-    /// connects to nothing.
+    /// The roots and identity for [`Endpoint::Tls`]. They are not part of the URL's text; a
+    /// connection to such an endpoint fails without them.
     pub tls: Option<ClientTls>,
 }
 
 /// Where a Redis server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// A TCP port of a host.
+    /// A TCP port.
     Tcp {
         /// A host name or an IP address, an IPv6 address without its brackets.
         host: String,
         /// The port.
         port: u16,
     },
-    /// A TCP port of a host that speaks TLS.
+    /// A TCP port that speaks TLS.
     Tls {
-        /// A host name or an IP address, which the server's certificate must name; an IPv6 address
-        /// without its brackets.
+        /// A host name or an IP address, an IPv6 address without its brackets. The server's
+        /// certificate must name it.
         host: String,
         /// The port.
         port: u16,
     },
-    /// The path of a unix socket.
+    /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
-/// A text that is never shown: `Debug` writes `***`.
+/// A text that is never displayed: `Debug` writes `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that sends or compares it.
+    /// Returns the text, for code that sends or compares it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
-}
 
-impl Secret {
-    /// Compares without telling by its time where the first difference is.
+    /// Compares in time that does not depend on where the first difference is.
     pub fn matches(&self, given: &[u8]) -> bool {
         let secret = self.0.as_bytes();
         let differences = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
@@ -92,73 +90,64 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a text is no [`RedisUrl`]. Never quotes the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a text is not a [`RedisUrl`]. Never quotes the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedisUrlError {
-    /// It starts with a scheme that is not known.
+    /// The scheme is unknown.
+    #[error(
+        "the URL must start with redis://, rediss://, valkey://, valkeys:// or unix://; for \
+         example redis://127.0.0.1:6379/0"
+    )]
     Scheme,
-    /// It is no URL.
+    /// It is not a URL.
+    #[error(
+        "this is not a valid URL; write for example redis://user:password@host:6379/0, with \
+         special characters in the user name and the password as %XX"
+    )]
     Malformed,
-    /// It names no host, or one with impossible characters.
+    /// The host is missing, or has characters that a host cannot have.
+    #[error(
+        "the URL has no host, or an invalid one; write for example \
+         redis://user:password@host:6379/0, with special characters in the user name and the \
+         password as %XX"
+    )]
     Host,
-    /// Its port is not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
+    #[error(
+        "the URL's port is not a number from 1 to 65535; special characters in the user name and \
+         the password must be written as %XX"
+    )]
     Port,
-    /// Its database is not a number.
+    /// The database is not a number.
+    #[error(
+        "the URL's database is not a number; write for example redis://host:6379/2 or \
+         unix:///path?db=2"
+    )]
     Database,
-    /// It is a unix URL without an absolute path.
+    /// A Unix URL has no absolute path.
+    #[error(
+        "the URL has no absolute path; write for example unix:///run/redis.sock, with three \
+         slashes"
+    )]
     SocketPath,
-    /// It has a fragment, or an option after `?` that is not known.
+    /// There is a fragment, or an unknown option after `?`.
+    #[error(
+        "the URL has an unknown option; the options are db and, with unix://, username and \
+         password; in the user name and the password, ? and # must be written as %3F and %23"
+    )]
     Options,
-    /// Its user name, password or path is not UTF-8 once decoded.
+    /// The user name, password or path is not UTF-8 once decoded.
+    #[error("the %XX in the URL do not decode to UTF-8")]
     Encoding,
 }
 
-impl fmt::Display for RedisUrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Scheme => {
-                "the URL starts with none of redis://, rediss://, valkey://, valkeys://, unix://; \
-                 write for example redis://127.0.0.1:6379/0"
-            }
-            Self::Malformed => {
-                "this is no URL; write for example redis://user:password@host:6379/0, special \
-                 characters in the user name and the password as %XX"
-            }
-            Self::Host => {
-                "the URL names no host, or one that cannot be; write for example \
-                 redis://user:password@host:6379/0, special characters in the user name and the \
-                 password as %XX"
-            }
-            Self::Port => {
-                "the URL's port is not a number from 1 to 65535; special characters in the user \
-                 name and the password are written as %XX"
-            }
-            Self::Database => {
-                "the URL's database is not a number; write for example redis://host:6379/2 or \
-                 unix:///path?db=2"
-            }
-            Self::SocketPath => {
-                "the URL has no absolute path; write for example unix:///run/redis.sock, with \
-                 three slashes"
-            }
-            Self::Options => {
-                "the URL has an option that is not known; db is (unix:// also takes username and \
-                 password); ? and # in the user name and the password are written as %3F and %23"
-            }
-            Self::Encoding => "the URL's %XX do not decode to UTF-8",
-        })
-    }
-}
-
-impl std::error::Error for RedisUrlError {}
-
 impl RedisUrl {
-    /// The user that connections act as, where the URL names one.
+    /// Returns the user name, if the URL has one.
     pub fn user(&self) -> Option<&str> {
         self.username.as_deref()
     }
 
-    /// Whether the server is reached over TLS.
+    /// Returns whether the endpoint is [`Endpoint::Tls`].
     pub fn is_tls(&self) -> bool {
         matches!(self.endpoint, Endpoint::Tls { .. })
     }
@@ -168,7 +157,7 @@ impl FromStr for RedisUrl {
     type Err = RedisUrlError;
 
     fn from_str(text: &str) -> Result<Self, RedisUrlError> {
-        // The URL standard drops these without a word; in a password they would go missing.
+        // The URL standard removes these silently; a password would be changed.
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(RedisUrlError::Malformed);
         }
@@ -187,7 +176,7 @@ impl FromStr for RedisUrl {
 }
 
 impl fmt::Display for RedisUrl {
-    /// The URL with `***` for the password.
+    /// Writes the URL with `***` in place of the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.endpoint {
             Endpoint::Tcp { host, port } => self.fmt_network("redis", host, *port, f),
@@ -308,13 +297,13 @@ fn either(in_path: Option<u32>, in_options: Option<u32>) -> Result<u32, RedisUrl
     }
 }
 
-/// `%XX` undone; nothing for an empty text.
+/// Decodes `%XX`. Returns `None` for an empty text.
 fn percent_decode(text: &str) -> Result<Option<String>, RedisUrlError> {
     let text = percent_decode_str(text).decode_utf8().map_err(|_| RedisUrlError::Encoding)?;
     Ok(Some(text.into_owned()).filter(|text| !text.is_empty()))
 }
 
-/// What may stand after `?`. A `+` is a plus here, not a space: passwords are no web forms.
+/// The options after `?`. A `+` is a plus here, not a space: this is not an HTML form.
 #[derive(Default)]
 struct Options {
     db: Option<u32>,

@@ -5,10 +5,10 @@ use crate::tls::{
 use larder_testkit::Authority;
 use tokio::net::TcpListener;
 
-/// More than sockets hold.
+/// More than the buffers of both sockets can take.
 const SENT_BYTES_MAX: usize = 256 << 20;
 
-/// A connection over TLS, and the other end.
+/// A connection over TLS, and its peer.
 async fn over_tls() -> (RespConnection, TlsStream) {
     let authority = Authority::new();
     let signed = authority.sign(&["localhost", "127.0.0.1"]);
@@ -30,15 +30,15 @@ async fn over_tls() -> (RespConnection, TlsStream) {
 }
 
 #[tokio::test]
-async fn ciphertext_that_waits_is_output_too_and_leaves_when_there_is_room() {
+async fn waiting_ciphertext_counts_as_output_and_is_sent_once_the_socket_accepts_it() {
     let (mut connection, mut peer) = over_tls().await;
     let mut sent = 0;
-    // The peer reads nothing: at some time all is encrypted and not all is sent.
+    // The peer reads nothing, so at some point everything is encrypted and not everything is sent.
     while !connection.has_output() {
         connection.output().extend_from_slice(&[b'x'; 1000]);
         sent += 1000;
         connection.flush().unwrap();
-        assert!(sent < SENT_BYTES_MAX, "nothing waits");
+        assert!(sent < SENT_BYTES_MAX, "no output is waiting");
     }
     assert!(connection.output.is_empty());
     let mut received = BytesMut::new();
@@ -61,7 +61,7 @@ async fn ciphertext_that_waits_is_output_too_and_leaves_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn who_is_dropped_says_goodbye() {
+async fn dropping_a_connection_sends_close_notify() {
     let (connection, mut peer) = over_tls().await;
     drop(connection);
     peer.readable().await.unwrap();

@@ -1,6 +1,11 @@
-//! Larder as the client of a Redis that speaks TLS.
+//! TLS towards Redis: Larder is the client.
 
-use super::{Identity, RootCertificates, TlsError, TlsStream, provider};
+use super::{
+    error::TlsError,
+    pem::{Identity, RootCertificates},
+    provider::provider,
+    stream::TlsStream,
+};
 use rustls::{
     ClientConfig, ClientConnection, client::ResolvesClientCert, pki_types::ServerName,
     sign::SingleCertAndKey,
@@ -8,35 +13,37 @@ use rustls::{
 use std::{fmt, io, sync::Arc};
 use tokio::net::TcpStream;
 
-/// Whose certificates are believed, and what Larder shows who asks for its own. Two are equal only
-/// when they are the same one.
+/// The roots that Larder trusts as a TLS client, and the certificate that it presents. Two values
+/// are equal only if one is a clone of the other.
 #[derive(Clone)]
 pub struct ClientTls(Arc<ClientConfig>);
 
 impl ClientTls {
-    /// Believes who was signed by these roots, and shows the identity, if there is one.
+    /// Trusts servers whose certificate one of `roots` signed. Presents `identity` to a server that
+    /// asks for a certificate.
     ///
     /// # Errors
-    /// When the library has no protocol version in common with itself; never, in other words.
+    /// When rustls supports no protocol version with its own provider; in practice never.
     pub fn new(roots: RootCertificates, identity: Option<&Identity>) -> Result<Self, TlsError> {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots.into_store());
         let config = match identity {
             Some(identity) => {
-                let shown: Arc<dyn ResolvesClientCert> =
+                let resolver: Arc<dyn ResolvesClientCert> =
                     Arc::new(SingleCertAndKey::from(identity.certified_key()));
-                config.with_client_cert_resolver(shown)
+                config.with_client_cert_resolver(resolver)
             }
             None => config.with_no_client_auth(),
         };
         Ok(Self(Arc::new(config)))
     }
 
-    /// Shakes hands over a socket that is connected to this host, whose certificate must name it.
+    /// Completes the handshake over a socket connected to `host`, which the server's certificate
+    /// must name.
     pub(crate) async fn connect(&self, socket: TcpStream, host: &str) -> io::Result<TlsStream> {
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| io::Error::other("no certificate can be for a host of this name"))?;
+            .map_err(|_| io::Error::other("the host's name cannot appear in a certificate"))?;
         let session = ClientConnection::new(Arc::clone(&self.0), name).map_err(io::Error::other)?;
         let mut stream = TlsStream::new(socket, session.into());
         stream.handshake().await?;

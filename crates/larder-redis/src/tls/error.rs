@@ -1,12 +1,24 @@
-//! Why TLS with the other side did not come about, or broke off, in words that say what to do.
+//! TLS errors as messages that say what to do.
 
 use rustls::{AlertDescription, CertificateError, Connection, Error};
 use std::io;
 
-/// What `openssl req -x509` makes unless it is told otherwise. The library has no variant for it.
+/// Why TLS cannot be set up with the given files: a message for people, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TlsError(pub(super) String);
+
+impl From<Error> for TlsError {
+    fn from(error: Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// How rustls reports a certificate that `openssl req -x509` made with its defaults. It has no
+/// variant for this error.
 const CA_AS_END_ENTITY: &str = "CaUsedAsEndEntity";
 
-/// The error of a session that cannot go on.
+/// Returns the error of a session that cannot continue.
 pub(super) fn to_io_error(session: &Connection, error: &Error) -> io::Error {
     let text = match session {
         Connection::Client(_) => describe(error),
@@ -15,18 +27,18 @@ pub(super) fn to_io_error(session: &Connection, error: &Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// The other side left before both knew each other.
+/// Returns the error of a peer that closed the connection during the handshake.
 pub(super) fn closed_during_handshake() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "closed during the TLS handshake")
 }
 
-/// What a server did wrong, in the eyes of its client.
+/// Describes an error of a connection to a server.
 fn describe(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(error) => describe_certificate(error),
-        Error::InvalidMessage(_) => {
-            "what the server sent is no TLS: if it speaks none on this port, use redis://".into()
-        }
+        Error::InvalidMessage(_) => "the server's answer is not TLS: if it does not speak TLS on \
+                                     this port, use redis://"
+            .into(),
         Error::AlertReceived(alert) => describe_alert(*alert),
         other => format!("TLS failed: {other}"),
     }
@@ -34,19 +46,18 @@ fn describe(error: &Error) -> String {
 
 fn describe_certificate(error: &CertificateError) -> String {
     match error {
-        // The second is what an issuer looks like that only bears a trusted one's name.
+        // BadSignature: the issuer has the name of a trusted CA but another key.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "the server's certificate is signed by nobody who is trusted here: name its CA in \
-             store-ca-file"
-                .into()
+            "no trusted CA has signed the server's certificate: name its CA in store-ca-file".into()
         }
         CertificateError::NotValidForNameContext { expected, presented } => format!(
             "the server's certificate is not for {}, but for {}",
             expected.to_str(),
             match presented.is_empty() {
                 true => "no name at all: it has no subjectAltName".to_owned(),
-                false =>
-                    presented.iter().map(|name| strip_variant(name)).collect::<Vec<_>>().join(", "),
+                false => {
+                    presented.iter().map(|name| strip_variant(name)).collect::<Vec<_>>().join(", ")
+                }
             }
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -56,14 +67,15 @@ fn describe_certificate(error: &CertificateError) -> String {
             "the server's certificate is not valid yet: is this machine's clock right?".into()
         }
         other if other.to_string().contains(CA_AS_END_ENTITY) => {
-            "the server's certificate is that of a CA (CA:TRUE): give it one that the CA has signed"
+            "the server's certificate is a CA certificate (CA:TRUE): give the server one that the \
+             CA has signed"
                 .into()
         }
         other => format!("the server's certificate is not accepted: {other}"),
     }
 }
 
-/// `DnsName("cache.example")` without what only programmers want to know.
+/// Returns the name in a text such as `DnsName("cache.example")`.
 fn strip_variant(name: &str) -> &str {
     let inner = name.split_once('(').map_or(name, |(_, inner)| inner);
     inner.trim_end_matches(')').trim_matches('"')
@@ -72,8 +84,8 @@ fn strip_variant(name: &str) -> &str {
 fn describe_alert(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => {
-            "the server refuses; does it want a certificate? See store-cert-file and \
-             store-key-file"
+            "the server refused the handshake: does it require a client certificate? See \
+             store-cert-file and store-key-file"
                 .into()
         }
         AlertDescription::UnknownCA
@@ -83,6 +95,6 @@ fn describe_alert(alert: AlertDescription) -> String {
         | AlertDescription::AccessDenied => {
             format!("the server does not accept the certificate in store-cert-file: {alert:?}")
         }
-        other => format!("the server broke off TLS: {other:?}"),
+        other => format!("the server ended TLS with an alert: {other:?}"),
     }
 }

@@ -1,8 +1,8 @@
-//! Certificates and keys in PEM files.
+//! Certificates and private keys in PEM files.
 //!
-//! No error quotes anything of a file: it may be a key that was named in the wrong place.
+//! No error quotes the contents of a file: it may be a key that was named in the wrong place.
 
-use super::{TlsError, provider};
+use super::{error::TlsError, provider::provider};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -10,18 +10,18 @@ use rustls::{
 };
 use std::{fs::File, io::Read, path::Path, sync::Arc};
 
-/// The bundle of a whole system has a quarter of this.
+/// Longer files are cut here. The bundle of a whole system has a quarter of this.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
-/// Whose signatures are believed.
+/// Certificates of the CAs that are trusted.
 #[derive(Clone, Debug)]
 pub struct RootCertificates(RootCertStore);
 
 impl RootCertificates {
-    /// The certificates in a file.
+    /// Reads the certificates in a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds none.
+    /// When the file cannot be read or contains none.
     pub fn from_pem_file(path: &Path) -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
         for certificate in CertificateChain::from_pem_file(path)?.0 {
@@ -30,13 +30,14 @@ impl RootCertificates {
         Ok(Self(store))
     }
 
-    /// Those that this system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+    /// Returns the roots that this system trusts. The variables `SSL_CERT_FILE` and `SSL_CERT_DIR`
+    /// replace them.
     ///
     /// # Errors
     /// When there are none.
     pub fn from_system() -> Result<Self, TlsError> {
         let mut store = RootCertStore::empty();
-        // A few that cannot be read do no harm: who they would vouch for is refused.
+        // Roots that cannot be parsed are skipped: certificates that they signed are refused.
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         match store.is_empty() {
             true => Err(TlsError("this system has no root certificates".into())),
@@ -54,10 +55,10 @@ impl RootCertificates {
 pub struct CertificateChain(Vec<CertificateDer<'static>>);
 
 impl CertificateChain {
-    /// The certificates in a file, that of the owner first.
+    /// Reads the certificates in a file, the owner's first.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds none.
+    /// When the file cannot be read or contains none.
     pub fn from_pem_file(path: &Path) -> Result<Self, TlsError> {
         let text = read(path)?;
         let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
@@ -72,34 +73,36 @@ impl CertificateChain {
 pub struct PrivateKey(PrivateKeyDer<'static>);
 
 impl PrivateKey {
-    /// The first private key in a file.
+    /// Reads the first private key in a file.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds none.
+    /// When the file cannot be read or contains none.
     pub fn from_pem_file(path: &Path) -> Result<Self, TlsError> {
         PrivateKeyDer::from_pem_slice(&read(path)?).map(Self).map_err(|_| {
             let path = path.display();
-            TlsError(format!("{path} holds no private key in PEM form that needs no password"))
+            TlsError(format!("{path} contains no unencrypted private key in PEM form"))
         })
     }
 }
 
-/// Who somebody is: a certificate and its key.
+/// A certificate chain and its private key.
 #[derive(Clone, Debug)]
 pub struct Identity(Arc<CertifiedKey>);
 
 impl Identity {
-    /// Joins them.
+    /// Joins a chain and a key.
     ///
     /// # Errors
-    /// When the key is of no use, or not that of the certificate.
+    /// When the key is not supported or does not match the certificate.
     pub fn new(chain: CertificateChain, key: PrivateKey) -> Result<Self, TlsError> {
         match CertifiedKey::from_der(chain.0, key.0, &provider()) {
-            Ok(certified_key) => Ok(Self(Arc::new(certified_key))),
+            Ok(certified) => Ok(Self(Arc::new(certified))),
             Err(rustls::Error::InconsistentKeys(_)) => {
-                Err(TlsError("the key is not that of the certificate".into()))
+                Err(TlsError("the private key does not match the certificate".into()))
             }
-            Err(error) => Err(TlsError(format!("certificate and key are of no use: {error}"))),
+            Err(error) => {
+                Err(TlsError(format!("the certificate and its key cannot be used: {error}")))
+            }
         }
     }
 
@@ -116,5 +119,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 fn no_certificate(path: &Path) -> TlsError {
-    TlsError(format!("{} holds no certificates in PEM form, or a broken one", path.display()))
+    let path = path.display();
+    TlsError(format!("{path} contains no certificate in PEM form, or an invalid one"))
 }

@@ -1,6 +1,11 @@
-//! Larder as a server that speaks TLS.
+//! TLS towards clients: Larder is the server.
 
-use super::{Identity, RootCertificates, TlsError, TlsStream, provider};
+use super::{
+    error::TlsError,
+    pem::{Identity, RootCertificates},
+    provider::provider,
+    stream::TlsStream,
+};
 use rustls::{
     ServerConfig, ServerConnection,
     server::{NoClientAuth, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -9,19 +14,22 @@ use rustls::{
 use std::{fmt, io, sync::Arc};
 use tokio::net::TcpStream;
 
-/// Who Larder is to its clients, and whether they must show a certificate. Two are equal only when
-/// they are the same one.
+/// The certificate that Larder presents as a TLS server, and the roots that it trusts for clients'
+/// certificates. Two values are equal only if one is a clone of the other.
 #[derive(Clone)]
 pub struct ServerTls(Arc<ServerConfig>);
 
 impl ServerTls {
-    /// Shows this identity. With `clients`, takes only who shows a certificate that these roots
-    /// signed.
+    /// Presents `identity`. With `client_roots`, only clients with a certificate that one of them
+    /// signed are accepted.
     ///
     /// # Errors
-    /// When there is no root.
-    pub fn new(identity: &Identity, clients: Option<RootCertificates>) -> Result<Self, TlsError> {
-        let verifier: Arc<dyn ClientCertVerifier> = match clients {
+    /// When `client_roots` is empty.
+    pub fn new(
+        identity: &Identity,
+        client_roots: Option<RootCertificates>,
+    ) -> Result<Self, TlsError> {
+        let verifier: Arc<dyn ClientCertVerifier> = match client_roots {
             None => Arc::new(NoClientAuth),
             Some(roots) => {
                 let roots = Arc::new(roots.into_store());
@@ -30,19 +38,19 @@ impl ServerTls {
                     .map_err(|error| TlsError(error.to_string()))?
             }
         };
-        let shown: Arc<dyn ResolvesServerCert> =
+        let resolver: Arc<dyn ResolvesServerCert> =
             Arc::new(SingleCertAndKey::from(identity.certified_key()));
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier)
-            .with_cert_resolver(shown);
+            .with_cert_resolver(resolver);
         Ok(Self(Arc::new(config)))
     }
 
-    /// A stream over a client's socket, yet to shake hands.
+    /// Returns a stream over a client's socket. Its handshake is still to come.
     ///
     /// # Errors
-    /// When the library refuses its own configuration; never, in other words.
+    /// When rustls refuses its own configuration; in practice never.
     pub fn accept(&self, socket: TcpStream) -> io::Result<TlsStream> {
         let session = ServerConnection::new(Arc::clone(&self.0)).map_err(io::Error::other)?;
         Ok(TlsStream::new(socket, session.into()))

@@ -1,4 +1,4 @@
-//! A TLS session without its socket: ciphertext in, plaintext out, and the other way round.
+//! A TLS session without a socket: rustls, with ciphertext in and plaintext out, and the reverse.
 
 use super::error;
 use bytes::{Buf, BytesMut};
@@ -8,24 +8,23 @@ use std::{
     io::{self, BufRead, Write},
 };
 
-/// Ciphertext that one read takes from a socket.
+/// Maximum ciphertext that one read takes from a socket.
 const INPUT_BYTES: usize = 64 << 10;
-/// Ciphertext that may wait for its socket; more plaintext is not taken meanwhile.
+/// Maximum ciphertext waiting for the socket. While it is reached, no more plaintext is encrypted.
 const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 thread_local! {
-    /// Where ciphertext lies while it is decrypted: one for all connections of a thread, as none
-    /// keeps anything here.
+    /// Holds ciphertext while it is decrypted. No connection leaves anything in it, so all
+    /// connections of a thread share one.
     static CIPHERTEXT: RefCell<Box<[u8]>> = RefCell::new(vec![0; INPUT_BYTES].into());
 }
 
 pub(super) struct TlsSession {
     rustls: Connection,
-    /// What came right behind the handshake. Nothing else is decrypted without being handed on.
+    /// Plaintext that arrived in one piece with the end of the handshake. All other plaintext is
+    /// returned by the read that decrypts it.
     early_plaintext: BytesMut,
-    /// The other side will send no more.
     peer_closed: bool,
-    /// The socket takes nothing any more.
     write_failed: bool,
 }
 
@@ -39,19 +38,19 @@ impl TlsSession {
         self.rustls.is_handshaking()
     }
 
-    /// Whether reading gives something, or the end, whatever the socket says.
+    /// Returns whether a read succeeds without the socket: with plaintext, or with the end.
     pub(super) fn has_input(&self) -> bool {
         self.peer_closed || !self.early_plaintext.is_empty()
     }
 
-    /// Whether ciphertext waits for the socket.
+    /// Returns whether ciphertext is waiting for the socket.
     pub(super) fn has_output(&self) -> bool {
         !self.write_failed && self.rustls.wants_write()
     }
 
-    /// Puts plaintext into `into`, decrypting what `receive` gives until there is some: at least
-    /// one byte, or 0 at the end. All that was received is decrypted and handed on, so that
-    /// nothing is left for which no socket would wake anybody.
+    /// Appends plaintext to `into`, decrypting what `receive` returns until there is some: at least
+    /// one byte, or 0 at the end. All that was received is decrypted and returned, because the
+    /// socket would not signal what is left in here.
     pub(super) fn read(
         &mut self,
         into: &mut BytesMut,
@@ -67,7 +66,7 @@ impl TlsSession {
         Ok(into.len() - before)
     }
 
-    /// One step of a handshake, with what `receive` gives once.
+    /// Continues a handshake with what one call of `receive` returns.
     pub(super) fn handshake(
         &mut self,
         mut receive: impl FnMut(&mut [u8]) -> io::Result<usize>,
@@ -82,14 +81,15 @@ impl TlsSession {
         }
     }
 
-    /// Encrypts from `plaintext` as much as may wait. False when there was nothing to take.
+    /// Encrypts as much of `plaintext` as the limit on waiting ciphertext allows. Returns false when
+    /// that was nothing.
     pub(super) fn encrypt(&mut self, plaintext: &mut BytesMut) -> io::Result<bool> {
         let taken = self.rustls.writer().write(plaintext)?;
         plaintext.advance(taken);
         Ok(taken > 0)
     }
 
-    /// Gives ciphertext to `socket` as far as that takes it. True when none is left.
+    /// Writes ciphertext to `socket` until it would block. Returns true when none is left.
     pub(super) fn send(&mut self, socket: &mut impl Write) -> io::Result<bool> {
         if self.write_failed {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -107,7 +107,7 @@ impl TlsSession {
         Ok(true)
     }
 
-    /// Says that nothing more will be sent.
+    /// Queues the alert that ends the session's output.
     pub(super) fn send_close_notify(&mut self) {
         self.rustls.send_close_notify();
     }
@@ -120,14 +120,15 @@ impl TlsSession {
         CIPHERTEXT.with_borrow_mut(|buf| {
             let count = receive(buf)?;
             let mut ciphertext = buf.get(..count).unwrap_or_default();
-            // An end without a goodbye is an end too: RESP tells whole from half by itself.
+            // The end of the stream without a close_notify is accepted: in RESP, a truncated reply
+            // is recognized as one.
             self.peer_closed |= count == 0;
             while !self.peer_closed && !ciphertext.is_empty() {
                 self.rustls.read_tls(&mut ciphertext)?;
                 let state = self.rustls.process_new_packets();
                 self.drain_plaintext(into)?;
-                self.peer_closed |=
-                    state.map_err(|e| error::to_io_error(&self.rustls, &e))?.peer_has_closed();
+                let state = state.map_err(|e| error::to_io_error(&self.rustls, &e))?;
+                self.peer_closed |= state.peer_has_closed();
             }
             Ok(())
         })

@@ -1,4 +1,4 @@
-//! A TCP stream with a TLS session on it.
+//! A TCP stream with a TLS session.
 
 use super::session::TlsSession;
 use bytes::BytesMut;
@@ -18,11 +18,11 @@ use tokio::{
     },
 };
 
-/// A TCP stream whose bytes are encrypted on the way. Dropping it says goodbye (`close_notify`), as
-/// far as the socket takes that at once.
+/// A TCP stream whose bytes are encrypted. Dropping it sends `close_notify`, if the socket accepts
+/// that at once.
 ///
-/// Unlike a bare socket it may have taken plaintext whose ciphertext still waits: whoever writes
-/// must wait for [`TlsStream::writable`] and flush again while [`TlsStream::has_output`].
+/// Unlike a plain socket it may hold ciphertext of bytes that it already took. While
+/// [`TlsStream::has_output`], a writer must wait for [`TlsStream::writable`] and write again.
 pub struct TlsStream {
     socket: TcpStream,
     session: TlsSession,
@@ -33,18 +33,18 @@ impl TlsStream {
         Self { socket, session: TlsSession::new(rustls) }
     }
 
-    /// Shakes hands. Waits as long as the other side does: the caller sets a limit, and drops the
-    /// stream when that is over.
+    /// Completes the handshake. It has no time limit of its own: the caller sets one, and drops the
+    /// stream when it is exceeded.
     ///
     /// # Errors
-    /// When the other side is not trusted, does not trust this one, speaks no TLS, or leaves.
+    /// When one side does not trust the other, or the peer does not speak TLS or disconnects.
     pub async fn handshake(&mut self) -> io::Result<()> {
         loop {
             let sent = self.flush();
             if !self.session.is_handshaking() {
                 return sent.map(drop);
             }
-            // Who takes nothing any more may have said why: that is to be read first.
+            // Read even if the write failed: the peer may have sent an alert that explains it.
             tokio::select! {
                 ready = self.socket.readable() => ready?,
                 ready = self.socket.writable(), if self.has_output() => ready?,
@@ -57,10 +57,10 @@ impl TlsStream {
         }
     }
 
-    /// Waits until something may be read.
+    /// Waits until there may be something to read.
     ///
     /// # Errors
-    /// When the runtime is gone.
+    /// When the runtime has shut down.
     pub async fn readable(&self) -> io::Result<()> {
         if self.session.has_input() {
             return Ok(());
@@ -68,61 +68,61 @@ impl TlsStream {
         self.socket.readable().await
     }
 
-    /// Waits until something may be written.
+    /// Waits until the socket may accept bytes.
     ///
     /// # Errors
-    /// When the runtime is gone.
+    /// When the runtime has shut down.
     pub async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
 
-    /// Puts the plaintext that is there into `into`; 0 at the end.
+    /// Appends the plaintext that has arrived to `into`, without blocking. Returns 0 at the end.
     ///
     /// # Errors
-    /// `WouldBlock` when there is none, `InvalidData` when what came is not sound, or the socket's.
+    /// `WouldBlock` when nothing has arrived, `InvalidData` on a TLS error, or the socket's error.
     pub fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         let Self { socket, session } = self;
         session.read(into, |buf| socket.try_read(buf))
     }
 
-    /// Takes plaintext from `output` and sends its ciphertext, as long as the socket takes it.
+    /// Encrypts and sends `output` until the socket would block.
     ///
     /// # Errors
-    /// The socket's.
+    /// The socket's error.
     pub fn write(&mut self, output: &mut BytesMut) -> io::Result<()> {
         while self.flush()? && !output.is_empty() && self.session.encrypt(output)? {}
         Ok(())
     }
 
-    /// Whether ciphertext waits for the socket. Nothing does once writing has failed.
+    /// Returns whether ciphertext is waiting for the socket; never after a failed write.
     pub fn has_output(&self) -> bool {
         self.session.has_output()
     }
 
-    /// The address of the other end.
+    /// Returns the peer's address.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the peer has disconnected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.peer_addr()
     }
 
-    /// The address of this end.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// The socket's.
+    /// The socket's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// The two directions, to wait for both at once.
+    /// Returns the two directions, to wait for both at once.
     pub fn split(&mut self) -> (TlsReader<'_>, WriteHalf<'_>) {
         let Self { socket, session } = self;
         let (socket, outgoing) = socket.split();
         (TlsReader { socket, session }, outgoing)
     }
 
-    /// Sends the ciphertext that waits. True when none is left.
+    /// Sends the waiting ciphertext. Returns true when none is left.
     fn flush(&mut self) -> io::Result<bool> {
         let Self { socket, session } = self;
         session.send(&mut SocketWriter(socket))
@@ -132,23 +132,23 @@ impl TlsStream {
 impl Drop for TlsStream {
     fn drop(&mut self) {
         self.session.send_close_notify();
-        // Who is gone needs no goodbye.
+        // An error means that the peer has disconnected already.
         self.flush().ok();
     }
 }
 
-/// What comes on a [`TlsStream`].
+/// The reading half of a [`TlsStream`].
 pub struct TlsReader<'a> {
     socket: ReadHalf<'a>,
     session: &'a mut TlsSession,
 }
 
 impl TlsReader<'_> {
-    /// Waits for plaintext and puts it into `into`; 0 at the end. Nothing is lost when the future
-    /// is dropped before.
+    /// Waits for plaintext and appends it to `into`. Returns 0 at the end. Cancel safe: no bytes are
+    /// lost when the future is dropped.
     ///
     /// # Errors
-    /// `InvalidData` when what came is not sound, or the socket's.
+    /// `InvalidData` on a TLS error, or the socket's error.
     pub async fn read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         poll_fn(|context| self.poll_read(context, into)).await
     }
@@ -159,8 +159,8 @@ impl TlsReader<'_> {
         into: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
         let Self { socket, session } = self;
-        // Polled rather than tried: it knows from a short read that there is no more, where trying
-        // again would cost a call.
+        // After a short read a poll knows that the socket is empty; `try_read` would need another
+        // system call to find out.
         let read = session.read(into, |buf| {
             let mut buf = ReadBuf::new(buf);
             match Pin::new(&mut *socket).poll_read(context, &mut buf) {
@@ -175,7 +175,7 @@ impl TlsReader<'_> {
     }
 }
 
-/// The way out, as rustls writes to it.
+/// The writing half, as rustls writes to it.
 struct SocketWriter<'a>(&'a TcpStream);
 
 impl Write for SocketWriter<'_> {

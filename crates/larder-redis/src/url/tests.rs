@@ -4,7 +4,7 @@ fn url(text: &str) -> RedisUrl {
     text.parse().unwrap()
 }
 
-fn refused(text: &str) -> RedisUrlError {
+fn parse_error(text: &str) -> RedisUrlError {
     text.parse::<RedisUrl>().unwrap_err()
 }
 
@@ -13,7 +13,7 @@ fn tcp_to(host: &str, port: u16) -> Endpoint {
 }
 
 #[test]
-fn every_part_is_read() {
+fn every_part_is_parsed() {
     let all = url("redis://app:pa%3Ass%2F%40@cache.example:6380/3");
     assert_eq!(all.endpoint, tcp_to("cache.example", 6380));
     assert_eq!(all.username.as_deref(), Some("app"));
@@ -22,7 +22,7 @@ fn every_part_is_read() {
 }
 
 #[test]
-fn what_is_left_out_has_the_usual_value() {
+fn missing_parts_have_defaults() {
     for text in ["redis://cache", "valkey://cache/", "redis://cache:6379", "REDIS://cache/0"] {
         let bare = RedisUrl {
             endpoint: tcp_to("cache", 6379),
@@ -36,7 +36,7 @@ fn what_is_left_out_has_the_usual_value() {
 }
 
 #[test]
-fn one_more_letter_asks_for_tls() {
+fn rediss_and_valkeys_use_tls() {
     for text in ["rediss://app:hunter2@[::1]:6390/3", "VALKEYS://app:hunter2@[::1]:6390/3"] {
         let url = url(text);
         assert_eq!(url.endpoint, Endpoint::Tls { host: "::1".into(), port: 6390 });
@@ -49,7 +49,7 @@ fn one_more_letter_asks_for_tls() {
 }
 
 #[test]
-fn a_password_needs_no_user_name_nor_the_other_way_round() {
+fn the_user_name_and_the_password_are_independent() {
     let default_user = url("redis://:secret@cache");
     assert_eq!(default_user.username, None);
     assert_eq!(default_user.password, Some(Secret::new("secret")));
@@ -59,14 +59,14 @@ fn a_password_needs_no_user_name_nor_the_other_way_round() {
 }
 
 #[test]
-fn ipv6_hosts_lose_their_brackets_and_get_them_back() {
+fn ipv6_brackets_are_removed_and_displayed_again() {
     let v6 = url("redis://[::1]:7000/1");
     assert_eq!(v6.endpoint, tcp_to("::1", 7000));
     assert_eq!(v6.to_string(), "redis://[::1]:7000/1");
 }
 
 #[test]
-fn unix_sockets() {
+fn unix_urls_are_parsed() {
     let socket = url("unix:///run/my%20redis.sock?db=2&username=app&password=a+b%26c");
     assert_eq!(socket.endpoint, Endpoint::Unix("/run/my redis.sock".into()));
     assert_eq!(socket.db, 2);
@@ -76,7 +76,7 @@ fn unix_sockets() {
 }
 
 #[test]
-fn each_mistake_has_its_name() {
+fn every_mistake_has_its_error() {
     let table = [
         ("cache:6379", RedisUrlError::Scheme),
         ("", RedisUrlError::Scheme),
@@ -107,22 +107,22 @@ fn each_mistake_has_its_name() {
         ("unix:///", RedisUrlError::SocketPath),
     ];
     for (text, error) in table {
-        assert_eq!(refused(text), error, "{text}");
+        assert_eq!(parse_error(text), error, "{text}");
     }
 }
 
 #[test]
-fn a_password_with_unescaped_characters_is_never_taken_for_another_part() {
+fn a_password_with_unescaped_characters_is_never_shown_in_an_error() {
     for text in [
         "redis://app:12/hunter2@cache:6379/0",
         "redis://app:12?hunter2@cache:6379/0",
         "redis://app:12#hunter2@cache:6379/0",
         "redis://app:12?db=hunter2@cache",
     ] {
-        let message = refused(text).to_string();
+        let message = parse_error(text).to_string();
         assert!(!message.contains("hunter2"), "{message}");
     }
-    // An `@` is clear enough: the last one ends the credentials.
+    // An unescaped `@` is accepted: the last one ends the credentials.
     assert_eq!(url("redis://:p@ss@cache").password, Some(Secret::new("p@ss")));
 }
 

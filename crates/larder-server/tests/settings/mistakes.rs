@@ -219,7 +219,7 @@ fn parts_of_a_redis_address() {
         ["REDIS_PASSWORD: neither REDIS_HOST nor REDIS_URL says where Redis is"]
     );
     let memory = larder().variable("REDIS_URL", "memory").mistakes();
-    assert!(memory[0].starts_with("REDIS_URL: the URL starts with none of redis://"), "{memory:?}");
+    assert!(memory[0].starts_with("REDIS_URL: the URL must start with redis://"), "{memory:?}");
 }
 
 #[test]

@@ -106,11 +106,11 @@ fn files_that_are_of_no_use_are_named_all_at_once() {
     let files = Files::new();
     let (cert, key) = (files.signed.certificate.display(), files.signed.key.display());
     let nowhere = |name| format!("/nowhere/{name} cannot be read: No such file or directory");
-    let no_certificate = format!("{key} holds no certificates in PEM form, or a broken one");
+    let no_certificate = format!("{key} contains no certificate in PEM form, or an invalid one");
     let mut expected = [
         format!("--store-ca-file: {}", nowhere("ca")),
         format!("--store-cert-file: {no_certificate}"),
-        format!("--store-key-file: {cert} holds no private key in PEM form that needs no password"),
+        format!("--store-key-file: {cert} contains no unencrypted private key in PEM form"),
         format!("--tls-ca-cert-file: {no_certificate}"),
         format!("--tls-cert-file: {}", nowhere("cert")),
         format!("--tls-key-file: {}", nowhere("key")),
@@ -134,7 +134,7 @@ fn a_key_must_be_that_of_its_certificate() {
     );
     for (words, flag) in [(listener, "--tls-key-file"), (store, "--store-key-file")] {
         let mistakes = files.typed(&words).mistakes();
-        assert_eq!(mistakes, [format!("{flag}: the key is not that of the certificate")]);
+        assert_eq!(mistakes, [format!("{flag}: the private key does not match the certificate")]);
     }
 }
 

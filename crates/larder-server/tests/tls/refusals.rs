@@ -40,7 +40,12 @@ fn a_certificate_of_somebody_else() {
         return;
     }
     let (authority, other) = (Authority::new(), Authority::new());
-    says(&authority, &authority.sign(HERE), &other, "signed by nobody who is trusted here");
+    says(
+        &authority,
+        &authority.sign(HERE),
+        &other,
+        "no trusted CA has signed the server's certificate",
+    );
 }
 
 #[test]
@@ -72,7 +77,7 @@ fn a_certificate_of_the_ca_itself() {
         return;
     }
     let authority = Authority::new();
-    says(&authority, &authority.itself(), &authority, "certificate is that of a CA");
+    says(&authority, &authority.itself(), &authority, "certificate is a CA certificate");
 }
 
 #[test]
@@ -110,7 +115,7 @@ fn a_redis_that_wants_a_certificate() {
     let ca = authority.file();
     refuses(
         &TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]),
-        "does it want a certificate? See store-cert-file and store-key-file",
+        "does it require a client certificate? See store-cert-file and store-key-file",
     );
     let stranger = Authority::new();
     let shown = stranger.sign(&["larder"]);
@@ -133,7 +138,7 @@ fn a_redis_without_tls_behind_rediss() {
     eventually(LIMIT, "a hint", || {
         let said = ready();
         said.contains("does the server speak TLS on this port?")
-            || said.contains("if it speaks none on this port, use redis://")
+            || said.contains("if it does not speak TLS on this port, use redis://")
     });
 }
 

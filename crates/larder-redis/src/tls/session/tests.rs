@@ -1,26 +1,25 @@
-//! Two sessions and no socket between them: what one sends the other is handed over as a test
-//! wants it.
+//! Two sessions without a socket: each test passes the ciphertext of one to the other by hand.
 
 use super::*;
-use crate::tls::{CertificateChain, Identity, PrivateKey, RootCertificates, provider};
+use crate::tls::{CertificateChain, Identity, PrivateKey, RootCertificates, provider::provider};
 use larder_testkit::Authority;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use rustls::{server::ResolvesServerCert, sign::SingleCertAndKey};
 use std::sync::Arc;
 
-/// A client and a server that have yet to shake hands.
+/// A client and a server before their handshake.
 fn pair() -> (TlsSession, TlsSession) {
     let authority = Authority::new();
     let signed = authority.sign(&["localhost"]);
     let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
     let identity = Identity::new(chain, PrivateKey::from_pem_file(&signed.key).unwrap()).unwrap();
-    let shown: Arc<dyn ResolvesServerCert> =
+    let resolver: Arc<dyn ResolvesServerCert> =
         Arc::new(SingleCertAndKey::from(identity.certified_key()));
     let server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_cert_resolver(shown);
+        .with_cert_resolver(resolver);
     let client = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -34,8 +33,8 @@ fn pair() -> (TlsSession, TlsSession) {
     (TlsSession::new(client.into()), TlsSession::new(server.into()))
 }
 
-/// The same when both are done, the server's tickets included.
-fn shaken() -> (TlsSession, TlsSession) {
+/// A client and a server after their handshake, the server's tickets included.
+fn connected() -> (TlsSession, TlsSession) {
     let (mut client, mut server) = pair();
     while client.is_handshaking() || server.is_handshaking() {
         let sent = all(&mut client);
@@ -50,19 +49,19 @@ fn shaken() -> (TlsSession, TlsSession) {
     (client, server)
 }
 
-/// All ciphertext that waits.
+/// Takes all waiting ciphertext.
 fn all(session: &mut TlsSession) -> Vec<u8> {
     let mut sent = Vec::new();
     assert!(session.send(&mut sent).unwrap());
     sent
 }
 
-/// What these bytes look like on a socket: all at once, then nothing.
+/// A socket that returns these bytes at once, then would block.
 fn once(bytes: &[u8]) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
     in_pieces(bytes, usize::MAX)
 }
 
-/// At most so many bytes a time, then nothing.
+/// A socket that returns at most `piece` bytes at a time, then would block.
 fn in_pieces(bytes: &[u8], piece: usize) -> impl FnMut(&mut [u8]) -> io::Result<usize> {
     let mut rest = bytes;
     move |buf| {
@@ -76,7 +75,7 @@ fn in_pieces(bytes: &[u8], piece: usize) -> impl FnMut(&mut [u8]) -> io::Result<
     }
 }
 
-/// The ciphertext of this.
+/// Encrypts `plaintext`.
 fn encrypted(session: &mut TlsSession, plaintext: &[u8]) -> Vec<u8> {
     let (mut rest, mut sent) = (BytesMut::from(plaintext), Vec::new());
     while !rest.is_empty() {
@@ -91,8 +90,8 @@ fn is_would_block(read: &io::Result<usize>) -> bool {
 }
 
 #[test]
-fn one_read_hands_on_everything_that_was_received() {
-    let (mut client, mut server) = shaken();
+fn one_read_returns_everything_that_was_received() {
+    let (mut client, mut server) = connected();
     let sent: Vec<u8> = (0..100_u8).flat_map(|n| encrypted(&mut client, &[n; 300])).collect();
     let mut receive = once(&sent);
     let mut got = BytesMut::from(&b"before"[..]);
@@ -103,8 +102,8 @@ fn one_read_hands_on_everything_that_was_received() {
 }
 
 #[test]
-fn half_a_record_waits_for_the_rest() {
-    let (mut client, mut server) = shaken();
+fn an_incomplete_record_is_kept_until_the_rest_arrives() {
+    let (mut client, mut server) = connected();
     let mut got = BytesMut::new();
     let sent = encrypted(&mut client, &[7; 1000]);
     let (head, tail) = sent.split_at(sent.len() - 1);
@@ -115,29 +114,29 @@ fn half_a_record_waits_for_the_rest() {
 }
 
 #[test]
-fn what_comes_right_behind_the_handshake_is_read_without_the_socket() {
+fn plaintext_right_behind_the_handshake_is_read_without_the_socket() {
     let (mut client, mut server) = pair();
     server.handshake(once(&all(&mut client))).unwrap();
     client.handshake(once(&all(&mut server))).unwrap();
-    // The last word of the handshake, and a command, in one piece.
+    // The client's last handshake message and a command, in one piece.
     let mut sent = all(&mut client);
     sent.extend(encrypted(&mut client, b"PING\r\n"));
     server.handshake(once(&sent)).unwrap();
     assert!(!server.is_handshaking() && server.has_input());
     let mut got = BytesMut::with_capacity(10);
-    assert_eq!(server.read(&mut got, |_| panic!("no need to")).unwrap(), 6);
+    assert_eq!(server.read(&mut got, |_| panic!("the socket is not needed")).unwrap(), 6);
     assert_eq!(got, b"PING\r\n"[..]);
     assert!(!server.has_input());
 }
 
 #[test]
-fn plaintext_is_taken_as_far_as_its_ciphertext_may_wait() {
-    let (mut client, mut server) = shaken();
+fn encrypt_stops_at_the_limit_on_waiting_ciphertext() {
+    let (mut client, mut server) = connected();
     let mut output = BytesMut::from(&*vec![1; 1 << 20]);
     assert!(client.encrypt(&mut output).unwrap());
     let taken = (1 << 20) - output.len();
     assert!(taken > 0 && taken <= OUTPUT_BYTES_MAX, "{taken}");
-    assert!(!client.encrypt(&mut output).unwrap(), "more than may wait");
+    assert!(!client.encrypt(&mut output).unwrap(), "the limit is reached");
     assert!(client.has_output());
     let sent = all(&mut client);
     assert!(!client.has_output());
@@ -147,16 +146,16 @@ fn plaintext_is_taken_as_far_as_its_ciphertext_may_wait() {
 }
 
 #[test]
-fn a_goodbye_and_an_end_without_one_are_ends() {
-    let (mut client, mut server) = shaken();
+fn close_notify_and_a_closed_socket_both_end_the_input() {
+    let (mut client, mut server) = connected();
     let mut sent = encrypted(&mut client, b"last");
     client.send_close_notify();
     sent.extend(all(&mut client));
     let mut got = BytesMut::new();
     assert_eq!(server.read(&mut got, once(&sent)).unwrap(), 4);
     assert!(server.has_input());
-    assert_eq!(server.read(&mut got, |_| panic!("no need to")).unwrap(), 0);
-    // The other direction is open.
+    assert_eq!(server.read(&mut got, |_| panic!("the socket is not needed")).unwrap(), 0);
+    // The other direction stays open.
     let sent = encrypted(&mut server, b"reply");
     assert_eq!(client.read(&mut got, once(&sent)).unwrap(), 5);
     assert_eq!(client.read(&mut got, |_| Ok(0)).unwrap(), 0);
@@ -164,14 +163,14 @@ fn a_goodbye_and_an_end_without_one_are_ends() {
 }
 
 #[test]
-fn who_leaves_during_the_handshake_is_said_to() {
+fn a_peer_that_closes_during_the_handshake_is_an_error() {
     let (mut client, _) = pair();
     let error = client.handshake(|_| Ok(0)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 
 #[test]
-fn nothing_waits_for_a_socket_that_is_broken() {
+fn a_failed_write_leaves_no_output_waiting() {
     struct Broken;
     impl Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -181,24 +180,24 @@ fn nothing_waits_for_a_socket_that_is_broken() {
             Ok(())
         }
     }
-    let (mut client, mut server) = shaken();
+    let (mut client, mut server) = connected();
     let reply = encrypted(&mut server, b"reply");
     client.encrypt(&mut BytesMut::from(&b"command"[..])).unwrap();
     assert_eq!(client.send(&mut Broken).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     assert!(!client.has_output());
     assert_eq!(client.send(&mut Vec::new()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-    // What came before can still be read.
+    // What arrived before can still be read.
     assert_eq!(client.read(&mut BytesMut::new(), once(&reply)).unwrap(), 5);
 }
 
 #[test]
-fn a_broken_record_is_an_error_that_is_told_to_the_other_side() {
-    let (mut client, mut server) = shaken();
+fn a_corrupt_record_is_an_error_and_sends_an_alert() {
+    let (mut client, mut server) = connected();
     let mut sent = encrypted(&mut client, b"command");
     *sent.last_mut().unwrap() ^= 1;
     let error = server.read(&mut BytesMut::new(), once(&sent)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let alert = all(&mut server);
     let error = client.read(&mut BytesMut::new(), once(&alert)).unwrap_err();
-    assert_eq!(error.to_string(), "the server broke off TLS: BadRecordMac");
+    assert_eq!(error.to_string(), "the server ended TLS with an alert: BadRecordMac");
 }

@@ -1,4 +1,4 @@
-//! A session without a socket: what is sent is read, what is answered is written, by hand.
+//! A session without a socket: each test reads the commands and writes the replies by hand.
 
 use super::*;
 use larder_core::{
@@ -18,12 +18,12 @@ const BOUND: Duration = Duration::from_secs(1);
 type Outcome = Result<Fetched<Reply>, FetchError>;
 type Pending<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
-/// A store that puts its fills and its loaded values aside.
+/// A store that only queues its fills and loaded values.
 #[derive(Default)]
 struct QueueStore {
     fills: Mutex<Vec<Fill<'static, Reply>>>,
     puts: Mutex<Vec<LoadedPut>>,
-    taken_back: Mutex<Vec<Vec<u8>>>,
+    deleted: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Store<Reply> for QueueStore {
@@ -73,17 +73,17 @@ impl Store<Reply> for QueueStore {
         _: &[u8],
         _: Duration,
     ) -> Result<(), StoreError> {
-        self.taken_back.lock().unwrap().push(name.to_vec());
+        self.deleted.lock().unwrap().push(name.to_vec());
         Ok(())
     }
 }
 
-/// An origin that has a row for everybody.
+/// An origin that returns a row for every id.
 struct FixedOrigin;
 
 impl Origin for FixedOrigin {
     fn name(&self) -> &'static str {
-        "everybody"
+        "fixed"
     }
 
     fn load<'a>(
@@ -119,7 +119,7 @@ impl Fixture {
         Self { clock, tiers: Tiers::new(Arc::clone(&engine), QueueStore::default()), engine }
     }
 
-    /// A session whose first heartbeat was answered.
+    /// Begins a session and answers its first heartbeat.
     fn session(&self) -> Session {
         let mut session = Session::begin(Arc::clone(&self.engine), 0);
         assert_eq!(written(|out| session.send_heartbeat(out).unwrap()), ["PING", "ROLE"]);
@@ -127,7 +127,7 @@ impl Fixture {
         session
     }
 
-    /// Begins a fetch; its fill, if it needs one, is sent by the session.
+    /// Begins a fetch. The session sends its fill, if it needs one.
     fn fetch<'a>(&'a self, name: &'a str, session: &mut Session) -> Pending<'a> {
         let mut fetch: Pending<'a> = Box::pin(self.tiers.fetch(Key::get(name.as_bytes(), 0)));
         assert!(poll(&mut fetch).is_none());
@@ -140,7 +140,7 @@ impl Fixture {
         written(|out| fills.into_iter().for_each(|fill| session.send(Request::Fill(fill), out)))
     }
 
-    /// Has a value in memory.
+    /// Caches a value.
     fn cache(&self, name: &str, value: &str, session: &mut Session) {
         let mut fetch = self.fetch(name, session);
         answer(session, &format!("${}\r\n{value}\r\n", value.len()));
@@ -168,7 +168,7 @@ fn poll(future: &mut Pending<'_>) -> Option<Outcome> {
     }
 }
 
-/// The commands that were written, as words.
+/// Returns the commands that were written, their arguments joined by spaces.
 fn written(write: impl FnOnce(&mut BytesMut)) -> Vec<String> {
     let mut out = BytesMut::new();
     write(&mut out);
@@ -200,7 +200,7 @@ fn push(names: &[&str]) -> String {
 }
 
 #[test]
-fn a_reply_and_its_pttl_are_kept() {
+fn a_reply_is_cached_with_its_pttl() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut fetch = Box::pin(fixture.tiers.fetch(Key::get(b"k", 0))) as Pending<'_>;
@@ -213,11 +213,11 @@ fn a_reply_and_its_pttl_are_kept() {
     assert!(matches!(fetched.found, Found::Store { cached: Ok(_) }));
     assert_eq!(fixture.hit("k").as_deref(), Some("v"));
     fixture.clock.advance(Duration::from_millis(499));
-    assert_eq!(fixture.hit("k"), None, "it leaves before the key does");
+    assert_eq!(fixture.hit("k"), None, "the entry expires before the key");
 }
 
 #[test]
-fn r6_a_push_between_reply_and_pttl_refuses_the_reply() {
+fn r6_a_push_between_reply_and_pttl_keeps_the_reply_out_of_the_cache() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut fetch = fixture.fetch("k", &mut session);
@@ -230,7 +230,7 @@ fn r6_a_push_between_reply_and_pttl_refuses_the_reply() {
 }
 
 #[test]
-fn a_push_before_the_reply_refuses_it_too() {
+fn a_push_before_the_reply_keeps_it_out_of_the_cache() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut fetch = fixture.fetch("k", &mut session);
@@ -242,7 +242,7 @@ fn a_push_before_the_reply_refuses_it_too() {
 }
 
 #[test]
-fn every_name_of_a_push_is_forgotten() {
+fn a_push_invalidates_every_name_in_it() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     for name in ["a", "b", "c", "d"] {
@@ -254,7 +254,7 @@ fn every_name_of_a_push_is_forgotten() {
 }
 
 #[test]
-fn r9_a_null_push_forgets_everything() {
+fn r9_a_null_push_invalidates_everything() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     fixture.cache("a", "v", &mut session);
@@ -264,11 +264,11 @@ fn r9_a_null_push_forgets_everything() {
     answer(&mut session, "$1\r\nv\r\n");
     answer(&mut session, ":-1\r\n");
     assert!(poll(&mut fetch).unwrap().is_ok());
-    assert_eq!(fixture.hit("b"), None, "what was on its way is not kept either");
+    assert_eq!(fixture.hit("b"), None, "a fill in flight is not cached either");
 }
 
 #[test]
-fn what_cannot_be_read_ends_the_epoch() {
+fn unexpected_frames_end_the_epoch() {
     for frame in [
         ">2\r\n$10\r\ninvalidate\r\n:1\r\n",
         ">2\r\n$10\r\ninvalidate\r\n*1\r\n:1\r\n",
@@ -283,7 +283,7 @@ fn what_cannot_be_read_ends_the_epoch() {
 }
 
 #[test]
-fn pushes_of_other_kinds_say_nothing_about_keys() {
+fn pushes_of_other_kinds_are_ignored() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     fixture.cache("a", "v", &mut session);
@@ -292,7 +292,7 @@ fn pushes_of_other_kinds_say_nothing_about_keys() {
 }
 
 #[test]
-fn r7_the_end_of_the_session_is_the_end_of_its_entries() {
+fn r7_the_end_of_the_session_invalidates_its_entries() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     fixture.cache("a", "v", &mut session);
@@ -302,7 +302,7 @@ fn r7_the_end_of_the_session_is_the_end_of_its_entries() {
     let fetched = poll(&mut fetch).unwrap().unwrap();
     assert_eq!(text(&fetched.value), "read elsewhere");
     let _session = fixture.session();
-    assert_eq!(fixture.hit("a"), None, "nor does the next epoch know them");
+    assert_eq!(fixture.hit("a"), None, "the next epoch does not serve them either");
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn r8_errors_of_a_node_that_does_not_serve_end_the_epoch() {
         answer(&mut session, &format!("-{error}\r\n"));
         let end = session.on_frame(format!("-{error}\r\n").as_bytes()).unwrap_err();
         assert_eq!(end, EpochEnd::NotReady(error.into()));
-        assert!(poll(&mut fetch).is_some(), "the waiter was sent elsewhere");
+        assert!(poll(&mut fetch).is_some(), "the waiter reads elsewhere");
     }
 }
 
@@ -356,14 +356,14 @@ fn r8_a_late_heartbeat_suspends_hits_and_an_answer_resumes_them() {
 }
 
 #[test]
-fn nobody_waits_for_a_fill_longer_than_the_bound() {
+fn a_fill_fails_after_the_staleness_bound() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut early = fixture.fetch("early", &mut session);
     fixture.clock.advance(BOUND / 2);
     written(|out| session.send_heartbeat(out).unwrap());
     answer_before_heartbeat(&mut session, &["$1\r\nx\r\n"]);
-    assert!(poll(&mut early).is_none(), "its PTTL is still to come, and it is young");
+    assert!(poll(&mut early).is_none(), "its PTTL is still to come, and it is not overdue");
     fixture.clock.advance(BOUND);
     written(|out| session.send_heartbeat(out).unwrap());
     assert_eq!(text(&poll(&mut early).unwrap().unwrap().value), "read elsewhere");
@@ -371,7 +371,7 @@ fn nobody_waits_for_a_fill_longer_than_the_bound() {
     assert_eq!(fixture.hit("early"), None);
 }
 
-/// Answers what stands before the heartbeat, and not the heartbeat.
+/// Answers the commands before the heartbeat, but not the heartbeat.
 fn answer_before_heartbeat(session: &mut Session, frames: &[&str]) {
     for frame in frames {
         answer(session, frame);
@@ -379,7 +379,7 @@ fn answer_before_heartbeat(session: &mut Session, frames: &[&str]) {
 }
 
 #[test]
-fn silence_ends_the_epoch_but_a_stop_of_this_process_does_not() {
+fn silence_ends_the_epoch_but_a_pause_of_this_process_does_not() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     fixture.clock.advance(BOUND * 5);
@@ -395,7 +395,7 @@ fn silence_ends_the_epoch_but_a_stop_of_this_process_does_not() {
 }
 
 #[test]
-fn a_db_that_is_refused_ends_the_epoch_before_a_value_of_another_is_taken_for_its_own() {
+fn a_failed_select_ends_the_epoch_before_a_value_of_another_db_is_cached() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut fetch: Pending<'_> = Box::pin(fixture.tiers.fetch(Key::get(b"k", 7)));
@@ -416,7 +416,7 @@ fn a_fill_in_another_db_selects_it() {
         answer(&mut session, frame);
     }
     assert!(poll(&mut fetch).unwrap().is_ok());
-    assert_eq!(fixture.hit("k"), None, "db 0 is another");
+    assert_eq!(fixture.hit("k"), None, "another db");
     assert!(fixture.tiers.get(Key::get(b"k", 7)).is_some());
     let mut fetch = fixture.fetch("k", &mut session);
     for frame in ["+OK\r\n", "$1\r\nw\r\n", ":-1\r\n"] {
@@ -428,7 +428,7 @@ fn a_fill_in_another_db_selects_it() {
     assert!(fixture.tiers.get(Key::get(b"k", 7)).is_none());
 }
 
-/// Runs a load up to its put, which the session has sent.
+/// Runs a load until the session has sent its put.
 fn load_until_put<'a>(fixture: &'a Fixture, session: &mut Session) -> Pending<'a> {
     let load = Load {
         origin: &FixedOrigin,
@@ -449,7 +449,7 @@ fn load_until_put<'a>(fixture: &'a Fixture, session: &mut Session) -> Pending<'a
 }
 
 #[test]
-fn r16_a_load_is_put_fenced_read_again_and_kept() {
+fn r16_a_load_is_put_fenced_read_again_and_cached() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut loading = load_until_put(&fixture, &mut session);
@@ -464,11 +464,11 @@ fn r16_a_load_is_put_fenced_read_again_and_kept() {
     let fetched = poll(&mut loading).unwrap().unwrap();
     assert!(matches!(fetched.found, Found::Store { cached: Ok(_) }), "{fetched:?}");
     assert_eq!(fixture.hit("k").as_deref(), Some("row"));
-    assert!(fixture.tiers.store().taken_back.lock().unwrap().is_empty());
+    assert!(fixture.tiers.store().deleted.lock().unwrap().is_empty());
 }
 
 #[test]
-fn r16_a_change_before_the_put_takes_it_back() {
+fn r16_a_change_before_the_put_deletes_it() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut loading = load_until_put(&fixture, &mut session);
@@ -476,13 +476,13 @@ fn r16_a_change_before_the_put_takes_it_back() {
     answer(&mut session, "_\r\n");
     answer(&mut session, "+PONG\r\n");
     let fetched = poll(&mut loading).unwrap().unwrap();
-    assert_eq!(text(&fetched.value), "row", "who asked before the change may have it");
+    assert_eq!(text(&fetched.value), "row", "a request from before the change may get it");
     assert_eq!(fixture.hit("k"), None);
-    assert_eq!(*fixture.tiers.store().taken_back.lock().unwrap(), [b"k"]);
+    assert_eq!(*fixture.tiers.store().deleted.lock().unwrap(), [b"k"]);
 }
 
 #[test]
-fn r16_a_put_that_found_another_value_takes_nothing_back() {
+fn r16_a_put_that_found_a_value_deletes_nothing() {
     for there in ["$3\r\nrow\r\n", "$0\r\n\r\n"] {
         let fixture = Fixture::new();
         let mut session = fixture.session();
@@ -491,22 +491,22 @@ fn r16_a_put_that_found_another_value_takes_nothing_back() {
         answer(&mut session, there);
         answer(&mut session, "+PONG\r\n");
         assert_eq!(text(&poll(&mut loading).unwrap().unwrap().value), "row");
-        assert!(fixture.tiers.store().taken_back.lock().unwrap().is_empty());
+        assert!(fixture.tiers.store().deleted.lock().unwrap().is_empty());
     }
 }
 
 #[test]
-fn r16_a_put_whose_connection_ends_is_taken_back() {
+fn r16_a_put_whose_connection_ends_is_deleted() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     let mut loading = load_until_put(&fixture, &mut session);
     drop(session);
     assert!(poll(&mut loading).unwrap().is_ok());
-    assert_eq!(*fixture.tiers.store().taken_back.lock().unwrap(), [b"k"]);
+    assert_eq!(*fixture.tiers.store().deleted.lock().unwrap(), [b"k"]);
 }
 
 #[test]
-fn a_fence_is_answered_behind_every_push() {
+fn a_fence_is_answered_after_every_push() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
     fixture.cache("a", "v", &mut session);
