@@ -4,19 +4,19 @@
 //! success is a problem+json ([`problem`]); every value says how it was found ([`cache_status`]).
 
 mod accept;
+mod admin;
+mod auth;
 mod cache_status;
+mod coalescing_io;
 mod conditional;
 mod docs;
-mod gather;
+mod drain_body;
+mod fast_path;
 mod get_set;
-mod guard;
 mod head_timer;
-mod hits;
 mod keys;
-mod leftover;
 mod limit;
 mod negotiate;
-mod observe;
 mod origin;
 mod passthrough;
 mod path;
@@ -32,13 +32,13 @@ use axum::{
     routing::{any, get, put},
 };
 use http::{Method, StatusCode};
-use limit::Limit;
+use limit::ConcurrencyLimit;
 use problem::Problem;
 use std::sync::Arc;
 
 type Shared = Arc<App>;
 
-fn router(app: &Shared, limit: &Limit) -> Router {
+fn router(app: &Shared, limit: &ConcurrencyLimit) -> Router {
     let values = Router::new()
         .route("/get/{*key}", get(get_set::get))
         .route("/set/{*key_and_value}", get_set::set_route())
@@ -49,10 +49,10 @@ fn router(app: &Shared, limit: &Limit) -> Router {
         .iter()
         .fold(Router::new(), |router, path| router.route(path, any(async || path::empty())));
     let about = Router::new()
-        .route("/livez", get(observe::livez))
-        .route("/readyz", get(observe::readyz))
-        .route("/v1/stats", get(observe::stats))
-        .route("/metrics", get(observe::metrics))
+        .route("/livez", get(admin::livez))
+        .route("/readyz", get(admin::readyz))
+        .route("/v1/stats", get(admin::stats))
+        .route("/metrics", get(admin::metrics))
         .route("/v1/passthrough", get(passthrough::get))
         .route("/v1/passthrough/{switch}", put(passthrough::put));
     Router::new()
@@ -63,9 +63,9 @@ fn router(app: &Shared, limit: &Limit) -> Router {
         .merge(docs::routes(app))
         .fallback(async || Problem::not_found("there is no such route; /docs lists them"))
         .method_not_allowed_fallback(async |method: Method| not_allowed(&method))
-        .layer(from_fn_with_state(Arc::clone(app), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(app), auth::require))
         .layer(from_fn_with_state(Arc::clone(app), accept::close_when_draining))
-        .layer(from_fn(leftover::leftover))
+        .layer(from_fn(drain_body::drain_body))
 }
 
 /// The router adds the header `Allow`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_testkit::{Signal, eventually};
 
-use crate::limits::Upload;
+use crate::limits::HeldRequest;
 use crate::server::{Server, builder};
 use crate::wire::LIMIT;
 
@@ -17,7 +17,7 @@ fn requests_at_work_are_answered_and_new_clients_refused() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     assert_eq!(server.put("/v1/keys/hot", "v").status, 204);
     assert_eq!(server.get("/v1/keys/hot", &[]).status, 200);
-    let upload = Upload::begin(&server);
+    let held = HeldRequest::begin(&server);
     let mut open = [server.wire(), server.wire(), server.wire()];
     for wire in &mut open {
         assert_eq!(wire.ask("GET", "/readyz").json()["status"], "ok");
@@ -39,7 +39,7 @@ fn requests_at_work_are_answered_and_new_clients_refused() {
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
     hit.ends();
 
-    upload.finish();
+    held.finish();
     assert_eq!(server.wait().code(), Some(0));
     assert!(server.log().contains("drained"), "{}", server.log());
 }
@@ -65,7 +65,7 @@ fn an_interrupt_drains_too() {
 #[test]
 fn a_second_signal_ends_at_once() {
     let server = Server::start(&["--drain-timeout", "60s"]);
-    let _upload = Upload::begin(&server);
+    let _upload = HeldRequest::begin(&server);
     server.signal(Signal::TERM);
     eventually(LIMIT, "draining", || server.log().contains("draining"));
     let (status, took) = server.terminate();
@@ -76,7 +76,7 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn draining_has_a_limit() {
     let server = Server::start(&["--drain-timeout", "300ms"]);
-    let _upload = Upload::begin(&server);
+    let _upload = HeldRequest::begin(&server);
     let (status, took) = server.terminate();
     assert!(status.code() == Some(0) && took < AT_ONCE, "{status} after {took:?}");
     assert!(server.log().contains("drain-timeout is over"), "{}", server.log());

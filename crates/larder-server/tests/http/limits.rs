@@ -66,7 +66,7 @@ fn slow_clients_are_given_up() {
 #[test]
 fn a_request_too_many_is_turned_away() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
-    let upload = Upload::begin(&server);
+    let held = HeldRequest::begin(&server);
     for (method, target) in [("GET", "/get/k"), ("GET", "/v1/keys/k"), ("PUT", "/set/k/v")] {
         let answer = server.send(method, target, &[], b"");
         assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")), "{target}");
@@ -75,7 +75,7 @@ fn a_request_too_many_is_turned_away() {
     for target in ["/livez", "/readyz", "/metrics", "/v1/stats", "/openapi.json"] {
         assert_eq!(server.get(target, &[]).status, 200, "{target}");
     }
-    upload.finish();
+    held.finish();
     let free = || server.get("/get/upload", &[]).status == 200;
     eventually(LIMIT, "the turn to be free", free);
 }
@@ -83,7 +83,7 @@ fn a_request_too_many_is_turned_away() {
 #[test]
 fn who_waits_for_a_turn_gets_it() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "1"]);
-    let upload = Upload::begin(&server);
+    let held = HeldRequest::begin(&server);
     let mut two = [server.wire(), server.wire()];
     for wire in &mut two {
         wire.write(&head("GET", "/get/absent", &[]));
@@ -93,21 +93,21 @@ fn who_waits_for_a_turn_gets_it() {
     let [turned_away, waiting] = &mut two;
     assert_eq!(turned_away.answer().status, 429);
     assert!(!waiting.has_answer());
-    upload.finish();
+    held.finish();
     assert_eq!(waiting.answer().status, 404);
 }
 
 #[test]
 fn a_client_that_leaves_gives_its_turn_back() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
-    drop(Upload::begin(&server));
+    drop(HeldRequest::begin(&server));
     eventually(LIMIT, "the turn to be free", || server.get("/get/k", &[]).status == 404);
 }
 
 /// A request that is at work for as long as its client likes.
-pub(crate) struct Upload(Wire);
+pub(crate) struct HeldRequest(Wire);
 
-impl Upload {
+impl HeldRequest {
     pub(crate) fn begin(server: &Server) -> Self {
         let mut wire = server.wire();
         let headers = [("content-length", "4"), ("expect", "100-continue")];

@@ -10,13 +10,13 @@
     reason = "a test that finds something missing has failed; time limits are real time"
 )]
 
+mod auth;
 mod bodies;
 mod caching;
 mod drain;
 mod errors;
-mod guard;
+mod fast_path;
 mod heads;
-mod hits;
 mod keys;
 mod limits;
 mod openapi;

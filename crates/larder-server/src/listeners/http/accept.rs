@@ -1,6 +1,9 @@
 //! Connections: accepted up to `maxclients`, served by hyper, drained at the end.
 
-use super::{Shared, gather::Gather, head_timer::HeadTimer, hits::HitsFirst, limit::Limit, router};
+use super::{
+    Shared, coalescing_io::CoalescingIo, fast_path::FastPath, head_timer::HeadTimer,
+    limit::ConcurrencyLimit, router,
+};
 use crate::app::App;
 use axum::{
     extract::{Request, State},
@@ -25,9 +28,9 @@ const HEAD_BYTES_MAX: usize = 128 << 10;
 /// How long a client may leave an answer unread.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long clients have to hear that they are to leave, before idle connections are closed.
-const FAREWELL: Duration = Duration::from_millis(500);
+const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// How often a draining server looks whether all have left.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How long to wait when no connection can be accepted, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,8 +40,8 @@ pub(crate) async fn serve(
     app: Arc<App>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let limit = Limit::new(&app.config().http);
-    let service = HitsFirst::new(Arc::clone(&app), router(&app, &limit));
+    let limit = ConcurrencyLimit::new(&app.config().http);
+    let service = FastPath::new(Arc::clone(&app), router(&app, &limit));
     let clients = Arc::new(Semaphore::new(app.config().maxclients));
     let open = GracefulShutdown::new();
     loop {
@@ -48,7 +51,7 @@ pub(crate) async fn serve(
             stream = accept(&listener, &clients) => stream,
         };
         if let Some((stream, permit)) = stream {
-            tokio::spawn(converse(stream, permit, service.clone(), open.watcher()));
+            tokio::spawn(serve_connection(stream, permit, service.clone(), open.watcher()));
         }
     }
     drop(listener);
@@ -57,10 +60,10 @@ pub(crate) async fn serve(
     // Who asks again and again hears it with an answer: what was sent meanwhile is not lost.
     let all_gone = async {
         while open.count() > 0 {
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_INTERVAL).await;
         }
     };
-    timeout(FAREWELL, all_gone).await.ok();
+    timeout(CLOSE_GRACE, all_gone).await.ok();
     open.shutdown().await;
 }
 
@@ -94,21 +97,26 @@ async fn accept(
     }
 }
 
-async fn converse(stream: TcpStream, _permit: OwnedSemaphorePermit, app: HitsFirst, open: Watcher) {
-    if let Err(error) = prepare(&stream) {
+async fn serve_connection(
+    stream: TcpStream,
+    _permit: OwnedSemaphorePermit,
+    app: FastPath,
+    open: Watcher,
+) {
+    if let Err(error) = set_socket_options(&stream) {
         tracing::debug!(%error, "cannot set the options of a connection");
     }
     let connection = http1::Builder::new()
         .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(Gather::new(stream), app);
+        .serve_connection(CoalescingIo::new(stream), app);
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn set_socket_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     // The kernel ends a connection whose client is gone, or does not read.
     SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT))

@@ -26,7 +26,7 @@ const HEADERS: usize = 6;
 
 /// How a payload is shown: as what, and with which headers.
 #[derive(Clone)]
-pub(super) struct Shape {
+pub(super) struct ResponseHeaders {
     /// A number for this shape: one payload in two shapes has two tags.
     number: u64,
     /// The headers, with empty values where each answer has its own. They are copied for each:
@@ -34,7 +34,7 @@ pub(super) struct Shape {
     headers: HeaderMap,
 }
 
-impl Shape {
+impl ResponseHeaders {
     pub(super) fn new(number: u64, media_type: &'static str) -> Self {
         // Room for one more than there are, without which inserting over one makes room first.
         let mut headers = HeaderMap::with_capacity(HEADERS + 1);
@@ -61,7 +61,7 @@ impl Shape {
 
 /// The body of a payload.
 #[derive(Clone, Copy)]
-pub(super) enum Form<'a> {
+pub(super) enum BodyFormat<'a> {
     /// The payload itself.
     Raw,
     /// A JSON object of it and its key.
@@ -87,8 +87,8 @@ pub(super) fn answer(
     request: &HeaderMap,
     fetched: Result<Fetched<Reply>, FetchError>,
     missing: &'static str,
-    shape: &Shape,
-    form: Form<'_>,
+    shape: &ResponseHeaders,
+    form: BodyFormat<'_>,
 ) -> Response {
     let fetched = match fetched {
         Ok(fetched) => fetched,
@@ -116,12 +116,12 @@ fn value(
     request: &HeaderMap,
     payload: &[u8],
     reply: &Reply,
-    shape: &Shape,
-    form: Form<'_>,
+    shape: &ResponseHeaders,
+    form: BodyFormat<'_>,
 ) -> Response {
     let tag = tag(payload, shape.number);
     if !is_wanted(request, tag.as_bytes()) {
-        return not_wanted(tag).into_response();
+        return precondition_failed(tag).into_response();
     }
     let mut headers = shape.headers.clone();
     let (status, body) = if is_known(request, tag.as_bytes()) {
@@ -132,8 +132,8 @@ fn value(
         (StatusCode::NOT_MODIFIED, Body::from_stream(nothing))
     } else {
         let body = match form {
-            Form::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
-            Form::WithKey(key) => Body::from(to_json(key, payload)),
+            BodyFormat::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
+            BodyFormat::WithKey(key) => Body::from(to_json(key, payload)),
         };
         (StatusCode::OK, body)
     };
@@ -149,8 +149,8 @@ fn tag(payload: &[u8], shape: u64) -> HeaderValue {
     let hash = XxHash3_128::oneshot_with_seed(shape, payload);
     let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
     let mut text = [b'"'; 34];
-    let (places, _) = text.get_mut(1..).unwrap_or_default().as_chunks_mut();
-    for ([high, low], byte) in places.iter_mut().zip(hash.to_be_bytes()) {
+    let (admitted, _) = text.get_mut(1..).unwrap_or_default().as_chunks_mut();
+    for ([high, low], byte) in admitted.iter_mut().zip(hash.to_be_bytes()) {
         (*high, *low) = (digit(byte >> 4), digit(byte & 0xf));
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
@@ -174,7 +174,7 @@ fn names(request: &HeaderMap, header: &HeaderName, is_one: impl Fn(&[u8]) -> boo
 }
 
 /// With the tag that the value has.
-pub(super) fn not_wanted(tag: HeaderValue) -> Problem {
+pub(super) fn precondition_failed(tag: HeaderValue) -> Problem {
     let detail = "If-Match names other tags than the value has";
     Problem::new(StatusCode::PRECONDITION_FAILED, detail).with(ETAG, tag)
 }

@@ -1,20 +1,20 @@
 //! `/openapi.json` and `/docs`: what the listener offers, for programs and for people.
 //!
 //! The operations stand in files by their tags, in the words of [`operation`]; what can go wrong
-//! stands in [`faults`], once for all of them.
+//! stands in [`errors`], once for all of them.
 
-mod faults;
+mod admin;
+mod errors;
 mod keys;
 mod operation;
 mod origins;
 mod page;
-mod server;
 
 use super::{Shared, get_set::KeyValue, passthrough::Passthrough, problem::Fields};
 use crate::app::App;
 use axum::{Router, routing::get};
 use bytes::Bytes;
-use faults::Faults;
+use errors::ErrorResponses;
 use http::header::CONTENT_TYPE;
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, License, OpenApi, PathItem, Paths,
@@ -45,10 +45,10 @@ pub(super) fn routes(app: &Shared) -> Router {
 }
 
 fn description(app: &App) -> OpenApi {
-    let faults = Faults::of(app.config());
+    let errors = ErrorResponses::of(app.config());
     let has_token = app.config().http.token.is_some();
-    let mut api = OpenApi::new(info(), paths(app, &faults));
-    api.components = Some(components(&faults, has_token));
+    let mut api = OpenApi::new(info(), paths(app, &errors));
+    api.components = Some(components(&errors, has_token));
     api.security = has_token.then(|| vec![SecurityRequirement::new(TOKEN, [""; 0])]);
     api.tags = Some(tags());
     api
@@ -65,32 +65,32 @@ fn info() -> Info {
         .build()
 }
 
-fn paths(app: &App, faults: &Faults) -> Paths {
+fn paths(app: &App, errors: &ErrorResponses) -> Paths {
     let shows_rows = app.config().http.token.is_none();
     let mut paths = Paths::new();
     let mut put = |path: &str, item: PathItem| paths.paths.insert(path.to_owned(), item);
     for origin in app.origins() {
-        put(origin.path(), origins::path_item(origin, faults, shows_rows));
+        put(origin.path(), origins::path_item(origin, errors, shows_rows));
     }
-    put("/get/{key}", keys::get(faults));
-    put("/set/{key}/{value}", keys::set(faults));
-    put("/v1/keys/{key}", keys::raw(faults));
-    put("/v1/stats", server::stats(faults));
-    put("/v1/passthrough", server::passthrough(faults));
-    put("/v1/passthrough/{switch}", server::switch(faults));
-    put("/metrics", server::metrics(faults));
-    put("/livez", server::livez(faults));
-    put("/readyz", server::readyz(faults));
+    put("/get/{key}", keys::get(errors));
+    put("/set/{key}/{value}", keys::set(errors));
+    put("/v1/keys/{key}", keys::raw(errors));
+    put("/v1/stats", admin::stats(errors));
+    put("/v1/passthrough", admin::passthrough(errors));
+    put("/v1/passthrough/{switch}", admin::switch(errors));
+    put("/metrics", admin::metrics(errors));
+    put("/livez", admin::livez(errors));
+    put("/readyz", admin::readyz(errors));
     paths
 }
 
-fn components(faults: &Faults, has_token: bool) -> Components {
+fn components(errors: &ErrorResponses, has_token: bool) -> Components {
     let components = ComponentsBuilder::new()
         .schema_from::<KeyValue<'_>>()
         .schema_from::<Fields<'_>>()
         .schema_from::<Passthrough>()
-        .schema("Condition", server::condition())
-        .responses_from_iter(faults.responses());
+        .schema("Condition", admin::condition())
+        .responses_from_iter(errors.responses());
     if !has_token {
         return components.build();
     }
@@ -104,7 +104,7 @@ fn tags() -> Vec<Tag> {
     [
         (origins::TAG, "Rows of the declared origins, read through memory and store"),
         (keys::TAG, "Strings of the store, by their keys"),
-        (server::TAG, "How this Larder is"),
+        (admin::TAG, "How this Larder is"),
     ]
     .map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build())
     .into()

@@ -2,7 +2,7 @@
 
 use super::{
     Shared,
-    conditional::{Form, Shape, answer},
+    conditional::{BodyFormat, ResponseHeaders, answer},
     keys,
     negotiate::{Representation, representation},
     path,
@@ -23,10 +23,10 @@ use std::{borrow::Cow, sync::LazyLock};
 use utoipa::ToSchema;
 
 /// The object.
-static JSON: LazyLock<Shape> =
-    LazyLock::new(|| Shape::new(2, "application/json").chosen_by_accept());
+static JSON: LazyLock<ResponseHeaders> =
+    LazyLock::new(|| ResponseHeaders::new(2, "application/json").chosen_by_accept());
 /// The bytes, for who accepts them only.
-static RAW: LazyLock<Shape> = LazyLock::new(|| keys::RAW.clone().chosen_by_accept());
+static RAW: LazyLock<ResponseHeaders> = LazyLock::new(|| keys::RAW.clone().chosen_by_accept());
 
 /// Room for the names and marks around a key and a value.
 const JSON_FRAME_BYTES: usize = 64;
@@ -68,10 +68,13 @@ pub(super) fn hit(app: &App, part: &str, headers: &HeaderMap) -> Option<Response
 }
 
 /// `None` where it is none that the client accepts.
-fn shape<'a>(key: &'a [u8], headers: &HeaderMap) -> Option<(&'static Shape, Form<'a>)> {
+fn shape<'a>(
+    key: &'a [u8],
+    headers: &HeaderMap,
+) -> Option<(&'static ResponseHeaders, BodyFormat<'a>)> {
     Some(match representation(headers)? {
-        Representation::Raw => (&RAW, Form::Raw),
-        Representation::Json => (&JSON, Form::WithKey(key)),
+        Representation::Raw => (&RAW, BodyFormat::Raw),
+        Representation::Json => (&JSON, BodyFormat::WithKey(key)),
     })
 }
 

@@ -14,11 +14,11 @@ use std::{
 };
 use tokio::{task::coop::unconstrained, time::sleep_until};
 
-type Alarm = Pin<Box<tokio::time::Sleep>>;
+type SharedSleep = Pin<Box<tokio::time::Sleep>>;
 
 /// The timer of one connection, and of the one task that serves it.
 #[derive(Default)]
-pub(super) struct HeadTimer(Arc<Mutex<Option<Alarm>>>);
+pub(super) struct HeadTimer(Arc<Mutex<Option<SharedSleep>>>);
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -26,7 +26,7 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(Until { deadline: deadline.into(), alarm: Arc::clone(&self.0) })
+        Box::pin(Deadline { deadline: deadline.into(), sleep: Arc::clone(&self.0) })
     }
 
     fn now(&self) -> Instant {
@@ -35,25 +35,25 @@ impl Timer for HeadTimer {
 }
 
 /// Ready from a deadline on.
-struct Until {
+struct Deadline {
     deadline: tokio::time::Instant,
-    alarm: Arc<Mutex<Option<Alarm>>>,
+    sleep: Arc<Mutex<Option<SharedSleep>>>,
 }
 
-impl Sleep for Until {}
+impl Sleep for Deadline {}
 
-impl Future for Until {
+impl Future for Deadline {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*alarm {
+        let mut sleep = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*sleep {
             Some(set) if set.deadline() <= self.deadline && !set.is_elapsed() => Poll::Pending,
             _ => {
-                let alarm = alarm.insert(Box::pin(sleep_until(self.deadline)));
+                let sleep = sleep.insert(Box::pin(sleep_until(self.deadline)));
                 // This poll enters it in the list, and there may be no other. A task that has used
                 // up its turn would be put off.
-                pin!(unconstrained(alarm.as_mut())).poll(context)
+                pin!(unconstrained(sleep.as_mut())).poll(context)
             }
         }
     }

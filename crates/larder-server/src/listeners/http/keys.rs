@@ -2,7 +2,7 @@
 
 use super::{
     Shared,
-    conditional::{Form, Shape, answer},
+    conditional::{BodyFormat, ResponseHeaders, answer},
     path,
     problem::Problem,
     read_body::raw_value,
@@ -31,13 +31,13 @@ pub(super) async fn get(
 ) -> Result<Response, Problem> {
     let key = key(&uri)?;
     let fetched = read(&app, &key, &headers).await?;
-    Ok(answer(&app, &headers, fetched, KEY_NOT_FOUND, &RAW, Form::Raw))
+    Ok(answer(&app, &headers, fetched, KEY_NOT_FOUND, &RAW, BodyFormat::Raw))
 }
 
 /// The same of what is in memory, or nothing.
 pub(super) fn hit(app: &App, part: &str, headers: &HeaderMap) -> Option<Response> {
     let hit = app.get_cached(&path::key(part).ok()?)?;
-    Some(answer(app, headers, Ok(hit), KEY_NOT_FOUND, &RAW, Form::Raw))
+    Some(answer(app, headers, Ok(hit), KEY_NOT_FOUND, &RAW, BodyFormat::Raw))
 }
 
 /// Sets the value to the body.
@@ -75,8 +75,8 @@ fn key(uri: &Uri) -> Result<Cow<'_, [u8]>, Problem> {
 }
 
 /// The bytes as they are.
-pub(super) static RAW: LazyLock<Shape> =
-    LazyLock::new(|| Shape::new(1, "application/octet-stream"));
+pub(super) static RAW: LazyLock<ResponseHeaders> =
+    LazyLock::new(|| ResponseHeaders::new(1, "application/octet-stream"));
 
 /// Reads a key as the request's `Cache-Control` wants it.
 pub(super) async fn read(
@@ -84,11 +84,11 @@ pub(super) async fn read(
     key: &[u8],
     headers: &HeaderMap,
 ) -> Result<Result<Fetched<Reply>, FetchError>, Problem> {
-    let wish = CacheWish::of(headers);
-    if wish.no_cache {
+    let directives = CacheDirectives::of(headers);
+    if directives.no_cache {
         return Ok(app.get_past_near(key).await);
     }
-    if wish.only_if_cached {
+    if directives.only_if_cached {
         return app.get_cached(key).map(Ok).ok_or_else(not_in_memory);
     }
     Ok(app.get(key).await)
@@ -96,21 +96,21 @@ pub(super) async fn read(
 
 /// What the request's `Cache-Control` asks for (RFC 9111, 5.2.1).
 #[derive(Default)]
-pub(super) struct CacheWish {
+pub(super) struct CacheDirectives {
     pub(super) no_cache: bool,
     pub(super) only_if_cached: bool,
 }
 
-impl CacheWish {
+impl CacheDirectives {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut wish = Self::default();
+        let mut directives = Self::default();
         for value in headers.get_all(CACHE_CONTROL) {
             for directive in value.to_str().unwrap_or_default().split(',').map(str::trim) {
-                wish.no_cache |= directive.eq_ignore_ascii_case("no-cache");
-                wish.only_if_cached |= directive.eq_ignore_ascii_case("only-if-cached");
+                directives.no_cache |= directive.eq_ignore_ascii_case("no-cache");
+                directives.only_if_cached |= directive.eq_ignore_ascii_case("only-if-cached");
             }
         }
-        wish
+        directives
     }
 }
 

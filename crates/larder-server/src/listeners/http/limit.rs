@@ -12,48 +12,48 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::sleep};
 
 /// How often a draining server looks whether work remains.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Clone)]
-pub(super) struct Limit {
+pub(super) struct ConcurrencyLimit {
     /// At work.
-    turns: Arc<Semaphore>,
+    running: Arc<Semaphore>,
     /// At work or waiting.
-    places: Arc<Semaphore>,
-    places_in_all: usize,
+    admitted: Arc<Semaphore>,
+    admitted_max: usize,
 }
 
-impl Limit {
+impl ConcurrencyLimit {
     pub(super) fn new(config: &HttpConfig) -> Self {
-        let places_in_all = config.concurrency + config.queue;
+        let admitted_max = config.concurrency + config.queue;
         Self {
-            turns: Arc::new(Semaphore::new(config.concurrency)),
-            places: Arc::new(Semaphore::new(places_in_all)),
-            places_in_all,
+            running: Arc::new(Semaphore::new(config.concurrency)),
+            admitted: Arc::new(Semaphore::new(admitted_max)),
+            admitted_max,
         }
     }
 
     /// Returns when no request is at work.
     pub(super) async fn idle(&self) {
-        while self.places.available_permits() < self.places_in_all {
-            sleep(LOOK_EVERY).await;
+        while self.admitted.available_permits() < self.admitted_max {
+            sleep(POLL_INTERVAL).await;
         }
     }
 }
 
 /// Lets a request wait for its turn, or refuses it where too many wait already.
 pub(super) async fn limit(
-    State(limit): State<Limit>,
+    State(limit): State<ConcurrencyLimit>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let _place = limit.places.try_acquire().map_err(|_| turned_away())?;
+    let _admitted = limit.admitted.try_acquire().map_err(|_| overloaded())?;
     // The semaphore is never closed, so there is always a turn to wait for.
-    let _turn = limit.turns.acquire().await;
+    let _running = limit.running.acquire().await;
     Ok(next.run(request).await)
 }
 
-pub(super) fn turned_away() -> Problem {
+pub(super) fn overloaded() -> Problem {
     let detail = "http-concurrency requests are at work and http-queue wait";
     Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_soon()
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Shared,
-    conditional::{Form, Shape, answer},
-    keys::{CacheWish, not_in_memory, refuse_conditions},
+    conditional::{BodyFormat, ResponseHeaders, answer},
+    keys::{CacheDirectives, not_in_memory, refuse_conditions},
     path,
     problem::Problem,
 };
@@ -13,7 +13,8 @@ use http::{HeaderMap, StatusCode, Uri};
 use larder_core::Value;
 use std::sync::{Arc, LazyLock};
 
-static ROW: LazyLock<Shape> = LazyLock::new(|| Shape::new(3, "application/json"));
+static ROW: LazyLock<ResponseHeaders> =
+    LazyLock::new(|| ResponseHeaders::new(3, "application/json"));
 
 const NO_SUCH_ROW: &str = "the origin has no such row";
 
@@ -40,18 +41,18 @@ async fn read(
 ) -> Result<Response, Problem> {
     let id = id(uri)?;
     let name = origin.key(&id);
-    let wish = CacheWish::of(headers);
-    let found = if wish.no_cache {
+    let directives = CacheDirectives::of(headers);
+    let found = if directives.no_cache {
         app.get_past_near(name.as_bytes()).await.ok()
     } else {
         app.get_cached(name.as_bytes())
     };
     let fetched = match found.filter(|found| !found.value.is_absent()) {
         Some(found) => Ok(found),
-        None if wish.only_if_cached => return Err(not_in_memory()),
+        None if directives.only_if_cached => return Err(not_in_memory()),
         None => app.get_or_load(origin, id).await,
     };
-    Ok(answer(app, headers, fetched, NO_SUCH_ROW, &ROW, Form::Raw))
+    Ok(answer(app, headers, fetched, NO_SUCH_ROW, &ROW, BodyFormat::Raw))
 }
 
 /// A row that is in memory, or nothing.
@@ -65,7 +66,7 @@ pub(super) fn hit(
     let name = origin.key(std::str::from_utf8(&id).ok()?);
     // What the store does not have, the origin may.
     let hit = app.get_cached(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
-    Some(answer(app, headers, Ok(hit), NO_SUCH_ROW, &ROW, Form::Raw))
+    Some(answer(app, headers, Ok(hit), NO_SUCH_ROW, &ROW, BodyFormat::Raw))
 }
 
 /// Forgets a row here and in the store: the next read asks the origin.

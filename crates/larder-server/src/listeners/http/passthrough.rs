@@ -28,7 +28,7 @@ pub(super) async fn put(
     let on = match &*switch {
         "on" => true,
         "off" => false,
-        _ => return Err(neither()),
+        _ => return Err(not_a_switch()),
     };
     if on != app.engine().feed().is_passthrough() {
         app.engine().set_passthrough(on);
@@ -37,7 +37,7 @@ pub(super) async fn put(
     Ok(state(app.engine()))
 }
 
-pub(super) fn neither() -> Problem {
+pub(super) fn not_a_switch() -> Problem {
     Problem::bad_request("pass-through can be turned on or off: end the path with either")
 }
 

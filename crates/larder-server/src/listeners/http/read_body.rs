@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// How long a client may leave the body's next part unsent.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+const IDLE_MAX: Duration = Duration::from_secs(10);
 /// A body may take [`SILENCE_MAX`] and a second for each of these bytes.
 const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
@@ -22,7 +22,7 @@ pub(super) async fn raw_value(
     mut body: Body,
     max: usize,
 ) -> Result<Bytes, Problem> {
-    refuse_wrapped(headers)?;
+    check_content_headers(headers)?;
     let announced = headers.get(CONTENT_LENGTH).and_then(|text| text.to_str().ok()?.parse().ok());
     if announced.is_some_and(|bytes: u64| bytes > max as u64) {
         return Err(too_large(max));
@@ -47,11 +47,11 @@ pub(super) async fn raw_value(
 /// When the next part must be there.
 fn deadline(begun: Instant, now: Instant, bytes: usize) -> Instant {
     let earned = Duration::from_secs(bytes as u64 / BYTES_PER_SECOND_MIN);
-    (begun + earned).min(now) + SILENCE_MAX
+    (begun + earned).min(now) + IDLE_MAX
 }
 
 /// The body is stored as it is, so it must not come wrapped in anything, and all of it must come.
-fn refuse_wrapped(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_content_headers(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_RANGE) {
         return Err(Problem::bad_request("a part of a value cannot be set: no Content-Range"));
     }

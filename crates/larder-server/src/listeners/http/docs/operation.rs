@@ -1,6 +1,6 @@
 //! The words in which an operation is described.
 
-use super::faults::Faults;
+use super::errors::ErrorResponses;
 use serde_json::{Value, json};
 use utoipa::openapi::{
     Content, ContentBuilder, Header, HeaderBuilder, ObjectBuilder, RefOr, Required, Response,
@@ -94,8 +94,8 @@ impl Operation {
     }
 
     /// The errors of these statuses, those that this server answers.
-    pub(super) fn fails(self, faults: &Faults, statuses: &[u16]) -> OperationBuilder {
-        statuses.iter().fold(self.0, |builder, &status| match faults.find(status) {
+    pub(super) fn fails(self, errors: &ErrorResponses, statuses: &[u16]) -> OperationBuilder {
+        statuses.iter().fold(self.0, |builder, &status| match errors.find(status) {
             Some(fault) => builder.response(status.to_string(), fault),
             None => builder,
         })

@@ -2,7 +2,7 @@
 
 use super::{
     super::origin::no_such_row,
-    faults::{Faults, response},
+    errors::{ErrorResponses, response},
     operation::{Operation, content},
 };
 use crate::origins::DeclaredOrigin;
@@ -15,7 +15,11 @@ pub(super) const TAG: &str = "origins";
 const EXAMPLE_BYTES_MAX: usize = 2 << 10;
 
 /// Reading and forgetting a row. The examples are rows that exist, where everybody may see rows.
-pub(super) fn path_item(origin: &DeclaredOrigin, faults: &Faults, shows_rows: bool) -> PathItem {
+pub(super) fn path_item(
+    origin: &DeclaredOrigin,
+    errors: &ErrorResponses,
+    shows_rows: bool,
+) -> PathItem {
     let config = origin.config();
     let (id, row) = match origin.example().filter(|_| shows_rows) {
         Some((id, row)) if row.len() <= EXAMPLE_BYTES_MAX => {
@@ -42,11 +46,11 @@ pub(super) fn path_item(origin: &DeclaredOrigin, faults: &Faults, shows_rows: bo
         .about(about)
         .value("The row", vec![("application/json", body)])
         .answer(404, response(&no_such_row(), "The origin has no such row"))
-        .fails(faults, &[400, 401, 403, 412, 414, 422, 429, 502, 503, 504]);
+        .fails(errors, &[400, 401, 403, 412, 414, 422, 429, 502, 503, 504]);
     let forget = operation("forget", "Forget what is kept of a row of {}")
         .about("Here and in the store. The next read asks the origin.")
         .done("Nothing is kept of it")
-        .fails(faults, &[400, 401, 403, 414, 429, 501, 502, 503, 504]);
+        .fails(errors, &[400, 401, 403, 414, 429, 501, 502, 503, 504]);
     PathItemBuilder::new()
         .operation(HttpMethod::Get, read)
         .operation(HttpMethod::Delete, forget)

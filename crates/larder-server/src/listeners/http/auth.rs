@@ -21,7 +21,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// Lets a request through, or answers it.
-pub(super) async fn guard(
+pub(super) async fn require(
     State(app): State<Shared>,
     request: Request,
     next: Next,
@@ -108,11 +108,11 @@ fn has_token(headers: &HeaderMap, config: &HttpConfig) -> bool {
     let Some(token) = &config.token else { return true };
     let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
     let (scheme, given) = given.split_at(given.len().min(7));
-    scheme.eq_ignore_ascii_case(b"bearer ") && same(given, token.reveal().as_bytes())
+    scheme.eq_ignore_ascii_case(b"bearer ") && tokens_match(given, token.reveal().as_bytes())
 }
 
 /// Compares without telling by its time where the first difference is.
-fn same(given: &[u8], secret: &[u8]) -> bool {
+fn tokens_match(given: &[u8], secret: &[u8]) -> bool {
     let differences = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
     given.len() == secret.len() && std::hint::black_box(differences) == 0
 }
@@ -206,8 +206,12 @@ mod tests {
 
     #[test]
     fn the_token_is_compared_whole() {
-        assert!(same(b"secret", b"secret"));
-        assert!(!same(b"secre", b"secret") && !same(b"secrets", b"secret") && !same(b"", b"s"));
-        assert!(!same(b"secreT", b"secret"));
+        assert!(tokens_match(b"secret", b"secret"));
+        assert!(
+            !tokens_match(b"secre", b"secret")
+                && !tokens_match(b"secrets", b"secret")
+                && !tokens_match(b"", b"s")
+        );
+        assert!(!tokens_match(b"secreT", b"secret"));
     }
 }

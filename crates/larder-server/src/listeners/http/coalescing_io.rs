@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 const SHORT: usize = 1 << 10;
 
 /// A client's connection. hyper hands over an answer's head and its body as two pieces.
-pub(super) struct Gather(TokioIo<TcpStream>);
+pub(super) struct CoalescingIo(TokioIo<TcpStream>);
 
-impl Gather {
+impl CoalescingIo {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self(TokioIo::new(stream))
     }
@@ -25,7 +25,7 @@ impl Gather {
     }
 }
 
-impl Write for Gather {
+impl Write for CoalescingIo {
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -66,7 +66,7 @@ impl Write for Gather {
     }
 }
 
-impl Read for Gather {
+impl Read for CoalescingIo {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -2,7 +2,7 @@
 //! turn and passes no layer. Whatever is not just that is left to the router, which also says what
 //! is wrong with it.
 
-use super::{Shared, get_set, guard, keys, origin};
+use super::{Shared, auth, get_set, keys, origin};
 use axum::{Router, response::Response};
 use futures_util::future::Either;
 use http::{Method, Request};
@@ -18,12 +18,12 @@ use tower::{ServiceExt, util::Oneshot};
 
 /// Answers hits, and lets a router answer the rest.
 #[derive(Clone)]
-pub(super) struct HitsFirst {
+pub(super) struct FastPath {
     app: Shared,
     router: Router,
 }
 
-impl HitsFirst {
+impl FastPath {
     pub(super) fn new(app: Shared, router: Router) -> Self {
         Self { app, router }
     }
@@ -33,8 +33,8 @@ impl HitsFirst {
         let may_hit = request.method() == Method::GET
             && request.uri().query().is_none_or(str::is_empty)
             && request.body().is_end_stream()
-            && guard::check(&app.config().http, request).is_ok()
-            && !keys::CacheWish::of(headers).no_cache
+            && auth::check(&app.config().http, request).is_ok()
+            && !keys::CacheDirectives::of(headers).no_cache
             && !app.health().is_draining();
         if !may_hit {
             return None;
@@ -52,7 +52,7 @@ impl HitsFirst {
     }
 }
 
-impl Service<Request<Incoming>> for HitsFirst {
+impl Service<Request<Incoming>> for FastPath {
     type Response = Response;
     type Error = Infallible;
     type Future = Either<Ready<Result<Response, Infallible>>, Oneshot<Router, Request<Incoming>>>;

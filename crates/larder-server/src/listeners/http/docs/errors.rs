@@ -1,7 +1,7 @@
 //! What can go wrong: the very problems that the handlers answer with.
 
 use super::super::{
-    conditional, get_set, guard, keys, limit, path,
+    auth, conditional, get_set, keys, limit, path,
     problem::{MEDIA_TYPE, Problem},
     read_body,
 };
@@ -13,23 +13,23 @@ use serde_json::to_value;
 use utoipa::openapi::{Ref, Response, ResponseBuilder};
 
 /// Every status that is no success, an example of it, and when it is answered.
-pub(super) struct Faults(Vec<(Problem, &'static str)>);
+pub(super) struct ErrorResponses(Vec<(Problem, &'static str)>);
 
-impl Faults {
+impl ErrorResponses {
     pub(super) fn of(config: &Config) -> Self {
         let (max, timeout) = (config.http.max_body, config.store.timeout);
         let token = config.http.token.as_ref();
-        let token = token.map(|_| (guard::unauthorized(), "The token is missing or wrong"));
-        let mut faults = vec![
+        let token = token.map(|_| (auth::unauthorized(), "The token is missing or wrong"));
+        let mut errors = vec![
             (path::broken_encoding(), "The request is malformed; `detail` says what is wrong"),
             (
-                guard::foreign_page(),
+                auth::foreign_page(),
                 "A foreign `Host`, a page of another site, or a user whom the store refuses",
             ),
             (keys::not_found(), "There is no such key"),
             (get_set::not_acceptable(), "`Accept` takes neither representation"),
             (
-                conditional::not_wanted(HeaderValue::from_static(TAG)),
+                conditional::precondition_failed(HeaderValue::from_static(TAG)),
                 "`If-Match` names other tags than the value has",
             ),
             (read_body::too_slow(), "The body came too slowly"),
@@ -42,7 +42,7 @@ impl Faults {
                 "The body is encoded, or a form",
             ),
             (wrong_type().into(), "The key holds another type than a string"),
-            (limit::turned_away(), "Too many requests are at work and wait"),
+            (limit::overloaded(), "Too many requests are at work and wait"),
             (keys::unsupported_condition(&IF_MATCH), "Conditional writes are not supported"),
             (StoreError::Lost.into(), "The store or the origin failed"),
             (StoreError::Unreachable("Connection refused".into()).into(), "The store is away"),
@@ -51,8 +51,8 @@ impl Faults {
                 "The store did not answer in time, or `only-if-cached` and not in memory",
             ),
         ];
-        faults.extend(token);
-        Self(faults)
+        errors.extend(token);
+        Self(errors)
     }
 
     /// The response of each, by its name in the components, which is its status.

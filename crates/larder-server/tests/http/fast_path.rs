@@ -1,6 +1,6 @@
 //! What is in memory is answered before the router, and nobody can tell but by the time it takes.
 
-use crate::limits::Upload;
+use crate::limits::HeldRequest;
 use crate::origins;
 use crate::server::Server;
 use crate::wire::{Answer, request};
@@ -85,7 +85,7 @@ fn a_hit_takes_no_turn() {
         for (key, status) in hot {
             assert_eq!(server.get(&format!("/get/{key}"), &[]).status, status);
         }
-        let upload = Upload::begin(&server);
+        let held = HeldRequest::begin(&server);
         for (key, status) in hot {
             for target in [format!("/get/{key}"), format!("/get/{key}?"), format!("/v1/keys/{key}")]
             {
@@ -94,7 +94,7 @@ fn a_hit_takes_no_turn() {
             }
         }
         assert_eq!(server.get("/get/cold", &[]).status, 429);
-        upload.finish();
+        held.finish();
     }
 }
 

@@ -1,8 +1,8 @@
 //! How the server is: `/v1/stats`, `/metrics`, `/livez`, `/readyz`.
 
 use super::{
-    super::{observe::METRICS_MEDIA_TYPE, passthrough::neither},
-    faults::{Faults, response},
+    super::{admin::METRICS_MEDIA_TYPE, passthrough::not_a_switch},
+    errors::{ErrorResponses, response},
     operation::{Operation, content, string, with_content},
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(super) const TAG: &str = "server";
 const EVERY: &[u16] = &[400, 401, 403];
 const OPEN: &[u16] = &[400, 403];
 
-pub(super) fn stats(faults: &Faults) -> PathItem {
+pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
     let example = json!({
         "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": 42,
         "status": "ok", "coherent": true, "problems": [],
@@ -43,7 +43,7 @@ pub(super) fn stats(faults: &Faults) -> PathItem {
     });
     let stats = Operation::new(TAG, "stats", "Everything that is counted, as JSON")
         .json("The counts since the start", content(ObjectBuilder::new(), example))
-        .fails(faults, EVERY);
+        .fails(errors, EVERY);
     PathItem::new(HttpMethod::Get, stats)
 }
 
@@ -55,14 +55,14 @@ fn requests(hit: u64, miss: u64) -> Value {
     json!({ "hit": hit, "miss": miss, "collapsed": 0, "bypass": bypass, "error": 0 })
 }
 
-pub(super) fn passthrough(faults: &Faults) -> PathItem {
+pub(super) fn passthrough(errors: &ErrorResponses) -> PathItem {
     let get = Operation::new(TAG, "passthrough", "Whether pass-through is on")
         .json("How the switch stands", switch_state())
-        .fails(faults, EVERY);
+        .fails(errors, EVERY);
     PathItem::new(HttpMethod::Get, get)
 }
 
-pub(super) fn switch(faults: &Faults) -> PathItem {
+pub(super) fn switch(errors: &ErrorResponses) -> PathItem {
     let put = Operation::new(TAG, "switch", "Turn pass-through on or off")
         .about(
             "While it is on every read goes to the store, and nothing is kept: the first thing to \
@@ -71,8 +71,8 @@ pub(super) fn switch(faults: &Faults) -> PathItem {
         )
         .part("switch", "`on` or `off`", "off")
         .json("How the switch stands now", switch_state())
-        .answer(400, response(&neither(), "Neither `on` nor `off`"))
-        .fails(faults, EVERY);
+        .answer(400, response(&not_a_switch(), "Neither `on` nor `off`"))
+        .fails(errors, EVERY);
     PathItem::new(HttpMethod::Put, put)
 }
 
@@ -80,25 +80,25 @@ fn switch_state() -> Content {
     content(Ref::from_schema_name("Passthrough"), json!({ "passthrough": false }))
 }
 
-pub(super) fn metrics(faults: &Faults) -> PathItem {
+pub(super) fn metrics(errors: &ErrorResponses) -> PathItem {
     let example = "# HELP larder_near_hits Look-ups that the near tier answered.\n\
                    # TYPE larder_near_hits counter\n\
                    larder_near_hits_total 40\n# EOF\n";
     let metrics = Operation::new(TAG, "metrics", "Everything that is counted, for Prometheus")
         .text("The counts, in the OpenMetrics format", METRICS_MEDIA_TYPE, example)
-        .fails(faults, EVERY);
+        .fails(errors, EVERY);
     PathItem::new(HttpMethod::Get, metrics)
 }
 
-pub(super) fn livez(faults: &Faults) -> PathItem {
+pub(super) fn livez(errors: &ErrorResponses) -> PathItem {
     let livez = Operation::new(TAG, "livez", "Whether the process is there")
         .open()
         .text("It is there", "text/plain; charset=utf-8", "ok\n")
-        .fails(faults, OPEN);
+        .fails(errors, OPEN);
     PathItem::new(HttpMethod::Get, livez)
 }
 
-pub(super) fn readyz(faults: &Faults) -> PathItem {
+pub(super) fn readyz(errors: &ErrorResponses) -> PathItem {
     let answer = |status: &str| {
         let example = json!({ "status": status, "coherent": true, "problems": [] });
         content(Ref::from_schema_name("Condition"), example)
@@ -108,7 +108,7 @@ pub(super) fn readyz(faults: &Faults) -> PathItem {
         .open()
         .json("Ready", answer("ok"))
         .answer(503, with_content("Draining", "application/json", answer("draining")))
-        .fails(faults, OPEN);
+        .fails(errors, OPEN);
     PathItem::new(HttpMethod::Get, readyz)
 }
 

@@ -20,23 +20,23 @@ use tokio::time::timeout;
 const READ_ON: Duration = Duration::from_secs(3);
 
 /// Sees to what the handler leaves of the body.
-pub(super) async fn leftover(request: Request, next: Next) -> Response {
+pub(super) async fn drain_body(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
     // Who expects to be asked for the body sends none before.
     let sent = !request.headers().contains_key(EXPECT);
-    next.run(request.map(|body| Body::new(Upload { body: Some(body), sent }))).await
+    next.run(request.map(|body| Body::new(DrainOnDrop { body: Some(body), sent }))).await
 }
 
 /// A body that is read on when it is dropped.
-struct Upload {
+struct DrainOnDrop {
     /// `None` once it has ended.
     body: Option<Body>,
     sent: bool,
 }
 
-impl HttpBody for Upload {
+impl HttpBody for DrainOnDrop {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -62,7 +62,7 @@ impl HttpBody for Upload {
     }
 }
 
-impl Drop for Upload {
+impl Drop for DrainOnDrop {
     fn drop(&mut self) {
         if self.sent
             && !self.is_end_stream()
