@@ -28,7 +28,7 @@ pub(crate) async fn open(plans: &[OriginConfig]) -> Result<Vec<DeclaredOrigin>, 
 }
 
 impl DeclaredOrigin {
-    /// The route that serves it, as axum writes it.
+    /// The route that serves it, as OpenAPI writes it.
     pub(crate) fn path(&self) -> &str {
         self.config.path.as_str()
     }

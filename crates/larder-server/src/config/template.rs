@@ -38,7 +38,7 @@ impl fmt::Display for KeyTemplate {
     }
 }
 
-/// A route whose last segment is an id: `/users/{id}`, as axum writes it too.
+/// A route whose last segment is an id: `/users/{id}`, as OpenAPI writes it too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPath(String);
 

@@ -1,16 +1,9 @@
-//! Connections: accepted up to `maxclients`, served by hyper, drained at the end.
+//! Connections: accepted up to `maxclients`, served by hyper, drained at shutdown.
 
 use super::{
-    Shared, coalescing_io::CoalescingIo, fast_path::FastPath, head_timer::HeadTimer,
-    limit::ConcurrencyLimit, router,
+    coalescing_io::CoalescingIo, fast_path::FastPath, head_timer::HeadTimer, router::Router,
 };
 use crate::app::App;
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
-use http::{HeaderValue, header::CONNECTION};
 use hyper::server::conn::http1;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::SockRef;
@@ -21,32 +14,33 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How long a client may take to send a request's head, or to begin another one.
+/// Maximum time to send the head of a request, and maximum idle time between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes that a request's head may have.
+/// Maximum bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 128 << 10;
-/// How long a client may leave an answer unread.
+/// Maximum time for which a client may leave a response unread.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long clients have to hear that they are to leave, before idle connections are closed.
+/// How long a draining server keeps idle connections open, so that their clients may learn from a
+/// response that the connection closes.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
-/// How often a draining server looks whether all have left.
+/// How often a draining server checks whether connections remain.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// How long to wait when no connection can be accepted, as when file descriptors run out.
+/// Pause after a failure to accept, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `draining` turns true, then until the requests at work have been answered.
+/// Serves until `draining` turns true, then until the requests in flight are answered.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let limit = ConcurrencyLimit::new(&app.config().http);
-    let service = FastPath::new(Arc::clone(&app), router(&app, &limit));
     let clients = Arc::new(Semaphore::new(app.config().maxclients));
+    let router = Arc::new(Router::new(Arc::clone(&app)));
+    let service = FastPath::new(app, Arc::clone(&router));
     let open = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
-            // Told, or the one who tells is gone.
+            // Shutdown was signalled, or its sender was dropped.
             _ = draining.wait_for(|&draining| draining) => break,
             stream = accept(&listener, &clients) => stream,
         };
@@ -55,33 +49,20 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    // Connections that stay open meanwhile may ask once more, for /readyz above all.
-    limit.idle().await;
-    // Who asks again and again hears it with an answer: what was sent meanwhile is not lost.
-    let all_gone = async {
+    // Connections stay open meanwhile: load balancers still read /readyz on them.
+    router.idle().await;
+    // A busy client learns from its next response that the connection closes, and loses no request
+    // that it has already sent.
+    let all_closed = async {
         while open.count() > 0 {
             sleep(POLL_INTERVAL).await;
         }
     };
-    timeout(CLOSE_GRACE, all_gone).await.ok();
+    timeout(CLOSE_GRACE, all_closed).await.ok();
     open.shutdown().await;
 }
 
-/// Tells clients of a draining server to take their next request elsewhere.
-pub(super) async fn close_when_draining(
-    State(app): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
-    if app.health().is_draining() {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
-}
-
-/// The next client for whom there is room. One too many is not accepted: it waits in the kernel's
-/// queue.
+/// Accepts the next client. Clients beyond `maxclients` wait in the queue of the kernel.
 async fn accept(
     listener: &TcpListener,
     clients: &Arc<Semaphore>,
@@ -100,7 +81,7 @@ async fn accept(
 async fn serve_connection(
     stream: TcpStream,
     _permit: OwnedSemaphorePermit,
-    app: FastPath,
+    service: FastPath,
     open: Watcher,
 ) {
     if let Err(error) = set_socket_options(&stream) {
@@ -110,7 +91,7 @@ async fn serve_connection(
         .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(CoalescingIo::new(stream), app);
+        .serve_connection(CoalescingIo::new(stream), service);
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }
@@ -118,6 +99,6 @@ async fn serve_connection(
 
 fn set_socket_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    // The kernel ends a connection whose client is gone, or does not read.
+    // The kernel closes the connection of a client that is gone or does not read.
     SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT))
 }

@@ -1,6 +1,9 @@
-//! How the server is: for load balancers, for Prometheus, for people.
+//! The state of the server, for load balancers, for Prometheus and for people.
 
-use super::{Shared, problem::Problem};
+use super::{
+    problem::Problem,
+    response::{self, Response, no_store},
+};
 use crate::{
     app::App,
     health::Condition,
@@ -8,15 +11,7 @@ use crate::{
     metrics::{ResultCounts, evictions, exposition},
     verify::{Verified, Verifier},
 };
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
-use http::{
-    HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
-};
+use http::StatusCode;
 use larder_core::EngineCounts;
 use larder_redis::TrackingState;
 use serde::Serialize;
@@ -25,41 +20,40 @@ use serde_json::{Map, Value, json};
 pub(super) const METRICS_MEDIA_TYPE: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The process is there and answers.
-pub(super) async fn livez() -> &'static str {
-    "ok\n"
+pub(super) const TEXT_MEDIA_TYPE: &str = "text/plain; charset=utf-8";
+
+/// Responds as long as the process runs.
+pub(super) fn livez() -> Response {
+    response::ok(TEXT_MEDIA_TYPE, "ok\n")
 }
 
-/// Whether requests should be sent here, and what is not as it should be.
-pub(super) async fn readyz(State(app): State<Shared>) -> Response {
-    let condition = Condition::of(&app);
-    let status = match condition.is_ready() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let mut response = (status, Json(condition)).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Responds with 200 if requests may be sent here, else with 503, and with what is wrong.
+pub(super) fn readyz(app: &App) -> Response {
+    let condition = Condition::of(app);
+    let mut response = no_store(response::json(&condition));
+    if !condition.is_ready() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
     response
 }
 
-/// Everything that is counted, as Prometheus reads it.
-pub(super) async fn metrics(State(app): State<Shared>) -> Result<Response, Problem> {
-    let text = exposition(&app).map_err(|_| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written")
+/// Responds with all counters in the format of Prometheus.
+pub(super) fn metrics(app: &App) -> Result<Response, Problem> {
+    let text = exposition(app).map_err(|_| {
+        let detail = "the metrics could not be written";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     })?;
-    let mut response = text.into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_MEDIA_TYPE));
-    Ok(response)
+    Ok(response::ok(METRICS_MEDIA_TYPE, text))
 }
 
-/// The same for people and programs: one JSON object.
+/// All counters and states as one JSON object.
 #[derive(Serialize)]
 pub(super) struct Stats {
     version: &'static str,
     uptime_seconds: u64,
     #[serde(flatten)]
     condition: Condition,
-    /// Over HTTP.
+    /// Requests over HTTP.
     requests: ResultCounts,
     resp: Resp,
     near: Value,
@@ -73,7 +67,7 @@ pub(super) struct Stats {
     origins: Vec<Value>,
 }
 
-/// The RESP listener.
+/// Counters of the RESP listener.
 #[derive(Serialize)]
 struct Resp {
     requests: ResultCounts,
@@ -81,16 +75,16 @@ struct Resp {
     traffic: TrafficCounts,
 }
 
-pub(super) async fn stats(State(app): State<Shared>) -> Response {
+pub(super) fn stats(app: &App) -> Response {
     let counts = app.engine().counts();
     let stats = Stats {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: app.uptime().as_secs(),
-        condition: Condition::of(&app),
+        condition: Condition::of(app),
         requests: app.metrics().http().counts(),
         resp: Resp { requests: app.traffic().results().counts(), traffic: app.traffic().counts() },
-        near: near(&app, &counts),
-        feed: feed(&app, &counts),
+        near: near(app, &counts),
+        feed: feed(app, &counts),
         flights_joined: counts.flights_joined,
         fills_under_way: counts.fills_under_way,
         fills_refused: by_name(counts.refused().map(|(why, count)| (why.name(), count))),
@@ -110,9 +104,7 @@ pub(super) async fn stats(State(app): State<Shared>) -> Response {
             })
             .collect(),
     };
-    let mut response = Json(stats).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    no_store(response::json(&stats))
 }
 
 fn near(app: &App, counts: &EngineCounts) -> Value {

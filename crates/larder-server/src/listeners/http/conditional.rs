@@ -1,195 +1,78 @@
-//! A value as an answer: `ETag`, 304 and 412, and what caches in between may do with it.
+//! Entity tags, and the conditions of requests on them (RFC 9110, 13.1).
 
-use super::{cache_status, get_set::to_json, problem::Problem};
-use crate::app::App;
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
-use bytes::Bytes;
-use futures_util::stream;
+use super::problem::Problem;
+use headers::{ETag, Header, HeaderMapExt, IfMatch, IfNoneMatch};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{
-        CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS,
-    },
+    header::{ETAG, IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE},
 };
-use larder_core::{FetchError, Fetched};
-use larder_redis::{Payload, Reply};
-use std::convert::Infallible;
+use std::iter;
 use twox_hash::XxHash3_128;
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-
-/// Headers that a value has, at most.
-const HEADERS: usize = 6;
-
-/// How a payload is shown: as what, and with which headers.
-#[derive(Clone)]
-pub(super) struct ResponseHeaders {
-    /// A number for this shape: one payload in two shapes has two tags.
-    number: u64,
-    /// The headers, with empty values where each answer has its own. They are copied for each:
-    /// that costs less than inserting them one by one.
-    headers: HeaderMap,
-}
-
-impl ResponseHeaders {
-    pub(super) fn new(number: u64, media_type: &'static str) -> Self {
-        // Room for one more than there are, without which inserting over one makes room first.
-        let mut headers = HeaderMap::with_capacity(HEADERS + 1);
-        headers.extend(
-            [
-                (ETAG, ""),
-                (CACHE_CONTROL, "no-cache"),
-                (CONTENT_TYPE, media_type),
-                // A value that looks like HTML must not become a page.
-                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                (CACHE_STATUS, ""),
-            ]
-            .map(|(name, value)| (name, HeaderValue::from_static(value))),
-        );
-        Self { number, headers }
-    }
-
-    /// The same, where `Accept` chose it.
-    pub(super) fn chosen_by_accept(mut self) -> Self {
-        self.headers.insert(VARY, HeaderValue::from_static("accept"));
-        self
-    }
-}
-
-/// The body of a payload.
-#[derive(Clone, Copy)]
-pub(super) enum BodyFormat<'a> {
-    /// The payload itself.
-    Raw,
-    /// A JSON object of it and its key.
-    WithKey(&'a [u8]),
-}
-
-/// A reply that a body shares with the near tier.
-struct Shared(Reply);
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        match self.0.payload() {
-            Payload::String(payload) => payload,
-            Payload::Absent | Payload::Other => &[],
-        }
-    }
-}
-
-/// Answers a read: the value, 304 when the client has it, 412 when it wants another one, 404 with
-/// `missing` when there is none.
-pub(super) fn answer(
-    app: &App,
-    request: &HeaderMap,
-    fetched: Result<Fetched<Reply>, FetchError>,
-    missing: &'static str,
-    shape: &ResponseHeaders,
-    form: BodyFormat<'_>,
-) -> Response {
-    let fetched = match fetched {
-        Ok(fetched) => fetched,
-        Err(error) => {
-            app.metrics().http().failed();
-            return Problem::from(error).into_response();
-        }
-    };
-    app.metrics().http().answered(&fetched);
-    let status = cache_status::value(app, fetched.found, fetched.collapsed);
-    let mut response = match fetched.value.payload() {
-        Payload::String(payload) => value(request, payload, &fetched.value, shape, form),
-        Payload::Absent => Problem::not_found(missing).into_response(),
-        Payload::Other => Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "the store answered with something that is no string",
-        )
-        .into_response(),
-    };
-    response.headers_mut().insert(CACHE_STATUS, status);
-    response
-}
-
-fn value(
-    request: &HeaderMap,
-    payload: &[u8],
-    reply: &Reply,
-    shape: &ResponseHeaders,
-    form: BodyFormat<'_>,
-) -> Response {
-    let tag = tag(payload, shape.number);
-    if !is_wanted(request, tag.as_bytes()) {
-        return precondition_failed(tag).into_response();
-    }
-    let mut headers = shape.headers.clone();
-    let (status, body) = if is_known(request, tag.as_bytes()) {
-        headers.remove(CONTENT_TYPE);
-        headers.remove(X_CONTENT_TYPE_OPTIONS);
-        // Of no length, as it would have to be that of the value (RFC 9110, 8.6).
-        let nothing = stream::empty::<Result<Bytes, Infallible>>();
-        (StatusCode::NOT_MODIFIED, Body::from_stream(nothing))
-    } else {
-        let body = match form {
-            BodyFormat::Raw => Body::from(Bytes::from_owner(Shared(reply.clone()))),
-            BodyFormat::WithKey(key) => Body::from(to_json(key, payload)),
-        };
-        (StatusCode::OK, body)
-    };
-    headers.insert(ETAG, tag);
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-/// A strong tag: 128 bits of XXH3 over the payload, the same on every Larder.
-fn tag(payload: &[u8], shape: u64) -> HeaderValue {
-    let hash = XxHash3_128::oneshot_with_seed(shape, payload);
+/// Returns a strong tag: 128 bits of XXH3 over the payload. Every Larder computes the same one.
+pub(super) fn etag(payload: &[u8], seed: u64) -> HeaderValue {
+    let hash = XxHash3_128::oneshot_with_seed(seed, payload);
     let digit = |half: u8| half + if half < 10 { b'0' } else { b'a' - 10 };
     let mut text = [b'"'; 34];
-    let (admitted, _) = text.get_mut(1..).unwrap_or_default().as_chunks_mut();
-    for ([high, low], byte) in admitted.iter_mut().zip(hash.to_be_bytes()) {
+    let (digits, _) = text.get_mut(1..).unwrap_or_default().as_chunks_mut();
+    for ([high, low], byte) in digits.iter_mut().zip(hash.to_be_bytes()) {
         (*high, *low) = (digit(byte >> 4), digit(byte & 0xf));
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether `If-Match`, where there is one, names this tag. It compares strongly (RFC 9110, 13.1.1).
-fn is_wanted(request: &HeaderMap, tag: &[u8]) -> bool {
-    !request.contains_key(IF_MATCH) || names(request, &IF_MATCH, |wanted| wanted == tag)
+/// Returns whether `If-Match`, if there is one, names this tag.
+pub(super) fn if_match(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    let condition = request.typed_get::<IfMatch>();
+    condition
+        .is_none_or(|condition| typed(etag).is_some_and(|it| condition.precondition_passes(&it)))
 }
 
-/// Whether `If-None-Match` names this tag. It compares weakly (RFC 9110, 13.1.2).
-fn is_known(request: &HeaderMap, tag: &[u8]) -> bool {
-    names(request, &IF_NONE_MATCH, |known| known.strip_prefix(b"W/").unwrap_or(known) == tag)
+/// Returns whether `If-None-Match`, if there is one, does not name this tag.
+pub(super) fn if_none_match(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    let condition = request.typed_get::<IfNoneMatch>();
+    condition
+        .is_none_or(|condition| typed(etag).is_none_or(|it| condition.precondition_passes(&it)))
 }
 
-/// Whether a header is `*`, or a list in which one is. No tag of ours holds a comma.
-fn names(request: &HeaderMap, header: &HeaderName, is_one: impl Fn(&[u8]) -> bool) -> bool {
-    request.get_all(header).iter().map(|list| list.as_bytes().trim_ascii()).any(|list| {
-        list == b"*" || list.split(|&byte| byte == b',').any(|tag| is_one(tag.trim_ascii()))
-    })
+fn typed(etag: &HeaderValue) -> Option<ETag> {
+    ETag::decode(&mut iter::once(etag)).ok()
 }
 
-/// With the tag that the value has.
-pub(super) fn precondition_failed(tag: HeaderValue) -> Problem {
-    let detail = "If-Match names other tags than the value has";
-    Problem::new(StatusCode::PRECONDITION_FAILED, detail).with(ETAG, tag)
+/// Returns a 412 with the tag that the value has.
+pub(super) fn precondition_failed(etag: HeaderValue) -> Problem {
+    let detail = "the value has none of the tags that If-Match names";
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail).with(ETAG, etag)
+}
+
+/// Refuses conditional writes, which are not supported: ignoring the condition would write where
+/// the client asked not to.
+pub(super) fn refuse_conditional_write(headers: &HeaderMap) -> Result<(), Problem> {
+    let conditions = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE];
+    match conditions.iter().find(|name| headers.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(unsupported_condition(name)),
+    }
+}
+
+pub(super) fn unsupported_condition(name: &HeaderName) -> Problem {
+    let detail = format!("conditional writes ({name}) are not supported");
+    Problem::new(StatusCode::NOT_IMPLEMENTED, detail)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TAG: HeaderValue = HeaderValue::from_static("\"a\"");
+
     #[test]
-    fn a_tag_follows_the_bytes_and_the_shape() {
-        assert_eq!(tag(b"v", 0), tag(b"v", 0));
-        assert_ne!(tag(b"v", 0), tag(b"v", 1));
-        assert_ne!(tag(b"v", 0), tag(b"w", 0));
+    fn an_etag_depends_on_the_payload_and_the_seed() {
+        assert_eq!(etag(b"v", 0), etag(b"v", 0));
+        assert_ne!(etag(b"v", 0), etag(b"v", 1));
+        assert_ne!(etag(b"v", 0), etag(b"w", 0));
         let hash = XxHash3_128::oneshot_with_seed(7, b"value");
-        assert_eq!(tag(b"value", 7), format!("\"{hash:032x}\""));
+        assert_eq!(etag(b"value", 7), format!("\"{hash:032x}\""));
     }
 
     fn with(name: HeaderName, text: &str) -> HeaderMap {
@@ -197,18 +80,27 @@ mod tests {
     }
 
     #[test]
-    fn if_none_match_is_a_list() {
-        let knows = |text| is_known(&with(IF_NONE_MATCH, text), b"\"a\"");
-        assert!(knows("\"a\"") && knows("W/\"a\"") && knows("\"b\", \"a\"") && knows("*"));
-        assert!(!knows("\"b\"") && !knows("a") && !knows("") && !knows("\"b,*,c\""));
+    fn if_none_match_is_a_list_and_compares_weakly() {
+        let names = |text| !if_none_match(&with(IF_NONE_MATCH, text), &TAG);
+        assert!(names("\"a\"") && names("W/\"a\"") && names("\"b\", \"a\"") && names("*"));
+        assert!(!names("\"b\"") && !names("a") && !names("") && !names("\"b,*,c\""));
+        assert!(if_none_match(&HeaderMap::new(), &TAG));
     }
 
     #[test]
-    fn if_match_wants_the_very_tag() {
-        let wants = |text| is_wanted(&with(IF_MATCH, text), b"\"a\"");
-        assert!(wants("\"a\"") && wants("\"b\", \"a\"") && wants("*"));
-        assert!(!wants("W/\"a\"") && !wants("\"b\"") && !wants("a") && !wants(""));
-        assert!(!wants("\"b,*,c\"") && !wants("\"b\", *"));
-        assert!(is_wanted(&HeaderMap::new(), b"\"a\""));
+    fn if_match_is_a_list_and_compares_strongly() {
+        let passes = |text| if_match(&with(IF_MATCH, text), &TAG);
+        assert!(passes("\"a\"") && passes("\"b\", \"a\"") && passes("*"));
+        assert!(!passes("W/\"a\"") && !passes("\"b\"") && !passes("a") && !passes(""));
+        assert!(!passes("\"b,*,c\"") && !passes("\"b\", *"));
+        assert!(if_match(&HeaderMap::new(), &TAG));
+    }
+
+    #[test]
+    fn odd_tags_match_nothing() {
+        for odd in ["\"", "W/", "W/\"", "\"a b\"", "\"\u{e9}\"", "\"a\"\"", ",", "\"b", "**"] {
+            assert!(!if_match(&with(IF_MATCH, odd), &TAG), "{odd}");
+            assert!(if_none_match(&with(IF_NONE_MATCH, odd), &TAG), "{odd}");
+        }
     }
 }

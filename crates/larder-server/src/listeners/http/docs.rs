@@ -1,7 +1,7 @@
-//! `/openapi.json` and `/docs`: what the listener offers, for programs and for people.
+//! `/openapi.json` and `/docs`: the description of this listener, for programs and for people.
 //!
-//! The operations stand in files by their tags, in the words of [`operation`]; what can go wrong
-//! stands in [`errors`], once for all of them.
+//! Operations are described in one file per tag with the builder in [`operation`]; error responses
+//! are described in [`errors`], once for all operations.
 
 mod admin;
 mod errors;
@@ -9,13 +9,19 @@ mod keys;
 mod operation;
 mod origins;
 mod page;
+mod schema;
 
-use super::{Shared, get_set::KeyValue, passthrough::Passthrough, problem::Fields};
+use super::{
+    key_value::KeyValue,
+    passthrough::Passthrough,
+    problem::{Fields, Problem},
+    response::{self, Response},
+    route::Route,
+};
 use crate::app::App;
-use axum::{Router, routing::get};
 use bytes::Bytes;
 use errors::ErrorResponses;
-use http::header::CONTENT_TYPE;
+use page::Page;
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, License, OpenApi, PathItem, Paths,
     SecurityRequirement,
@@ -27,22 +33,39 @@ use utoipa::openapi::{
 const TOKEN: &str = "http-token";
 
 const ABOUT: &str = "\
-Values of the store and of the declared origins, served from memory for as long as they are known \
-to be right.
+Values of the store and of the declared origins, served from memory while they are known to be \
+current.
 
-- The header `Cache-Status` (RFC 9211) says how a value was found. `Cache-Control: no-cache` in a \
-request reads past the memory, `only-if-cached` asks the memory alone.
-- Keys are any bytes, percent-encoded, 16 KiB at most. `HEAD` works wherever `GET` does.
-- Errors are `application/problem+json` (RFC 9457). What is no HTTP, or has a head of more than \
-128 KiB, is answered 400, 414 or 431 without a body.";
+- The header `Cache-Status` (RFC 9211) says how a value was found. A request with \
+`Cache-Control: no-cache` bypasses the memory; one with `only-if-cached` reads the memory alone.
+- A key is any sequence of up to 16 KiB, percent-encoded. `HEAD` works on every route that has `GET`.
+- Errors are `application/problem+json` (RFC 9457). Malformed HTTP and heads of more than 128 KiB \
+get 400, 414 or 431 without a body.";
 
 /// The description and the page that shows it.
-pub(super) fn routes(app: &Shared) -> Router {
-    // What it consists of always becomes JSON.
-    let json = Bytes::from(description(app).to_json().unwrap_or_default());
-    let answer = async move || ([(CONTENT_TYPE, "application/json")], json);
-    Router::new().route("/openapi.json", get(answer)).merge(page::routes())
+pub(super) struct Docs {
+    openapi: Bytes,
+    page: Page,
 }
+
+impl Docs {
+    pub(super) fn new(app: &App) -> Self {
+        // A description is made of types that always become JSON.
+        let openapi = description(app).to_json().unwrap_or_default().into();
+        Self { openapi, page: Page::new() }
+    }
+
+    pub(super) fn openapi(&self) -> Response {
+        response::ok("application/json", self.openapi.clone())
+    }
+
+    /// Responds with a file of the page; without a name, with the page itself.
+    pub(super) fn file(&self, name: &str) -> Result<Response, Problem> {
+        self.page.file(name)
+    }
+}
+
+pub(super) use page::redirect;
 
 fn description(app: &App) -> OpenApi {
     let errors = ErrorResponses::of(app.config());
@@ -54,6 +77,35 @@ fn description(app: &App) -> OpenApi {
     api
 }
 
+fn paths(app: &App, errors: &ErrorResponses) -> Paths {
+    // With a token, rows are not for everyone, but the description is.
+    let shows_rows = app.config().http.token.is_none();
+    let mut paths = Paths::new();
+    for route in Route::all(app.origins()) {
+        if let Some(item) = path_item(&route, errors, shows_rows) {
+            paths.paths.insert(route.template().to_owned(), item);
+        }
+    }
+    paths
+}
+
+/// Describes a route. Returns `None` for those that serve the description itself.
+fn path_item(route: &Route<'_>, errors: &ErrorResponses, shows_rows: bool) -> Option<PathItem> {
+    match route {
+        Route::Origin { origin, .. } => Some(origins::path_item(origin, errors, shows_rows)),
+        Route::Get { .. } => Some(keys::get(errors)),
+        Route::Set { .. } => Some(keys::set(errors)),
+        Route::Key { .. } => Some(keys::raw(errors)),
+        Route::Stats => Some(admin::stats(errors)),
+        Route::Passthrough => Some(admin::passthrough(errors)),
+        Route::SetPassthrough { .. } => Some(admin::switch(errors)),
+        Route::Metrics => Some(admin::metrics(errors)),
+        Route::Livez => Some(admin::livez(errors)),
+        Route::Readyz => Some(admin::readyz(errors)),
+        Route::OpenApi | Route::Docs | Route::DocsFile { .. } => None,
+    }
+}
+
 fn info() -> Info {
     let mut license = License::new(env!("CARGO_PKG_LICENSE"));
     license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
@@ -63,25 +115,6 @@ fn info() -> Info {
         .description(Some(ABOUT))
         .license(Some(license))
         .build()
-}
-
-fn paths(app: &App, errors: &ErrorResponses) -> Paths {
-    let shows_rows = app.config().http.token.is_none();
-    let mut paths = Paths::new();
-    let mut put = |path: &str, item: PathItem| paths.paths.insert(path.to_owned(), item);
-    for origin in app.origins() {
-        put(origin.path(), origins::path_item(origin, errors, shows_rows));
-    }
-    put("/get/{key}", keys::get(errors));
-    put("/set/{key}/{value}", keys::set(errors));
-    put("/v1/keys/{key}", keys::raw(errors));
-    put("/v1/stats", admin::stats(errors));
-    put("/v1/passthrough", admin::passthrough(errors));
-    put("/v1/passthrough/{switch}", admin::switch(errors));
-    put("/metrics", admin::metrics(errors));
-    put("/livez", admin::livez(errors));
-    put("/readyz", admin::readyz(errors));
-    paths
 }
 
 fn components(errors: &ErrorResponses, has_token: bool) -> Components {
@@ -96,15 +129,15 @@ fn components(errors: &ErrorResponses, has_token: bool) -> Components {
     }
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The `http-token` that this Larder was started with"));
+        .description(Some("The `http-token` of this server"));
     components.security_scheme(TOKEN, SecurityScheme::Http(bearer.build())).build()
 }
 
 fn tags() -> Vec<Tag> {
     [
-        (origins::TAG, "Rows of the declared origins, read through memory and store"),
-        (keys::TAG, "Strings of the store, by their keys"),
-        (admin::TAG, "How this Larder is"),
+        (origins::TAG, "Rows of the declared origins, read through the memory and the store"),
+        (keys::TAG, "Strings of the store, by key"),
+        (admin::TAG, "The state of this server"),
     ]
     .map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build())
     .into()

@@ -1,30 +1,36 @@
-//! Hits, before the router: a read of what is in memory waits for nothing and nobody, so it takes no
-//! turn and passes no layer. Whatever is not just that is left to the router, which also says what
-//! is wrong with it.
+//! Answers hits before the router: reading a cached value waits for nothing, so a hit takes no
+//! permit and needs no task of its own.
+//!
+//! The fast path answers only when the response is certain to be a hit. It leaves every other
+//! request to the [`Router`], which also reports what is wrong with it.
 
-use super::{Shared, auth, get_set, keys, origin};
-use axum::{Router, response::Response};
+use super::{
+    auth, cache_control::CacheDirectives, get_set, keys, origin, response::Response, route::Route,
+    router::Router,
+};
+use crate::app::App;
 use futures_util::future::Either;
 use http::{Method, Request};
 use hyper::{
     body::{Body, Incoming},
     service::Service,
 };
+use larder_core::BoxFuture;
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    sync::Arc,
 };
-use tower::{ServiceExt, util::Oneshot};
 
-/// Answers hits, and lets a router answer the rest.
+/// Answers hits, and lets the router answer the rest.
 #[derive(Clone)]
 pub(super) struct FastPath {
-    app: Shared,
-    router: Router,
+    app: Arc<App>,
+    router: Arc<Router>,
 }
 
 impl FastPath {
-    pub(super) fn new(app: Shared, router: Router) -> Self {
+    pub(super) fn new(app: Arc<App>, router: Arc<Router>) -> Self {
         Self { app, router }
     }
 
@@ -33,34 +39,34 @@ impl FastPath {
         let may_hit = request.method() == Method::GET
             && request.uri().query().is_none_or(str::is_empty)
             && request.body().is_end_stream()
-            && auth::check(&app.config().http, request).is_ok()
-            && !keys::CacheDirectives::of(headers).no_cache
+            && auth::check(&app.config().http, request.method(), request.uri(), headers).is_ok()
+            && !CacheDirectives::of(headers).no_cache
             && !app.health().is_draining();
         if !may_hit {
             return None;
         }
-        let path = request.uri().path();
-        if let Some(key) = path.strip_prefix("/get/") {
-            return get_set::hit(app, key, headers);
+        match Route::parse(request.uri().path(), app.origins())? {
+            Route::Get { key } => get_set::hit(app, key, headers),
+            Route::Key { key } => keys::hit(app, key, headers),
+            Route::Origin { origin, id } => origin::hit(app, origin, id, headers),
+            _ => None,
         }
-        if let Some(key) = path.strip_prefix(keys::PREFIX) {
-            return keys::hit(app, key, headers);
-        }
-        let mut origins = app.origins().iter();
-        let (origin, id) = origins.find_map(|origin| Some((origin, origin.id_in(path)?)))?;
-        origin::hit(app, origin, id, headers)
     }
 }
 
 impl Service<Request<Incoming>> for FastPath {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, Oneshot<Router, Request<Incoming>>>;
+    type Future = Either<
+        Ready<Result<Response, Infallible>>,
+        BoxFuture<'static, Result<Response, Infallible>>,
+    >;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        match self.hit(&request) {
-            Some(response) => Either::Left(ready(Ok(response))),
-            None => Either::Right(self.router.clone().oneshot(request)),
+        if let Some(response) = self.hit(&request) {
+            return Either::Left(ready(Ok(response)));
         }
+        let router = Arc::clone(&self.router);
+        Either::Right(Box::pin(async move { Ok(router.respond(request).await) }))
     }
 }

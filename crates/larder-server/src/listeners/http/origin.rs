@@ -1,93 +1,79 @@
-//! The declared origins' routes: `/users/{id}` and the like.
+//! The routes of the declared origins: `/users/{id}` and the like.
 
 use super::{
-    Shared,
-    conditional::{BodyFormat, ResponseHeaders, answer},
-    keys::{CacheDirectives, not_in_memory, refuse_conditions},
+    cache_control::{CacheDirectives, not_cached},
+    conditional::refuse_conditional_write,
     path,
     problem::Problem,
+    response::{self, Response},
+    value::{self, BodyFormat, ResponseHeaders},
 };
 use crate::{app::App, origins::DeclaredOrigin};
-use axum::{Router, extract::State, response::Response, routing::get};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use larder_core::Value;
 use std::sync::{Arc, LazyLock};
 
 static ROW: LazyLock<ResponseHeaders> =
     LazyLock::new(|| ResponseHeaders::new(3, "application/json"));
 
+/// The detail of a 404.
 const NO_SUCH_ROW: &str = "the origin has no such row";
 
-/// One route for each origin.
-pub(super) fn routes(origins: &[Arc<DeclaredOrigin>]) -> Router<Shared> {
-    origins.iter().fold(Router::new(), |router, origin| {
-        let (reader, forgetter) = (Arc::clone(origin), Arc::clone(origin));
-        let read = async move |State(app): State<Shared>, uri: Uri, headers: HeaderMap| {
-            read(&app, &reader, &uri, &headers).await
-        };
-        let forget = async move |State(app): State<Shared>, uri: Uri, headers: HeaderMap| {
-            forget(&app, &forgetter, &uri, &headers).await
-        };
-        router.route(origin.path(), get(read).delete(forget))
-    })
-}
-
-/// A row: from memory, the store or the origin.
-async fn read(
-    app: &Shared,
+/// Responds with a row from the near cache, the store or the origin.
+pub(super) async fn read(
+    app: &Arc<App>,
     origin: &Arc<DeclaredOrigin>,
-    uri: &Uri,
+    id: &str,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let id = id(uri)?;
-    let name = origin.key(&id);
+    let id = decode(id)?;
+    let key = origin.key(&id);
     let directives = CacheDirectives::of(headers);
     let found = if directives.no_cache {
-        app.get_past_near(name.as_bytes()).await.ok()
+        app.get_past_near(key.as_bytes()).await.ok()
     } else {
-        app.get_cached(name.as_bytes())
+        app.get_cached(key.as_bytes())
     };
+    // The origin may have what the store does not.
     let fetched = match found.filter(|found| !found.value.is_absent()) {
         Some(found) => Ok(found),
-        None if directives.only_if_cached => return Err(not_in_memory()),
+        None if directives.only_if_cached => return Err(not_cached()),
         None => app.get_or_load(origin, id).await,
     };
-    Ok(answer(app, headers, fetched, NO_SUCH_ROW, &ROW, BodyFormat::Raw))
+    Ok(value::respond(app, headers, fetched, NO_SUCH_ROW, &ROW, BodyFormat::Raw))
 }
 
-/// A row that is in memory, or nothing.
+/// Responds with a row if it is cached.
 pub(super) fn hit(
     app: &App,
     origin: &DeclaredOrigin,
-    part: &str,
+    id: &str,
     headers: &HeaderMap,
 ) -> Option<Response> {
-    let id = path::key(part).ok()?;
-    let name = origin.key(std::str::from_utf8(&id).ok()?);
-    // What the store does not have, the origin may.
-    let hit = app.get_cached(name.as_bytes()).filter(|hit| !hit.value.is_absent())?;
-    Some(answer(app, headers, Ok(hit), NO_SUCH_ROW, &ROW, BodyFormat::Raw))
+    let id = path::key(id).ok()?;
+    let key = origin.key(std::str::from_utf8(&id).ok()?);
+    let hit = app.get_cached(key.as_bytes()).filter(|hit| !hit.value.is_absent())?;
+    Some(value::respond(app, headers, Ok(hit), NO_SUCH_ROW, &ROW, BodyFormat::Raw))
 }
 
-/// Forgets a row here and in the store: the next read asks the origin.
-async fn forget(
-    app: &Shared,
-    origin: &Arc<DeclaredOrigin>,
-    uri: &Uri,
+/// Deletes a row from the near cache and the store. The next read asks the origin.
+pub(super) async fn forget(
+    app: &App,
+    origin: &DeclaredOrigin,
+    id: &str,
     headers: &HeaderMap,
-) -> Result<StatusCode, Problem> {
-    let id = id(uri)?;
-    refuse_conditions(headers)?;
+) -> Result<Response, Problem> {
+    let id = decode(id)?;
+    refuse_conditional_write(headers)?;
     app.delete(origin.key(&id).as_bytes()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) fn no_such_row() -> Problem {
     Problem::not_found(NO_SUCH_ROW)
 }
 
-fn id(uri: &Uri) -> Result<String, Problem> {
-    let last = uri.path().rsplit('/').next().unwrap_or_default();
-    let bytes = path::key(last)?.into_owned();
+fn decode(id: &str) -> Result<String, Problem> {
+    let bytes = path::key(id)?.into_owned();
     String::from_utf8(bytes).map_err(|_| Problem::bad_request("the id is not UTF-8"))
 }

@@ -1,46 +1,39 @@
-//! The switch that operators ask for first: with pass-through on, every read goes to the store.
+//! The pass-through switch: while it is on, every read goes to the store.
 
-use super::{Shared, problem::Problem};
-use axum::{
-    Json,
-    extract::{Path, State},
+use super::{
+    path,
+    problem::Problem,
+    response::{Response, json},
 };
 use larder_core::Engine;
 use larder_redis::Reply;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How the switch stands.
+/// The state of the switch.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Passthrough {
+pub(super) struct Passthrough {
     /// Whether every read goes to the store.
     passthrough: bool,
 }
 
-pub(super) async fn get(State(app): State<Shared>) -> Json<Passthrough> {
-    state(app.engine())
+pub(super) fn get(engine: &Engine<Reply>) -> Response {
+    json(&Passthrough { passthrough: engine.feed().is_passthrough() })
 }
 
-pub(super) async fn put(
-    State(app): State<Shared>,
-    Path(switch): Path<String>,
-) -> Result<Json<Passthrough>, Problem> {
-    let on = match &*switch {
-        "on" => true,
-        "off" => false,
+pub(super) fn put(engine: &Engine<Reply>, switch: &str) -> Result<Response, Problem> {
+    let on = match &*path::decode(switch)? {
+        b"on" => true,
+        b"off" => false,
         _ => return Err(not_a_switch()),
     };
-    if on != app.engine().feed().is_passthrough() {
-        app.engine().set_passthrough(on);
-        tracing::warn!("pass-through is {switch}");
+    if on != engine.feed().is_passthrough() {
+        engine.set_passthrough(on);
+        tracing::warn!("pass-through is {}", if on { "on" } else { "off" });
     }
-    Ok(state(app.engine()))
+    Ok(get(engine))
 }
 
 pub(super) fn not_a_switch() -> Problem {
-    Problem::bad_request("pass-through can be turned on or off: end the path with either")
-}
-
-fn state(engine: &Engine<Reply>) -> Json<Passthrough> {
-    Json(Passthrough { passthrough: engine.feed().is_passthrough() })
+    Problem::bad_request("pass-through is either on or off: end the path with one of them")
 }

@@ -1,14 +1,14 @@
 //! Keys in paths: any bytes, percent-encoded.
 
 use super::problem::Problem;
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use std::borrow::Cow;
 
-/// Bytes that a key may have. Redis takes more, but no URL does.
+/// Maximum bytes of a key. Redis allows more, but URLs do not.
 pub(super) const KEY_BYTES_MAX: usize = 16 << 10;
 
-/// The bytes that a part of a path stands for. A percent sign that begins no `%XX` is an error, for
-/// what it was meant to say cannot be guessed.
+/// Returns the bytes that a part of a path encodes. A percent sign that does not begin `%XX` is an
+/// error: its meaning cannot be guessed.
 pub(super) fn decode(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
     let bytes = part.as_bytes();
     if !bytes.contains(&b'%') {
@@ -24,46 +24,41 @@ pub(super) fn decode(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
     Ok(percent_encoding::percent_decode_str(part).into())
 }
 
-/// A key from a path, within the limit.
+/// Returns the key that a part of a path encodes.
 pub(super) fn key(part: &str) -> Result<Cow<'_, [u8]>, Problem> {
     let key = decode(part)?;
     match key.len() {
-        0 => Err(empty()),
+        0 => Err(empty_key()),
         1..=KEY_BYTES_MAX => Ok(key),
         bytes => Err(too_long(bytes)),
     }
 }
 
-/// Refuses the parameters that a route does not have. One that is overlooked is a question mark
-/// that was meant to be part of the key.
-pub(super) fn no_query(uri: &Uri) -> Result<(), Problem> {
-    match uri.query() {
+/// Refuses the query of a route that takes none. Ignoring it would read another key if the question
+/// mark was meant to be part of the key.
+pub(super) fn refuse_query(query: Option<&str>) -> Result<(), Problem> {
+    match query {
         None | Some("") => Ok(()),
         Some(_) => Err(Problem::bad_request(
-            "this route takes no parameters; a question mark in a key is written %3F",
+            "this route takes no parameters; write a question mark in a key as %3F",
         )),
     }
 }
 
 pub(super) fn broken_encoding() -> Problem {
     Problem::bad_request(
-        "the path holds a % that two hexadecimal digits do not follow; a percent sign itself is \
-         written %25",
+        "the path has a % that is not followed by two hexadecimal digits; write a percent sign \
+         as %25",
     )
 }
 
-pub(super) fn empty() -> Problem {
+pub(super) fn empty_key() -> Problem {
     Problem::bad_request("the key is empty")
 }
 
 pub(super) fn too_long(bytes: usize) -> Problem {
-    let detail = format!("the key has {bytes} bytes; {KEY_BYTES_MAX} is the limit");
+    let detail = format!("the key has {bytes} bytes; the limit is {KEY_BYTES_MAX}");
     Problem::new(StatusCode::URI_TOO_LONG, detail)
-}
-
-/// What follows a prefix that the router has matched.
-pub(super) fn after<'a>(path: &'a str, prefix: &str) -> &'a str {
-    path.strip_prefix(prefix).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -71,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_bytes_can_be_written() {
+    fn percent_encoding_covers_all_bytes() {
         for (part, bytes) in [
             ("a", &b"a"[..]),
             ("a%2Fb", b"a/b"),
@@ -85,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_encoding_empty_and_long_keys_are_refused() {
+    fn broken_encoding_and_empty_or_long_keys_are_errors() {
         for part in ["%", "a%2", "%zz", "%%41", "", "%4"] {
             assert!(key(part).is_err(), "{part}");
         }

@@ -1,13 +1,11 @@
 //! Errors as problem+json (RFC 9457).
 
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use super::response::Response;
 use http::{
     HeaderName, HeaderValue, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS},
 };
+use http_body_util::Full;
 use larder_core::{FetchError, StoreError};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -16,10 +14,10 @@ use utoipa::ToSchema;
 /// The media type of every error.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// When to try again what may soon work.
-const SOON: HeaderValue = HeaderValue::from_static("1");
+/// Seconds after which a client may retry.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
-/// An answer that is no success.
+/// A response that reports an error.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -31,13 +29,13 @@ pub(super) struct Problem {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct Fields<'a> {
-    /// No more than the status says: always `about:blank`.
+    /// Always `about:blank`: the status says what kind of problem it is.
     r#type: &'a str,
-    /// The status in words.
+    /// The reason phrase of the status.
     title: &'a str,
-    /// The HTTP status.
+    /// The HTTP status code.
     status: u16,
-    /// What is wrong with this request, and what would be right.
+    /// What is wrong, and how to correct it.
     detail: &'a str,
 }
 
@@ -58,18 +56,31 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// The methods that are for a route, where the router does not know them.
+    /// Adds the methods that the route allows.
     pub(super) fn allow(self, methods: &'static str) -> Self {
         self.with(ALLOW, HeaderValue::from_static(methods))
     }
 
     pub(super) fn retry_soon(self) -> Self {
-        self.with(RETRY_AFTER, SOON)
+        self.with(RETRY_AFTER, RETRY_AFTER_SECONDS)
     }
 
-    /// A header that belongs to this status.
+    /// Adds the header that belongs to this status.
     pub(super) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
         Self { header: Some((name, value)), ..self }
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        // A struct of strings and a number always becomes JSON.
+        let body = serde_json::to_vec(&self.fields()).unwrap_or_default();
+        let mut response = Response::new(Full::new(body.into()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.extend(self.header);
+        response
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -80,7 +91,7 @@ impl Problem {
         self.header.as_ref()
     }
 
-    /// The body.
+    /// Returns the members of the body.
     pub(super) fn fields(&self) -> Fields<'_> {
         Fields {
             r#type: "about:blank",
@@ -122,20 +133,5 @@ impl From<FetchError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_soon()
             }
         }
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        // A struct of strings and a number always becomes JSON.
-        let text = serde_json::to_vec(&self.fields()).unwrap_or_default();
-        let mut response = Response::new(Body::from(text));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.extend(self.header);
-        response
     }
 }

@@ -1,7 +1,6 @@
 //! A request's body, whole and within its limits, or nothing.
 
-use super::problem::Problem;
-use axum::body::Body;
+use super::{problem::Problem, request_body::RequestBody};
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, StatusCode,
@@ -19,7 +18,7 @@ const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 /// Reads a raw value. What is announced larger than `max` bytes is refused before it is read.
 pub(super) async fn raw_value(
     headers: &HeaderMap,
-    mut body: Body,
+    mut body: RequestBody,
     max: usize,
 ) -> Result<Bytes, Problem> {
     check_content_headers(headers)?;

@@ -3,7 +3,8 @@
 use super::{
     super::{admin::METRICS_MEDIA_TYPE, passthrough::not_a_switch},
     errors::{ErrorResponses, response},
-    operation::{Operation, content, string, with_content},
+    operation::Operation,
+    schema::{content, string, with_content},
 };
 use serde_json::{Value, json};
 use utoipa::openapi::{ArrayBuilder, Content, HttpMethod, ObjectBuilder, PathItem, Ref, Type};

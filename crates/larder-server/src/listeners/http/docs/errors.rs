@@ -1,11 +1,13 @@
 //! What can go wrong: the very problems that the handlers answer with.
 
-use super::super::{
-    auth, conditional, get_set, keys, limit, path,
-    problem::{MEDIA_TYPE, Problem},
-    read_body,
+use super::{
+    super::{
+        auth, conditional, get_set, keys, limit, path,
+        problem::{MEDIA_TYPE, Problem},
+        read_body,
+    },
+    schema::{ETAG, content, header},
 };
-use super::operation::{TAG, content, header};
 use crate::config::Config;
 use http::{HeaderValue, header::IF_MATCH};
 use larder_core::StoreError;
@@ -29,7 +31,7 @@ impl ErrorResponses {
             (keys::not_found(), "There is no such key"),
             (get_set::not_acceptable(), "`Accept` takes neither representation"),
             (
-                conditional::precondition_failed(HeaderValue::from_static(TAG)),
+                conditional::precondition_failed(HeaderValue::from_static(ETAG)),
                 "`If-Match` names other tags than the value has",
             ),
             (read_body::too_slow(), "The body came too slowly"),
@@ -43,7 +45,7 @@ impl ErrorResponses {
             ),
             (wrong_type().into(), "The key holds another type than a string"),
             (limit::overloaded(), "Too many requests are at work and wait"),
-            (keys::unsupported_condition(&IF_MATCH), "Conditional writes are not supported"),
+            (conditional::unsupported_condition(&IF_MATCH), "Conditional writes are not supported"),
             (StoreError::Lost.into(), "The store or the origin failed"),
             (StoreError::Unreachable("Connection refused".into()).into(), "The store is away"),
             (

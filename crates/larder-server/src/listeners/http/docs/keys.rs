@@ -3,7 +3,8 @@
 use super::{
     super::{get_set::use_put, problem::Problem},
     errors::{ErrorResponses, response},
-    operation::{Operation, content, string},
+    operation::Operation,
+    schema::{content, string},
 };
 use http::Method;
 use serde_json::{Value, json};

@@ -1,16 +1,14 @@
-//! The words in which an operation is described.
+//! A builder for the description of an operation.
 
-use super::errors::ErrorResponses;
-use serde_json::{Value, json};
+use super::{
+    errors::ErrorResponses,
+    schema::{ETAG, content, header, string, with_content},
+};
 use utoipa::openapi::{
-    Content, ContentBuilder, Header, HeaderBuilder, ObjectBuilder, RefOr, Required, Response,
-    ResponseBuilder, Schema, SecurityRequirement, Type,
+    Content, ObjectBuilder, Required, Response, ResponseBuilder, SecurityRequirement,
     path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
 };
-
-/// A tag, as an example.
-pub(super) const TAG: &str = "\"2d61f6a2802dd0f0846b7e5b0b38dbd9\"";
 
 /// The operation of a method and a path: what it does, what it takes, what it answers.
 pub(super) struct Operation(OperationBuilder);
@@ -53,12 +51,12 @@ impl Operation {
 
     /// Answers with a value: what a request may say of the cache, and what the answer says of it.
     pub(super) fn value(self, about: &str, contents: Vec<(&str, Content)>) -> Self {
-        let if_none_match = format!("Tags of what the client has, as `{TAG}`");
+        let if_none_match = format!("Tags of what the client has, as `{ETAG}`");
         let directives = string().enum_values(Some(["no-cache", "only-if-cached"]));
         let found = ResponseBuilder::new()
             .description(about)
             .header("Cache-Status", header("How the value was found", "larder; hit; ttl=299"))
-            .header("ETag", header("128 bits of a hash of the bytes, on every Larder alike", TAG))
+            .header("ETag", header("128 bits of a hash of the bytes, on every Larder alike", ETAG))
             .header("Cache-Control", header("Ask again before the value is used", "no-cache"));
         let found = contents
             .into_iter()
@@ -66,7 +64,7 @@ impl Operation {
         let unchanged = ResponseBuilder::new()
             .description("The client has the value: `If-None-Match` names its tag")
             .header("Cache-Status", header("How the value was found", "larder; hit; ttl=299"))
-            .header("ETag", header("The tag that was named", TAG));
+            .header("ETag", header("The tag that was named", ETAG));
         Self(self.0)
             .optional_header("If-Match", "Tags of which the value must have one", string())
             .optional_header("If-None-Match", &if_none_match, string())
@@ -103,26 +101,6 @@ impl Operation {
 
     fn optional_header(self, name: &str, about: &str, schema: ObjectBuilder) -> Self {
         Self(self.0.parameter(parameter(ParameterIn::Header, name, about).schema(Some(schema))))
-    }
-}
-
-pub(super) fn string() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String)
-}
-
-pub(super) fn content(schema: impl Into<RefOr<Schema>>, example: impl Into<Value>) -> Content {
-    ContentBuilder::new().schema(Some(schema)).example(Some(example.into())).build()
-}
-
-pub(super) fn with_content(about: &str, media_type: &str, body: Content) -> Response {
-    ResponseBuilder::new().description(about).content(media_type, body).build()
-}
-
-pub(super) fn header(about: &str, example: &str) -> Header {
-    let header = HeaderBuilder::new().schema(Some(string())).example(Some(json!(example)));
-    match about {
-        "" => header.build(),
-        about => header.description(Some(about)).build(),
     }
 }
 

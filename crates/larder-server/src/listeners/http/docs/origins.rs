@@ -3,7 +3,8 @@
 use super::{
     super::origin::no_such_row,
     errors::{ErrorResponses, response},
-    operation::{Operation, content},
+    operation::Operation,
+    schema::content,
 };
 use crate::origins::DeclaredOrigin;
 use serde_json::{Value, json};

@@ -1,24 +1,23 @@
 //! The page that shows the description: Swagger UI, whose files are part of the program.
 
-use super::super::problem::Problem;
-use axum::{
-    Router,
-    extract::Path,
-    response::{IntoResponse, Redirect, Response},
-    routing::get,
+use super::super::{
+    path,
+    problem::Problem,
+    response::{Response, empty},
 };
 use http::{
-    HeaderName, HeaderValue,
+    HeaderName, HeaderValue, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
         X_CONTENT_TYPE_OPTIONS,
     },
 };
+use http_body_util::Full;
 use std::sync::Arc;
 use utoipa_swagger_ui::{Config, SwaggerFile};
 
-/// The page loads what this server has and nothing else, and nobody puts it into a frame. Swagger
-/// UI writes styles into its elements and has its icons in `data:` addresses.
+/// The page loads files of this server alone, and no other page may frame it. Swagger UI sets
+/// styles on elements and has its icons in `data:` URLs.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       object-src 'none'";
@@ -30,30 +29,44 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
 ];
 
-pub(super) fn routes() -> Router {
-    let config = Arc::new(
-        Config::from("/openapi.json")
-            .use_base_layout()
-            .try_it_out_enabled(true)
-            // Else every page view would be told to a server on the internet.
-            .validator_url("none"),
-    );
-    let index = {
-        let config = Arc::clone(&config);
-        async move || file("index.html", config)
-    };
-    let other = async move |Path(name): Path<String>| file(&name, config);
-    Router::new()
-        .route("/docs", get(async || Redirect::to("/docs/")))
-        .route("/docs/", get(index))
-        .route("/docs/{*file}", get(other))
+/// Redirects `/docs` to `/docs/`, relative to which the page finds its files.
+pub(in super::super) fn redirect() -> Response {
+    let mut response = empty(StatusCode::SEE_OTHER);
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs/"));
+    response
 }
 
-fn file(name: &str, config: Arc<Config<'static>>) -> Response {
-    match utoipa_swagger_ui::serve(name, config) {
-        Ok(Some(SwaggerFile { bytes, content_type, .. })) => {
-            (HEADERS, [(CONTENT_TYPE, content_type)], bytes.into_owned()).into_response()
-        }
-        Ok(None) | Err(_) => Problem::not_found("the page has no such file").into_response(),
+pub(super) struct Page {
+    config: Arc<Config<'static>>,
+}
+
+impl Page {
+    pub(super) fn new() -> Self {
+        let config = Config::from("/openapi.json")
+            .use_base_layout()
+            .try_it_out_enabled(true)
+            // By default Swagger UI sends the description to a validator on the internet.
+            .validator_url("none");
+        Self { config: Arc::new(config) }
     }
+
+    /// Responds with a file of Swagger UI; without a name, with its index.
+    pub(super) fn file(&self, name: &str) -> Result<Response, Problem> {
+        let name = path::decode(name)?;
+        let name = std::str::from_utf8(&name).map_err(|_| no_such_file())?;
+        let Ok(Some(SwaggerFile { bytes, content_type, .. })) =
+            utoipa_swagger_ui::serve(name, Arc::clone(&self.config))
+        else {
+            return Err(no_such_file());
+        };
+        let content_type = HeaderValue::try_from(content_type).map_err(|_| no_such_file())?;
+        let mut response = Response::new(Full::new(bytes.into_owned().into()));
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response.headers_mut().extend(HEADERS);
+        Ok(response)
+    }
+}
+
+fn no_such_file() -> Problem {
+    Problem::not_found("the page has no such file")
 }
