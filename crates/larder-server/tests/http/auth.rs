@@ -1,12 +1,12 @@
-//! Who is let in: `Host`, web pages of other sites, the token.
+//! Requests that are refused: foreign hosts, pages of other sites, missing or wrong tokens.
 
 use crate::server::Server;
 use crate::wire::Answer;
 
-const TOKEN: &str = "a-token-that-nobody-guesses";
+const TOKEN: &str = "a-token-of-this-test";
 
 #[test]
-fn one_host_and_no_foreign_one() {
+fn a_request_needs_exactly_one_allowed_host() {
     let server = Server::start(&["--http-allowed-hosts", "cache.example.com"]);
     let asked = |hosts: &[&str]| {
         let mut wire = server.wire();
@@ -33,7 +33,7 @@ fn one_host_and_no_foreign_one() {
 }
 
 #[test]
-fn pages_of_other_sites_do_nothing() {
+fn requests_from_pages_of_other_sites_are_refused() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     let own = ("origin", "http://localhost");
@@ -69,7 +69,7 @@ fn pages_of_other_sites_do_nothing() {
 }
 
 #[test]
-fn the_token_is_asked_for() {
+fn the_token_is_required() {
     let server = Server::start_with(|larder| {
         larder.env("LARDER_HTTP_TOKEN", TOKEN).env("RUST_LOG", "trace")
     });
@@ -99,7 +99,11 @@ fn the_token_is_asked_for() {
     {
         assert!(asked(target, "").status < 400, "{target}");
     }
-    assert_eq!(asked("/docs/%2e%2e/v1/stats", "").status, 404, "no way round");
+    assert_eq!(
+        asked("/docs/%2e%2e/v1/stats", "").status,
+        404,
+        "an encoded path needs the token too"
+    );
     let log = server.log();
     assert!(log.contains("serving") && !log.contains(TOKEN), "{log}");
 }

@@ -1,13 +1,13 @@
-//! Bodies that are too large, cut, slow, wrapped: refused, and nothing is stored.
+//! Bodies that are too large, truncated, malformed or encoded are refused, and nothing is stored.
 
 use crate::server::Server;
 use crate::wire::{head, request};
 
-/// Several times what the buffers of two sockets hold.
+/// Several times the size of the buffers of two sockets.
 const LARGE: usize = 64 << 20;
 
 #[test]
-fn what_is_announced_too_large_is_refused_before_it_is_sent() {
+fn a_content_length_above_the_limit_is_refused_before_the_body() {
     let server = Server::start(&[]);
     for length in ["629145600", "9223372036854775807", "18446744073709551613"] {
         let mut wire = server.wire();
@@ -21,7 +21,7 @@ fn what_is_announced_too_large_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn the_largest_body_fits_and_one_byte_more_does_not() {
+fn the_size_limit_is_exact() {
     let server = Server::start(&["--http-max-body", "1kb"]);
     assert_eq!(server.put("/v1/keys/k", [b'v'; 1024]).status, 204);
     assert_eq!(server.put("/v1/keys/k", [b'w'; 1025]).status, 413);
@@ -36,9 +36,9 @@ fn the_largest_body_fits_and_one_byte_more_does_not() {
     assert_eq!(server.get("/v1/keys/k", &[]).body, [b'x'; 1024]);
 }
 
-/// A connection that is closed over unread bytes is reset, and the answer is lost with it.
+/// Closing a connection over unread bytes resets it, which would discard the response.
 #[test]
-fn who_sends_all_before_reading_still_gets_the_answer() {
+fn a_refused_upload_still_gets_its_response() {
     let server = Server::start_with(|larder| {
         larder.args(&["--http-max-body", "1mb"]).env("LARDER_HTTP_TOKEN", "t")
     });
@@ -62,17 +62,17 @@ fn who_sends_all_before_reading_still_gets_the_answer() {
         wire.write(&body);
         assert_eq!(wire.answer().status, status, "{target} {headers:?}");
         wire.write(&request("GET", "/livez", &[], b""));
-        assert_eq!(wire.answer().text(), "ok\n", "the connection goes on");
+        assert_eq!(wire.answer().text(), "ok\n", "the connection stays open");
     }
 }
 
 #[test]
-fn who_asks_before_sending_is_answered_before_sending() {
+fn expect_100_continue_is_answered_before_the_body() {
     let server = Server::start(&["--http-max-body", "1kb"]);
     let expect = ("expect", "100-continue");
     let mut wire = server.wire();
     wire.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "1025")]));
-    assert_eq!(wire.answer().status, 413, "and not 100");
+    assert_eq!(wire.answer().status, 413, "instead of 100");
     wire.ends();
 
     let mut wire = server.wire();
@@ -84,7 +84,7 @@ fn who_asks_before_sending_is_answered_before_sending() {
 }
 
 #[test]
-fn a_body_cut_in_the_middle_changes_nothing() {
+fn a_truncated_body_changes_nothing() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "whole").status, 204);
     let length = ("content-length", "629145");
@@ -107,7 +107,7 @@ fn a_body_cut_in_the_middle_changes_nothing() {
 }
 
 #[test]
-fn broken_chunks_change_nothing() {
+fn malformed_chunks_change_nothing() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "whole").status, 204);
     for body in [
@@ -130,7 +130,7 @@ fn broken_chunks_change_nothing() {
 }
 
 #[test]
-fn a_body_is_stored_as_it_is_or_not_at_all() {
+fn encoded_multipart_and_partial_bodies_are_refused() {
     let server = Server::start(&[]);
     for (name, value, status) in [
         ("content-type", "multipart/form-data; boundary=x", 415),
@@ -157,7 +157,7 @@ fn a_body_is_stored_as_it_is_or_not_at_all() {
 }
 
 #[test]
-fn a_body_where_none_belongs_is_skipped() {
+fn an_unexpected_body_is_skipped() {
     let server = Server::start(&[]);
     let mut wire = server.wire();
     for method in ["GET", "DELETE", "POST"] {

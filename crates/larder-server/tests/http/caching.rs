@@ -1,4 +1,4 @@
-//! `Cache-Status`, `ETag` and 304, `Vary`, and what a request may ask of the cache.
+//! `Cache-Status`, `Cache-Control`, `ETag` and `Vary`.
 
 use crate::origins;
 use crate::server::Server;
@@ -25,7 +25,7 @@ fn the_first_read_is_a_miss_and_the_next_a_hit() {
 }
 
 #[test]
-fn absence_is_remembered_until_a_write() {
+fn the_absence_of_a_key_is_cached_until_a_write() {
     let server = Server::start(&[]);
     assert_eq!(server.get("/get/k", &[]).cache_status(), MISS);
     let remembered = server.get("/get/k", &[]);
@@ -36,7 +36,7 @@ fn absence_is_remembered_until_a_write() {
 }
 
 #[test]
-fn a_request_may_ask_past_the_memory_or_of_the_memory_alone() {
+fn no_cache_bypasses_the_memory_and_only_if_cached_reads_it_alone() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     let ask = |directive: &str| server.get("/get/k", &[("cache-control", directive)]);
@@ -46,13 +46,13 @@ fn a_request_may_ask_past_the_memory_or_of_the_memory_alone() {
     assert_eq!(ask("max-stale").cache_status(), MISS);
     let hot = ask("only-if-cached");
     assert_eq!((hot.status, hot.hit_ttl().is_some()), (200, true));
-    // It forgets what may be older than what it has read.
+    // The bypass removed the entry, which may be older than the value it read.
     assert_eq!(ask("no-cache").cache_status(), "larder; fwd=request");
     assert_eq!(ask("only-if-cached").status, 504);
 }
 
 #[test]
-fn a_large_value_passes_by() {
+fn a_value_above_the_size_limit_is_not_cached() {
     let server = Server::start(&["--near-max-value", "1kb"]);
     assert_eq!(server.put("/v1/keys/k", vec![b'v'; 4096]).status, 204);
     let first = server.get("/v1/keys/k", &[]);
@@ -60,16 +60,16 @@ fn a_large_value_passes_by() {
     let next = server.get("/v1/keys/k", &[]);
     assert_eq!(next.cache_status(), "larder; fwd=bypass; detail=too-large");
     assert_eq!((first.body.len(), next.body.len()), (4096, 4096));
-    for (key, bytes, is_kept) in [("fits", 1024, true), ("too-large", 1025, false)] {
+    for (key, bytes, is_cached) in [("fits", 1024, true), ("too-large", 1025, false)] {
         let target = format!("/v1/keys/{key}");
         assert_eq!(server.put(&target, vec![b'v'; bytes]).status, 204);
         server.get(&target, &[]);
-        assert_eq!(server.get(&target, &[]).hit_ttl().is_some(), is_kept, "{key}");
+        assert_eq!(server.get(&target, &[]).hit_ttl().is_some(), is_cached, "{key}");
     }
 }
 
 #[test]
-fn a_tag_follows_the_bytes_alike_on_every_larder() {
+fn every_larder_computes_the_same_etag_of_the_same_bytes() {
     let (one, other) = (Server::start(&[]), Server::start(&["--near-policy", "lru"]));
     let tag = |server: &Server, value: &str, target: &str, accept: &str| {
         assert_eq!(server.put("/v1/keys/k", value).status, 204);
@@ -88,7 +88,7 @@ fn a_tag_follows_the_bytes_alike_on_every_larder() {
 }
 
 #[test]
-fn what_a_client_has_is_not_sent_again() {
+fn if_none_match_saves_the_body() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     let full = server.get("/get/k", &[]);
@@ -109,7 +109,7 @@ fn what_a_client_has_is_not_sent_again() {
         assert_eq!((answer.status, &answer.body), (200, &full.body), "{unknown}");
     }
 
-    // The moment that somebody writes, the answer is whole again.
+    // After a write, the tag no longer matches.
     assert_eq!(server.put("/v1/keys/k", "w").status, 204);
     let changed = server.get("/get/k", &[("if-none-match", tag)]);
     assert_eq!((changed.status, &*changed.json()["value"].to_string()), (200, "\"w\""));
@@ -117,7 +117,7 @@ fn what_a_client_has_is_not_sent_again() {
 }
 
 #[test]
-fn a_client_may_want_no_other_than_the_value_it_knows() {
+fn if_match_requires_the_named_tag() {
     let (server, _folder) = origins::start(|larder| larder);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for target in ["/get/k", "/v1/keys/k", "/users/7"] {
@@ -133,7 +133,7 @@ fn a_client_may_want_no_other_than_the_value_it_knows() {
             assert!(answer.detail().contains("If-Match"));
             assert_eq!(answer.header("etag"), Some(tag), "{target}");
         }
-        // It is looked at first.
+        // If-Match is evaluated first.
         let both = [("if-match", tag), ("if-none-match", tag)];
         assert_unchanged(&server.get(target, &both), &full, "both");
         let both = [("if-match", "\"other\""), ("if-none-match", tag)];
@@ -149,11 +149,15 @@ fn assert_unchanged(answer: &Answer, full: &Answer, known: &str) {
     }
     assert!(answer.hit_ttl().is_some(), "{}", answer.head);
     assert!(answer.header("date").is_some() && answer.header("content-type").is_none());
-    assert_eq!(answer.header("content-length"), None, "it would be that of the value");
+    assert_eq!(
+        answer.header("content-length"),
+        None,
+        "it would have to be the length of the value"
+    );
 }
 
 #[test]
-fn a_304_ends_where_it_says() {
+fn a_304_has_no_body() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     let mut wire = server.wire();
@@ -163,7 +167,7 @@ fn a_304_ends_where_it_says() {
 }
 
 #[test]
-fn caches_in_between_know_what_chose_the_answer() {
+fn shared_caches_get_vary_and_no_store() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for accept in ["*/*", "application/octet-stream"] {
@@ -177,7 +181,7 @@ fn caches_in_between_know_what_chose_the_answer() {
 }
 
 #[test]
-fn reads_are_counted_by_how_they_were_answered() {
+fn reads_are_counted_by_result() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     server.get("/get/k", &[]);

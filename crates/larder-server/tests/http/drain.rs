@@ -1,4 +1,4 @@
-//! The end: what is at work is answered, and nothing new begins.
+//! Startup failures, and draining: requests in flight are answered and new clients refused.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::limits::HeldRequest;
 use crate::server::{Server, builder};
 use crate::wire::LIMIT;
 
-/// Far from the limits for draining that the tests set.
+/// Much less than the drain timeouts of these tests.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[test]
-fn requests_at_work_are_answered_and_new_clients_refused() {
+fn a_draining_server_answers_requests_in_flight_and_refuses_new_clients() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     assert_eq!(server.put("/v1/keys/hot", "v").status, 204);
     assert_eq!(server.get("/v1/keys/hot", &[]).status, 200);
@@ -45,7 +45,7 @@ fn requests_at_work_are_answered_and_new_clients_refused() {
 }
 
 #[test]
-fn idle_clients_are_not_waited_for() {
+fn draining_does_not_wait_for_idle_clients() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     let (mut idle, _silent) = (server.wire(), server.wire());
     assert_eq!(idle.ask("GET", "/livez").status, 200);
@@ -55,7 +55,7 @@ fn idle_clients_are_not_waited_for() {
 }
 
 #[test]
-fn an_interrupt_drains_too() {
+fn sigint_drains() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     server.signal(Signal::INT);
     assert_eq!(server.wait().code(), Some(0));
@@ -63,7 +63,7 @@ fn an_interrupt_drains_too() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_second_signal_stops_at_once() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     let _upload = HeldRequest::begin(&server);
     server.signal(Signal::TERM);
@@ -74,7 +74,7 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn draining_has_a_limit() {
+fn draining_ends_at_the_timeout() {
     let server = Server::start(&["--drain-timeout", "300ms"]);
     let _upload = HeldRequest::begin(&server);
     let (status, took) = server.terminate();
@@ -83,7 +83,7 @@ fn draining_has_a_limit() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_taken_port_is_reported() {
     let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = other.local_addr().unwrap().port().to_string();
     let (code, log) = builder().args(&["--http-port", &port]).fails_with();
@@ -93,7 +93,7 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn every_mistake_of_a_configuration_is_listed() {
+fn every_error_of_a_configuration_is_listed() {
     let mistakes = "nonsense = 1\n[http]\nport = 'many'\nmax-body = '1gb'\n";
     let (code, log) = builder().config_text(mistakes).fails_with();
     assert_eq!(code, 78, "{log}");
@@ -103,7 +103,7 @@ fn every_mistake_of_a_configuration_is_listed() {
 }
 
 #[test]
-fn who_asks_again_and_again_gets_every_answer() {
+fn a_busy_client_of_a_draining_server_loses_no_response() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     assert_eq!(server.put("/v1/keys/hot", "v").status, 204);
     let mut clients: Vec<_> = (0..20).map(|_| server.wire()).collect();
@@ -114,7 +114,7 @@ fn who_asks_again_and_again_gets_every_answer() {
         for (number, client) in clients.iter_mut().enumerate() {
             scope.spawn(move || {
                 let target = if number % 2 == 0 { "/get/hot" } else { "/get/absent" };
-                // Fails when the connection ends before the answer.
+                // Fails if the connection ends before the response.
                 while client.ask("GET", target).header("connection") != Some("close") {}
                 client.ends();
             });

@@ -1,10 +1,10 @@
-//! Answers that are no success: each a problem+json that says what would be right.
+//! Errors: each is a problem+json that tells how to correct the request.
 
 use crate::server::Server;
 use crate::wire::{Answer, Wire};
 
 #[test]
-fn unknown_routes_are_not_found() {
+fn unknown_paths_are_not_found() {
     let server = Server::start(&[]);
     for target in
         ["/", "/nothing", "/get", "/set", "/v1", "/v1/", "/v1/keys", "/livez/", "/v1/stats/x"]
@@ -20,7 +20,7 @@ fn unknown_routes_are_not_found() {
 }
 
 #[test]
-fn methods_that_are_not_for_a_route_are_told_which_are() {
+fn a_405_lists_the_allowed_methods() {
     let server = Server::start(&[]);
     for (target, allow) in [
         ("/get/k", "GET,HEAD"),
@@ -47,7 +47,7 @@ fn methods_that_are_not_for_a_route_are_told_which_are() {
 }
 
 #[test]
-fn broken_percent_encoding_is_refused_everywhere() {
+fn broken_percent_encoding_is_refused_on_every_route() {
     let server = Server::start(&[]);
     for part in ["%", "%4", "%zz", "a%2", "%%41", "%u0041", "a%"] {
         for (method, target) in [
@@ -67,7 +67,7 @@ fn broken_percent_encoding_is_refused_everywhere() {
 }
 
 #[test]
-fn conditional_writes_are_refused_and_do_nothing() {
+fn conditional_writes_are_refused_and_change_nothing() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for name in ["if-match", "if-none-match", "if-unmodified-since"] {
@@ -85,7 +85,7 @@ fn conditional_writes_are_refused_and_do_nothing() {
 }
 
 #[test]
-fn a_problem_cannot_be_taken_for_a_page() {
+fn browsers_do_not_sniff_the_type_of_a_problem() {
     let server = Server::start(&[]);
     let answer = server.put("/v1/keys/k?%3Cscript%3E", "");
     assert_eq!((answer.status, answer.header("x-content-type-options")), (400, Some("nosniff")));
@@ -93,7 +93,7 @@ fn a_problem_cannot_be_taken_for_a_page() {
 }
 
 #[test]
-fn an_error_does_not_end_the_connection() {
+fn the_connection_stays_open_after_an_error() {
     let server = Server::start(&[]);
     let mut wire = server.wire();
     for (method, target, status) in [

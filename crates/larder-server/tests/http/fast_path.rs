@@ -1,4 +1,4 @@
-//! What is in memory is answered before the router, and nobody can tell but by the time it takes.
+//! The fast path answers hits with the same bytes as the router.
 
 use crate::limits::HeldRequest;
 use crate::origins;
@@ -6,27 +6,27 @@ use crate::server::Server;
 use crate::wire::{Answer, request};
 use std::{thread::sleep, time::Duration};
 
-/// The head without what the moment decides.
+/// Returns the lines of the head, sorted, without the date and the remaining time to live.
 fn head(answer: &Answer) -> Vec<String> {
-    let is_of_the_moment = |line: &&str| !line.to_ascii_lowercase().starts_with("date:");
+    let is_date = |line: &&str| !line.to_ascii_lowercase().starts_with("date:");
     let without_ttl = |line: &str| match line.split_once("; hit; ttl=") {
         Some((before, _)) => format!("{before}; hit"),
         None => line.to_owned(),
     };
-    let mut lines: Vec<_> = answer.head.lines().filter(is_of_the_moment).map(without_ttl).collect();
+    let mut lines: Vec<_> = answer.head.lines().filter(is_date).map(without_ttl).collect();
     lines.sort();
     lines
 }
 
 #[test]
-fn a_hit_is_what_the_router_answers() {
+fn the_fast_path_and_the_router_respond_with_the_same_bytes() {
     let (server, _folder) = origins::start(|larder| larder);
     let large = vec![b'v'; 20_000];
     let values = [&b"v"[..], b"", &[0, 255, 34, 92], "\u{1f980}".as_bytes(), &large];
     for (number, value) in values.into_iter().enumerate() {
         assert_eq!(server.put(&format!("/v1/keys/k%22%00{number}"), value).status, 204);
     }
-    // The last is absent.
+    // The last key is absent.
     let keys = (0..=values.len()).map(|number| format!("k%22%00{number}"));
     let targets = keys.flat_map(|key| [format!("/get/{key}"), format!("/v1/keys/{key}")]);
     for target in targets.chain(["/users/7".to_owned()]) {
@@ -41,7 +41,7 @@ fn a_hit_is_what_the_router_answers() {
             &[("cache-control", "only-if-cached")],
         ] {
             let hit = server.get(&target, headers);
-            // With a body it goes to the router.
+            // A request with a body goes to the router.
             let routed = server.send("GET", &target, headers, b"body");
             assert_eq!(head(&hit), head(&routed), "{target} {headers:?}");
             assert_eq!(hit.body, routed.body, "{target} {headers:?}");
@@ -50,9 +50,10 @@ fn a_hit_is_what_the_router_answers() {
     }
 }
 
-/// Short answers leave in one piece, long ones in two, and what the client does not take yet later.
+/// Covers short responses, which are sent in one piece, longer ones, which are sent in two, and
+/// partial writes.
 #[test]
-fn answers_of_every_length_arrive_whole_however_late_they_are_read() {
+fn responses_of_every_length_arrive_whole_even_if_read_late() {
     let server = Server::start(&[]);
     let lengths: Vec<usize> = (0..1_500).step_by(7).chain([20_000, 3_000_000]).collect();
     let value = |length: usize| -> Vec<u8> { (0..251).cycle().take(length).collect() };
@@ -63,7 +64,7 @@ fn answers_of_every_length_arrive_whole_however_late_they_are_read() {
     let read = |length| request("GET", &format!("/v1/keys/{length}"), &[], b"");
     let all: Vec<usize> = lengths.iter().copied().cycle().take(60 * lengths.len()).collect();
     let writer = wire.write_aside(all.iter().flat_map(read).collect());
-    // More than the kernel takes for who does not read.
+    // The responses exceed the buffers of the kernel by now.
     sleep(Duration::from_millis(500));
     for length in all {
         let answer = wire.answer();
@@ -73,7 +74,7 @@ fn answers_of_every_length_arrive_whole_however_late_they_are_read() {
 }
 
 #[test]
-fn a_hit_takes_no_turn() {
+fn hits_do_not_count_towards_the_concurrency_limit() {
     for policy in ["clock-pro", "lru"] {
         let one = ["--http-concurrency", "1", "--http-queue", "0", "--near-policy", policy];
         let server = Server::start(&one);
@@ -99,7 +100,7 @@ fn a_hit_takes_no_turn() {
 }
 
 #[test]
-fn who_is_not_let_in_gets_no_hit_either() {
+fn the_fast_path_checks_token_and_origin() {
     let token = ("authorization", "Bearer secret-of-the-test");
     let server = Server::start_with(|larder| larder.env("LARDER_HTTP_TOKEN", "secret-of-the-test"));
     assert_eq!(server.send("PUT", "/v1/keys/k", &[token], b"v").status, 204);

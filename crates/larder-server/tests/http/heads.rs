@@ -1,4 +1,4 @@
-//! What is no request, or nearly one: answered with an error or closed, and others are served.
+//! Malformed requests get an error or a closed connection, and do not disturb other clients.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::server::Server;
 use crate::wire::{Wire, head, request};
 
 #[test]
-fn garbage_is_refused() {
+fn malformed_requests_are_refused() {
     let server = Server::start(&[]);
     let noise: Vec<u8> = (0..=255).cycle().take(10_000).collect();
     for bytes in [
@@ -32,7 +32,7 @@ fn garbage_is_refused() {
     ] {
         refused(&server, bytes, &[400]);
     }
-    // A client that may only speak HTTP/2 is not answered in HTTP/1.
+    // A client that speaks only HTTP/2 gets no response in HTTP/1.
     let silence = raw_within(
         server.port(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -44,7 +44,7 @@ fn garbage_is_refused() {
 }
 
 #[test]
-fn heads_have_limits() {
+fn heads_have_size_limits() {
     let server = Server::start(&[]);
     let long = |bytes: usize| "k".repeat(bytes);
     refused(&server, &request("GET", &format!("/get/{}", long(1 << 20)), &[], b""), &[414, 431]);
@@ -57,7 +57,7 @@ fn heads_have_limits() {
 }
 
 #[test]
-fn smuggling_finds_one_reading_only() {
+fn ambiguous_body_lengths_are_refused() {
     let server = Server::start(&[]);
     let refused_heads: [&[(&str, &str)]; 9] = [
         &[("content-length", "4"), ("content-length", "5")],
@@ -78,7 +78,7 @@ fn smuggling_finds_one_reading_only() {
         b"PUT /v1/keys/k HTTP/1.0\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
     refused(&server, http_1_0, &[400]);
 
-    // Where both lengths are given, that of the chunks holds and the connection ends.
+    // If both lengths are given, the chunks decide and the connection closes.
     for headers in [
         [("content-length", "42"), ("transfer-encoding", "chunked")],
         [("transfer-encoding", "chunked"), ("content-length", "4")],
@@ -96,7 +96,7 @@ fn smuggling_finds_one_reading_only() {
 }
 
 #[test]
-fn one_length_twice_is_one_length() {
+fn a_repeated_equal_content_length_is_accepted() {
     let server = Server::start(&[]);
     let mut wire = server.wire();
     wire.write(&head("PUT", "/v1/keys/k", &[("content-length", "1"), ("content-length", "1")]));
@@ -106,7 +106,7 @@ fn one_length_twice_is_one_length() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order() {
     let server = Server::start(&[]);
     let mut wire = server.wire();
     let mut bytes = Vec::new();
@@ -138,7 +138,7 @@ fn http_1_0_is_answered_and_closed() {
 }
 
 #[test]
-fn other_forms_of_targets_find_no_other_way() {
+fn other_forms_of_targets_pass_the_same_checks() {
     let server = Server::start(&[]);
     for (line, status) in [
         ("OPTIONS *", 404),
@@ -161,13 +161,13 @@ fn other_forms_of_targets_find_no_other_way() {
 }
 
 #[test]
-fn an_upgrade_is_not_made() {
+fn an_upgrade_is_ignored() {
     let server = Server::start(&[]);
     let upgrade = [("connection", "upgrade"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")];
     assert_eq!(server.get("/livez", &upgrade).text(), "ok\n");
 }
 
-/// Sends these bytes alone: an error comes back, and then the end of the connection.
+/// Sends these bytes and expects an error and the end of the connection.
 fn refused(server: &Server, bytes: &[u8], statuses: &[u16]) {
     let mut wire: Wire = server.wire();
     wire.try_write(bytes);

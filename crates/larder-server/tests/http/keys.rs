@@ -1,4 +1,4 @@
-//! `/get`, `/set` and `/v1/keys`: what goes in comes out.
+//! `/get`, `/set` and `/v1/keys`: reading, writing and deleting keys.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn values_are_strings_and_never_parsed() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_come_in_base64() {
+fn bytes_that_are_not_utf8_are_encoded_in_base64() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/%FF%00", [0xff, 0xfe, 0]).status, 204);
     let expected = json!({
@@ -63,7 +63,7 @@ fn keys_are_any_bytes() {
 }
 
 #[test]
-fn a_key_has_at_least_one_byte_and_a_limit() {
+fn empty_and_long_keys_are_refused() {
     let server = Server::start(&[]);
     for target in ["/get/", "/v1/keys/", "/set/", "/set//v", "/v1/keys/?ttl=1"] {
         for method in ["GET", "PUT", "DELETE"] {
@@ -96,7 +96,7 @@ fn only_put_and_post_set() {
 }
 
 #[test]
-fn the_path_of_a_set_has_two_parts() {
+fn the_path_of_a_set_has_a_key_and_a_value() {
     let server = Server::start(&[]);
     for target in ["/set/a", "/set/a/b/c", "/set/a/b/"] {
         let answer = server.put(target, "");
@@ -121,7 +121,7 @@ fn a_deleted_key_is_not_found() {
 }
 
 #[test]
-fn a_question_mark_is_not_taken_for_a_key() {
+fn an_unexpected_query_is_refused() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/really", "v").status, 204);
     for (method, target) in
@@ -135,7 +135,7 @@ fn a_question_mark_is_not_taken_for_a_key() {
 }
 
 #[test]
-fn accept_chooses_the_representation() {
+fn accept_selects_the_representation() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for (accept, media_type) in [
@@ -155,7 +155,7 @@ fn accept_chooses_the_representation() {
 }
 
 #[test]
-fn head_says_what_get_says_without_a_body() {
+fn head_returns_the_headers_of_get() {
     let server = Server::start(&["--near-ttl", "1h"]);
     assert_eq!(server.put("/v1/keys/k", "value").status, 204);
     for target in
@@ -163,7 +163,7 @@ fn head_says_what_get_says_without_a_body() {
     {
         let mut wire = server.wire();
         let (get, head) = (wire.ask("GET", target), wire.ask("HEAD", target));
-        // On the same connection: a body after HEAD would be taken for the next answer.
+        // On the same connection: a body after HEAD would be read as the next response.
         assert_eq!(wire.ask("GET", "/livez").text(), "ok\n");
         assert_eq!(get.status, head.status, "{target}");
         let names = |head: &str| {

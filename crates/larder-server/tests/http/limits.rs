@@ -1,4 +1,4 @@
-//! Connections and requests that are too many.
+//! Limits on connections, requests and the time that clients may take.
 
 use larder_testkit::eventually;
 
@@ -6,8 +6,8 @@ use crate::server::{LARDER, Server};
 use crate::wire::{LIMIT, Wire, head};
 
 #[test]
-fn many_idle_clients_keep_nobody_waiting() {
-    // Most systems allow so few open files to begin with that Larder must ask for more.
+fn many_idle_clients_do_not_block_others() {
+    // The default limit of open files is too low on most systems, so Larder must raise it.
     let few_files = r#"ulimit -S -n 256; exec "$0" "$@""#;
     let server = Server::run("/bin/sh", &["-c", few_files, LARDER, "--maxclients", "3000"]);
     let mut idle: Vec<Wire> = (0..idle_clients()).map(|_| server.wire()).collect();
@@ -16,7 +16,7 @@ fn many_idle_clients_keep_nobody_waiting() {
     assert_eq!(last.ask("GET", "/livez").text(), "ok\n");
 }
 
-/// Two thousand, where this program may open so many files itself.
+/// Returns 2000, or fewer if this process may not open as many files.
 fn idle_clients() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
@@ -25,7 +25,7 @@ fn idle_clients() -> usize {
 }
 
 #[test]
-fn a_client_too_many_waits_until_another_leaves() {
+fn a_client_beyond_maxclients_waits_until_another_leaves() {
     let server = Server::start(&["--maxclients", "2"]);
     let mut one = server.wire();
     let mut other = server.wire();
@@ -34,23 +34,23 @@ fn a_client_too_many_waits_until_another_leaves() {
     }
     let mut waiting = server.wire();
     waiting.write(&head("GET", "/livez", &[]));
-    assert_eq!(one.ask("GET", "/livez").status, 200, "the two go on");
+    assert_eq!(one.ask("GET", "/livez").status, 200, "the two are still served");
     assert!(!waiting.has_answer());
     drop(other);
     assert_eq!(waiting.answer().text(), "ok\n");
 }
 
-/// All at the same time, for each takes ten seconds.
+/// Covers all timeouts at the same time, as each takes ten seconds.
 #[test]
-fn slow_clients_are_given_up() {
+fn slow_clients_time_out() {
     let server = Server::start(&[]);
     let (mut silent, mut idle, mut half) = (server.wire(), server.wire(), server.wire());
     assert_eq!(idle.ask("GET", "/livez").status, 200);
     half.write(b"GET /livez HTTP/1.1\r\nhost: loc");
     let (mut busy, mut trickle) = (server.wire(), server.wire());
     trickle.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
-    eventually(LIMIT, "the trickle to be given up", || {
-        assert_eq!(busy.ask("GET", "/livez").status, 200, "who asks again and again stays");
+    eventually(LIMIT, "the slow body to time out", || {
+        assert_eq!(busy.ask("GET", "/livez").status, 200, "a busy client stays connected");
         trickle.try_write(b".");
         trickle.has_answer()
     });
@@ -64,7 +64,7 @@ fn slow_clients_are_given_up() {
 }
 
 #[test]
-fn a_request_too_many_is_turned_away() {
+fn a_request_beyond_concurrency_and_queue_gets_429() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
     let held = HeldRequest::begin(&server);
     for (method, target) in [("GET", "/get/k"), ("GET", "/v1/keys/k"), ("PUT", "/set/k/v")] {
@@ -77,34 +77,34 @@ fn a_request_too_many_is_turned_away() {
     }
     held.finish();
     let free = || server.get("/get/upload", &[]).status == 200;
-    eventually(LIMIT, "the turn to be free", free);
+    eventually(LIMIT, "the permit to be released", free);
 }
 
 #[test]
-fn who_waits_for_a_turn_gets_it() {
+fn a_queued_request_runs_once_another_finishes() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "1"]);
     let held = HeldRequest::begin(&server);
     let mut two = [server.wire(), server.wire()];
     for wire in &mut two {
         wire.write(&head("GET", "/get/absent", &[]));
     }
-    eventually(LIMIT, "one to be turned away", || two.iter().any(Wire::has_answer));
+    eventually(LIMIT, "one to get 429", || two.iter().any(Wire::has_answer));
     two.sort_by_key(|wire| !wire.has_answer());
-    let [turned_away, waiting] = &mut two;
-    assert_eq!(turned_away.answer().status, 429);
+    let [refused, waiting] = &mut two;
+    assert_eq!(refused.answer().status, 429);
     assert!(!waiting.has_answer());
     held.finish();
     assert_eq!(waiting.answer().status, 404);
 }
 
 #[test]
-fn a_client_that_leaves_gives_its_turn_back() {
+fn a_client_that_disconnects_releases_its_permit() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
     drop(HeldRequest::begin(&server));
-    eventually(LIMIT, "the turn to be free", || server.get("/get/k", &[]).status == 404);
+    eventually(LIMIT, "the permit to be released", || server.get("/get/k", &[]).status == 404);
 }
 
-/// A request that is at work for as long as its client likes.
+/// A request in flight that ends when the test says so.
 pub(crate) struct HeldRequest(Wire);
 
 impl HeldRequest {

@@ -1,5 +1,4 @@
-//! The HTTP listener end to end: the real program, asked by well-behaved clients and by others.
-//! Each file is one kind of question.
+//! End-to-end tests of the HTTP listener, with well-behaved and with hostile clients.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +6,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test that finds something missing has failed; time limits are real time"
+    reason = "a test may panic; its timeouts are in real time"
 )]
 
 mod auth;

@@ -1,5 +1,5 @@
-//! `/openapi.json` is true: each operation that it describes is called as it says, and answers one
-//! of the ways it says.
+//! `/openapi.json` matches the server: each described operation is called as described, and the
+//! response is one of those described.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::origins;
 use crate::server::Server;
 use crate::wire::Answer;
 
-/// Every route of the router, and what it does.
+/// Every described route and its methods.
 const ROUTES: [(&str, &str); 10] = [
     ("/get/{key}", "get"),
     ("/livez", "get"),
@@ -23,7 +23,7 @@ const ROUTES: [(&str, &str); 10] = [
     ("/v1/stats", "get"),
 ];
 
-/// The order in which each operation finds what it needs.
+/// An order in which each operation succeeds.
 const ORDER: [&str; 4] = ["put", "post", "get", "delete"];
 
 #[test]
@@ -40,15 +40,31 @@ fn every_route_is_described() {
     let described: Vec<(&str, &str)> =
         described.iter().map(|(path, methods)| (*path, methods.as_str())).collect();
     assert_eq!(described, ROUTES);
-    // And what is not described is not there.
+    // Methods that are not described are refused.
     for (path, methods) in described {
         for method in ["get", "put", "post", "delete", "patch"] {
             let described = methods.split(' ').any(|other| other == method);
             let target = target(path, &api["paths"][path]["get"]);
+            if described {
+                continue;
+            }
             let answer = server.send(&method.to_uppercase(), &target, &[], b"");
-            assert!(described || answer.status == 405, "{method} {path}: {}", answer.status);
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(allowed(&answer), usable_methods(&api["paths"][path]), "{method} {path}");
         }
     }
+}
+
+/// The methods of `Allow`, without `HEAD`, which goes undescribed.
+fn allowed(answer: &Answer) -> BTreeSet<String> {
+    let methods = answer.header("allow").unwrap().split(',');
+    methods.map(|method| method.trim().to_lowercase()).filter(|method| method != "head").collect()
+}
+
+/// The methods of a described path, without those that only ever get 405.
+fn usable_methods(item: &Value) -> BTreeSet<String> {
+    let usable = |operation: &&Value| operation["responses"].get("405").is_none();
+    members(item).iter().filter(|(_, it)| usable(it)).map(|(method, _)| method.clone()).collect()
 }
 
 #[test]
@@ -135,7 +151,7 @@ fn operations_have_names_examples_and_errors() {
 }
 
 #[test]
-fn the_example_of_the_statistics_has_their_form() {
+fn the_example_of_the_statistics_has_the_same_members() {
     let (server, _rows) = origins::start(|larder| larder);
     let api = description(&server);
     let content = &api["paths"]["/v1/stats"]["get"]["responses"]["200"]["content"];
@@ -145,7 +161,7 @@ fn the_example_of_the_statistics_has_their_form() {
 }
 
 #[test]
-fn the_token_is_described_where_there_is_one() {
+fn the_token_is_described_if_there_is_one() {
     let (open, _rows) = origins::start(|larder| larder);
     let api = description(&open);
     assert!(api.get("security").is_none());
@@ -159,7 +175,7 @@ fn the_token_is_described_where_there_is_one() {
     let api = description(&closed);
     assert_eq!(api["security"][0]["http-token"], Value::Array(Vec::new()));
     assert_eq!(api["components"]["securitySchemes"]["http-token"]["scheme"], "bearer");
-    assert!(!api["paths"].to_string().contains("Ada"), "rows are for those with the token");
+    assert!(!api["paths"].to_string().contains("Ada"), "rows require the token");
     for (path, item) in members(&api["paths"]) {
         for operation in members(item).values() {
             let is_open = operation.get("security").is_some();
@@ -169,9 +185,9 @@ fn the_token_is_described_where_there_is_one() {
     }
 }
 
-/// The page itself is tried in a browser, where there is one. This is what it needs.
+/// Covers the files that the page needs; the browser tests cover the page.
 #[test]
-fn the_page_is_part_of_the_program() {
+fn the_files_of_the_page_are_served() {
     let server = Server::start(&[]);
     let short = server.get("/docs", &[]);
     assert_eq!((short.status, short.header("location")), (303, Some("/docs/")));
@@ -203,7 +219,7 @@ fn description(server: &Server) -> Value {
     answer.json()
 }
 
-/// The path with the examples in it, and the query.
+/// Returns the path and the query with the examples filled in.
 fn target(path: &str, operation: &Value) -> String {
     let mut target = path.to_owned();
     for parameter in list(&operation["parameters"]) {
@@ -230,13 +246,13 @@ fn call(server: &Server, method: &str, target: &str, operation: &Value) -> Answe
     }
 }
 
-/// The status that the description gives for success.
+/// Returns the described status of success.
 fn success(operation: &Value) -> u16 {
     let mut statuses = members(&operation["responses"]).keys();
     statuses.find(|status| status.starts_with('2')).unwrap().parse().unwrap()
 }
 
-/// That the status is described, with this media type and, where there is JSON, in this form.
+/// Asserts that the status is described with this media type and, for JSON, these members.
 fn assert_is_described(api: &Value, operation: &Value, answer: &Answer) {
     let name = &operation["operationId"];
     let response = &operation["responses"][answer.status.to_string()];
@@ -264,7 +280,7 @@ fn resolve<'a>(api: &'a Value, response: &'a Value) -> &'a Value {
     }
 }
 
-/// The names in a JSON value, with those of the objects in them. Counts by name are as they are.
+/// Returns the paths of all members of a JSON value.
 fn form(value: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let Some(object) = value.as_object() else { return names };

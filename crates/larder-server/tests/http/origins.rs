@@ -1,4 +1,4 @@
-//! A declared origin's route: read through, forgotten on demand.
+//! The routes of declared origins: reading through and forgetting rows.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ const ROWS: &str =
     r#"{"7": {"name": "Ada", "big": 12345678901234567890123}, "a/b": {"n": 1}, "é %": {"n": 2}}"#;
 
 #[test]
-fn a_row_is_loaded_once_and_then_remembered() {
+fn a_row_is_loaded_once_and_then_cached() {
     let (server, _rows) = start(|larder| larder);
     let first = server.get("/users/7", &[]);
     assert_eq!((first.status, first.cache_status()), (200, MISS));
@@ -28,7 +28,7 @@ fn a_row_is_loaded_once_and_then_remembered() {
 }
 
 #[test]
-fn a_missing_row_is_remembered_too() {
+fn the_absence_of_a_row_is_cached() {
     let (server, _rows) = start(|larder| larder);
     let first = server.get("/users/8", &[]);
     assert_eq!((first.status, &*first.detail()), (404, "the origin has no such row"));
@@ -39,7 +39,7 @@ fn a_missing_row_is_remembered_too() {
 }
 
 #[test]
-fn deleting_forgets_and_the_next_read_loads() {
+fn a_read_after_a_delete_loads_the_row_again() {
     let (server, _rows) = start(|larder| larder);
     assert_eq!(server.get("/users/7", &[]).cache_status(), MISS);
     assert_eq!(server.put("/v1/keys/users:7", "\"changed\"").status, 204);
@@ -56,7 +56,7 @@ fn deleting_forgets_and_the_next_read_loads() {
 }
 
 #[test]
-fn ids_are_text_percent_encoded() {
+fn ids_are_percent_encoded_utf8() {
     let (server, _rows) = start(|larder| larder);
     for (target, body) in [("/users/a%2Fb", r#"{"n":1}"#), ("/users/%C3%A9%20%25", r#"{"n":2}"#)] {
         assert_eq!(server.get(target, &[]).text(), body, "{target}");
@@ -78,19 +78,19 @@ fn ids_are_text_percent_encoded() {
 }
 
 #[test]
-fn a_request_may_ask_past_the_memory_or_of_the_memory_alone() {
+fn no_cache_bypasses_the_memory_and_only_if_cached_reads_it_alone() {
     let (server, _rows) = start(|larder| larder);
     let ask = |directive: &str| server.get("/users/7", &[("cache-control", directive)]);
     assert_eq!(ask("only-if-cached").status, 504);
-    assert_eq!(ask("no-cache").cache_status(), MISS, "the store has none yet");
+    assert_eq!(ask("no-cache").cache_status(), MISS, "the store does not have the row yet");
     assert_eq!(ask("no-cache").cache_status(), "larder; fwd=request");
-    assert_eq!(ask("only-if-cached").status, 504, "it was forgotten");
+    assert_eq!(ask("only-if-cached").status, 504, "the bypass removed the entry");
     assert_eq!(ask("max-age=0").cache_status(), MISS);
     assert!(ask("only-if-cached").hit_ttl().is_some());
     assert_eq!(origin_loads(&server), 1);
 }
 
-/// Also says where the rows lie, for as long as they do.
+/// Starts a server with an origin of [`ROWS`]. Dropping the folder deletes them.
 pub(crate) fn start(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> (Server, TempDir) {
     let folder = TempDir::with_prefix("larder-rows-").unwrap();
     let file = folder.path().join("users.json");
@@ -103,7 +103,7 @@ pub(crate) fn start(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> (Server
     (Server::start_with(|larder| set(larder.config_text(config))), folder)
 }
 
-/// How often the origin was asked.
+/// Returns how many loads the origin has served.
 fn origin_loads(server: &Server) -> u64 {
     let metrics = server.get("/metrics", &[]);
     let count = r#"larder_origin_load_duration_seconds_count{origin="users"} "#;

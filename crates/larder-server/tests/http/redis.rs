@@ -1,4 +1,4 @@
-//! In front of a real Redis: what it says, HTTP says.
+//! The listener in front of a real Redis.
 
 use larder_testkit::{Direction, RedisServer, Relay, Signal, Which, eventually, require_redis};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::wire::{LIMIT, Wire, head};
 const TRACKED: Which = Which::Sent("TRACKING");
 
 #[test]
-fn both_see_the_same_bytes() {
+fn redis_and_http_see_the_same_bytes() {
     let Some((server, redis)) = start(&[]) else { return };
     assert_eq!(server.put("/v1/keys/%00%FF%2F?ttl=100", [0, 255, 13, 10]).status, 204);
     let key: &[u8] = &[0, 255, b'/'];
@@ -25,7 +25,7 @@ fn both_see_the_same_bytes() {
 }
 
 #[test]
-fn a_key_of_another_type_is_no_string() {
+fn a_key_of_another_type_gets_422() {
     let Some((server, redis)) = start(&[]) else { return };
     redis.cmd(&["HSET", "hash", "field", "value"]);
     for target in ["/get/hash", "/v1/keys/hash"] {
@@ -37,7 +37,7 @@ fn a_key_of_another_type_is_no_string() {
 }
 
 #[test]
-fn what_the_store_refuses_is_told() {
+fn errors_of_the_store_are_reported() {
     if !require_redis() {
         return;
     }
@@ -56,18 +56,18 @@ fn what_the_store_refuses_is_told() {
 }
 
 #[test]
-fn a_store_that_is_away_or_silent_is_told() {
+fn an_unreachable_or_silent_store_is_reported() {
     let Some((server, redis)) = start(&["--store-timeout", "200ms"]) else { return };
     redis.pause();
-    // Within the bound a read still trusts the feed, and waits for it.
+    // Within the staleness bound a read still waits for the tracking connection.
     for (method, target) in [("PUT", "/set/k/v"), ("DELETE", "/v1/keys/k"), ("GET", "/get/k")] {
         let answer = server.send(method, target, &[], b"");
         assert!([503, 504].contains(&answer.status), "{method} {target} {}", answer.detail());
     }
     redis.resume();
     redis.kill();
-    let away = || server.put("/set/k/v", "").status == 503;
-    eventually(LIMIT, "the store to be known to be away", away);
+    let is_unreachable = || server.put("/set/k/v", "").status == 503;
+    eventually(LIMIT, "the store to be reported unreachable", is_unreachable);
     let answer = server.get("/get/k", &[]);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     let condition = server.get("/readyz", &[]);
@@ -75,7 +75,7 @@ fn a_store_that_is_away_or_silent_is_told() {
 }
 
 #[test]
-fn one_fetch_serves_all_who_wait() {
+fn concurrent_reads_share_one_fetch() {
     let Some(Held { server, relay, redis }) = Held::start(&[]) else { return };
     redis.cmd(&["SET", "k", "v"]);
     let gets = redis.command_calls("get");
@@ -84,7 +84,7 @@ fn one_fetch_serves_all_who_wait() {
     for wire in &mut waiting {
         wire.write(&head("GET", "/get/k", &[]));
     }
-    eventually(LIMIT, "all to wait for one", || stats(&server)["flights_joined"] == 19);
+    eventually(LIMIT, "all to join one flight", || stats(&server)["flights_joined"] == 19);
     relay.release(TRACKED, Direction::ToClient);
     let mut found: Vec<_> = waiting.iter_mut().map(Wire::answer).collect();
     assert!(found.iter().all(|answer| answer.json()["value"] == "v"));
@@ -97,8 +97,8 @@ fn one_fetch_serves_all_who_wait() {
 }
 
 #[test]
-fn a_read_that_waits_for_the_store_is_answered_while_draining() {
-    // The store's connections live with the first thread that serves RESP, if there is one.
+fn a_draining_server_answers_a_read_that_waits_for_the_store() {
+    // The first RESP worker, if there is one, owns the connections to the store.
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("larder.sock");
     for flags in [[].as_slice(), &["--unixsocket", socket.to_str().unwrap()]] {
@@ -113,7 +113,7 @@ fn answer_while_draining(flags: &[&str]) {
     relay.hold(TRACKED, Direction::ToClient);
     let mut wire = server.wire();
     wire.write(&head("GET", "/get/k", &[]));
-    eventually(LIMIT, "the read to be on its way", || stats(&server)["fills_under_way"] == 1);
+    eventually(LIMIT, "the fill to start", || stats(&server)["fills_under_way"] == 1);
     server.signal(Signal::TERM);
     eventually(LIMIT, "draining", || server.log().contains("draining"));
     relay.release(TRACKED, Direction::ToClient);
@@ -123,7 +123,7 @@ fn answer_while_draining(flags: &[&str]) {
     assert_eq!(server.wait().code(), Some(0));
 }
 
-/// A Larder over a Redis of its own; `None` where there is no Redis to test with.
+/// Starts a Larder over a Redis of its own, or returns `None` if there is no Redis to test with.
 fn start(flags: &[&str]) -> Option<(Server, RedisServer)> {
     if !require_redis() {
         return None;
@@ -138,8 +138,8 @@ fn over(url: &str, flags: &[&str]) -> Server {
     server
 }
 
-/// The same with a relay in between, which can hold replies back. The bound is so long that the
-/// feed, which is held back too, stays good.
+/// A Larder over a Redis behind a relay that can hold replies back. The staleness bound is so long
+/// that the feed, which the relay holds back too, stays live.
 struct Held {
     server: Server,
     relay: Relay,

@@ -1,4 +1,4 @@
-//! A Larder that must never panic, whatever a test does to it.
+//! A Larder under test. Dropping it fails the test if the server has panicked.
 
 use std::ops::Deref;
 
@@ -8,13 +8,13 @@ use crate::wire::{Answer, Wire, request};
 
 pub(crate) const LARDER: &str = env!("CARGO_BIN_EXE_larder");
 
-/// No other listener, whose port might be somebody else's.
+/// Turns off the RESP listener, whose default port may be taken.
 const ALONE: [&str; 2] = ["--port", "0"];
 
 pub(crate) struct Server(Larder);
 
 impl Server {
-    /// A server over the in-memory store.
+    /// Starts a server over the memory store.
     pub(crate) fn start(flags: &[&str]) -> Self {
         Self::start_with(|larder| larder.args(flags))
     }
@@ -23,7 +23,7 @@ impl Server {
         Self(set(builder()).start())
     }
 
-    /// A server that another program starts.
+    /// Starts a server through another program.
     pub(crate) fn run(program: &str, args: &[&str]) -> Self {
         Self(Larder::builder(program).args(args).args(&ALONE).start())
     }
@@ -40,7 +40,7 @@ impl Server {
         self.send("PUT", target, &[], body.as_ref())
     }
 
-    /// One request on a connection of its own. The target is sent as it is written here.
+    /// Sends one request on a connection of its own, with the target exactly as given.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -53,14 +53,14 @@ impl Server {
         wire.answer_to(method)
     }
 
-    /// Whatever was done to it, others are served.
+    /// Asserts that the server still serves other clients.
     pub(crate) fn still_serves(&self) {
         assert_eq!(self.put("/v1/keys/still", "serves").status, 204);
         assert_eq!(self.get("/v1/keys/still", &[]).text(), "serves");
     }
 }
 
-/// A server to be started. It speaks HTTP alone.
+/// Returns a builder for a server with the HTTP listener alone.
 pub(crate) fn builder() -> LarderBuilder {
     Larder::builder(LARDER).args(&ALONE)
 }

@@ -1,4 +1,4 @@
-//! `?ttl=`: how long the store keeps a value.
+//! `?ttl=`: the time to live of a written value.
 
 use larder_testkit::eventually;
 
@@ -6,17 +6,17 @@ use crate::server::Server;
 use crate::wire::LIMIT;
 
 #[test]
-fn a_value_leaves_when_its_time_is_over() {
+fn a_value_expires_after_its_ttl() {
     let server = Server::start(&[]);
     for target in ["/set/k/v?ttl=300ms", "/v1/keys/k?ttl=300ms"] {
         assert!(server.put(target, "v").status < 300);
         assert_eq!(server.get("/get/k", &[]).status, 200, "{target}");
-        eventually(LIMIT, "the value to leave", || server.get("/get/k", &[]).status == 404);
+        eventually(LIMIT, "the value to expire", || server.get("/get/k", &[]).status == 404);
     }
 }
 
 #[test]
-fn a_hit_says_how_long_it_may_last() {
+fn cache_status_reports_the_remaining_ttl() {
     let server = Server::start(&["--near-ttl", "300s"]);
     for (target, least, most) in [
         ("/v1/keys/a?ttl=60", 50, 60),
@@ -34,17 +34,19 @@ fn a_hit_says_how_long_it_may_last() {
 }
 
 #[test]
-fn a_put_without_it_ends_an_earlier_one() {
+fn a_write_without_a_ttl_removes_an_earlier_one() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k?ttl=200ms", "short").status, 204);
     assert_eq!(server.put("/v1/keys/k", "for ever").status, 204);
     assert_eq!(server.put("/v1/keys/clock?ttl=300ms", "").status, 204);
-    eventually(LIMIT, "the later time", || server.get("/v1/keys/clock", &[]).status == 404);
+    eventually(LIMIT, "the later key to expire", || {
+        server.get("/v1/keys/clock", &[]).status == 404
+    });
     assert_eq!(server.get("/v1/keys/k", &[]).text(), "for ever");
 }
 
 #[test]
-fn what_is_no_time_is_refused_and_nothing_is_set() {
+fn an_invalid_ttl_is_refused_and_nothing_is_set() {
     let server = Server::start(&[]);
     for query in [
         "ttl=",

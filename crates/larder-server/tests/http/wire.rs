@@ -1,4 +1,4 @@
-//! One connection, on which a test writes what it likes and reads one answer after the other.
+//! One connection, to which a test writes any bytes and from which it reads response by response.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Nothing that is waited for takes this long unless it fails.
+/// Maximum time to wait for anything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Wire {
@@ -16,16 +16,16 @@ pub(crate) struct Wire {
     unread: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The status line and the headers, as they came.
+    /// The status line and the headers as received.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// A whole request with `Host` and, when there is a body, `Content-Length`.
+/// Returns a whole request with `Host` and, if there is a body, `Content-Length`.
 pub(crate) fn request(
     method: &str,
     target: &str,
@@ -40,7 +40,7 @@ pub(crate) fn request(
     request
 }
 
-/// The head of a request with `Host` and these headers.
+/// Returns the head of a request with `Host` and these headers.
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\n");
     for (name, value) in [&[("host", "localhost")], headers].concat() {
@@ -63,39 +63,39 @@ impl Wire {
         self.socket.write_all(bytes).unwrap();
     }
 
-    /// Writes from another thread, while this one reads, or does not.
+    /// Writes in another thread.
     pub(crate) fn write_aside(&self, bytes: Vec<u8>) -> JoinHandle<()> {
         let mut socket = self.socket.try_clone().unwrap();
         thread::spawn(move || socket.write_all(&bytes).unwrap())
     }
 
-    /// Writes what the server may not want to read to its end.
+    /// Writes bytes that the server may refuse to read.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).ok();
     }
 
-    /// Nothing more will be written.
+    /// Closes the writing half.
     pub(crate) fn half_close(&mut self) {
         self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request and returns its response.
     pub(crate) fn ask(&mut self, method: &str, target: &str) -> Answer {
         self.write(&request(method, target, &[], b""));
         self.answer_to(method)
     }
 
-    /// The next answer to anything but `HEAD`.
+    /// Returns the next response to any method but `HEAD`.
     pub(crate) fn answer(&mut self) -> Answer {
         self.answer_to("GET")
     }
 
-    /// The next answer; one to `HEAD` has no body, whatever its length says.
+    /// Returns the next response to a method. A response to `HEAD` has no body.
     pub(crate) fn answer_to(&mut self, method: &str) -> Answer {
         self.try_answer(method).expect("an answer before the connection ends")
     }
 
-    /// The next answer, or `None` when the connection ends before one has begun.
+    /// Returns the next response, or `None` if the connection ends before it begins.
     pub(crate) fn try_answer(&mut self, method: &str) -> Option<Answer> {
         while position(&self.unread, b"\r\n\r\n").is_none() {
             if !self.receive() {
@@ -116,7 +116,7 @@ impl Wire {
         Some(answer)
     }
 
-    /// Whether something has come by now.
+    /// Returns whether bytes have arrived.
     pub(crate) fn has_answer(&self) -> bool {
         self.socket.set_nonblocking(true).unwrap();
         let count = self.socket.peek(&mut [0]);
@@ -124,7 +124,7 @@ impl Wire {
         count.is_ok_and(|count| count > 0)
     }
 
-    /// Waits for the server to close, and asserts that it says nothing more.
+    /// Waits for the server to close, and asserts that it sends nothing more.
     pub(crate) fn ends(&mut self) {
         while self.receive() {}
         assert_eq!(String::from_utf8_lossy(&self.unread), "");
@@ -144,7 +144,7 @@ impl Wire {
 }
 
 impl Answer {
-    /// The one header of this name.
+    /// Returns the value of a header that occurs at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         let value = found.next().map(|(_, value)| value);
@@ -160,7 +160,7 @@ impl Answer {
         self.header("cache-status").unwrap_or_default()
     }
 
-    /// The seconds in `larder; hit; ttl=299`.
+    /// Returns the seconds in `larder; hit; ttl=299`.
     pub(crate) fn hit_ttl(&self) -> Option<u64> {
         self.cache_status().strip_prefix("larder; hit; ttl=")?.parse().ok()
     }
@@ -174,7 +174,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}{:?}", self.head, self.body))
     }
 
-    /// What the problem says, once it is sure that it is one, of the answer's own status.
+    /// Asserts that the response is a problem and returns its detail.
     pub(crate) fn detail(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
         assert_eq!(self.header("cache-control"), Some("no-store"), "{}", self.head);

@@ -1,8 +1,8 @@
-//! Who may speak to this listener.
+//! Checks who may send requests: `Host`, `Origin` and `Sec-Fetch-Site`, and the bearer token.
 //!
-//! A web page open in a browser on this machine can send requests to a local server. `Host` tells
-//! the pages that gave their own name this machine's address (DNS rebinding); `Origin` and
-//! `Sec-Fetch-Site` tell those that do not even pretend. The token keeps out everybody else.
+//! A web page in a browser on this machine can send requests to a local server. `Host` exposes pages
+//! whose own name resolves to this machine (DNS rebinding); `Origin` and `Sec-Fetch-Site` expose
+//! pages of other sites. The token keeps out all other clients.
 
 use super::problem::Problem;
 use crate::config::HttpConfig;
@@ -29,12 +29,12 @@ pub(super) fn check(
     if is_open(uri.path()) || has_token(headers, config) { Ok(()) } else { Err(unauthorized()) }
 }
 
-/// `Host` must be an address, `localhost`, a name without a dot (as in compose files and clusters;
-/// nobody can register one) or one that was allowed.
+/// Requires that `Host` is an address, `localhost`, a name without a dot (as in compose files and
+/// clusters; such names cannot be registered) or an allowed name.
 fn check_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return Err(Problem::bad_request("the request must carry one Host header"));
+        return Err(Problem::bad_request("the request must have exactly one Host header"));
     };
     let target = uri.authority().map(http::uri::Authority::as_str);
     let is_good = |host: &str| host_name(host).is_some_and(|name| cannot_be_rebound(name, allowed));
@@ -55,7 +55,7 @@ fn is_label_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
-/// The name in `name:port`, without an IPv6 address's brackets.
+/// Returns the name in `name:port`, without the brackets of an IPv6 address.
 fn host_name(host: &str) -> Option<&str> {
     let (name, rest) = match host.strip_prefix('[') {
         Some(address) => {
@@ -70,7 +70,7 @@ fn host_name(host: &str) -> Option<&str> {
     is_port.then(|| name.strip_suffix('.').unwrap_or(name))
 }
 
-/// A page of another site must not drive this server. It may link to its pages.
+/// Refuses requests that pages of other sites send. They may link to this server.
 fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(ORIGIN) {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -89,8 +89,8 @@ fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// What must work without a token: what load balancers ask, and the page in which a person can
-/// enter the token.
+/// Returns whether a path needs no token: those that load balancers read, and the page in which a
+/// user enters the token.
 fn is_open(path: &str) -> bool {
     matches!(path, "/livez" | "/readyz" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
@@ -104,8 +104,8 @@ fn has_token(headers: &HeaderMap, config: &HttpConfig) -> bool {
 
 fn foreign_host() -> Problem {
     Problem::forbidden(
-        "the Host header names a host that this Larder does not answer to; http-allowed-hosts \
-         lists more",
+        "the Host header names a host that this server does not serve; add it to \
+         http-allowed-hosts",
     )
 }
 
@@ -116,7 +116,7 @@ pub(super) fn foreign_page() -> Problem {
 pub(super) fn unauthorized() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
-        "this Larder wants Authorization: Bearer with its http-token",
+        "this server requires Authorization: Bearer with its http-token",
     )
     .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_cannot_be_rebound_pass() {
+    fn only_hosts_safe_from_dns_rebinding_pass() {
         for host in [
             "localhost",
             "localhost:8000",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_are_refused() {
+    fn requests_from_pages_of_other_sites_are_refused() {
         let passes = |method: &Method, headers: &[(&'static str, &str)]| {
             let mut map = HeaderMap::new();
             map.insert(HOST, "localhost:8000".parse().unwrap());

@@ -1,14 +1,14 @@
-//! `Cache-Status` (RFC 9211): how a value was found.
+//! The header `Cache-Status` (RFC 9211): how a value was found.
 
 use crate::app::App;
 use http::HeaderValue;
 use larder_core::{Bypass, Found};
 use std::io::Write;
 
-/// Room for every value.
+/// Maximum bytes of the header's value.
 const BYTES_MAX: usize = 96;
 
-/// The header's value for what was found, by this request or by one that it joined.
+/// Returns the header's value. `collapsed` says that the request joined the fetch of another one.
 pub(super) fn value(app: &App, found: Found, collapsed: bool) -> HeaderValue {
     let mut text = [0; BYTES_MAX];
     let mut rest = &mut text[..];
@@ -16,7 +16,7 @@ pub(super) fn value(app: &App, found: Found, collapsed: bool) -> HeaderValue {
         Found::Near(deadline) => {
             let left = deadline.since(app.engine().clock().now());
             let mut digits = itoa::Buffer::new();
-            // By hand, as most answers are hits.
+            // Without the cost of formatting, as most responses are hits.
             [b"larder; hit; ttl=", digits.format(left.as_secs()).as_bytes()]
                 .into_iter()
                 .try_for_each(|part| rest.write_all(part))
@@ -28,11 +28,11 @@ pub(super) fn value(app: &App, found: Found, collapsed: bool) -> HeaderValue {
         Found::Bypass(Bypass::Request) => write!(rest, "larder; fwd=request"),
         Found::Bypass(why) => write!(rest, "larder; fwd=bypass; detail={}", why.name()),
     };
-    debug_assert!(written.is_ok(), "no room for {found:?}");
-    let joined = if collapsed { write!(rest, "; collapsed") } else { Ok(()) };
+    debug_assert!(written.is_ok(), "BYTES_MAX is too small for {found:?}");
+    let suffix = if collapsed { write!(rest, "; collapsed") } else { Ok(()) };
     let bytes = BYTES_MAX - rest.len();
     written
-        .and(joined)
+        .and(suffix)
         .ok()
         .and_then(|()| HeaderValue::from_bytes(text.get(..bytes)?).ok())
         .unwrap_or(HeaderValue::from_static("larder"))

@@ -1,4 +1,6 @@
-//! Short answers leave in one piece.
+//! Sends short responses with one `send` instead of a `writev` of two parts.
+//!
+//! GAIN
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
@@ -9,10 +11,10 @@ use std::{
 };
 use tokio::net::TcpStream;
 
-/// Bytes up to which copying costs less than what the kernel does for a second piece.
-const SHORT: usize = 1 << 10;
+/// Maximum bytes to copy. Up to here, a copy costs less than a second part costs the kernel.
+const COPY_BYTES_MAX: usize = 1 << 10;
 
-/// A client's connection. hyper hands over an answer's head and its body as two pieces.
+/// The connection of a client. hyper writes the head and the body of a response as two parts.
 pub(super) struct CoalescingIo(TokioIo<TcpStream>);
 
 impl CoalescingIo {
@@ -29,18 +31,18 @@ impl Write for CoalescingIo {
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
+        parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
-        let mut whole = [0; SHORT];
-        let Some(whole) = whole.get_mut(..bytes) else {
-            return self.inner().poll_write_vectored(context, pieces);
+        let bytes: usize = parts.iter().map(|part| part.len()).sum();
+        let mut buffer = [0; COPY_BYTES_MAX];
+        let Some(whole) = buffer.get_mut(..bytes) else {
+            return self.inner().poll_write_vectored(context, parts);
         };
         let mut rest = &mut *whole;
-        for piece in pieces {
-            let (place, behind) = rest.split_at_mut(piece.len());
-            place.copy_from_slice(piece);
-            rest = behind;
+        for part in parts {
+            let (target, after) = rest.split_at_mut(part.len());
+            target.copy_from_slice(part);
+            rest = after;
         }
         self.inner().poll_write(context, whole)
     }

@@ -22,6 +22,7 @@ use crate::app::App;
 use bytes::Bytes;
 use errors::ErrorResponses;
 use page::Page;
+pub(super) use page::redirect;
 use utoipa::openapi::{
     Components, ComponentsBuilder, Info, InfoBuilder, License, OpenApi, PathItem, Paths,
     SecurityRequirement,
@@ -64,8 +65,6 @@ impl Docs {
         self.page.file(name)
     }
 }
-
-pub(super) use page::redirect;
 
 fn description(app: &App) -> OpenApi {
     let errors = ErrorResponses::of(app.config());

@@ -1,9 +1,11 @@
-//! Deadlines for hyper, which wants one for each head: set when it begins to wait for a request,
-//! dropped when the request is there.
+//! The timer for the heads of requests: one tokio timer per connection instead of one per request.
 //!
-//! A tokio timer is entered in a list that all connections share, and crossed out again. Here a
-//! connection enters one and lets it be: a later deadline needs nothing more, as whoever the early
-//! one wakes asks again.
+//! GAIN
+//!
+//! hyper sets a deadline when it starts to wait for a request and drops it when the head is there.
+//! A tokio timer would enter the wheel that all connections share, and leave it again, each time.
+//! Here a connection registers one timer and leaves it registered. A later deadline needs no other:
+//! when the earlier one wakes the task, hyper polls the current deadline, which registers anew.
 
 use hyper::rt::{Sleep, Timer};
 use std::{
@@ -14,11 +16,11 @@ use std::{
 };
 use tokio::{task::coop::unconstrained, time::sleep_until};
 
-type SharedSleep = Pin<Box<tokio::time::Sleep>>;
+type TokioSleep = Pin<Box<tokio::time::Sleep>>;
 
-/// The timer of one connection, and of the one task that serves it.
+/// The timer of one connection. Only the task that serves the connection polls it.
 #[derive(Default)]
-pub(super) struct HeadTimer(Arc<Mutex<Option<SharedSleep>>>);
+pub(super) struct HeadTimer(Arc<Mutex<Option<TokioSleep>>>);
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -34,10 +36,10 @@ impl Timer for HeadTimer {
     }
 }
 
-/// Ready from a deadline on.
+/// Resolves at a deadline.
 struct Deadline {
     deadline: tokio::time::Instant,
-    sleep: Arc<Mutex<Option<SharedSleep>>>,
+    sleep: Arc<Mutex<Option<TokioSleep>>>,
 }
 
 impl Sleep for Deadline {}
@@ -51,8 +53,8 @@ impl Future for Deadline {
             Some(set) if set.deadline() <= self.deadline && !set.is_elapsed() => Poll::Pending,
             _ => {
                 let sleep = sleep.insert(Box::pin(sleep_until(self.deadline)));
-                // This poll enters it in the list, and there may be no other. A task that has used
-                // up its turn would be put off.
+                // This poll registers the timer, and may be the only one. Unless unconstrained, it
+                // would do nothing in a task that has used up its budget.
                 pin!(unconstrained(sleep.as_mut())).poll(context)
             }
         }
@@ -71,20 +73,20 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_that_moves_is_kept() {
+    async fn a_later_deadline_is_met() {
         let (timer, start) = (HeadTimer::default(), Now::now());
         for second in 1..=25 {
             let deadline = start + 10 * SECOND + second * SECOND;
             let head = timer.sleep_until(deadline.into());
             let asked = timeout_at(start + second * SECOND, head).await;
-            assert!(asked.is_err(), "the head of request {second} came in time");
+            assert!(asked.is_err(), "request {second} ran into the deadline of an earlier one");
         }
         timer.sleep_until((start + 40 * SECOND).into()).await;
         assert_eq!(Now::now(), start + 40 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_nearer_deadline_is_kept_too() {
+    async fn an_earlier_deadline_is_met() {
         let (timer, start) = (HeadTimer::default(), Now::now());
         let mut far = pin!(timer.sleep(10 * SECOND));
         assert!(timeout_at(start, &mut far).await.is_err());
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_holds_for_a_task_that_has_used_up_its_turn() {
+    async fn a_deadline_is_met_in_a_task_without_budget() {
         let (timer, start) = (HeadTimer::default(), Now::now());
         let mut first = timer.sleep(SECOND);
         poll_fn(|context| {

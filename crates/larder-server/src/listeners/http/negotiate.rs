@@ -1,15 +1,16 @@
-//! Which representation of a value a client wants: JSON, or the raw bytes.
+//! Selects the representation of a value that a client accepts: JSON or the raw bytes.
 
 use http::{HeaderMap, header::ACCEPT};
 
-/// How a value is shown.
+/// A representation of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Representation {
     Json,
     Raw,
 }
 
-/// What `Accept` asks for; JSON where it does not say. `None` when it wants neither.
+/// Returns the representation that `Accept` prefers, or `None` if it accepts neither. The default
+/// is JSON.
 pub(super) fn representation(headers: &HeaderMap) -> Option<Representation> {
     let ranges: Vec<_> = headers
         .get_all(ACCEPT)
@@ -30,7 +31,7 @@ pub(super) fn representation(headers: &HeaderMap) -> Option<Representation> {
     }
 }
 
-/// A media range and its quality.
+/// The type, subtype and quality of a media range.
 type Range<'a> = (&'a str, &'a str, f32);
 
 fn range(text: &str) -> Option<Range<'_>> {
@@ -40,7 +41,7 @@ fn range(text: &str) -> Option<Range<'_>> {
     Some((kind, subtype, quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0))))
 }
 
-/// The quality that the most exact range gives to a media type.
+/// Returns the quality that the most specific matching range gives to a media type.
 fn quality(ranges: &[Range<'_>], kind: &str, subtype: &str) -> f32 {
     let matching = |exact: &dyn Fn(&Range<'_>) -> bool| {
         ranges.iter().find(|range| exact(range)).map(|range| range.2)
@@ -57,7 +58,7 @@ mod tests {
     use Representation::{Json, Raw};
 
     #[test]
-    fn accept_is_read_as_rfc_9110_says() {
+    fn accept_follows_rfc_9110() {
         for (accept, wanted) in [
             ("*/*", Some(Json)),
             ("application/json", Some(Json)),

@@ -1,4 +1,4 @@
-//! A request's body, whole and within its limits, or nothing.
+//! Reads the body of a request, within limits on its size and time.
 
 use super::{problem::Problem, request_body::RequestBody};
 use bytes::{Bytes, BytesMut};
@@ -10,12 +10,13 @@ use http_body_util::BodyExt;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a client may leave the body's next part unsent.
+/// Maximum time between two parts of a body.
 const IDLE_MAX: Duration = Duration::from_secs(10);
-/// A body may take [`SILENCE_MAX`] and a second for each of these bytes.
+/// Minimum rate of a body, after the first [`IDLE_MAX`].
 const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
-/// Reads a raw value. What is announced larger than `max` bytes is refused before it is read.
+/// Reads a value of at most `max` bytes. Refuses a body before reading it if its announced length
+/// is larger.
 pub(super) async fn raw_value(
     headers: &HeaderMap,
     mut body: RequestBody,
@@ -26,14 +27,14 @@ pub(super) async fn raw_value(
     if announced.is_some_and(|bytes: u64| bytes > max as u64) {
         return Err(too_large(max));
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut value = BytesMut::new();
     loop {
-        let by = deadline(begun, Instant::now(), value.len());
+        let by = deadline(started, Instant::now(), value.len());
         let part = timeout_at(by, body.frame()).await.map_err(|_| too_slow())?;
         let Some(part) = part else { return Ok(value.freeze()) };
-        let part = part
-            .map_err(|error| Problem::bad_request(format!("the body ended too early: {error}")))?;
+        let part =
+            part.map_err(|error| Problem::bad_request(format!("the body ended early: {error}")))?;
         if let Ok(data) = part.into_data() {
             if value.len() + data.len() > max {
                 return Err(too_large(max));
@@ -43,16 +44,16 @@ pub(super) async fn raw_value(
     }
 }
 
-/// When the next part must be there.
-fn deadline(begun: Instant, now: Instant, bytes: usize) -> Instant {
+/// Returns the time by which the next part must arrive.
+fn deadline(started: Instant, now: Instant, bytes: usize) -> Instant {
     let earned = Duration::from_secs(bytes as u64 / BYTES_PER_SECOND_MIN);
-    (begun + earned).min(now) + IDLE_MAX
+    (started + earned).min(now) + IDLE_MAX
 }
 
-/// The body is stored as it is, so it must not come wrapped in anything, and all of it must come.
+/// Refuses encoded, multipart and partial bodies: the body is stored as it is.
 fn check_content_headers(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(CONTENT_RANGE) {
-        return Err(Problem::bad_request("a part of a value cannot be set: no Content-Range"));
+        return Err(Problem::bad_request("Content-Range is not supported: send the whole value"));
     }
     if headers.contains_key(CONTENT_ENCODING) {
         let detail = "the body is stored as it is: send it without Content-Encoding";
@@ -68,7 +69,7 @@ fn check_content_headers(headers: &HeaderMap) -> Result<(), Problem> {
         )),
         Some((kind, subtype)) if is_token(kind) && is_token(subtype) => Ok(()),
         _ => Err(unsupported(
-            "the Content-Type is no media type; application/octet-stream fits any value",
+            "the Content-Type is not a media type; application/octet-stream fits any value",
         )),
     }
 }
@@ -88,7 +89,7 @@ pub(super) fn too_large(max: usize) -> Problem {
 }
 
 pub(super) fn too_slow() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not go on, or too slowly")
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "the body arrived too slowly")
 }
 
 #[cfg(test)]
@@ -96,12 +97,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_and_trickling_end() {
-        let begun = Instant::now();
-        let at = |seconds| begun + Duration::from_secs(seconds);
-        assert_eq!(deadline(begun, at(0), 0), at(10));
-        assert_eq!(deadline(begun, at(9), 100), at(10), "a trickle earns nothing");
-        assert_eq!(deadline(begun, at(9), 160 << 10), at(19), "silence ends after ten seconds");
-        assert_eq!(deadline(begun, at(60), 800 << 10), at(60), "the bytes of 50 seconds in 60");
+    fn a_silent_or_slow_body_times_out() {
+        let started = Instant::now();
+        let at = |seconds| started + Duration::from_secs(seconds);
+        assert_eq!(deadline(started, at(0), 0), at(10));
+        assert_eq!(deadline(started, at(9), 100), at(10), "a trickle earns nothing");
+        assert_eq!(
+            deadline(started, at(9), 160 << 10),
+            at(19),
+            "silence times out after ten seconds"
+        );
+        assert_eq!(deadline(started, at(60), 800 << 10), at(60), "the bytes of 50 seconds in 60");
     }
 }

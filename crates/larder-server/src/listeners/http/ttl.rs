@@ -1,20 +1,20 @@
-//! The parameter `ttl`: how long the store keeps what is put.
+//! The query parameter `ttl`: the time to live of a written value.
 
 use super::problem::Problem;
 use crate::config::parse_duration;
 use std::time::Duration;
 
-/// The longest time to live: a hundred years.
+/// Maximum time to live: a hundred years.
 const TTL_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
-/// Reads the query of a put, which may hold one `ttl` and nothing else.
+/// Returns the `ttl` of a query that may hold one and nothing else.
 pub(super) fn from_query(query: Option<&str>) -> Result<Option<Duration>, Problem> {
     let mut found = None;
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
         if name != "ttl" {
             return Err(Problem::bad_request(format!(
-                "there is no parameter {name:?}; ?ttl= says how long the value is kept"
+                "there is no parameter {name:?}; this route takes ttl alone"
             )));
         }
         if found.replace(parse(text)?).is_some() {
@@ -29,8 +29,8 @@ fn parse(text: &str) -> Result<Duration, Problem> {
         .filter(|ttl| (Duration::from_millis(1)..=TTL_MAX).contains(ttl))
         .ok_or_else(|| {
             Problem::bad_request(format!(
-                "ttl={text}: write a time from 1ms to 36500d, as 60, 1500ms or 24h; leave it out \
-                 for a value that does not expire"
+                "ttl={text} is not a time from 1ms to 36500d: write 60, 1500ms or 24h, or leave it \
+                 out for a value that does not expire"
             ))
         })
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_and_units_are_understood() {
+    fn a_ttl_is_in_seconds_or_has_a_unit() {
         let ttl = |query| from_query(Some(query)).unwrap();
         assert_eq!(from_query(None).unwrap(), None);
         assert_eq!(ttl(""), None);
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_to_live_is_refused() {
+    fn an_invalid_ttl_is_refused() {
         for query in [
             "ttl=",
             "ttl",

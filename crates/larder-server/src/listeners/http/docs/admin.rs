@@ -1,7 +1,10 @@
-//! How the server is: `/v1/stats`, `/metrics`, `/livez`, `/readyz`.
+//! Describes the state of the server: `/v1/stats`, `/metrics`, `/livez` and the like.
 
 use super::{
-    super::{admin::METRICS_MEDIA_TYPE, passthrough::not_a_switch},
+    super::{
+        admin::{METRICS_MEDIA_TYPE, TEXT_MEDIA_TYPE},
+        passthrough::not_a_switch,
+    },
     errors::{ErrorResponses, response},
     operation::Operation,
     schema::{content, string, with_content},
@@ -42,8 +45,11 @@ pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
         "store": { "url": "redis://127.0.0.1:6379" },
         "origins": [{ "name": "users", "path": "/users/{id}", "rows": 330, "problem": null }],
     });
-    let stats = Operation::new(TAG, "stats", "Everything that is counted, as JSON")
-        .json("The counts since the start", content(ObjectBuilder::new(), example))
+    let stats = Operation::new(TAG, "stats", "All counters and states, as JSON")
+        .json(
+            "The counters since the start, and the current states",
+            content(ObjectBuilder::new(), example),
+        )
         .fails(errors, EVERY);
     PathItem::new(HttpMethod::Get, stats)
 }
@@ -58,7 +64,7 @@ fn requests(hit: u64, miss: u64) -> Value {
 
 pub(super) fn passthrough(errors: &ErrorResponses) -> PathItem {
     let get = Operation::new(TAG, "passthrough", "Whether pass-through is on")
-        .json("How the switch stands", switch_state())
+        .json("The state of the switch", switch_state())
         .fails(errors, EVERY);
     PathItem::new(HttpMethod::Get, get)
 }
@@ -66,13 +72,13 @@ pub(super) fn passthrough(errors: &ErrorResponses) -> PathItem {
 pub(super) fn switch(errors: &ErrorResponses) -> PathItem {
     let put = Operation::new(TAG, "switch", "Turn pass-through on or off")
         .about(
-            "While it is on every read goes to the store, and nothing is kept: the first thing to \
-             try where memory is suspected. Either way the memory starts anew. It is off after a \
-             restart.",
+            "While it is on, every read goes to the store and nothing is cached: the first thing to \
+             try when a cached value is suspected to be wrong. Each change of the switch empties \
+             the memory. It is off after a restart.",
         )
-        .part("switch", "`on` or `off`", "off")
-        .json("How the switch stands now", switch_state())
-        .answer(400, response(&not_a_switch(), "Neither `on` nor `off`"))
+        .path_parameter("switch", "`on` or `off`", "off")
+        .json("The new state of the switch", switch_state())
+        .response(400, response(&not_a_switch(), "Neither `on` nor `off`"))
         .fails(errors, EVERY);
     PathItem::new(HttpMethod::Put, put)
 }
@@ -85,16 +91,16 @@ pub(super) fn metrics(errors: &ErrorResponses) -> PathItem {
     let example = "# HELP larder_near_hits Look-ups that the near tier answered.\n\
                    # TYPE larder_near_hits counter\n\
                    larder_near_hits_total 40\n# EOF\n";
-    let metrics = Operation::new(TAG, "metrics", "Everything that is counted, for Prometheus")
-        .text("The counts, in the OpenMetrics format", METRICS_MEDIA_TYPE, example)
+    let metrics = Operation::new(TAG, "metrics", "All counters, for Prometheus")
+        .text("The counters in the OpenMetrics format", METRICS_MEDIA_TYPE, example)
         .fails(errors, EVERY);
     PathItem::new(HttpMethod::Get, metrics)
 }
 
 pub(super) fn livez(errors: &ErrorResponses) -> PathItem {
-    let livez = Operation::new(TAG, "livez", "Whether the process is there")
+    let livez = Operation::new(TAG, "livez", "Whether the process runs")
         .open()
-        .text("It is there", "text/plain; charset=utf-8", "ok\n")
+        .text("It runs", TEXT_MEDIA_TYPE, "ok\n")
         .fails(errors, OPEN);
     PathItem::new(HttpMethod::Get, livez)
 }
@@ -104,24 +110,22 @@ pub(super) fn readyz(errors: &ErrorResponses) -> PathItem {
         let example = json!({ "status": status, "coherent": true, "problems": [] });
         content(Ref::from_schema_name("Condition"), example)
     };
-    let readyz = Operation::new(TAG, "readyz", "Whether requests should be sent here")
-        .about("A degraded Larder is slower, not wrong, and ready all the same.")
+    let readyz = Operation::new(TAG, "readyz", "Whether the server is ready for requests")
+        .about("A degraded server is slower but correct, and still ready.")
         .open()
         .json("Ready", answer("ok"))
-        .answer(503, with_content("Draining", "application/json", answer("draining")))
+        .response(503, with_content("Draining", "application/json", answer("draining")))
         .fails(errors, OPEN);
     PathItem::new(HttpMethod::Get, readyz)
 }
 
-/// The schema of what `/readyz` answers.
+/// Returns the schema of the response of `/readyz`.
 pub(super) fn condition() -> ObjectBuilder {
     let status = string().enum_values(Some(["ok", "degraded", "draining"]));
     let coherent = ObjectBuilder::new()
         .schema_type(Type::Boolean)
         .description(Some("Whether values may be served from memory"));
-    let problems = ArrayBuilder::new()
-        .items(string())
-        .description(Some("What is not as it should be, for people"));
+    let problems = ArrayBuilder::new().items(string()).description(Some("What is wrong, in words"));
     ObjectBuilder::new()
         .property("status", status)
         .property("coherent", coherent)

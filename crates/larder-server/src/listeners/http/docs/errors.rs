@@ -1,4 +1,4 @@
-//! What can go wrong: the very problems that the handlers answer with.
+//! The error responses. Their examples are the problems that the handlers return.
 
 use super::{
     super::{
@@ -14,7 +14,7 @@ use larder_core::StoreError;
 use serde_json::to_value;
 use utoipa::openapi::{Ref, Response, ResponseBuilder};
 
-/// Every status that is no success, an example of it, and when it is answered.
+/// An example of each error status, and when it is sent.
 pub(super) struct ErrorResponses(Vec<(Problem, &'static str)>);
 
 impl ErrorResponses {
@@ -26,43 +26,47 @@ impl ErrorResponses {
             (path::broken_encoding(), "The request is malformed; `detail` says what is wrong"),
             (
                 auth::foreign_page(),
-                "A foreign `Host`, a page of another site, or a user whom the store refuses",
+                "The `Host` is not allowed, a page of another site sent the request, or the store denied it",
             ),
-            (keys::not_found(), "There is no such key"),
-            (get_set::not_acceptable(), "`Accept` takes neither representation"),
+            (keys::not_found(), "The key does not exist"),
+            (get_set::not_acceptable(), "`Accept` allows neither representation"),
             (
                 conditional::precondition_failed(HeaderValue::from_static(ETAG)),
-                "`If-Match` names other tags than the value has",
+                "The value has none of the tags that `If-Match` names",
             ),
-            (read_body::too_slow(), "The body came too slowly"),
+            (read_body::too_slow(), "The body arrived too slowly"),
             (read_body::too_large(max), "The body is larger than `http-max-body`"),
             (path::too_long(path::KEY_BYTES_MAX + 1), "The key is longer than 16 KiB"),
             (
                 read_body::unsupported(
                     "the body is stored as it is: send it without Content-Encoding",
                 ),
-                "The body is encoded, or a form",
+                "The body is encoded or a form",
             ),
-            (wrong_type().into(), "The key holds another type than a string"),
-            (limit::overloaded(), "Too many requests are at work and wait"),
+            (wrong_type().into(), "The key holds a type other than a string"),
+            (limit::overloaded(), "Too many requests are running and waiting"),
             (conditional::unsupported_condition(&IF_MATCH), "Conditional writes are not supported"),
             (StoreError::Lost.into(), "The store or the origin failed"),
-            (StoreError::Unreachable("Connection refused".into()).into(), "The store is away"),
+            (
+                StoreError::Unreachable("Connection refused".into()).into(),
+                "The store is unreachable",
+            ),
             (
                 StoreError::TimedOut(timeout).into(),
-                "The store did not answer in time, or `only-if-cached` and not in memory",
+                "The store did not answer in time, or the request is `only-if-cached` and the value is \
+                 not in memory",
             ),
         ];
         errors.extend(token);
         Self(errors)
     }
 
-    /// The response of each, by its name in the components, which is its status.
+    /// Returns each response and its name in the components, which is its status.
     pub(super) fn responses(&self) -> impl Iterator<Item = (String, Response)> {
         self.0.iter().map(|(problem, when)| (name(problem), response(problem, when)))
     }
 
-    /// The response of a status, where this server answers with it.
+    /// Returns a reference to the response of a status, if this server sends it.
     pub(super) fn find(&self, status: u16) -> Option<Ref> {
         let mut found = self.0.iter().map(|(problem, _)| problem);
         let problem = found.find(|problem| problem.status() == status)?;
@@ -70,7 +74,7 @@ impl ErrorResponses {
     }
 }
 
-/// A problem as an operation of its own answers it.
+/// Describes the response that reports a problem.
 pub(super) fn response(problem: &Problem, when: &str) -> Response {
     let body = to_value(problem.fields()).unwrap_or_default();
     let body = content(Ref::from_schema_name("Problem"), body);

@@ -1,4 +1,4 @@
-//! The declared origins: `/users/{id}` and the like.
+//! Describes the routes of declared origins: `/users/{id}` and the like.
 
 use super::{
     super::origin::no_such_row,
@@ -12,10 +12,10 @@ use utoipa::openapi::{HttpMethod, ObjectBuilder, PathItem, path::PathItemBuilder
 
 pub(super) const TAG: &str = "origins";
 
-/// An example of this size says enough.
+/// Maximum bytes of an example. Larger rows are left out.
 const EXAMPLE_BYTES_MAX: usize = 2 << 10;
 
-/// Reading and forgetting a row. The examples are rows that exist, where everybody may see rows.
+/// Describes reading and forgetting a row. The example is an existing row if `shows_rows`.
 pub(super) fn path_item(
     origin: &DeclaredOrigin,
     errors: &ErrorResponses,
@@ -34,23 +34,23 @@ pub(super) fn path_item(
         row => content(ObjectBuilder::new(), row),
     };
     let about = format!(
-        "From memory, else from the store, where it is `{}`, else from the origin. The store keeps \
-         it for {:?}; that there is no such row is remembered for {:?}.",
+        "Read from memory, else from the store under the key `{}`, else from the origin. The store \
+         keeps a row for {:?} and the absence of one for {:?}.",
         config.key, config.ttl, config.negative_ttl,
     );
     let operation = |verb: &str, summary: &str| {
         let name = &config.name;
         let operation = Operation::new(TAG, format!("{verb}_{name}"), summary.replace("{}", name));
-        operation.part("id", "The row's id, percent-encoded", &id)
+        operation.path_parameter("id", "The id of the row, percent-encoded", &id)
     };
     let read = operation("read", "A row of {}")
         .about(about)
         .value("The row", vec![("application/json", body)])
-        .answer(404, response(&no_such_row(), "The origin has no such row"))
+        .response(404, response(&no_such_row(), "The origin has no such row"))
         .fails(errors, &[400, 401, 403, 412, 414, 422, 429, 502, 503, 504]);
-    let forget = operation("forget", "Forget what is kept of a row of {}")
-        .about("Here and in the store. The next read asks the origin.")
-        .done("Nothing is kept of it")
+    let forget = operation("forget", "Forget the cached row of {}")
+        .about("Deletes the row from the memory and the store. The next read loads it from the origin.")
+        .no_content("The row is no longer cached")
         .fails(errors, &[400, 401, 403, 414, 429, 501, 502, 503, 504]);
     PathItemBuilder::new()
         .operation(HttpMethod::Get, read)
