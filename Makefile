@@ -3,8 +3,8 @@
 #   ARGS                    more arguments for `make run`, and --quick for `make bench`
 #   LARDER_BIN              the larder that `make bench-resp` and `make bench-http` measure, instead
 #                           of a new one
-#   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` plays; without it
-#                           a few are made up
+#   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` replays; without it
+#                           synthetic ones are used
 #   FUZZ_SECONDS            how long each fuzz target runs
 #   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
 
@@ -55,6 +55,8 @@ lint: ## Format, clippy, scripts, documentation, dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy $(EXPLORER) --lib --test explorer --locked -- -D warnings
+	cargo fmt --manifest-path $(COMPARE_MANIFEST) --check
+	cargo clippy --manifest-path $(COMPARE_MANIFEST) --target-dir $(TARGET) --all-targets --locked -- -D warnings
 	@for script in .ci/run scripts/*; do bash -n "$$script"; done
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
 	scripts/deny
@@ -63,12 +65,15 @@ lint: ## Format, clippy, scripts, documentation, dependencies
 fuzz: ## Runs each fuzz target for FUZZ_SECONDS
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 
-# What `make bench` measures, one after the other.
+# The benchmarks that `make bench` runs, in this order.
 BENCHES := resp http libraries hit-ratio
 BENCH := $(TARGET)/dist/larder-bench
+# A workspace of its own, so that nothing else builds the crates that Larder is compared with.
+COMPARE_MANIFEST := crates/larder-bench-compare/Cargo.toml
+COMPARE := $(TARGET)/dist/larder-bench-compare
 
 .PHONY: bench
-bench: $(BENCHES:%=bench-%) bench-report ## Measures everything beside others (less than three minutes: ARGS=--quick)
+bench: $(BENCHES:%=bench-%) bench-report ## Runs all benchmarks and writes the report (less than three minutes: ARGS=--quick)
 
 .PHONY: bench-resp
 bench-resp: redis bench-program bench-peers ## Measures Larder beside Redis, memcached and proxies over RESP
@@ -81,15 +86,15 @@ bench-http: redis bench-program bench-peers ## Measures Larder beside nginx, web
 		$(BENCH) http --python $(TARGET)/bench/venv/bin/python --json $(TARGET)/bench/http.json $(ARGS)
 
 .PHONY: bench-libraries
-bench-libraries: bench-program ## Measures the near tier beside quick_cache, moka, foyer-memory and lru
-	$(BENCH) libraries --json $(TARGET)/bench/libraries.json $(ARGS)
+bench-libraries: bench-compare ## Measures the near cache beside quick_cache, moka, foyer-memory and lru
+	$(COMPARE) libraries --json $(TARGET)/bench/libraries.json $(ARGS)
 
 .PHONY: bench-hit-ratio
-bench-hit-ratio: bench-program ## Counts hits of the same in the traces of LARDER_TRACES, or in made-up ones
-	$(BENCH) hit-ratio --json $(TARGET)/bench/hit-ratio.json
+bench-hit-ratio: bench-compare ## Measures their hit ratios on the traces of LARDER_TRACES, or on synthetic ones
+	$(COMPARE) hit-ratio --json $(TARGET)/bench/hit-ratio.json
 
 .PHONY: count
-count: redis bench-program ## Counts instructions per hit, beside docs/counts.json (ARGS=--save, ARGS=--check)
+count: redis bench-program ## Counts instructions per hit, compared with docs/counts.json (ARGS=--save, ARGS=--check)
 	@scripts/setup count
 ifndef LARDER_BIN
 	cargo build --profile dist --locked --bin larder
@@ -106,7 +111,7 @@ clean: ## Removes everything that was built
 	rm -rf fuzz/target
 
 .PHONY: bench-report
-bench-report: bench-program ## Writes docs/benchmarks.md from the last figures of each of them
+bench-report: bench-program ## Writes docs/benchmarks.md from the last figures of all benchmarks
 	$(BENCH) report --from $(TARGET)/bench --to docs
 
 .PHONY: bench-peers
@@ -116,10 +121,18 @@ ifndef LARDER_BIN
 	cargo build --profile dist --locked --bin larder
 endif
 
-# Built as Larder is shipped, since it has the near tier in it.
+# Built with the profile of the shipped program, as `make count` counts the near cache in it.
 .PHONY: bench-program
 bench-program:
 	cargo build --profile dist --locked --bin larder-bench
+
+.PHONY: bench-compare
+bench-compare:
+	cargo build --profile dist --locked --manifest-path $(COMPARE_MANIFEST) --target-dir $(TARGET)
+
+.PHONY: test-compare
+test-compare: ## Tests larder-bench-compare, which `make test` leaves out with the crates it depends on
+	cargo test --locked --manifest-path $(COMPARE_MANIFEST) --target-dir $(TARGET)
 
 .PHONY: redis
 redis:

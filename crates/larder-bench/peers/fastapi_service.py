@@ -1,4 +1,4 @@
-"""The usual key-value service, in FastAPI: values in Redis, or kept in a dict once read."""
+"""A typical key-value service in FastAPI: values from Redis, optionally cached in a dict."""
 
 import os
 
@@ -6,12 +6,12 @@ from fastapi import FastAPI, HTTPException
 from redis.asyncio import BlockingConnectionPool, Redis
 
 app = FastAPI()
-# More readers than connections wait for one: by default they would be refused.
+# Requests wait for a free connection. The default pool would raise an error instead.
 pool = BlockingConnectionPool.from_url(
     os.environ["REDIS_URL"], max_connections=50, decode_responses=True
 )
 store = Redis.from_pool(pool)
-remembers = os.environ["REMEMBERS"] == "1"
+caches = os.environ["CACHES"] == "1"
 cache: dict[str, str] = {}
 
 
@@ -19,7 +19,7 @@ async def look_up(key: str) -> str | None:
     if (value := cache.get(key)) is not None:
         return value
     value = await store.get(key)
-    if remembers and value is not None:
+    if caches and value is not None:
         cache[key] = value
     return value
 

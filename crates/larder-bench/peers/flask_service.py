@@ -1,4 +1,4 @@
-"""The usual cache in front of Redis, in Flask: a TTL cache in the process, filled on a miss."""
+"""A typical service in Flask: a TTL cache in the process, filled from Redis on a miss."""
 
 import os
 import threading

@@ -1,9 +1,9 @@
-//! The real clock: what is measured here is time itself.
+//! The real clock, which a benchmark measures with.
 
 use std::time::Instant;
 
-/// Now.
+/// Returns the current time.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures the real clock")]
-pub(crate) fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }

@@ -1,7 +1,7 @@
-//! Which core serves and which one asks.
+//! Assigns one core to the servers and another to the load generator.
 //!
-//! A child inherits the affinity of the thread that starts it, so a server is pinned by pinning
-//! this thread for the moment of the start: its threads are pinned from the first one on.
+//! A child process inherits the affinity of the thread that starts it. Pinning this thread while it
+//! starts a server pins all threads of the server from the beginning.
 
 use std::fs::read_to_string;
 use std::io;
@@ -11,18 +11,18 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// The cores of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cores {
-    /// Where every server runs.
+    /// The core of every server.
     pub server: usize,
-    /// Where the generator runs; the server's own where there is no other.
+    /// The core of the generator: that of the servers if there is no other.
     pub generator: usize,
-    /// How many there were to choose from.
+    /// How many cores this process may use.
     pub allowed: usize,
 }
 
 impl Cores {
-    /// The first core that this process may use, and one that shares as little as possible with
-    /// it. Pins this thread to the latter.
-    pub fn take() -> io::Result<Self> {
+    /// Chooses the first core that this process may use for the servers, and one that shares as
+    /// little as possible with it for the generator. Pins this thread to the latter.
+    pub fn choose() -> io::Result<Self> {
         let allowed = allowed()?;
         let server = *allowed.first().ok_or_else(|| io::Error::other("no core to run on"))?;
         let siblings = siblings(server);
@@ -35,7 +35,7 @@ impl Cores {
         Ok(Self { server, generator, allowed: allowed.len() })
     }
 
-    /// Runs `start` with this thread pinned to the servers' core.
+    /// Runs `start` while this thread is pinned to the servers' core.
     pub fn on_server<T>(self, start: impl FnOnce() -> T) -> io::Result<T> {
         pin(self.server)?;
         let started = start();
@@ -43,18 +43,18 @@ impl Cores {
         Ok(started)
     }
 
-    /// Pins this thread, one of several that work at once: no two to one core while there are two.
+    /// Pins this thread, one of several concurrent ones, to one of the two cores by turns.
     pub fn pin_worker(self, worker: usize) -> io::Result<()> {
         pin(if worker.is_multiple_of(2) { self.server } else { self.generator })
     }
 
-    /// What is unusual about them, for the reader of the report.
+    /// Returns what is unusual about the cores, for the report.
     pub fn remark(self) -> Option<&'static str> {
         if self.server == self.generator {
-            return Some("generator and servers share the only core: latencies mean nothing");
+            return Some("generator and servers share the only core, so latencies are meaningless");
         }
         let shared = siblings(self.server).contains(&self.generator);
-        shared.then_some("the two cores are threads of one: each slows the other down")
+        shared.then_some("the two cores are hyperthreads of one core, so each slows the other down")
     }
 }
 
@@ -69,12 +69,13 @@ fn pin(core: usize) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// The hardware threads of one core: `0-1` or `0,4`. Empty where the kernel does not say.
+/// Returns the hardware threads of one core. Empty if the kernel does not list them.
 fn siblings(core: usize) -> Vec<usize> {
     let path = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
     read_to_string(path).map_or_else(|_| Vec::new(), |text| parse_list(text.trim()))
 }
 
+/// Parses a list of CPUs in the kernel's format: `0-1` or `0,4`.
 fn parse_list(text: &str) -> Vec<usize> {
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -88,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_cores_are_read() {
+    fn cpu_lists_are_parsed() {
         assert_eq!(parse_list("0-2,8"), [0, 1, 2, 8]);
         assert_eq!(parse_list("3"), [3]);
         assert_eq!(parse_list(""), [0; 0]);
     }
 
     #[test]
-    fn one_core_is_no_secret() {
+    fn a_single_core_is_remarked() {
         assert!(Cores { server: 7, generator: 7, allowed: 1 }.remark().is_some());
     }
 }

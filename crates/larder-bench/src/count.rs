@@ -1,9 +1,9 @@
-//! Instructions per hit, counted by callgrind: the one figure that a busy machine does not change.
+//! Counts instructions per hit with callgrind: the one figure that a busy machine does not change.
 //!
-//! Each program runs twice under valgrind: once it ends when all is warm, once after so many hits
-//! more. What the runs differ in are those hits alone: starting, filling and ending are in both. (Of
-//! N and 2N hits the difference would be that of two long runs, whose heaps differ.) Counted is what the
-//! program does itself; what the kernel does for it, and the clock that the kernel lends, is not.
+//! Each program runs twice under valgrind. The first run ends once everything is warm, the second
+//! after a number of further hits, so the difference is those hits alone. (The difference of N and
+//! 2N hits would be that of two long runs, whose heaps differ.) The count includes what the program
+//! does itself, but neither the kernel nor the clock that the kernel provides.
 
 mod record;
 
@@ -13,106 +13,108 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use larder_core::near::Policy;
 use larder_testkit::free_port;
 
-use crate::caches::{CacheKind, Size, Tally};
+use crate::caches::{Cache, Capacity, Larder, ReadCounts, fill};
 use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
-use crate::generator::{Answers, Generator, Protocol, Shape, Target};
+use crate::error::with_context;
+use crate::generator::{Generator, LoadConfig, Protocol, ReplyCheck, Target};
 use crate::http::HttpKind;
-use crate::keys::{Family, Order};
-use crate::libraries::fill;
+use crate::keys::{KeySequence, KeySpace};
 use crate::numbers::per;
-use crate::servers::{Kind, Launch, Launched, Server, Setup, named};
+use crate::servers::{LaunchCommand, Server, ServerKind, ServerProcess, Setup};
 use crate::stop::Stop;
 
 pub use record::{Counts, report};
 
-/// Keys that are read in turn. A whole number of batches.
+/// The number of keys that are read in turn, a whole number of batches.
 const KEYS: u64 = 1600;
-/// Keys in a library's cache.
+/// The number of keys in the cache of the library.
 const LIBRARY_KEYS: u32 = 4000;
-/// How much more often they are read: so that what fills the cache, which differs from run to run
-/// as names are hashed with a secret, is next to nothing.
+/// How much more often those are read. Filling the cache takes a different number of instructions
+/// in each run, as keys are hashed with a random seed; many hits make that negligible.
 const LIBRARY_PASSES: u64 = 25;
-/// How long a Larder may take until it trusts its feed, and all reads of one pass.
+/// How long a server may take until its feed is live, and for all reads of one pass.
 const LIMIT: Duration = Duration::from_mins(1);
-/// Long enough for the feed: how often Larder is asked about it hardly differs between two runs.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The interval of polling INFO. Long enough that the number of polls hardly differs between runs.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const CALLGRIND: &str = "--tool=callgrind --callgrind-out-file=/dev/null";
 
-/// What a run has to count with.
+/// The programs to count with.
 #[derive(Clone, Debug)]
 pub struct CountSetup {
     /// `valgrind`.
     pub valgrind: PathBuf,
-    /// This program, which is the library's user too.
+    /// This program, which also runs the hits of the library.
     pub bench: PathBuf,
     /// `redis-server`.
     pub redis: PathBuf,
-    /// The `larder` that is counted.
+    /// The `larder` whose instructions are counted.
     pub larder: PathBuf,
-    /// How often the keys are read while hits are counted.
+    /// How often all keys are read while hits are counted.
     pub passes: u64,
 }
 
 /// What is counted.
 #[derive(Clone, Copy)]
 enum Hit {
-    /// GET over RESP, so many in one write.
+    /// GET over RESP with this many requests per write.
     Resp(usize),
     Http,
-    Library(CacheKind),
+    Library {
+        is_batched: bool,
+    },
 }
 
 const HITS: [(&str, Hit); 5] = [
     ("RESP hit, P=1", Hit::Resp(1)),
     ("RESP hit, P=16", Hit::Resp(16)),
     ("HTTP hit", Hit::Http),
-    ("library hit", Hit::Library(CacheKind::LarderSingle)),
-    ("library hit, 16 at once", Hit::Library(CacheKind::Larder)),
+    ("library hit", Hit::Library { is_batched: false }),
+    ("library hit, 16 at once", Hit::Library { is_batched: true }),
 ];
 
-/// Counts everything.
+/// Counts all kinds of hit.
 ///
 /// # Errors
-/// When a program does not run under valgrind, or gives a wrong reply.
+/// When a program does not run under valgrind, or returns a wrong reply.
 pub fn run(setup: &CountSetup, stop: &Stop) -> io::Result<Counts> {
-    let cores = Cores::take()?;
-    let backend = Server::start(Kind::Backend, &behind(setup), cores)?;
-    Client::connect(backend.port())?.fill(Protocol::Resp, Family::HOT, 0..KEYS, stop)?;
+    let cores = Cores::choose()?;
+    let backend_setup = Setup::new(setup.bench.clone(), setup.redis.clone());
+    let backend = Server::start(ServerKind::Backend, &backend_setup, cores)?;
+    Client::connect(backend.port())?.fill(Protocol::Resp, KeySpace::HOT, 0..KEYS, stop)?;
     let counter = Counter { setup, cores, backend, stop };
     let mut counts = Counts::default();
     for (name, hit) in HITS {
-        let per_hit = counter.per_hit(hit).map_err(|error| named(name, &error))?;
+        let per_hit = counter.per_hit(hit).map_err(|error| with_context(name, &error))?;
         counts.instructions.insert(name.to_owned(), per_hit);
     }
     Ok(counts)
 }
 
-/// Fills a cache and hits it so often: what is counted of a library.
+/// Fills a cache and reads all of it `passes` times. This is what runs under valgrind to count the
+/// hits of the library.
 ///
 /// # Errors
-/// When it gives anything else than the value.
-pub fn hit_library(kind: CacheKind, passes: u64) -> io::Result<()> {
-    let cache = kind.build(Size::RoomFor(LIBRARY_KEYS.into()));
-    fill(&*cache, 0..LIBRARY_KEYS);
+/// When a read returns anything else than the value.
+pub fn hit_library(is_batched: bool, passes: u64) -> io::Result<()> {
+    let capacity = Capacity::NoEviction(LIBRARY_KEYS.into());
+    let cache = Larder::new(capacity, Policy::ClockPro);
+    let cache = if is_batched { cache } else { cache.unbatched() };
+    fill(&cache, 0..LIBRARY_KEYS);
     let numbers: Vec<u32> = (0..LIBRARY_KEYS).collect();
-    let mut tally = Tally::default();
+    let mut counts = ReadCounts::default();
     for _ in 0..passes {
-        cache.reads(&numbers, &mut tally);
+        cache.get_batch(&numbers, &mut counts);
     }
     let reads = passes * u64::from(LIBRARY_KEYS);
-    match tally == (Tally { reads, hits: reads, wrong: 0 }) {
+    match counts == (ReadCounts { reads, hits: reads, wrong: 0 }) {
         true => Ok(()),
-        false => Err(io::Error::other(format!("{}: {tally:?}", kind.name()))),
+        false => Err(io::Error::other(format!("{counts:?}"))),
     }
-}
-
-fn behind(setup: &CountSetup) -> Setup {
-    Setup::new(setup.bench.clone(), setup.redis.clone())
 }
 
 struct Counter<'a> {
@@ -125,50 +127,51 @@ struct Counter<'a> {
 impl Counter<'_> {
     fn per_hit(&self, hit: Hit) -> io::Result<f64> {
         let (keys, passes) = match hit {
-            Hit::Library(_) => (LIBRARY_KEYS.into(), self.setup.passes * LIBRARY_PASSES),
+            Hit::Library { .. } => (LIBRARY_KEYS.into(), self.setup.passes * LIBRARY_PASSES),
             Hit::Resp(_) | Hit::Http => (KEYS, self.setup.passes),
         };
-        let (without, with) = (self.collected(hit, 0)?, self.collected(hit, passes)?);
+        let (without, with) = (self.instructions(hit, 0)?, self.instructions(hit, passes)?);
         Ok(per(with.saturating_sub(without), passes * keys))
     }
 
-    /// Instructions of a whole run.
-    fn collected(&self, hit: Hit, passes: u64) -> io::Result<u64> {
+    /// Counts the instructions of a whole run.
+    fn instructions(&self, hit: Hit, passes: u64) -> io::Result<u64> {
         self.stop.check()?;
         let log = match hit {
-            Hit::Library(kind) => self.library(kind, passes)?,
-            Hit::Resp(pipeline) => self.server(passes, |resp, _| {
-                let shape = Shape {
+            Hit::Library { is_batched } => self.run_library(is_batched, passes)?,
+            Hit::Resp(pipeline) => self.run_server(passes, |resp, _| {
+                let config = LoadConfig {
                     connections: 1,
                     pipeline,
                     protocol: Protocol::Resp,
-                    family: Family::HOT,
-                    answers: Answers::OfKey,
+                    key_space: KeySpace::HOT,
+                    check: ReplyCheck::Value,
                 };
-                Generator::connect(&Target::Tcp(resp), shape, self.stop)
+                Generator::connect(&Target::Tcp(resp), config, self.stop)
             })?,
-            Hit::Http => self.server(passes, |_, http| {
+            Hit::Http => self.run_server(passes, |_, http| {
                 let exchange = HttpKind::Larder.exchange();
                 Generator::connect_http(&Target::Tcp(http), 1, &exchange, self.stop)
             })?,
         };
         let line = log.lines().find_map(|line| line.split_once("Collected :"));
         let count = line.and_then(|(_, digits)| digits.trim().parse().ok());
-        count.ok_or_else(|| io::Error::other(format!("valgrind counts nothing: {log}")))
+        count.ok_or_else(|| io::Error::other(format!("valgrind printed no count: {log}")))
     }
 
-    fn library(&self, kind: CacheKind, passes: u64) -> io::Result<String> {
-        let name = kind.to_possible_value().map(|value| value.get_name().to_owned());
+    /// Runs the hits of the library, and returns what valgrind prints.
+    fn run_library(&self, is_batched: bool, passes: u64) -> io::Result<String> {
         let mut command = Command::new(&self.setup.valgrind);
-        command.args(CALLGRIND.split(' ')).arg(&self.setup.bench);
-        command.args(["hit-library", "--cache", &name.unwrap_or_default()]);
+        command.args(CALLGRIND.split(' ')).arg(&self.setup.bench).arg("hit-library");
+        command.args(is_batched.then_some("--batched"));
         let output = command.args(["--passes", &passes.to_string()]).output()?;
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() { Ok(log) } else { Err(io::Error::other(log)) }
     }
 
-    /// A Larder whose ports for RESP and HTTP are asked for all keys, so many times over.
-    fn server(
+    /// Runs a Larder and reads all keys `passes` times through the generator that `connect` opens
+    /// to its RESP port or its HTTP port. Returns what valgrind prints.
+    fn run_server(
         &self,
         passes: u64,
         connect: impl FnOnce(u16, u16) -> io::Result<Generator>,
@@ -182,30 +185,30 @@ impl Counter<'_> {
                 larder.display(),
                 self.backend.port(),
             );
-            Launch::new(&self.setup.valgrind, &args)
+            LaunchCommand::new(&self.setup.valgrind, &args)
         };
-        let launched = Launched::start("larder", self.cores, b"PING\r\n", launch)?;
-        let mut about = Client::connect(launched.port())?;
-        wait_for(&mut about, "larder_coherent:1")?;
-        let mut generator = connect(launched.port(), http)?;
-        let mut pass = || generator.run(&mut Order::once(0..KEYS), LIMIT)?.all_right();
+        let process = ServerProcess::start("larder", self.cores, b"PING\r\n", launch)?;
+        let mut info = Client::connect(process.port())?;
+        wait_for(&mut info, "larder_coherent:1")?;
+        let mut generator = connect(process.port(), http)?;
+        let mut pass = || generator.run(&mut KeySequence::once(0..KEYS), LIMIT)?.checked();
         pass()?;
-        wait_for(&mut about, &format!("larder_near_items:{KEYS}"))?;
+        wait_for(&mut info, &format!("larder_near_items:{KEYS}"))?;
         for _ in 0..passes {
             pass()?;
         }
-        launched.end()
+        process.stop()
     }
 }
 
-/// Waits until Larder says this of itself.
-fn wait_for(larder: &mut Client, wanted: &str) -> io::Result<()> {
-    let end = now() + LIMIT;
-    while now() < end {
-        sleep(PAUSE);
-        if larder.ask(&["INFO", "larder"])?.lines().any(|line| line == wanted) {
+/// Polls INFO until it has this line.
+fn wait_for(larder: &mut Client, line: &str) -> io::Result<()> {
+    let deadline = now() + LIMIT;
+    while now() < deadline {
+        sleep(POLL_INTERVAL);
+        if larder.call(&["INFO", "larder"])?.lines().any(|it| it == line) {
             return Ok(());
         }
     }
-    Err(io::Error::other(format!("does not come to {wanted}")))
+    Err(io::Error::other(format!("INFO does not reach {line}")))
 }

@@ -1,7 +1,7 @@
-//! What a process used: CPU time in nanoseconds, and memory.
+//! What a process uses: CPU time in nanoseconds, and memory.
 //!
-//! `schedstat` counts each thread's time on a core exactly, where `stat` counts in ticks of 10 ms.
-//! A thread's figure is complete once it sleeps, so it is read when no request is under way.
+//! `schedstat` counts each thread's time on a core exactly, while `stat` counts ticks of 10 ms. A
+//! thread's figure is complete only once it sleeps, so it is read while no request is in flight.
 
 use std::collections::BTreeMap;
 use std::fs::{read_dir, read_to_string};
@@ -9,12 +9,12 @@ use std::io;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// CPU time of every thread of a process and of its children so far, in nanoseconds.
+/// The CPU time so far of every thread of a process and of its children, in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct CpuTime(BTreeMap<String, u64>);
 
 impl CpuTime {
-    /// Reads it.
+    /// Reads the CPU time of a process.
     pub(crate) fn of(pid: u32) -> io::Result<Self> {
         let mut time = Self(BTreeMap::new());
         time.add(&pid.to_string())?;
@@ -26,19 +26,19 @@ impl CpuTime {
             let thread = thread?;
             // A thread may end between the listing and the reading.
             let Ok(text) = read_to_string(thread.path().join("schedstat")) else { continue };
-            self.0.insert(thread.file_name().to_string_lossy().into_owned(), first(&text)?);
-            // Not every kernel tells.
+            self.0.insert(thread.file_name().to_string_lossy().into_owned(), first_number(&text)?);
+            // Not every kernel lists children.
             let children = read_to_string(thread.path().join("children")).unwrap_or_default();
             for child in children.split_whitespace() {
-                // So may a child.
-                self.add(child).or_else(absent)?;
+                // A child may end as well.
+                self.add(child).or_else(ignore_not_found)?;
             }
         }
         Ok(())
     }
 
-    /// Nanoseconds used since `earlier`. By thread: one that ended in between takes its old time
-    /// with it and must not be subtracted from the others'.
+    /// Returns the nanoseconds used since `earlier`. Compares thread by thread: the time of a
+    /// thread that has ended must not be subtracted from that of the others.
     pub(crate) fn since(&self, earlier: &Self) -> u64 {
         let used = |(thread, now): (&String, &u64)| {
             now.saturating_sub(earlier.0.get(thread).copied().unwrap_or_default())
@@ -47,28 +47,28 @@ impl CpuTime {
     }
 }
 
-/// CPU time of this thread so far, in nanoseconds. It runs while it asks, so the kernel has to
-/// count what `schedstat` does not know yet.
-pub(crate) fn of_this_thread() -> u64 {
+/// Returns the CPU time of the calling thread so far, in nanoseconds. Asks the kernel's clock, as
+/// `schedstat` is not up to date for a running thread.
+pub fn of_this_thread() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let part = |part: i64| u64::try_from(part).unwrap_or_default();
     part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
 }
 
-/// Bytes of memory that a process has in use.
-pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
+/// Returns the resident memory of a process in bytes.
+pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     let status = read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    Ok(1024 * first(line.unwrap_or_default())?)
+    Ok(1024 * first_number(line.unwrap_or_default())?)
 }
 
-fn absent(error: io::Error) -> io::Result<()> {
+fn ignore_not_found(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
-fn first(text: &str) -> io::Result<u64> {
+fn first_number(text: &str) -> io::Result<u64> {
     let number = text.split_whitespace().next().and_then(|word| word.parse().ok());
-    number.ok_or_else(|| io::Error::other(format!("not a figure of the kernel: {text:?}")))
+    number.ok_or_else(|| io::Error::other(format!("not a number from the kernel: {text:?}")))
 }
 
 #[cfg(test)]
@@ -80,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ended_takes_nothing_from_the_others() {
+    fn a_thread_that_has_ended_is_not_subtracted() {
         let before = times(&[("1", 100), ("2", 5_000)]);
         let after = times(&[("1", 160), ("3", 7)]);
         assert_eq!(after.since(&before), 67);
     }
 
     #[test]
-    fn children_count_too() {
+    fn children_are_included() {
         let mut child = std::process::Command::new("cat");
         let mut child = child.stdin(std::process::Stdio::piped()).spawn().unwrap();
         let time = CpuTime::of(std::process::id()).unwrap();

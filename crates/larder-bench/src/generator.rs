@@ -1,15 +1,15 @@
-//! The load: a closed loop over many connections, in one thread.
+//! The load generator: a closed loop over many connections, in one thread.
 //!
-//! Each connection sends a batch of GET and SET in one write, waits for all replies, checks each, and
-//! sends the next. It has to be cheaper than any server it measures, so requests are made by
-//! writing digits into bytes that are there already, and replies are compared where they land.
-//! [`http`] says what changes where the server is asked over HTTP; the loop at a fixed rate is in
-//! `open`.
+//! Each connection sends a batch of GET and SET in one write, waits for all replies, checks each
+//! one, and sends the next batch. The generator must be cheaper than any server it measures, so it
+//! makes requests by overwriting the digits of earlier ones, and compares replies in the buffer
+//! into which they were read. [`http`] holds what differs over HTTP, `open_loop` the loop at a
+//! fixed rate.
 
 mod batch;
 mod connection;
 pub mod http;
-mod open;
+mod open_loop;
 mod protocol;
 mod replies;
 mod template;
@@ -29,23 +29,23 @@ use rustix::io::Errno;
 
 use crate::clock::now;
 use crate::generator::batch::Batch;
-use crate::generator::connection::{Answered, Connection};
+use crate::generator::connection::{CompletedBatch, Connection};
 use crate::generator::http::Exchange;
 use crate::generator::template::Template;
-use crate::keys::{Family, Order};
+use crate::keys::{KeySequence, KeySpace};
 use crate::stop::Stop;
 
-pub use open::Paced;
+pub use open_loop::OpenLoopStats;
 pub use protocol::Protocol;
 
-/// How many events are taken at a time.
+/// How many events one wait returns.
 const EVENTS_MAX: usize = 1024;
-/// A server that says nothing for this long is broken.
+/// How long the generator waits for any reply before it reports an error.
 const SILENCE_MAX: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
-/// Latencies are told apart to a thousandth, from a microsecond to a minute.
+/// The range of the latency histogram, in which it is exact to a thousandth.
 const LATENCY_NS: (u64, u64) = (1_000, 60_000_000_000);
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A port of 127.0.0.1.
@@ -67,73 +67,74 @@ impl Target {
     }
 }
 
-/// What the replies of a server must be.
+/// How replies are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answers {
-    /// The value of the key that was asked for.
-    OfKey,
-    /// A value of the right length: all that the floor knows.
-    OfLength,
+pub enum ReplyCheck {
+    /// They must be the value of the requested key.
+    Value,
+    /// They must be a value of the right length, which is all that the baseline can return.
+    Length,
 }
 
-/// The shape of a load.
+/// How a server is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// How many connections are open.
+pub struct LoadConfig {
+    /// The number of connections.
     pub connections: usize,
-    /// How many requests each sends in one write.
+    /// The number of requests per write.
     pub pipeline: usize,
-    /// What they are written in.
+    /// The protocol of the requests.
     pub protocol: Protocol,
-    /// Which keys are asked for.
-    pub family: Family,
-    /// What must come back.
-    pub answers: Answers,
+    /// The keys that are requested.
+    pub key_space: KeySpace,
+    /// How replies are checked.
+    pub check: ReplyCheck,
 }
 
-impl Shape {
+impl LoadConfig {
     fn batch(&self) -> Batch {
-        let template = |request| Template::new(request, self.family);
-        let read = template(self.protocol.get(&self.family.key(0)));
-        Batch::new(read, self.pipeline).with_writes(template(self.protocol.set(self.family, 0)))
+        let template = |request| Template::new(request, self.key_space);
+        let read = template(self.protocol.get(&self.key_space.key(0)));
+        Batch::new(read, self.pipeline).with_writes(template(self.protocol.set(self.key_space, 0)))
     }
 }
 
-/// What a load has seen.
+/// The results of a load.
 #[derive(Debug)]
-pub struct Seen {
-    /// Requests that were answered.
+pub struct LoadStats {
+    /// The number of answered requests.
     pub requests: u64,
-    /// How many of them were writes.
+    /// How many of those were writes.
     pub writes: u64,
-    /// Replies of the right form that held another value.
+    /// The number of well-formed replies with another value.
     pub wrong: u64,
-    /// From the first write to the last reply.
+    /// The time from the first write to the last reply.
     pub elapsed: Duration,
-    /// From the write of a batch, or from when it was due, to its last reply, in nanoseconds.
+    /// The time from the write of a batch, or from when it was due, to its last reply, in
+    /// nanoseconds.
     pub latency: Histogram<u64>,
 }
 
-impl Seen {
+impl LoadStats {
     fn new() -> io::Result<Self> {
         let latency = histogram()?;
         Ok(Self { requests: 0, writes: 0, wrong: 0, elapsed: Duration::ZERO, latency })
     }
 
-    /// Adds a batch of so many requests.
-    fn add(&mut self, batch: &Answered, requests: u64, latency: Duration) {
+    /// Adds a completed batch.
+    fn add(&mut self, batch: &CompletedBatch, requests: u64, latency: Duration) {
         self.latency.saturating_record(nanos(latency));
         self.requests += requests;
         self.writes += batch.writes;
         self.wrong += batch.wrong;
     }
 
-    /// An error if any reply held another value.
-    pub fn all_right(self) -> io::Result<Self> {
+    /// Returns an error if any reply had another value.
+    pub fn checked(self) -> io::Result<Self> {
         match self.wrong {
             0 => Ok(self),
             wrong => {
-                let text = format!("{wrong} of {} replies held another value", self.requests);
+                let text = format!("{wrong} of {} replies had another value", self.requests);
                 Err(io::Error::other(text))
             }
         }
@@ -142,20 +143,20 @@ impl Seen {
 
 /// Open connections to one server.
 pub struct Generator {
-    queue: OwnedFd,
+    epoll: OwnedFd,
     connections: Vec<Connection>,
     pipeline: u64,
     stop: Stop,
 }
 
 impl Generator {
-    /// Connects.
-    pub fn connect(target: &Target, shape: Shape, stop: &Stop) -> io::Result<Self> {
-        let open = |socket| Connection::new(socket, shape);
-        Self::open(target, shape.connections, shape.pipeline, stop, open)
+    /// Connects to a server.
+    pub fn connect(target: &Target, config: LoadConfig, stop: &Stop) -> io::Result<Self> {
+        let open = |socket| Connection::new(socket, config);
+        Self::open(target, config.connections, config.pipeline, stop, open)
     }
 
-    /// Connects so many times, to ask over HTTP.
+    /// Connects to an HTTP server.
     pub fn connect_http(
         target: &Target,
         connections: usize,
@@ -173,43 +174,44 @@ impl Generator {
         stop: &Stop,
         open: impl Fn(OwnedFd) -> Connection,
     ) -> io::Result<Self> {
-        let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut connections = Vec::with_capacity(count);
         for number in 0..count {
             let socket = target.connect()?;
-            epoll::add(&queue, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
+            epoll::add(&epoll, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
             connections.push(open(socket));
         }
-        Ok(Self { queue, connections, pipeline: pipeline as u64, stop: stop.clone() })
+        Ok(Self { epoll, connections, pipeline: pipeline as u64, stop: stop.clone() })
     }
 
-    /// Asks for `time`, or until `order` ends, and then waits for what is on its way. Each
-    /// connection sends one batch at least.
+    /// Sends requests for `time`, or until `sequence` ends, and then waits for the replies in
+    /// flight. Each connection sends at least one batch.
     ///
     /// # Errors
-    /// When a connection breaks or falls silent, or a reply is none.
-    pub fn run(&mut self, order: &mut Order, time: Duration) -> io::Result<Seen> {
-        let mut seen = Seen::new()?;
+    /// When a connection breaks or times out, or a reply is malformed.
+    pub fn run(&mut self, sequence: &mut KeySequence, time: Duration) -> io::Result<LoadStats> {
+        let mut stats = LoadStats::new()?;
         let start = now();
         let mut waiting = 0_usize;
         for connection in &mut self.connections {
-            waiting += usize::from(connection.send(order)?);
+            waiting += usize::from(connection.send(sequence)?);
         }
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while waiting > 0 {
             self.stop.check()?;
             self.wait(&mut events, SILENCE_MAX)?;
             for event in events.drain(..) {
-                waiting -= usize::from(self.turn(event, order, start + time, &mut seen)?);
+                let deadline = start + time;
+                waiting -= usize::from(self.advance(event, sequence, deadline, &mut stats)?);
             }
         }
-        seen.elapsed = start.elapsed();
-        Ok(seen)
+        stats.elapsed = start.elapsed();
+        Ok(stats)
     }
 
-    /// Takes what has happened. An error when that is nothing for too long.
+    /// Waits for events. Returns an error when none comes for too long.
     fn wait(&self, events: &mut Vec<epoll::Event>, at_most: Timespec) -> io::Result<()> {
-        match epoll::wait(&self.queue, spare_capacity(events), Some(&at_most)) {
+        match epoll::wait(&self.epoll, spare_capacity(events), Some(&at_most)) {
             Ok(0) if at_most == SILENCE_MAX => {
                 Err(io::Error::other(format!("no reply within {} s", SILENCE_MAX.tv_sec)))
             }
@@ -218,23 +220,23 @@ impl Generator {
         }
     }
 
-    /// Takes what a connection has for us, and sends its next batch. True when it rests: its batch
-    /// is complete and there is no next one.
-    fn turn(
+    /// Reads from a connection and, if that completes its batch, sends the next one. Returns true
+    /// when the connection becomes idle: its batch is complete and no other follows.
+    fn advance(
         &mut self,
         event: epoll::Event,
-        order: &mut Order,
-        end: Instant,
-        seen: &mut Seen,
+        sequence: &mut KeySequence,
+        deadline: Instant,
+        stats: &mut LoadStats,
     ) -> io::Result<bool> {
         let Some((number, batch)) = self.receive(event)? else { return Ok(false) };
-        seen.add(&batch, self.pipeline, batch.took);
-        let goes_on = batch.at < end && self.connection(number)?.send(order)?;
-        Ok(!goes_on)
+        stats.add(&batch, self.pipeline, batch.latency);
+        let continues = batch.at < deadline && self.connection(number)?.send(sequence)?;
+        Ok(!continues)
     }
 
-    /// The connection that an event is about, and its batch, if that is complete now.
-    fn receive(&mut self, event: epoll::Event) -> io::Result<Option<(usize, Answered)>> {
+    /// Reads from the connection of an event. Returns its number and its batch if that is complete.
+    fn receive(&mut self, event: epoll::Event) -> io::Result<Option<(usize, CompletedBatch)>> {
         let number = usize::try_from(event.data.u64()).map_err(io::Error::other)?;
         let batch = self.connection(number)?.receive()?;
         Ok(batch.map(|batch| (number, batch)))

@@ -1,140 +1,94 @@
-//! Hit ratios: what part of the reads in a trace a cache of so many entries answers, under every
-//! policy, beside other caches and the best that could be done.
-//!
-//! Time plays no part: one pass over a trace is all there is to know, on whatever machine.
+//! Results of replaying traces against caches of a fixed size.
 
-mod made_up;
-mod optimum;
-mod results;
-mod traces;
+use serde::{Deserialize, Serialize};
 
-use std::io;
-use std::path::Path;
+use crate::cache_kind::CacheKind;
+use crate::environment::Environment;
+use crate::numbers::per;
 
-use crate::caches::{Cache, CacheKind, Size, Tally, versions};
-use crate::cores::Cores;
-use crate::facts::Facts;
-use crate::hit_ratio::made_up::{MADE_UP, MadeUp};
-use crate::hit_ratio::optimum::optimum;
-use crate::progress::Progress;
-use crate::stop::Stop;
+/// The results of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RatioResults {
+    /// The machine and the versions of the crates.
+    pub environment: Environment,
+    /// Whether the traces were synthetic, as no folder of real ones was given.
+    #[serde(default)]
+    pub synthetic: bool,
+    /// One row per trace and size.
+    pub rows: Vec<RatioRow>,
+}
 
-pub use results::{Hits, RatioResults, RatioRow};
-pub use traces::{TRACES, Trace};
+/// One trace, replayed against caches of one size.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RatioRow {
+    /// The name of the trace.
+    pub trace: String,
+    /// The number of entries that each cache may hold.
+    pub entries: u32,
+    /// The number of reads in the trace.
+    pub reads: u64,
+    /// The hits of the optimal policy, which knows the future.
+    pub optimum_hits: u64,
+    /// The hits of each cache.
+    pub hits: Vec<Hits>,
+}
 
-/// Fetches at one go: then somebody may want to stop.
-const BLOCK: usize = 4096;
+/// The hits of one cache.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Hits {
+    /// The cache.
+    pub cache: CacheKind,
+    /// The reads that it answered.
+    pub hits: u64,
+}
 
-/// Plays every trace in `folder` to every cache, in every size; made-up ones where there is no
-/// folder.
-///
-/// # Errors
-/// When there is no such trace, or a cache holds more than it may.
-pub fn run(folder: Option<&Path>, stop: &Stop) -> io::Result<RatioResults> {
-    let mut facts = Facts::of_machine(Cores::take()?);
-    facts.versions = versions();
-    let plays = match folder {
-        Some(folder) => TRACES.iter().map(|trace| trace.play(folder)).collect::<io::Result<_>>()?,
-        None => MADE_UP.iter().map(MadeUp::play).collect::<Vec<_>>(),
-    };
-    let progress = Progress::new(plays.iter().map(|play| play.sizes.len()).sum());
-    let mut rows = Vec::new();
-    for Play { name, sizes, reads } in &plays {
-        for &entries in *sizes {
-            progress.step(format!("{name}, {entries} entries"));
-            rows.push(row(name, reads, entries, stop)?);
-        }
+impl RatioRow {
+    /// Returns the hits of a cache; `None` if it was not measured.
+    pub fn hits_of(&self, cache: CacheKind) -> Option<u64> {
+        self.hits.iter().find(|row| row.cache == cache).map(|row| row.hits)
     }
-    Ok(RatioResults { facts, made_up: folder.is_none(), rows })
-}
 
-/// What caches are played.
-struct Play {
-    name: &'static str,
-    /// Entries that a cache may hold.
-    sizes: &'static [u32],
-    /// Each key by a number of its own.
-    reads: Vec<u32>,
-}
-
-fn row(trace: &str, numbers: &[u32], entries: u32, stop: &Stop) -> io::Result<RatioRow> {
-    let played = CacheKind::policies().map(|cache| {
-        let hits = play(cache, numbers, entries, stop).map_err(|error| {
-            let text = format!("{}, {trace}, {entries} entries: {error}", cache.name());
-            io::Error::other(text)
-        })?;
-        Ok(Hits { cache, hits })
-    });
-    Ok(RatioRow {
-        trace: trace.to_owned(),
-        entries,
-        reads: numbers.len() as u64,
-        optimum_hits: optimum(numbers, entries as usize),
-        hits: played.collect::<io::Result<_>>()?,
-    })
-}
-
-/// How many of these reads a cache answers that keeps whatever it did not have.
-fn play(kind: CacheKind, numbers: &[u32], entries: u32, stop: &Stop) -> io::Result<u64> {
-    let cache = kind.build(Size::Exactly(entries.into()));
-    let mut tally = Tally::default();
-    for block in numbers.chunks(BLOCK) {
-        stop.check()?;
-        cache.fetches(block, &mut tally);
-        within(&*cache, entries)?;
+    /// Returns the hit ratio of a cache.
+    pub fn ratio(&self, cache: CacheKind) -> Option<f64> {
+        self.hits_of(cache).map(|hits| per(hits, self.reads))
     }
-    match tally.wrong {
-        0 => Ok(tally.hits),
-        wrong => Err(io::Error::other(format!("{wrong} reads gave another key's value"))),
+
+    /// Returns the hit ratio of the optimal policy.
+    pub fn optimum(&self) -> f64 {
+        per(self.optimum_hits, self.reads)
     }
 }
 
-fn within(cache: &dyn Cache, entries: u32) -> io::Result<()> {
-    match cache.len() {
-        len if len <= entries.into() => Ok(()),
-        len => Err(io::Error::other(format!("it holds {len} entries"))),
+impl RatioResults {
+    /// Returns the hits of a cache as a fraction of the optimum, averaged over all rows; `None`
+    /// without any row.
+    pub fn mean_of_optimum(&self, cache: CacheKind) -> Option<f64> {
+        let rows = self.rows.iter().filter_map(|row| Some((row, row.hits_of(cache)?)));
+        let fractions: Vec<f64> = rows.map(|(row, hits)| per(hits, row.optimum_hits)).collect();
+        let count = u32::try_from(fractions.len()).ok().filter(|count| *count > 0)?;
+        Some(fractions.iter().sum::<f64>() / f64::from(count))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cores::Cores;
 
     #[test]
-    fn nobody_beats_the_optimum() {
-        // Two thirds of the reads go to a third of the keys, and scans pass by.
-        let mut random = crate::keys::Order::random(3000, 7);
-        let mut number = move || u32::try_from(random.next().unwrap_or_default()).unwrap();
-        let numbers: Vec<_> = (0..20_000)
-            .map(|at| match number() {
-                many if many < 2000 => many % 100,
-                _ => 1000 + at % 150,
-            })
-            .collect();
-        for entries in [10, 50, 150] {
-            let row = row("made up", &numbers, entries, &Stop::default()).unwrap();
-            assert_eq!(row.hits.len(), CacheKind::ALL.len() - 2);
-            for Hits { cache, hits } in &row.hits {
-                assert!((1..=row.optimum_hits).contains(hits), "{}: {row:?}", cache.name());
-            }
-            // The same policy, written by two.
-            assert_eq!(row.hits_of(CacheKind::LarderLru), row.hits_of(CacheKind::Lru));
-        }
-    }
-
-    #[test]
-    fn everything_fits_after_the_first_read() {
-        let numbers: Vec<u32> = (0..50).cycle().take(500).collect();
-        let row = row("made up", &numbers, 60, &Stop::default()).unwrap();
-        assert_eq!(row.optimum_hits, 450);
-        assert!(row.hits.iter().all(|seen| seen.hits == 450), "{row:?}");
-    }
-
-    #[test]
-    fn one_that_holds_too_much_is_found_out() {
-        let cache = CacheKind::Lru.build(Size::Exactly(3));
-        cache.fetches(&[1, 2, 3], &mut Tally::default());
-        assert!(within(&*cache, 3).is_ok());
-        assert_eq!(within(&*cache, 2).unwrap_err().to_string(), "it holds 3 entries");
+    fn every_row_has_the_same_weight_in_the_mean() {
+        let row = |reads, optimum_hits, hits| RatioRow {
+            trace: "synthetic".to_owned(),
+            entries: 1,
+            reads,
+            optimum_hits,
+            hits: vec![Hits { cache: CacheKind::Moka, hits }],
+        };
+        let environment = Environment::of_machine(Cores { server: 0, generator: 0, allowed: 1 });
+        let rows = vec![row(1000, 10, 10), row(10, 8, 4)];
+        let results = RatioResults { environment, synthetic: false, rows };
+        let mean = results.mean_of_optimum(CacheKind::Moka).unwrap();
+        assert!((mean - 0.75).abs() < 1e-9, "{mean}");
+        assert_eq!(results.mean_of_optimum(CacheKind::Lru), None);
     }
 }

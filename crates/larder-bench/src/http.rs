@@ -1,7 +1,7 @@
-//! GET over HTTP: Larder's hot route beside nginx, webdis, Python services and the floor.
+//! GET over HTTP: Larder's route beside nginx, webdis, Python services and the baseline.
 //!
-//! Each answers as it does for everybody: with its own head, its own JSON around the value. A peer
-//! that is not installed is left out and named.
+//! Each server sends its usual headers, and its usual JSON around the value. The report lists the
+//! servers that are not installed.
 
 mod fleet;
 mod kind;
@@ -11,82 +11,82 @@ mod setup;
 use std::io;
 
 use crate::cores::Cores;
-use crate::facts::Facts;
+use crate::environment::Environment;
+use crate::error::with_context;
 use crate::generator::Generator;
 use crate::http::fleet::{Fleet, Member};
-use crate::keys::Order;
-use crate::measure::{self, Gauges};
+use crate::keys::KeySequence;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::resp::{self, UsageProbe};
 use crate::rounds::interleave;
-use crate::servers::named;
 use crate::stop::Stop;
 
 pub use kind::HttpKind;
-pub use results::{Ask, HttpCase, HttpResults, HttpRow};
+pub use results::{HttpCase, HttpRequest, HttpResults, HttpRow};
 pub use setup::HttpSetup;
 
-/// Measures everything that can be measured with these programs.
+/// Measures all cases that can be measured with these programs.
 ///
 /// # Errors
-/// When a server does not start, ends, falls silent, or answers anything else than the value.
+/// When a server does not start, exits, times out, or returns anything else than the value.
 pub fn run(setup: &HttpSetup, plan: &Plan, stop: &Stop) -> io::Result<HttpResults> {
-    let cores = Cores::take()?;
-    let mut facts = Facts::of_machine(cores);
+    let cores = Cores::choose()?;
+    let mut environment = Environment::of_machine(cores);
     let cases = cases(plan);
     let progress = Progress::new(steps(setup, plan, &cases));
     progress.step("starting and filling servers".to_owned());
     let fleet = Fleet::start(setup, plan, cores, stop)?;
-    facts.versions = fleet.versions()?;
-    facts.commands = fleet.commands();
+    environment.versions = fleet.versions()?;
+    environment.commands = fleet.commands();
     let members = |case: HttpCase| {
-        fleet.members(case.ask).into_iter().map(|member| (member.kind(), member)).collect()
+        fleet.members(case.request).into_iter().map(|member| (member.kind(), member)).collect()
     };
     let rows = interleave(plan.rounds, &cases, members, |kind, member, case, round| {
-        let what = format!("{}, {case}", kind.name());
-        progress.step(format!("round {round}: {what}"));
-        let sample = ask(&fleet, member, case, plan, round, stop);
-        sample.map_err(|error| named(&what, &error))
+        let label = format!("{}, {case}", kind.name());
+        progress.step(format!("round {round}: {label}"));
+        let sample = load(&fleet, member, case, plan, round, stop);
+        sample.map_err(|error| with_context(&label, &error))
     })?;
     progress.finish();
     let missing = setup.missing().iter().map(|kind| kind.name().to_owned()).collect();
-    Ok(HttpResults { facts, plan: plan.clone(), missing, rows })
+    Ok(HttpResults { environment, plan: plan.clone(), missing, rows })
 }
 
 fn cases(plan: &Plan) -> Vec<HttpCase> {
-    let case = |ask, connections| HttpCase { ask, connections };
+    let case = |request, connections| HttpCase { request, connections };
     vec![
-        case(Ask::Value, plan.connections),
-        case(Ask::Change, plan.connections),
-        case(Ask::Value, plan.many_connections),
+        case(HttpRequest::Get, plan.connections),
+        case(HttpRequest::Revalidate, plan.connections),
+        case(HttpRequest::Get, plan.many_connections),
     ]
 }
 
-/// How often the progress moves.
+/// Returns the number of progress steps.
 fn steps(setup: &HttpSetup, plan: &Plan, cases: &[HttpCase]) -> usize {
     let kinds = setup.kinds();
     let members = |case: &HttpCase| {
-        kinds.iter().filter(|kind| case.ask == Ask::Value || kind.knows_etags()).count()
+        kinds.iter().filter(|kind| case.request == HttpRequest::Get || kind.has_etags()).count()
     };
     1 + (plan.rounds + 1) * cases.iter().map(members).sum::<usize>()
 }
 
-fn ask(
+fn load(
     fleet: &Fleet,
     member: &Member,
     case: HttpCase,
     plan: &Plan,
     round: usize,
     stop: &Stop,
-) -> io::Result<measure::Sample> {
+) -> io::Result<resp::Sample> {
     let target = member.server.target();
     let mut generator = Generator::connect_http(&target, case.connections, &member.exchange, stop)?;
-    let keys = match case.ask {
-        Ask::Value => plan.hot_keys,
-        // An ETag is that of one key.
-        Ask::Change => 1,
+    let keys = match case.request {
+        HttpRequest::Get => plan.hot_keys,
+        // The ETag of one key was read.
+        HttpRequest::Revalidate => 1,
     };
-    let mut order = Order::random(keys, round as u64);
-    let gauges = Gauges::of_process(member.server.pid(), fleet.behind(member.kind()));
-    measure::sample(&mut generator, &mut order, plan.round(), gauges)
+    let mut sequence = KeySequence::random(keys, round as u64);
+    let probe = UsageProbe::of_process(member.server.pid(), fleet.backend_of(member.kind()));
+    resp::sample(&mut generator, &mut sequence, plan.round(), probe)
 }

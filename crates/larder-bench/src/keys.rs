@@ -1,25 +1,24 @@
-//! Keys and values: numbered, zero-padded, and each value says whose it is.
+//! Keys and values. Keys are numbered and zero-padded, and each value begins with its key.
 
-mod order;
-mod pick;
+mod distribution;
+mod sequence;
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-pub use order::Order;
-pub(crate) use pick::ORDER_READS;
-pub use pick::Pick;
+pub use distribution::{Distribution, SEQUENCE_READS};
+pub use sequence::KeySequence;
 
-/// Bytes of a value, unless something else is said.
+/// The usual length of a value.
 pub const VALUE_BYTES: usize = 100;
-/// What fills a value behind its key, and is all of the floor's answer.
+/// The byte that pads a value after its key, and of which the baseline's value consists.
 pub(crate) const FILLER: u8 = b'x';
 
-/// How large values are.
+/// The size of values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub enum ValueSize {
-    /// As large as everywhere else.
+    /// The usual size, [`VALUE_BYTES`].
     #[default]
     #[serde(rename = "100 B")]
     Usual,
@@ -32,7 +31,7 @@ pub enum ValueSize {
 }
 
 impl ValueSize {
-    /// As reports name it.
+    /// Returns the name that reports use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Usual => "100 B",
@@ -42,26 +41,26 @@ impl ValueSize {
     }
 }
 
-/// A family of keys: a name, then a number with leading zeros. Their values have one length.
+/// A set of keys: a prefix, then a number with leading zeros. All values have one length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Family {
-    name: &'static str,
+pub struct KeySpace {
+    prefix: &'static str,
     digits: usize,
     value_bytes: usize,
 }
 
-impl Family {
-    /// `key:000000000007`: read over and over, 16 bytes.
-    pub const HOT: Self = Self { name: "key:", digits: 12, value_bytes: VALUE_BYTES };
-    /// `cold:000000000000007`: read once, 20 bytes.
-    pub const COLD: Self = Self { name: "cold:", digits: 15, value_bytes: VALUE_BYTES };
+impl KeySpace {
+    /// `key:000000000007`: hot keys of 16 bytes, which are read repeatedly.
+    pub const HOT: Self = Self { prefix: "key:", digits: 12, value_bytes: VALUE_BYTES };
+    /// `cold:000000000000007`: cold keys of 20 bytes, which are read once.
+    pub const COLD: Self = Self { prefix: "cold:", digits: 15, value_bytes: VALUE_BYTES };
 
     /// `16k:000000000007`, with values of 16 KiB.
-    pub const KIB16: Self = Self { name: "16k:", digits: 12, value_bytes: 16 << 10 };
+    pub const KIB16: Self = Self { prefix: "16k:", digits: 12, value_bytes: 16 << 10 };
     /// `1m:000000000007`, with values of 1 MiB.
-    pub const MIB1: Self = Self { name: "1m:", digits: 12, value_bytes: 1 << 20 };
+    pub const MIB1: Self = Self { prefix: "1m:", digits: 12, value_bytes: 1 << 20 };
 
-    /// Keys that are read over and over, by the size of their values.
+    /// Returns the hot keys with values of this size.
     pub const fn with_values_of(size: ValueSize) -> Self {
         match size {
             ValueSize::Usual => Self::HOT,
@@ -71,36 +70,37 @@ impl Family {
     }
 
     /// `mixed:0000000007`: read and written.
-    pub const MIXED: Self = Self { name: "mixed:", digits: 10, value_bytes: VALUE_BYTES };
-    /// `apart:0000000007`: the same where nobody else may know the keys, as each write is told to all
-    /// who do.
-    pub const MIXED_APART: Self = Self { name: "apart:", digits: 10, value_bytes: VALUE_BYTES };
+    pub const MIXED: Self = Self { prefix: "mixed:", digits: 10, value_bytes: VALUE_BYTES };
+    /// `other:0000000007`: read and written through another proxy than [`MIXED`](Self::MIXED), as
+    /// Redis sends an invalidation of each write to every client that has read the key.
+    pub const MIXED_SEPARATE: Self =
+        Self { prefix: "other:", digits: 10, value_bytes: VALUE_BYTES };
 
-    /// Bytes of a key.
+    /// Returns the length of a key.
     pub const fn key_bytes(self) -> usize {
-        self.name.len() + self.digits
+        self.prefix.len() + self.digits
     }
 
-    /// The key with this number.
+    /// Returns the key with this number.
     pub fn key(self, number: u64) -> String {
-        format!("{}{number:0digits$}", self.name, digits = self.digits)
+        format!("{}{number:0digits$}", self.prefix, digits = self.digits)
     }
 
-    /// Bytes of a value.
+    /// Returns the length of a value.
     pub const fn value_bytes(self) -> usize {
         self.value_bytes
     }
 
-    /// The value of the key with this number: begins with the key.
+    /// Returns the value of the key with this number, which begins with the key.
     pub fn value(self, number: u64) -> Vec<u8> {
         let mut value = self.key(number).into_bytes();
         value.resize(self.value_bytes, FILLER);
         value
     }
 
-    /// Where the digits stand in a key.
+    /// Returns the position of the digits in a key.
     pub(crate) const fn digits(self) -> Range<usize> {
-        self.name.len()..self.key_bytes()
+        self.prefix.len()..self.key_bytes()
     }
 }
 
@@ -109,13 +109,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_have_the_length_they_promise() {
-        assert_eq!(Family::HOT.key(7), "key:000000000007");
-        assert_eq!(Family::COLD.key(7), "cold:000000000000007");
-        for family in [Family::HOT, Family::COLD, Family::KIB16, Family::MIB1] {
-            assert_eq!(family.key(123).len(), family.key_bytes());
-            assert_eq!(family.value(123).len(), family.value_bytes());
-            assert!(family.value(123).starts_with(family.key(123).as_bytes()));
+    fn keys_and_values_have_their_declared_lengths() {
+        assert_eq!(KeySpace::HOT.key(7), "key:000000000007");
+        assert_eq!(KeySpace::COLD.key(7), "cold:000000000000007");
+        for key_space in [KeySpace::HOT, KeySpace::COLD, KeySpace::KIB16, KeySpace::MIB1] {
+            assert_eq!(key_space.key(123).len(), key_space.key_bytes());
+            assert_eq!(key_space.value(123).len(), key_space.value_bytes());
+            assert!(key_space.value(123).starts_with(key_space.key(123).as_bytes()));
         }
     }
 }

@@ -1,223 +1,221 @@
-//! The near tier beside other caches, inside one process: time per hit, per miss with its
-//! insertion, per clearing, and bytes per entry.
-//!
-//! All caches of a size stand side by side, and have their turns in [`rounds`](crate::rounds).
-//! Memory is counted in a process of its own for each, as one cache would reuse what another one
-//! gave back.
+//! Results of comparing the near cache with other cache libraries in one process.
 
-mod load;
-mod memory;
-mod results;
+use std::fmt;
+use std::time::Duration;
 
-use std::io;
-use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use serde::{Deserialize, Serialize};
 
-use crate::caches::{Cache, CacheKind, NUMBERS, Size, Tally, versions};
-use crate::clock::now;
-use crate::cores::Cores;
-use crate::facts::Facts;
-use crate::libraries::load::Asked;
-use crate::progress::Progress;
-use crate::rounds::{Members, interleave};
-use crate::servers::named;
-use crate::stop::Stop;
+use crate::cache_kind::CacheKind;
+use crate::caches::KEY_BYTES;
+use crate::environment::Environment;
+use crate::keys::{Distribution, VALUE_BYTES};
+use crate::numbers::per;
+use crate::rounds::Row;
 
-pub use crate::keys::Pick;
-pub use memory::{Growth, grow};
-pub use results::{Case, LibrariesPlan, LibraryResults, LibraryRow, Memory, Sample, Work};
+/// The size of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LibrariesPlan {
+    /// Whether the run is shorter and its figures rougher.
+    #[serde(default)]
+    pub quick: bool,
+    /// The number of rounds. One more comes first as a warm-up and is dropped.
+    pub rounds: usize,
+    /// The number of rounds of clearing, each of which fills a cache anew; 0 skips it.
+    pub clear_rounds: usize,
+    /// How long each cache is loaded in each round, in milliseconds.
+    pub round_millis: u64,
+    /// The numbers of entries in the caches that are read.
+    pub keys: Vec<u32>,
+    /// The numbers of concurrent threads.
+    pub threads: Vec<usize>,
+    /// The number of entries for which memory is measured.
+    pub entries: u32,
+}
 
-/// One miss among so many hits is none: in a shard of Larder, two names with one tag take turns.
-const READS_PER_LOSS: u64 = 10_000;
-
-/// Measures every cache. `program` is this one, which counts bytes in processes of their own.
-///
-/// # Errors
-/// When a cache loses what it has room for, or gives the value of another key.
-pub fn run(program: &Path, plan: &LibrariesPlan, stop: &Stop) -> io::Result<LibraryResults> {
-    let cores = Cores::take()?;
-    let mut facts = Facts::of_machine(cores);
-    facts.versions = versions();
-    let progress = Progress::new(steps(plan));
-    let bench = Bench { cores, plan, stop, progress: &progress };
-    let mut rows = Vec::new();
-    for &keys in &plan.keys {
-        rows.extend(bench.hits(keys)?);
-        if plan.clear_rounds > 0 {
-            rows.extend(bench.clears(keys)?);
+impl LibrariesPlan {
+    /// Returns the plan of a full run: less than five minutes.
+    pub fn full() -> Self {
+        Self {
+            quick: false,
+            rounds: 7,
+            clear_rounds: 3,
+            round_millis: 100,
+            keys: vec![10_000, 1_000_000],
+            threads: vec![1, 2],
+            entries: 1_000_000,
         }
-        rows.extend(bench.inserts(keys)?);
     }
-    let mut entries = Vec::new();
-    for cache in CacheKind::distinct() {
-        stop.check()?;
-        progress.step(format!("bytes per entry: {}", cache.name()));
-        entries.push(Memory { cache, growth: memory::in_a_process(program, cache, plan.entries)? });
-    }
-    progress.finish();
-    Ok(LibraryResults { facts, plan: plan.clone(), rows, entries })
-}
 
-fn steps(plan: &LibrariesPlan) -> usize {
-    let distinct = CacheKind::distinct().count();
-    let hits = Pick::ALL.len() * plan.threads.len() * CacheKind::ALL.len();
-    let loads = CacheKind::distinct().filter(|kind| kind.has_loads()).count();
-    let misses = plan.threads.len() * (distinct + loads);
-    let clears = if plan.clear_rounds > 0 { 2 * (plan.clear_rounds + 1) * distinct } else { 0 };
-    let rounds = (plan.rounds + 1) * (hits + misses) + clears;
-    plan.keys.len() * (rounds + CacheKind::ALL.len() + distinct) + distinct
-}
-
-struct Bench<'a> {
-    cores: Cores,
-    plan: &'a LibrariesPlan,
-    stop: &'a Stop,
-    progress: &'a Progress,
-}
-
-/// A full cache, and the first number that was never a key in it.
-struct Full {
-    cache: Box<dyn Cache>,
-    next: AtomicU32,
-}
-
-impl Bench<'_> {
-    fn hits(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
-        let filled = |kind| self.full(kind, keys, Size::RoomFor(keys.into()));
-        let caches =
-            CacheKind::ALL.into_iter().map(filled).collect::<io::Result<Members<_, _>>>()?;
-        for (kind, full) in &caches {
-            all_there(*kind, &*full.cache, keys)?;
+    /// Returns the plan of a quick run: less than a minute, rougher figures, no clearing.
+    pub fn quick() -> Self {
+        Self {
+            quick: true,
+            rounds: 3,
+            clear_rounds: 0,
+            round_millis: 30,
+            entries: 250_000,
+            ..Self::full()
         }
-        let mut rows = Vec::new();
-        for pick in Pick::ALL {
-            let orders = self.plan.threads.iter().max().copied().unwrap_or(1);
-            let orders: Vec<_> = (0..orders).map(|thread| pick.order(keys, thread)).collect();
-            let case = |&threads| Case { work: Work::Hit, pick: Some(pick), keys, threads };
-            let cases: Vec<_> = self.plan.threads.iter().map(case).collect();
-            rows.extend(self.rounds(self.plan.rounds, &cases, &caches, |full, case, round| {
-                let asked = Asked::Again { orders: &orders, round };
-                let (sample, tally) = self.ask(&*full.cache, case, &asked)?;
-                all_hits(tally).map(|()| sample)
-            })?);
+    }
+}
+
+/// The results of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LibraryResults {
+    /// The machine and the versions of the crates.
+    pub environment: Environment,
+    /// The size of the run.
+    pub plan: LibrariesPlan,
+    /// One row per case and cache.
+    pub rows: Vec<LibraryRow>,
+    /// The memory of each cache.
+    pub entries: Vec<CacheMemory>,
+}
+
+/// One cache in one case.
+pub type LibraryRow = Row<Case, CacheKind, Sample>;
+
+/// What a cache does in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// Reads a key that is cached.
+    Hit,
+    /// Misses a key and inserts its value, which evicts another entry.
+    Insert,
+    /// Does the same, with one load for concurrent misses of one key.
+    Load,
+    /// Removes every entry.
+    Clear,
+}
+
+/// A load under which caches are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Case {
+    /// What the caches do.
+    pub operation: Operation,
+    /// How reads are spread over the keys; `None` if each key is read once.
+    pub distribution: Option<Distribution>,
+    /// The number of entries in the cache.
+    pub keys: u32,
+    /// The number of concurrent threads.
+    pub threads: usize,
+}
+
+impl Case {
+    /// Returns the figure that is compared, in nanoseconds per operation: CPU time for one thread,
+    /// which other programs on the machine do not affect; elapsed time for several threads, as they
+    /// may wait for each other.
+    pub fn nanos(&self, sample: &Sample) -> f64 {
+        if self.threads == 1 { sample.cpu_nanos() } else { sample.read_ns }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operation = match (self.operation, self.distribution) {
+            (Operation::Hit, Some(Distribution::Zipf)) => "hit, zipf",
+            (Operation::Hit, _) => "hit, uniform",
+            (Operation::Insert, _) => "miss and insert",
+            (Operation::Load, _) => "miss and shared load",
+            (Operation::Clear, _) => return write!(f, "clear {}", format_keys(self.keys)),
+        };
+        let threads = if self.threads == 1 { "thread" } else { "threads" };
+        write!(f, "{operation}, {}, {} {threads}", format_keys(self.keys), self.threads)
+    }
+}
+
+/// Formats a number of keys as `10k keys` or `1M keys`.
+fn format_keys(count: u32) -> String {
+    match count {
+        count if count >= 1_000_000 && count.is_multiple_of(1_000_000) => {
+            format!("{}M keys", count / 1_000_000)
         }
-        Ok(rows)
-    }
-
-    /// Each round with new caches: some are not the same after they were cleared.
-    fn clears(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
-        let case = Case { work: Work::Clear, pick: None, keys, threads: 1 };
-        let kinds = CacheKind::distinct().map(|kind| (kind, kind)).collect::<Vec<_>>();
-        let members = |_| kinds.clone();
-        interleave(self.plan.clear_rounds, &[case], members, |_, &kind, case, round| {
-            let what = format!("{}, {case}", kind.name());
-            self.progress.step(format!("round {round}: {what}"));
-            let (_, Full { cache, .. }) = self.full(kind, keys, Size::RoomFor(keys.into()))?;
-            all_there(kind, &*cache, keys)?;
-            let before = now();
-            cache.clear();
-            let sample = Sample::of_one(before.elapsed());
-            let mut tally = Tally::default();
-            cache.reads(&(0..keys.min(1000)).collect::<Vec<_>>(), &mut tally);
-            counted(tally, 0).map(|()| sample).map_err(|error| named(&what, &error))
-        })
-    }
-
-    fn inserts(&self, keys: u32) -> io::Result<Vec<LibraryRow>> {
-        let filled = |kind| self.full(kind, keys, Size::AtMost(keys.into()));
-        let caches = CacheKind::distinct().map(filled).collect::<io::Result<Members<_, _>>>()?;
-        let mut rows = Vec::new();
-        for (work, together) in [(Work::Insert, false), (Work::Load, true)] {
-            let members: Vec<_> =
-                caches.iter().filter(|(kind, _)| !together || kind.has_loads()).collect();
-            let case = |&threads| Case { work, pick: None, keys, threads };
-            let cases: Vec<_> = self.plan.threads.iter().map(case).collect();
-            rows.extend(self.rounds(self.plan.rounds, &cases, &members, |full, case, _| {
-                let asked = Asked::Anew { next: &full.next, together };
-                let (sample, tally) = self.ask(&*full.cache, case, &asked)?;
-                // None of them was ever there, and the cache was full before.
-                counted(tally, 0).map(|()| sample)
-            })?);
-        }
-        Ok(rows)
-    }
-
-    /// A cache in which the first `keys` were put.
-    fn full(&self, kind: CacheKind, keys: u32, size: Size) -> io::Result<(CacheKind, Full)> {
-        self.stop.check()?;
-        self.progress.step(format!("filling {} with {keys}", kind.name()));
-        let cache = kind.build(size);
-        fill(&*cache, 0..keys);
-        cache.settle();
-        Ok((kind, Full { cache, next: AtomicU32::new(keys) }))
-    }
-
-    fn rounds<M: std::borrow::Borrow<(CacheKind, Full)>>(
-        &self,
-        rounds: usize,
-        cases: &[Case],
-        full: &[M],
-        mut sample: impl FnMut(&Full, Case, usize) -> io::Result<Sample>,
-    ) -> io::Result<Vec<LibraryRow>> {
-        let members = |_: Case| full.iter().map(|it| (it.borrow().0, &it.borrow().1)).collect();
-        interleave(rounds, cases, members, |kind: CacheKind, full: &&Full, case, round| {
-            self.stop.check()?;
-            let what = format!("{}, {case}", kind.name());
-            self.progress.step(format!("round {round}: {what}"));
-            sample(full, case, round).map_err(|error| io::Error::other(format!("{what}: {error}")))
-        })
-    }
-
-    fn ask(&self, cache: &dyn Cache, case: Case, asked: &Asked<'_>) -> io::Result<(Sample, Tally)> {
-        let done = load::ask(cache, self.cores, case.threads, asked, self.plan.round_millis)?;
-        cache.settle();
-        Ok(done)
+        count if count >= 1000 && count.is_multiple_of(1000) => format!("{}k keys", count / 1000),
+        count => format!("{count} keys"),
     }
 }
 
-/// Fetches each of these keys once, none of which is there.
-pub(crate) fn fill(cache: &dyn Cache, numbers: std::ops::Range<u32>) {
-    // Without a list of them all: in some processes nothing else may take memory.
-    let mut block = [0; load::BLOCK];
-    let mut next = numbers.start;
-    while next < numbers.end {
-        let filled = block.iter_mut().zip(next..numbers.end);
-        let count = filled.map(|(place, number)| *place = number).count();
-        cache.fetches(block.get(..count).unwrap_or_default(), &mut Tally::default());
-        next += u32::try_from(count).unwrap_or(u32::MAX);
+/// One cache in one case in one round, summed over all threads.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Sample {
+    /// The number of operations.
+    pub count: u64,
+    /// Elapsed time in nanoseconds.
+    pub elapsed_ns: u64,
+    /// CPU time in nanoseconds.
+    pub cpu_ns: u64,
+    /// Elapsed nanoseconds per operation in the median block of 1024. Other programs on the machine
+    /// interrupt only a few blocks, while waiting for other threads affects all of them.
+    pub read_ns: f64,
+}
+
+impl Sample {
+    /// Creates a sample of one thread.
+    pub fn new(count: u64, elapsed: Duration, cpu_ns: u64) -> Self {
+        let elapsed_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        Self { count, elapsed_ns, cpu_ns, read_ns: 0.0 }
+    }
+
+    /// Creates a sample of one operation whose thread never waited.
+    pub fn of_one(elapsed: Duration) -> Self {
+        let sample = Self::new(1, elapsed, 0);
+        Self { cpu_ns: sample.elapsed_ns, ..sample }
+    }
+
+    /// Adds the sample of another thread.
+    pub fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.elapsed_ns += other.elapsed_ns;
+        self.cpu_ns += other.cpu_ns;
+    }
+
+    /// Returns the nanoseconds that a thread takes per operation, waiting included.
+    pub fn elapsed_nanos(&self) -> f64 {
+        per(self.elapsed_ns, self.count)
+    }
+
+    /// Returns the CPU nanoseconds per operation.
+    pub fn cpu_nanos(&self) -> f64 {
+        per(self.cpu_ns, self.count)
     }
 }
 
-fn all_there(kind: CacheKind, cache: &dyn Cache, keys: u32) -> io::Result<()> {
-    let mut tally = Tally::default();
-    cache.reads(&(0..keys).collect::<Vec<_>>(), &mut tally);
-    all_hits(tally).map_err(|error| named(kind.name(), &error))
+/// The memory of one cache.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct CacheMemory {
+    /// The cache.
+    pub cache: CacheKind,
+    /// How its process grew.
+    pub growth: Growth,
 }
 
-/// An error unless each read was a hit with the right value, but for the few that a cache may
-/// lose.
-fn all_hits(tally: Tally) -> io::Result<()> {
-    let lost = tally.reads.saturating_sub(tally.hits);
-    counted(tally, tally.reads - if lost <= tally.reads / READS_PER_LOSS { lost } else { 0 })
+/// How a process grew while a cache in it was filled.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Growth {
+    /// Resident bytes before the cache was created.
+    pub resident_bytes_before: u64,
+    /// When the cache was full for the first time.
+    pub fresh: MemoryReading,
+    /// When every entry had been replaced by another one.
+    pub replaced: MemoryReading,
 }
 
-/// An error unless so many reads were hits, each with the right value.
-fn counted(tally: Tally, hits: u64) -> io::Result<()> {
-    match tally {
-        Tally { wrong: 0, .. } if tally.hits == hits => Ok(()),
-        Tally { wrong: 0, .. } => {
-            let text = format!("{} of {} reads were hits, not {hits}", tally.hits, tally.reads);
-            Err(io::Error::other(text))
-        }
-        _ => Err(io::Error::other(format!("{} reads gave another key's value", tally.wrong))),
+/// What a cache held at one point, and the memory of its process.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct MemoryReading {
+    /// The number of entries.
+    pub items: u64,
+    /// Resident bytes of the process.
+    pub resident_bytes: u64,
+}
+
+impl Growth {
+    /// Returns the bytes per entry beyond its key and its value.
+    pub fn overhead_bytes(&self, reading: &MemoryReading) -> f64 {
+        let grown = reading.resident_bytes.saturating_sub(self.resident_bytes_before);
+        per(grown, reading.items) - per((KEY_BYTES + VALUE_BYTES) as u64, 1)
     }
-}
-
-/// The next numbers that nobody asked for. Relaxed: they are given out, nothing is published.
-fn take(next: &AtomicU32, count: u32) -> io::Result<std::ops::Range<u32>> {
-    let first = next.fetch_add(count, Relaxed);
-    let end = first.checked_add(count).filter(|end| *end <= NUMBERS);
-    end.map(|end| first..end).ok_or_else(|| io::Error::other("there are no keys left"))
 }
 
 #[cfg(test)]
@@ -225,28 +223,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn misses_among_hits_are_an_error() {
-        let tally = Tally { reads: 20_000, hits: 19_998, wrong: 0 };
-        assert!(all_hits(tally).is_ok());
-        let worse = all_hits(Tally { hits: 19_997, ..tally }).unwrap_err();
-        assert_eq!(worse.to_string(), "19997 of 20000 reads were hits, not 20000");
-        let lie = Tally { wrong: 1, ..tally };
-        assert!(all_hits(lie).is_err());
-        assert_eq!(counted(lie, 2).unwrap_err().to_string(), "1 reads gave another key's value");
+    fn cases_have_readable_names() {
+        let case = Case {
+            operation: Operation::Hit,
+            distribution: Some(Distribution::Zipf),
+            keys: 1_000_000,
+            threads: 2,
+        };
+        assert_eq!(case.to_string(), "hit, zipf, 1M keys, 2 threads");
+        let case =
+            Case { operation: Operation::Clear, distribution: None, keys: 10_000, threads: 1 };
+        assert_eq!(case.to_string(), "clear 10k keys");
     }
 
     #[test]
-    fn no_key_is_new_twice() {
-        let next = AtomicU32::new(NUMBERS - 20);
-        assert_eq!(take(&next, 15).unwrap(), NUMBERS - 20..NUMBERS - 5);
-        assert!(take(&next, 15).is_err());
+    fn one_thread_is_compared_by_its_cpu_time() {
+        let sample = Sample { read_ns: 45.0, ..Sample::new(10, Duration::from_nanos(500), 300) };
+        let nanos = |threads| {
+            let operation = Operation::Insert;
+            Case { operation, distribution: None, keys: 1, threads }.nanos(&sample)
+        };
+        assert!((nanos(1) - 30.0).abs() < 1e-9);
+        assert!((nanos(2) - 45.0).abs() < 1e-9);
     }
 
     #[test]
-    fn what_was_lost_is_noticed() {
-        let cache = CacheKind::Lru.build(Size::Exactly(9));
-        fill(&*cache, 0..10);
-        let error = all_there(CacheKind::Lru, &*cache, 10).unwrap_err();
-        assert_eq!(error.to_string(), "lru + mutex: 9 of 10 reads were hits, not 10");
+    fn elapsed_time_per_operation_is_that_of_one_thread() {
+        // Two threads for 1 ms each.
+        let mut both = Sample::new(1000, Duration::from_millis(1), 900_000);
+        both.add(both);
+        assert!((both.elapsed_nanos() - 1000.0).abs() < 1e-9);
+        assert!((both.cpu_nanos() - 900.0).abs() < 1e-9);
     }
 }

@@ -1,13 +1,13 @@
-//! Arithmetic of figures: the few places where counts become fractions.
+//! Arithmetic of figures: the places where counts become fractions.
 
-/// `part` per `whole`, 0 when there is nothing to share.
+/// Returns `part / whole`, or 0 if `whole` is 0.
 #[expect(clippy::cast_precision_loss, reason = "figures have three digits, not sixteen")]
-pub(crate) fn per(part: u64, whole: u64) -> f64 {
+pub fn per(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// The middle one, or the mean of the two in the middle; 0 of nothing.
-pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+/// Returns the median, or 0 without figures. Averages the two in the middle of an even number.
+pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.into_iter().collect();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
@@ -18,7 +18,7 @@ pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// How far apart the figures lie, as a part of their median.
+/// Returns the distance of the extremes, as a fraction of the median.
 pub(crate) fn spread(figures: &[f64]) -> f64 {
     let most = figures.iter().copied().fold(0.0, f64::max);
     let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn medians_and_spreads() {
+    fn median_and_spread_of_few_figures() {
         assert_close(median([3.0, 1.0, 2.0]), 2.0);
         assert_close(median([4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_close(median([]), 0.0);

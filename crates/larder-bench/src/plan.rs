@@ -1,4 +1,4 @@
-//! How much is measured.
+//! The size of a run against servers.
 
 use std::time::Duration;
 
@@ -6,50 +6,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::ValueSize;
 
-/// What a quick run does without.
+/// What a quick run leaves out.
 pub const LEFT_OUT: &str = "64 requests per write, fixed rates of 25 and 75 %";
 
 /// The size of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Plan {
-    /// Whether it is a rough one.
+    /// Whether the run is shorter and its figures rougher.
     #[serde(default)]
     pub quick: bool,
-    /// Rounds that count. One more comes first and is dropped: it is slower.
+    /// The number of rounds. One more comes first as a warm-up and is dropped.
     pub rounds: usize,
-    /// How long each server is asked in each round, in milliseconds.
+    /// How long each server is loaded in each round, in milliseconds.
     pub round_millis: u64,
-    /// Keys that are read over and over.
+    /// The number of hot keys, which are read repeatedly.
     pub hot_keys: u64,
-    /// Keys that are read once: by the rounds of misses, and for the bytes per entry.
+    /// The number of cold keys, which are read once: by the rounds of misses, and to measure the
+    /// bytes per entry.
     pub cold_keys: u64,
-    /// Requests per write.
+    /// The numbers of requests per write.
     pub pipelines: Vec<usize>,
-    /// Connections.
+    /// The number of connections.
     pub connections: usize,
-    /// Connections where many are open.
+    /// The number of connections in the case with many.
     pub many_connections: usize,
-    /// Fixed rates, in percent of what the slowest server does when it is asked for all it can.
+    /// Fixed rates, in percent of the rate of the slowest server in a closed loop.
     #[serde(default)]
-    pub open_percents: Vec<u64>,
-    /// Reads of larger values.
+    pub open_loop_percents: Vec<u64>,
+    /// The loads with larger values.
     #[serde(default)]
-    pub large: Vec<Large>,
+    pub large: Vec<LargeValues>,
 }
 
-/// Reads of values of another size: fewer keys, so that they have room everywhere.
+/// A load with larger values, and fewer keys, so that every server has room for them.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub struct Large {
-    /// How large they are.
+pub struct LargeValues {
+    /// The size of the values.
     pub size: ValueSize,
-    /// Keys that are read over and over.
+    /// The number of keys.
     pub keys: u64,
-    /// Connections.
+    /// The number of connections.
     pub connections: usize,
 }
 
 impl Plan {
-    /// About eleven minutes over RESP, less than five over HTTP.
+    /// Returns the plan of a full run: eleven minutes over RESP, less than five over HTTP.
     pub fn full() -> Self {
         Self {
             quick: false,
@@ -60,26 +61,27 @@ impl Plan {
             pipelines: vec![1, 16, 64],
             connections: 50,
             many_connections: 1000,
-            open_percents: vec![25, 50, 75],
+            open_loop_percents: vec![25, 50, 75],
             large: vec![
-                Large { size: ValueSize::Kib16, keys: 1000, connections: 50 },
-                Large { size: ValueSize::Mib1, keys: 32, connections: 8 },
+                LargeValues { size: ValueSize::Kib16, keys: 1000, connections: 50 },
+                LargeValues { size: ValueSize::Mib1, keys: 32, connections: 8 },
             ],
         }
     }
 
-    /// Keys that are read over and over, of those with values of this size.
+    /// Returns the number of hot keys with values of this size.
     pub(crate) fn keys(&self, size: ValueSize) -> u64 {
         let large = self.large.iter().find(|large| large.size == size);
         large.map_or(self.hot_keys, |large| large.keys)
     }
 
-    /// How long each server is asked in each round.
+    /// Returns how long each server is loaded in each round.
     pub(crate) fn round(&self) -> Duration {
         Duration::from_millis(self.round_millis)
     }
 
-    /// Less than one minute: rougher figures, and not all of them ([`LEFT_OUT`]).
+    /// Returns the plan of a quick run: less than a minute, rougher figures, and without
+    /// [`LEFT_OUT`].
     pub fn quick() -> Self {
         Self {
             quick: true,
@@ -87,7 +89,7 @@ impl Plan {
             round_millis: 150,
             cold_keys: 250_000,
             pipelines: vec![1, 16],
-            open_percents: vec![50],
+            open_loop_percents: vec![50],
             ..Self::full()
         }
     }

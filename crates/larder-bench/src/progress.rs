@@ -1,11 +1,13 @@
-//! How far the run is, on a terminal; nothing elsewhere.
+//! A progress bar on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub(crate) struct Progress(ProgressBar);
+/// The progress of a run. Shows nothing unless stderr is a terminal.
+pub struct Progress(ProgressBar);
 
 impl Progress {
-    pub(crate) fn new(steps: usize) -> Self {
+    /// Starts a run of this many steps.
+    pub fn new(steps: usize) -> Self {
         let bar = ProgressBar::new(steps as u64);
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {eta} left, {msg:36}") {
             bar.set_style(style);
@@ -13,15 +15,15 @@ impl Progress {
         Self(bar)
     }
 
-    /// The next step begins.
-    pub(crate) fn step(&self, what: String) {
-        self.0.set_message(what);
+    /// Begins the next step.
+    pub fn step(&self, label: String) {
+        self.0.set_message(label);
         self.0.inc(1);
     }
 
-    /// All is done. Whoever has promised another number of steps is found out by the tests.
-    pub(crate) fn finish(self) {
-        debug_assert_eq!(Some(self.0.position()), self.0.length(), "steps done and promised");
+    /// Ends the run. Debug builds check that it had the announced number of steps.
+    pub fn finish(self) {
+        debug_assert_eq!(Some(self.0.position()), self.0.length(), "steps done and announced");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Figures as people read them: tables, and which goals are met.
+//! Reports: tables, plots, and which goals are met.
 
 pub mod document;
 pub mod hit_ratio;
@@ -15,74 +15,74 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::facts::Facts;
+use crate::environment::Environment;
 use crate::goals::Goal;
 use crate::report::table::Table;
 
 pub use plot::Plot;
 
-/// One part of a report.
+/// The report of one benchmark.
 pub struct Report {
-    /// What was measured.
+    /// The title.
     pub title: &'static str,
-    /// What a reader must know to compare it: names with what they mean.
-    pub facts: Vec<(String, String)>,
-    /// What was found.
+    /// The machine, the versions and the noise, as names and values.
+    pub environment: Vec<(String, String)>,
+    /// The results.
     pub sections: Vec<Section>,
-    /// What was wanted.
+    /// The figures that have a goal.
     pub verdicts: Vec<Verdict>,
 }
 
-/// What stands below a heading.
+/// A section of a report.
 pub struct Section {
     /// The heading.
     pub heading: String,
-    /// Tables and words, as Markdown.
+    /// Tables and text, as Markdown.
     pub body: String,
-    /// The same as a picture.
+    /// A plot of the same figures.
     pub plot: Option<Plot>,
 }
 
 /// A figure beside its goal.
 pub struct Verdict {
-    what: String,
+    label: String,
     figure: String,
     is_missed: bool,
     text: String,
 }
 
 impl Verdict {
-    /// Lower is better; `unit` stands behind the figure.
-    fn at_most(goal: Goal, what: String, figure: f64, digits: usize, unit: &str) -> Self {
+    /// Compares a figure with a goal that it should not exceed.
+    fn at_most(goal: Goal, label: String, figure: f64, digits: usize, unit: &str) -> Self {
         Self {
-            what,
+            label,
             figure: format!("{figure:.digits$} {unit}"),
             is_missed: goal.is_missed(figure, digits),
             text: goal.verdict(figure, digits),
         }
     }
 
-    /// Higher is better.
-    fn at_least(goal: Goal, what: String, figure: f64, digits: usize, unit: &str) -> Self {
+    /// Compares a figure with a goal that it should reach.
+    fn at_least(goal: Goal, label: String, figure: f64, digits: usize, unit: &str) -> Self {
         let goal = Goal { must: -goal.must, aim: -goal.aim };
-        let verdict = Self::at_most(goal, what, -figure, digits, unit);
+        let verdict = Self::at_most(goal, label, -figure, digits, unit);
         Self { figure: format!("{figure:.digits$} {unit}"), ..verdict }
     }
 }
 
 impl Report {
-    /// Adds a section, unless there is nothing to stand in it.
+    /// Adds a section unless its body is empty.
     fn section(&mut self, heading: impl Into<String>, plot: Option<Plot>, body: String) {
         if !body.is_empty() {
             self.sections.push(Section { heading: heading.into(), body, plot });
         }
     }
 
-    /// All of it, for a terminal.
+    /// Formats the whole report for a terminal.
     pub fn text(&self) -> String {
-        let mut text = format!("# {}\n\n{}", self.title, self.facts_text());
+        let mut text = format!("# {}\n\n{}", self.title, self.environment_text());
         for Section { heading, body, .. } in &self.sections {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             write!(text, "\n## {heading}\n\n{body}").ok();
         }
         let goals = verdicts(self.verdicts.iter());
@@ -93,30 +93,30 @@ impl Report {
         text
     }
 
-    fn facts_text(&self) -> String {
+    fn environment_text(&self) -> String {
         let mut text = String::new();
-        for (name, value) in &self.facts {
+        for (name, value) in &self.environment {
             writeln!(text, "- {name}: {value}").ok();
         }
         text
     }
 }
 
-/// Verdicts side by side; nothing of none.
+/// Formats verdicts as a table. Empty without verdicts.
 fn verdicts<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
     let mut table = Table::new(&["what", "figure", "goal"]);
     for verdict in verdicts {
-        table.row([verdict.what.clone(), verdict.figure.clone(), verdict.text.clone()]);
+        table.row([verdict.label.clone(), verdict.figure.clone(), verdict.text.clone()]);
     }
     table.text()
 }
 
-/// Columns side by side.
+/// Formats rows as a table.
 pub(crate) fn plain_table<const COLUMNS: usize>(
-    head: &[&str],
+    header: &[&str],
     rows: impl Iterator<Item = [String; COLUMNS]>,
 ) -> String {
-    let mut table = Table::new(head);
+    let mut table = Table::new(header);
     rows.for_each(|row| table.row(row));
     table.text()
 }
@@ -129,32 +129,33 @@ pub fn save(results: &impl Serialize, path: &Path) -> io::Result<()> {
     write(path, serde_json::to_vec_pretty(results)?)
 }
 
-/// The machine, and what else is to be said.
-fn facts(
-    facts: &Facts,
+/// Lists the environment of a run: the machine, then `more`, then versions and command lines.
+fn environment(
+    environment: &Environment,
     more: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Vec<(String, String)> {
     let machine = [
-        ("kernel", facts.kernel.clone()),
-        ("processor", format!("{}; cores for this run: {}", facts.cpu, facts.cores)),
-        ("load before the run", facts.load.clone()),
+        ("kernel", environment.kernel.clone()),
+        ("processor", format!("{}; cores for this run: {}", environment.cpu, environment.cores)),
+        ("load before the run", environment.load.clone()),
     ];
-    let remark = facts.remark.iter().map(|remark| ("beware", remark.clone()));
+    let remark = environment.remark.iter().map(|remark| ("warning", remark.clone()));
     let mut lines: Vec<_> = machine
         .into_iter()
         .chain(remark)
         .chain(more)
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    let named =
-        |what: &str, (name, value): &(String, String)| (format!("{what} of {name}"), value.clone());
-    lines.extend(facts.versions.iter().map(|pair| named("version", pair)));
-    let commands = facts.commands.iter().map(|pair| named("command", pair));
+    let prefixed = |prefix: &str, (name, value): &(String, String)| {
+        (format!("{prefix} of {name}"), value.clone())
+    };
+    lines.extend(environment.versions.iter().map(|pair| prefixed("version", pair)));
+    let commands = environment.commands.iter().map(|pair| prefixed("command", pair));
     lines.extend(commands.map(|(name, command)| (name, without_folder(&command))));
     lines
 }
 
-/// A command whose program is named without the place where it was built.
+/// Drops the folder of the program from a command line.
 fn without_folder(command: &str) -> String {
     let (program, arguments) = command.split_once(' ').unwrap_or((command, ""));
     let name = program.rsplit('/').next().unwrap_or(program);
@@ -165,6 +166,6 @@ fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
-fn percent(part: f64) -> String {
-    format!("{:.0} %", part * 100.0)
+fn percent(fraction: f64) -> String {
+    format!("{:.0} %", fraction * 100.0)
 }

@@ -1,4 +1,4 @@
-//! What is measured: child processes on free ports of 127.0.0.1 and on unix sockets, all on one
+//! The compared servers: child processes on free ports of 127.0.0.1 and on unix sockets, all on one
 //! core. They end with this program, however it ends (`larder_testkit::Process`).
 
 mod kind;
@@ -8,71 +8,66 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cores::Cores;
-use crate::generator::{Answers, Protocol, Target};
+use crate::generator::{Protocol, ReplyCheck, Target};
 
 pub(crate) use kind::first_line;
-pub use kind::{Kind, Setup};
-pub(crate) use launch::{Launch, Launched};
+pub use kind::{ServerKind, Setup};
+pub(crate) use launch::{LaunchCommand, ServerProcess};
 
-/// The unix socket, in the folder of its server.
+/// The name of the unix socket in the folder of its server.
 pub(crate) const SOCKET: &str = "socket";
 
-/// A running server. It is killed when this is dropped.
+/// A running server, which is killed on drop.
 pub struct Server {
-    /// What it is.
-    pub kind: Kind,
-    launched: Launched,
+    /// The kind of the server.
+    pub kind: ServerKind,
+    process: ServerProcess,
 }
 
 impl Server {
-    /// Starts it and waits for its first answer.
-    pub fn start(kind: Kind, setup: &Setup, cores: Cores) -> io::Result<Self> {
-        let question = kind.protocol().get("ready");
+    /// Starts a server and waits for its first reply.
+    pub fn start(kind: ServerKind, setup: &Setup, cores: Cores) -> io::Result<Self> {
+        let probe = kind.protocol().get("ready");
         let launch = |folder: &_, port| kind.launch(setup, folder, port);
-        Ok(Self { kind, launched: Launched::start(kind.name(), cores, &question, launch)? })
+        Ok(Self { kind, process: ServerProcess::start(kind.name(), cores, &probe, launch)? })
     }
 
-    /// How it was started; paths are relative to its temporary folder.
+    /// Returns its command line, whose paths are relative to its temporary folder.
     pub fn command(&self) -> &str {
-        &self.launched.command
+        &self.process.command
     }
 
-    /// Its process.
+    /// Returns its process id.
     pub fn pid(&self) -> u32 {
-        self.launched.pid()
+        self.process.pid()
     }
 
-    /// Its port of 127.0.0.1.
+    /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.launched.port()
+        self.process.port()
     }
 
-    /// Where it listens for TCP.
+    /// Returns its TCP address.
     pub fn tcp(&self) -> Target {
         Target::Tcp(self.port())
     }
 
-    /// Where it listens on a unix socket; `None` if it does not.
+    /// Returns its unix socket, if it has one.
     pub fn unix(&self) -> Option<Target> {
-        let path: PathBuf = self.launched.folder().join(SOCKET);
+        let path: PathBuf = self.process.folder().join(SOCKET);
         path.exists().then_some(Target::Unix(path))
     }
 
-    /// What it is asked in.
+    /// Returns the protocol of its requests.
     pub fn protocol(&self) -> Protocol {
         self.kind.protocol()
     }
 
-    /// What its replies must be.
-    pub fn answers(&self) -> Answers {
+    /// Returns how its replies are checked.
+    pub fn check(&self) -> ReplyCheck {
         match self.kind {
-            Kind::Floor => Answers::OfLength,
-            _ => Answers::OfKey,
+            ServerKind::Baseline => ReplyCheck::Length,
+            _ => ReplyCheck::Value,
         }
     }
-}
-
-/// An error that says what it is about.
-pub(crate) fn named(what: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{what}: {error}"))
 }

@@ -1,4 +1,4 @@
-//! The document says what the raw figures say, and names what is behind its goals.
+//! The document shows the raw figures, and lists the missed goals.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: a panic is a failure")]
 
 use std::fs::{create_dir_all, read_to_string, write};
@@ -6,27 +6,27 @@ use std::path::Path;
 
 use larder_bench::report::document::render;
 
-/// What the first program of this kind has written: its rows name a `server`.
+/// Returns the figures of a run over RESP.
 fn resp(larder_cpu_ns: u64) -> String {
-    let row = |server: &str, cpu_ns: u64| {
+    let row = |subject: &str, cpu_ns: u64| {
         format!(
-            r#"{{"case": {{"reads": "hits", "transport": "tcp", "connections": 50, "pipeline": 16}},
-            "server": "{server}", "samples": [{{"requests": 1000, "elapsed_ns": 9000000,
-            "cpu_ns": {cpu_ns}, "behind_ns": null, "generator_ns": 1, "p50_ns": 1, "p99_ns": 2,
+            r#"{{"case": {{"workload": "hits", "transport": "tcp", "connections": 50, "pipeline": 16}},
+            "subject": "{subject}", "samples": [{{"requests": 1000, "elapsed_ns": 9000000,
+            "cpu_ns": {cpu_ns}, "backend_ns": null, "generator_ns": 1, "p50_ns": 1, "p99_ns": 2,
             "p999_ns": 3}}]}}"#
         )
     };
     format!(
-        r#"{{"facts": {facts}, "plan": {{"rounds": 1, "round_millis": 9, "hot_keys": 10,
+        r#"{{"environment": {environment}, "plan": {{"rounds": 1, "round_millis": 9, "hot_keys": 10,
         "cold_keys": 0, "pipelines": [16], "connections": 50, "many_connections": 1000}},
         "rows": [{redis}, {larder}], "entries": null}}"#,
-        facts = facts(),
+        environment = environment(),
         redis = row("redis", 1_000_000),
         larder = row("larder", larder_cpu_ns),
     )
 }
 
-fn facts() -> &'static str {
+fn environment() -> &'static str {
     r#"{"kernel": "6.18", "cpu": "some CPU", "cores": 2, "server_core": 0, "generator_core": 1,
         "load": "0.1 0.2 0.3", "remark": null, "versions": [["redis", "v=7.0"]],
         "commands": [["larder", "/some/where/larder serve --port 1"]]}"#
@@ -40,7 +40,12 @@ fn hit_ratio() -> String {
             {{"cache": "quick-cache", "hits": 60}}]}}"#
         )
     };
-    format!(r#"{{"facts": {}, "rows": [{}, {}]}}"#, facts(), row(500, 40), row(1000, 60))
+    format!(
+        r#"{{"environment": {}, "rows": [{}, {}]}}"#,
+        environment(),
+        row(500, 40),
+        row(1000, 60)
+    )
 }
 
 fn rendered(files: &[(&str, &str)]) -> (tempfile::TempDir, String) {
@@ -55,19 +60,19 @@ fn rendered(files: &[(&str, &str)]) -> (tempfile::TempDir, String) {
     (folder, text)
 }
 
-/// The rows of the first table: what is behind.
-fn behind(text: &str) -> Vec<&str> {
-    let (_, text) = text.split_once("## Behind the goals").unwrap();
+/// Returns the rows of the table of missed goals.
+fn missed_goals(text: &str) -> Vec<&str> {
+    let (_, text) = text.split_once("## Missed goals").unwrap();
     let (text, _) = text.split_once("\n## ").unwrap();
     text.lines().filter(|line| line.starts_with('|')).skip(2).collect()
 }
 
 #[test]
-fn what_is_behind_is_named_first() {
+fn missed_goals_are_listed_first() {
     let (_folder, text) =
         rendered(&[("resp.json", &resp(800_000)), ("hit-ratio.json", &hit_ratio())]);
     assert!(text.contains("2 of 2 goals that must be met are missed"), "{text}");
-    let rows = behind(&text);
+    let rows = missed_goals(&text);
     assert_eq!(rows.len(), 2, "{text}");
     assert!(rows[0].contains("0.80 x redis (CPU) | must missed by 0.10"), "{}", rows[0]);
     // (40 / 80 + 60 / 80) / 2, and 60 / 80.
@@ -77,19 +82,19 @@ fn what_is_behind_is_named_first() {
 }
 
 #[test]
-fn what_is_met_is_not_behind() {
+fn a_goal_that_is_met_is_not_listed() {
     let (_folder, text) = rendered(&[("resp.json", &resp(600_000))]);
     assert!(text.contains("0 of 1 goals"), "{text}");
-    assert!(behind(&text).is_empty(), "{text}");
+    assert!(missed_goals(&text).is_empty(), "{text}");
     assert!(text.contains("0.60 x redis (CPU) | must met, aim met"), "{text}");
     assert!(text.contains("command of larder: `larder serve --port 1`"), "{text}");
 }
 
 #[test]
-fn every_plot_that_is_shown_is_there_and_no_other() {
+fn exactly_the_referenced_plots_are_written() {
     let (folder, _) = rendered(&[("resp.json", &resp(800_000)), ("hit-ratio.json", &hit_ratio())]);
     let (from, to) = (folder.path().join("bench"), folder.path().join("docs"));
-    write(to.join("benchmarks/of-yesterday.svg"), "<svg/>").unwrap();
+    write(to.join("benchmarks/of-an-earlier-run.svg"), "<svg/>").unwrap();
     render(&from, &to).unwrap();
     let text = read_to_string(to.join("benchmarks.md")).unwrap();
     let shown: Vec<_> = text
@@ -105,39 +110,40 @@ fn every_plot_that_is_shown_is_there_and_no_other() {
     }
     assert_eq!(to.join("benchmarks").read_dir().unwrap().count(), shown.len());
     let svg = read_to_string(to.join("benchmarks/resp-hits-tcp.svg")).unwrap();
-    assert!(svg.contains("0.80 (0.80 us)") && svg.contains("times that of Redis"), "{svg}");
+    assert!(svg.contains("0.80 (0.80 us)") && svg.contains("relative to Redis"), "{svg}");
 }
 
-/// At a fixed rate, of which the generator itself sent so many too late.
-fn open(late: u64) -> String {
-    let open = format!(
-        r#"[{{"case": {{"connections": 50, "percent": 25, "per_second": 20000}}, "who": "haproxy",
+/// Returns the figures of a run at a fixed rate, in which the generator sent `late` requests late.
+fn open_loop(late: u64) -> String {
+    let open_loop = format!(
+        r#"[{{"case": {{"connections": 50, "percent": 25, "per_second": 20000}}, "subject": "haproxy",
         "samples": [{{"requests": 10000, "elapsed_ns": 500000000, "cpu_ns": 170000000,
-        "behind_ns": 1, "p50_ns": 40000, "p99_ns": 90000, "p999_ns": 200000, "max_ns": 700000,
+        "backend_ns": 1, "p50_ns": 40000, "p99_ns": 90000, "p999_ns": 200000, "max_ns": 700000,
         "late": {late}, "late_p999_ns": 60000}}]}}]"#
     );
-    resp(600_000).replace(r#""entries": null"#, &format!(r#""entries": null, "open": {open}"#))
+    resp(600_000)
+        .replace(r#""entries": null"#, &format!(r#""entries": null, "open_loop": {open_loop}"#))
 }
 
 #[test]
-fn whoever_was_late_is_named() {
-    let (_folder, text) = rendered(&[("resp.json", &open(10))]);
+fn figures_with_late_requests_are_named() {
+    let (_folder, text) = rendered(&[("resp.json", &open_loop(10))]);
     let row =
         "| 25 % | 20000 | haproxy |     40 |     90 |      200 |    700 |  17.00 |    0.10 % |";
     assert!(text.contains(row), "{text}");
     assert!(text.contains("The generator kept its schedule."), "{text}");
-    let (_folder, text) = rendered(&[("resp.json", &open(11))]);
-    assert!(text.contains("did not keep its own schedule"), "{text}");
+    let (_folder, text) = rendered(&[("resp.json", &open_loop(11))]);
+    assert!(text.contains("did not keep its schedule"), "{text}");
     let (_folder, text) = rendered(&[("resp.json", &resp(600_000))]);
     assert!(!text.contains("schedule"), "{text}");
 }
 
 #[test]
-fn figures_that_cannot_be_read_are_an_error() {
+fn malformed_figures_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = render(folder.path(), folder.path()).unwrap_err().to_string();
     assert!(error.contains("`make bench` measures them"), "{error}");
     write(folder.path().join("libraries.json"), "{}").unwrap();
     let error = render(folder.path(), Path::new("/nowhere")).unwrap_err().to_string();
-    assert!(error.contains("libraries.json: missing field `facts`"), "{error}");
+    assert!(error.contains("libraries.json: missing field `environment`"), "{error}");
 }

@@ -6,7 +6,7 @@
 //! near misses 10000 20000000    time per miss, insertion included: 20,000,000 misses in a cache
 //!                               for 10,000 entries
 //! zcat TRACE.gz | near trace 500 1000 [be32]
-//!                               hit ratio with 500 and with 1000 entries, and that of `quick_cache`
+//!                               hit ratio with 500 and with 1000 entries
 //! ```
 
 #![allow(clippy::print_stdout, reason = "it prints its results")]
@@ -153,23 +153,11 @@ fn count_up(digits: &mut [u8]) {
     }
 }
 
-/// Replays a trace on the near cache and on `quick_cache`, each filled on every miss.
+/// Replays a trace on the near cache, which is filled on every miss.
 fn replay(ids: &[u64], size: u64) {
     let tiers = tiers(GIB, size, Policy::default());
     let hits = ids.iter().filter(|id| fetch(&tiers, &name(**id))).count();
-    let mut other = quick_cache::unsync::Cache::new(usize::try_from(size).unwrap());
-    let other_hits = ids
-        .iter()
-        .filter(|id| {
-            let hit = other.get(*id).is_some();
-            if !hit {
-                other.insert(**id, ());
-            }
-            hit
-        })
-        .count();
-    let ratio = |hits: usize| hits as f64 / ids.len() as f64;
-    println!("{size:>6} entries: near {:.4}, quick_cache {:.4}", ratio(hits), ratio(other_hits));
+    println!("{size:>6} entries: {:.4}", hits as f64 / ids.len() as f64);
 }
 
 fn decimal_ids() -> Vec<u64> {

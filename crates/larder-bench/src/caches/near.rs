@@ -1,33 +1,36 @@
-//! The near tier by itself, without the engine that keeps it true to a store: as the others, it
-//! keeps what it is given, and here without a time to live, as most of them.
+//! The near cache without the engine: it caches what it is given, here without a time to live, as
+//! most of the other libraries do.
 
 use larder_core::near::{Near, Policy, ReadView};
 use larder_core::{Key as Name, Moment};
 
-use crate::caches::larder::{Payload, SWEEP_VISITS, bytes_of, plan};
-use crate::caches::{Cache, Key, Size, Value, copy, value_of};
+use crate::caches::engine::{Payload, SWEEP_VISITS, bytes_of, near_config};
+use crate::caches::{Cache, Capacity, Key, Value, copy_value, value_of};
 
-/// Where nothing has an end it is always the same time.
-const SIGHT: ReadView = ReadView::standalone(Moment::START);
+/// One moment for all reads, as no entry expires.
+const VIEW: ReadView = ReadView::standalone(Moment::START);
 
-pub(super) struct NearTier(Near<Payload>);
+/// The near cache by itself.
+pub struct NearCache(Near<Payload>);
 
-impl NearTier {
-    pub(super) fn new(size: Size) -> Self {
-        Self(Near::new(&plan(size, Policy::ClockPro)))
+impl NearCache {
+    /// Creates an empty cache under the default policy.
+    pub fn new(capacity: Capacity) -> Self {
+        Self(Near::new(&near_config(capacity, Policy::ClockPro)))
     }
 }
 
-impl Cache for NearTier {
-    fn read(&self, key: &Key, value: &mut Value) -> bool {
-        let found = self.0.get(Name::get(key, 0), SIGHT, |seen, _| copy(bytes_of(&seen), value));
+impl Cache for NearCache {
+    fn get(&self, key: &Key, value: &mut Value) -> bool {
+        let found =
+            self.0.get(Name::get(key, 0), VIEW, |cached, _| copy_value(bytes_of(&cached), value));
         found == Some(true)
     }
 
     fn insert(&self, key: &Key, value: &mut Value) {
         *value = value_of(key);
-        let made: Payload = Some(value.as_slice().into());
-        self.0.insert(Name::get(key, 0), &made, Moment::NEVER, SIGHT);
+        let payload: Payload = Some(value.as_slice().into());
+        self.0.insert(Name::get(key, 0), &payload, Moment::NEVER, VIEW);
     }
 
     fn clear(&self) {
@@ -38,7 +41,7 @@ impl Cache for NearTier {
         self.0.counts().items
     }
 
-    fn settle(&self) {
-        self.0.sweep(SIGHT, SWEEP_VISITS);
+    fn run_pending(&self) {
+        self.0.sweep(VIEW, SWEEP_VISITS);
     }
 }

@@ -1,4 +1,4 @@
-//! Counts beside those of an earlier state of the program.
+//! Compares counts with those of an earlier version of the program.
 
 use std::collections::BTreeMap;
 use std::fs::read;
@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::plain_table;
 
-/// Instructions per hit, by name.
+/// Instructions per operation, by name.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Counts {
-    /// How many.
+    /// The number of instructions.
     pub instructions: BTreeMap<String, f64>,
 }
 
 impl Counts {
-    /// Those that were saved; none when there is no such file.
-    pub fn saved(path: &Path) -> io::Result<Self> {
+    /// Reads saved counts. Returns no counts if the file does not exist.
+    pub fn load(path: &Path) -> io::Result<Self> {
         match read(path) {
             Ok(json) => Ok(serde_json::from_slice(&json)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -26,14 +26,14 @@ impl Counts {
         }
     }
 
-    /// The same without fractions, which tell nothing.
+    /// Drops the fractions, which carry no information.
     #[must_use]
     pub fn rounded(&self) -> Self {
         let whole = |(name, count): (&String, &f64)| (name.clone(), count.round());
         Self { instructions: self.instructions.iter().map(whole).collect() }
     }
 
-    /// What has grown by more than so many percent since `old`, and how much that was.
+    /// Lists the counts that have grown by more than `percent` since `old`, and by how much.
     pub fn grown(&self, old: &Self, percent: f64) -> Vec<String> {
         let grown = self.instructions.iter().filter_map(|(name, new)| {
             let change = change(*old.instructions.get(name)?, *new);
@@ -43,7 +43,7 @@ impl Counts {
     }
 }
 
-/// Old, new and the change.
+/// Formats a table of the old counts, the new ones, and the change.
 pub fn report(old: &Counts, new: &Counts) -> String {
     let rows = new.instructions.iter().map(|(name, count)| {
         let old = old.instructions.get(name);
@@ -58,7 +58,7 @@ pub fn report(old: &Counts, new: &Counts) -> String {
     plain_table(&["instructions per", "old", "new", "change"], rows)
 }
 
-/// In percent.
+/// Returns the change in percent.
 fn change(old: f64, new: f64) -> f64 {
     (new / old - 1.0) * 100.0
 }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_beyond_the_tolerance_is_named() {
+    fn growth_beyond_the_tolerance_is_listed() {
         let old = counts(&[("a", 100.0), ("b", 100.0), ("c", 100.0)]);
         let new = counts(&[("a", 102.9), ("b", 103.1), ("c", 50.0), ("d", 1.0)]);
         assert_eq!(new.grown(&old, 3.0), ["b: +3.1 %"]);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_record_all_is_new() {
-        assert_eq!(Counts::saved(Path::new("/nowhere")).unwrap(), Counts::default());
+    fn a_missing_record_is_empty() {
+        assert_eq!(Counts::load(Path::new("/nowhere")).unwrap(), Counts::default());
     }
 }

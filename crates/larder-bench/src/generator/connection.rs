@@ -1,4 +1,4 @@
-//! One connection: a batch on its way, and its replies as they come in.
+//! One connection: the batch in flight, and its replies as they arrive.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 use rustix::io::{Errno, read, write};
 
 use crate::clock::now;
-use crate::generator::Shape;
+use crate::generator::LoadConfig;
 use crate::generator::batch::Batch;
 use crate::generator::http::{Exchange, Response};
 use crate::generator::replies::Replies;
-use crate::keys::Order;
+use crate::keys::KeySequence;
 
-/// A batch that was answered.
-pub(super) struct Answered {
+/// A batch whose replies have all arrived.
+pub(super) struct CompletedBatch {
     /// When its last reply was read.
     pub(super) at: Instant,
-    /// Since it was written.
-    pub(super) took: Duration,
-    /// How many of its requests were writes.
+    /// The time since it was written.
+    pub(super) latency: Duration,
+    /// The number of writes among its requests.
     pub(super) writes: u64,
-    /// Replies that held another value.
+    /// The number of replies with another value.
     pub(super) wrong: u64,
 }
 
-/// What the server has to answer, in the language in which it is asked.
+/// The expected replies, by protocol.
 enum Expected {
     Replies(Replies),
     Http(Response),
@@ -57,7 +57,7 @@ impl Expected {
         match self {
             Self::Replies(replies) => replies.count_wrong(batch),
             Self::Http(response) => {
-                Ok(batch.asked().map(|asked| response.count_wrong(asked.key)).sum())
+                Ok(batch.requests().map(|request| response.count_wrong(request.key)).sum())
             }
         }
     }
@@ -71,20 +71,20 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(socket: OwnedFd, shape: Shape) -> Self {
-        let replies = Expected::Replies(Replies::new(shape));
-        Self { socket, batch: shape.batch(), replies, sent: now() }
+    pub(super) fn new(socket: OwnedFd, config: LoadConfig) -> Self {
+        let replies = Expected::Replies(Replies::new(config));
+        Self { socket, batch: config.batch(), replies, sent: now() }
     }
 
-    /// One request at a time.
+    /// Creates a connection that has one request in flight.
     pub(super) fn over_http(socket: OwnedFd, exchange: &Exchange) -> Self {
         let replies = Expected::Http(Response::new(exchange));
         Self { socket, batch: exchange.batch(), replies, sent: now() }
     }
 
-    /// Sends a batch; false when no keys are left for one.
-    pub(super) fn send(&mut self, order: &mut Order) -> io::Result<bool> {
-        if !self.batch.fill(order) {
+    /// Sends the next batch. Returns false when too few keys are left for one.
+    pub(super) fn send(&mut self, sequence: &mut KeySequence) -> io::Result<bool> {
+        if !self.batch.fill(sequence) {
             return Ok(false);
         }
         self.replies.expect(&self.batch);
@@ -97,8 +97,8 @@ impl Connection {
         Ok(true)
     }
 
-    /// Reads once, which does not wait after an event. The batch, when it is complete.
-    pub(super) fn receive(&mut self) -> io::Result<Option<Answered>> {
+    /// Reads once, which does not block after an event. Returns the batch when it is complete.
+    pub(super) fn receive(&mut self) -> io::Result<Option<CompletedBatch>> {
         let count = match read(&self.socket, self.replies.space()) {
             Ok(0) => return Err(io::Error::other("the server closed the connection")),
             Err(Errno::INTR) => return Ok(None),
@@ -109,7 +109,7 @@ impl Connection {
         }
         let at = now();
         let wrong = self.replies.count_wrong(&self.batch)?;
-        let writes = self.batch.asked().filter(|asked| asked.is_write).count() as u64;
-        Ok(Some(Answered { at, took: at - self.sent, writes, wrong }))
+        let writes = self.batch.requests().filter(|request| request.is_write).count() as u64;
+        Ok(Some(CompletedBatch { at, latency: at - self.sent, writes, wrong }))
     }
 }

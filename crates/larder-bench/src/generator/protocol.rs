@@ -1,19 +1,19 @@
-//! What servers are asked in, and what they answer.
+//! The protocols of the compared servers: requests and expected replies.
 
 use crate::client::command;
-use crate::keys::Family;
+use crate::keys::KeySpace;
 
-/// What a server is asked in.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// That of Redis.
+    /// The protocol of Redis.
     Resp,
     /// The text protocol of memcached.
     Memcached,
 }
 
 impl Protocol {
-    /// A request for the value of a key.
+    /// Returns a GET request.
     pub(crate) fn get(self, key: &str) -> Vec<u8> {
         match self {
             Self::Resp => command(&[b"GET", key.as_bytes()]),
@@ -21,9 +21,9 @@ impl Protocol {
         }
     }
 
-    /// The answer to it.
-    pub(crate) fn value(self, family: Family, number: u64) -> Vec<u8> {
-        let (key, value) = (family.key(number), family.value(number));
+    /// Returns the reply to a GET.
+    pub(crate) fn value(self, key_space: KeySpace, number: u64) -> Vec<u8> {
+        let (key, value) = (key_space.key(number), key_space.value(number));
         let bytes = value.len();
         let (head, end) = match self {
             Self::Resp => (format!("${bytes}\r\n"), "\r\n"),
@@ -32,9 +32,9 @@ impl Protocol {
         [head.as_bytes(), &value, end.as_bytes()].concat()
     }
 
-    /// A request to keep the value of a key.
-    pub(crate) fn set(self, family: Family, number: u64) -> Vec<u8> {
-        let (key, value) = (family.key(number), family.value(number));
+    /// Returns a SET request.
+    pub(crate) fn set(self, key_space: KeySpace, number: u64) -> Vec<u8> {
+        let (key, value) = (key_space.key(number), key_space.value(number));
         match self {
             Self::Resp => command(&[b"SET", key.as_bytes(), &value]),
             Self::Memcached => {
@@ -44,7 +44,7 @@ impl Protocol {
         }
     }
 
-    /// The answer to that, a line.
+    /// Returns the reply to a SET, a line.
     pub(crate) const fn stored(self) -> &'static str {
         match self {
             Self::Resp => "+OK\r\n",

@@ -1,37 +1,37 @@
-//! Bytes in which a key stands: a request, or the reply to it. For another key the digits change and
-//! nothing else, so a request is made, and a reply checked, without writing either anew.
+//! Templates of requests and replies, which contain a key. Another key differs only in its digits,
+//! so requests are made by overwriting those, and replies are compared with the template.
 
 use std::ops::Range;
 
-use crate::generator::Answers;
-use crate::keys::Family;
+use crate::generator::ReplyCheck;
+use crate::keys::KeySpace;
 
 /// The last bytes of every reply.
 const END: &[u8] = b"\r\n";
 
-/// A text with the key 0 of a family in it, which stands for all keys.
+/// A text that contains key 0 of a key space, which stands for all keys.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     bytes: Vec<u8>,
-    /// Where the key stands.
+    /// The positions of the key.
     keys: Vec<Range<usize>>,
-    /// Where its digits stand in the key.
+    /// The position of the digits in the key.
     digits: Range<usize>,
 }
 
 impl Template {
-    pub(super) fn new(bytes: Vec<u8>, family: Family) -> Self {
-        let key = family.key(0).into_bytes();
-        let places = bytes.windows(key.len()).enumerate().filter(|(_, there)| *there == key);
-        let keys = places.map(|(place, _)| place..place + key.len()).collect();
-        Self { bytes, keys, digits: family.digits() }
+    pub(super) fn new(bytes: Vec<u8>, key_space: KeySpace) -> Self {
+        let key = key_space.key(0).into_bytes();
+        let found = bytes.windows(key.len()).enumerate().filter(|(_, window)| *window == key);
+        let keys = found.map(|(start, _)| start..start + key.len()).collect();
+        Self { bytes, keys, digits: key_space.digits() }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Writes another key into a copy of this.
+    /// Writes another key into a copy of the template.
     pub(super) fn write_key(&self, copy: &mut [u8], number: u64) {
         for key in &self.keys {
             let digits = key.start + self.digits.start..key.start + self.digits.end;
@@ -41,22 +41,22 @@ impl Template {
         }
     }
 
-    /// The key in a copy of this.
+    /// Returns the key in a copy of the template.
     pub(super) fn key<'a>(&self, copy: &'a [u8]) -> &'a [u8] {
         self.keys.first().and_then(|key| copy.get(key.clone())).unwrap_or_default()
     }
 
-    /// Whether this may be the beginning of a copy: looks at what stands before the key.
-    pub(super) fn begins(&self, received: &[u8]) -> bool {
-        let head = self.keys.first().map_or(self.bytes.len(), |key| key.start);
-        let known = received.len().min(head);
+    /// Whether these bytes can be the beginning of a copy. Compares the bytes before the key.
+    pub(super) fn is_prefix(&self, received: &[u8]) -> bool {
+        let before_key = self.keys.first().map_or(self.bytes.len(), |key| key.start);
+        let known = received.len().min(before_key);
         received.get(..known) == self.bytes.get(..known)
     }
 
-    /// Whether a copy that begins as it must has the key, and its end. Its length is given.
-    pub(super) fn is_right(&self, copy: &[u8], key: &[u8], answers: Answers) -> bool {
-        let has_keys = || self.keys.iter().all(|place| copy.get(place.clone()) == Some(key));
-        copy.ends_with(END) && (answers == Answers::OfLength || has_keys())
+    /// Whether a copy, whose length and beginning are right, has this key and the right end.
+    pub(super) fn matches(&self, copy: &[u8], key: &[u8], check: ReplyCheck) -> bool {
+        let has_keys = || self.keys.iter().all(|key_at| copy.get(key_at.clone()) == Some(key));
+        copy.ends_with(END) && (check == ReplyCheck::Length || has_keys())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP servers of one run, filled and warm.
+//! The HTTP servers of one run, filled and warmed up.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -7,35 +7,36 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::clock::now;
 use crate::cores::Cores;
+use crate::error::with_context;
 use crate::generator::http::Exchange;
 use crate::generator::{Generator, Protocol, Target};
-use crate::http::{Ask, HttpKind, HttpSetup};
-use crate::keys::{Family, Order};
+use crate::http::{HttpKind, HttpRequest, HttpSetup};
+use crate::keys::{KeySequence, KeySpace};
 use crate::plan::Plan;
-use crate::servers::{Kind, Launched, Server, Setup, named};
+use crate::servers::{Server, ServerKind, ServerProcess, Setup};
 use crate::stop::Stop;
 
-/// How long a server may take until it keeps all hot keys: Larder keeps none before its feed is
-/// fresh.
+/// How long a server may take until it has cached all hot keys. Larder caches none before its feed
+/// is live.
 const WARM_LIMIT: Duration = Duration::from_mins(1);
 
 /// A running server.
 pub(super) struct HttpServer {
     kind: HttpKind,
-    launched: Launched,
+    process: ServerProcess,
 }
 
 impl HttpServer {
     pub(super) fn pid(&self) -> u32 {
-        self.launched.pid()
+        self.process.pid()
     }
 
     pub(super) fn target(&self) -> Target {
-        Target::Tcp(self.launched.port())
+        Target::Tcp(self.process.port())
     }
 }
 
-/// Who takes part in a case, and what is said.
+/// A server that takes part in a case, and its request and response.
 pub(super) struct Member<'a> {
     pub(super) server: &'a HttpServer,
     pub(super) exchange: Exchange,
@@ -47,13 +48,13 @@ impl Member<'_> {
     }
 }
 
-/// All servers.
+/// The running servers.
 pub(super) struct Fleet {
     setup: HttpSetup,
     servers: Vec<HttpServer>,
-    /// The first hot key's `ETag`, of those that know it.
+    /// The `ETag` of the first hot key, of the servers that send one.
     etags: Vec<(HttpKind, String)>,
-    // Last, as the others hang on it.
+    // Dropped last, as the others depend on it.
     backend: Server,
 }
 
@@ -64,10 +65,10 @@ impl Fleet {
         cores: Cores,
         stop: &Stop,
     ) -> io::Result<Self> {
-        let backend = Server::start(Kind::Backend, &behind(setup), cores)?;
+        let backend = Server::start(ServerKind::Backend, &backend_setup(setup), cores)?;
         Client::connect(backend.port())?.fill(
             Protocol::Resp,
-            Family::HOT,
+            KeySpace::HOT,
             0..plan.hot_keys,
             stop,
         )?;
@@ -76,8 +77,8 @@ impl Fleet {
         let mut etags = Vec::new();
         for kind in setup.kinds() {
             let server = start(kind, &setup, plan, cores)?;
-            warm(&server, plan, stop).map_err(|error| named(kind.name(), &error))?;
-            if kind.knows_etags() {
+            warm(&server, plan, stop).map_err(|error| with_context(kind.name(), &error))?;
+            if kind.has_etags() {
                 etags.push((kind, etag(&server)?));
             }
             servers.push(server);
@@ -85,13 +86,13 @@ impl Fleet {
         Ok(Self { setup, servers, etags, backend })
     }
 
-    /// Who takes part.
-    pub(super) fn members(&self, ask: Ask) -> Vec<Member<'_>> {
-        let exchange = |kind: HttpKind| match ask {
-            Ask::Value => Some(kind.exchange()),
-            Ask::Change => {
+    /// Returns the servers that take part in a case with this request.
+    pub(super) fn members(&self, request: HttpRequest) -> Vec<Member<'_>> {
+        let exchange = |kind: HttpKind| match request {
+            HttpRequest::Get => Some(kind.exchange()),
+            HttpRequest::Revalidate => {
                 let (_, etag) = self.etags.iter().find(|(other, _)| *other == kind)?;
-                Some(kind.exchange().unless(etag))
+                Some(kind.exchange().if_none_match(etag))
             }
         };
         let servers = self.servers.iter();
@@ -100,82 +101,82 @@ impl Fleet {
             .collect()
     }
 
-    /// The Redis that a server asks.
-    pub(super) fn behind(&self, kind: HttpKind) -> Option<&Server> {
-        kind.has_redis_behind().then_some(&self.backend)
+    /// Returns the backend of a server, if it has one.
+    pub(super) fn backend_of(&self, kind: HttpKind) -> Option<&Server> {
+        kind.has_backend().then_some(&self.backend)
     }
 
-    /// Name and version of each program.
+    /// Returns the name and version of each program.
     pub(super) fn versions(&self) -> io::Result<Vec<(String, String)>> {
         let version = |server: &HttpServer| {
             Ok((server.kind.name().to_owned(), self.setup.version(server.kind)?))
         };
-        let redis = behind(&self.setup).version(Kind::Backend)?;
+        let redis = backend_setup(&self.setup).version(ServerKind::Backend)?;
         let all = self.servers.iter().map(version);
-        all.chain([Ok((Kind::Backend.name().to_owned(), redis))]).collect()
+        all.chain([Ok((ServerKind::Backend.name().to_owned(), redis))]).collect()
     }
 
-    /// Name and command of each server.
+    /// Returns the name and command line of each server.
     pub(super) fn commands(&self) -> Vec<(String, String)> {
-        let own = self.servers.iter().map(|server| (server.kind.name(), &*server.launched.command));
-        let all = own.chain([(Kind::Backend.name(), self.backend.command())]);
+        let own = self.servers.iter().map(|server| (server.kind.name(), &*server.process.command));
+        let all = own.chain([(ServerKind::Backend.name(), self.backend.command())]);
         all.map(|(name, command)| (name.to_owned(), command.to_owned())).collect()
     }
 }
 
-/// What the Redis behind them is started with.
-fn behind(setup: &HttpSetup) -> Setup {
-    Setup::new(setup.floor.clone(), setup.redis.clone())
+/// Returns the setup to start the backend with.
+fn backend_setup(setup: &HttpSetup) -> Setup {
+    Setup::new(setup.bench.clone(), setup.redis.clone())
 }
 
 fn start(kind: HttpKind, setup: &HttpSetup, plan: &Plan, cores: Cores) -> io::Result<HttpServer> {
-    let question = kind.exchange().request();
+    let probe = kind.exchange().request();
     let launch = |folder: &_, port| kind.launch(setup, plan.hot_keys, folder, port);
-    let launched = Launched::start(kind.name(), cores, question.as_bytes(), launch)?;
-    Ok(HttpServer { kind, launched })
+    let process = ServerProcess::start(kind.name(), cores, probe.as_bytes(), launch)?;
+    Ok(HttpServer { kind, process })
 }
 
-/// Reads the hot keys once; from Larder until it keeps them all.
+/// Reads the hot keys once, or from Larder until it has cached all of them.
 fn warm(server: &HttpServer, plan: &Plan, stop: &Stop) -> io::Result<()> {
     let exchange = server.kind.exchange();
     let mut generator = Generator::connect_http(&server.target(), 1, &exchange, stop)?;
-    let end = now() + WARM_LIMIT;
+    let deadline = now() + WARM_LIMIT;
     loop {
-        generator.run(&mut Order::once(0..plan.hot_keys), WARM_LIMIT)?.all_right()?;
+        generator.run(&mut KeySequence::once(0..plan.hot_keys), WARM_LIMIT)?.checked()?;
         if server.kind != HttpKind::Larder || items(server)? >= plan.hot_keys {
             return Ok(());
         }
-        if now() > end {
-            return Err(io::Error::other("does not keep what it reads"));
+        if now() > deadline {
+            return Err(io::Error::other("does not cache what it reads"));
         }
     }
 }
 
-/// How many entries a Larder holds.
+/// Returns the number of entries of a Larder.
 fn items(larder: &HttpServer) -> io::Result<u64> {
-    let answer = answer(larder, "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\n")?;
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let response = fetch(larder, "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\n")?;
+    let (_, body) = response.split_once("\r\n\r\n").unwrap_or_default();
     let stats: serde_json::Value = serde_json::from_str(body)?;
     let items = stats.pointer("/near/items").and_then(serde_json::Value::as_u64);
-    items.ok_or_else(|| io::Error::other("does not say what it holds"))
+    items.ok_or_else(|| io::Error::other("the statistics have no /near/items"))
 }
 
-/// The version of key 0.
+/// Returns the `ETag` of key 0.
 fn etag(server: &HttpServer) -> io::Result<String> {
-    let answer = answer(server, server.kind.exchange().request().trim_end())?;
+    let response = fetch(server, server.kind.exchange().request().trim_end())?;
     let header = |line: &str| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("etag").then(|| value.trim().to_owned())
     };
-    let etag = answer.lines().find_map(header);
-    etag.ok_or_else(|| io::Error::other(format!("{} gives no ETag", server.kind.name())))
+    let etag = response.lines().find_map(header);
+    etag.ok_or_else(|| io::Error::other(format!("{} sends no ETag", server.kind.name())))
 }
 
-/// The whole answer to a request, on a connection of its own.
-fn answer(server: &HttpServer, head: &str) -> io::Result<String> {
-    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, server.launched.port()))?;
+/// Sends a request on a connection of its own, and returns the whole response.
+fn fetch(server: &HttpServer, request: &str) -> io::Result<String> {
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, server.process.port()))?;
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    write!(socket, "{}\r\nConnection: close\r\n\r\n", head.trim_end())?;
+    write!(socket, "{}\r\nConnection: close\r\n\r\n", request.trim_end())?;
     let mut text = String::new();
     socket.read_to_string(&mut text)?;
     Ok(text)

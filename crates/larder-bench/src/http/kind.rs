@@ -1,4 +1,4 @@
-//! The kinds of HTTP server, how each is started, and what each answers.
+//! The kinds of HTTP server, how each is started, and what each returns.
 
 use std::fs::{create_dir_all, write};
 use std::io;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::generator::http::Exchange;
 use crate::http::HttpSetup;
-use crate::keys::{FILLER, Family, VALUE_BYTES};
-use crate::servers::Launch;
+use crate::keys::{FILLER, KeySpace, VALUE_BYTES};
+use crate::servers::LaunchCommand;
 
 const FLASK: &str = include_str!("../../peers/flask_service.py");
 const FASTAPI: &str = include_str!("../../peers/fastapi_service.py");
@@ -18,28 +18,28 @@ const FASTAPI: &str = include_str!("../../peers/fastapi_service.py");
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HttpKind {
-    /// The smallest program that answers.
-    Floor,
-    /// nginx with one text for all, out of its configuration.
+    /// The baseline.
+    Baseline,
+    /// nginx with one text for all keys, from its configuration.
     NginxReturn,
     /// nginx with a file per key.
     NginxFile,
-    /// webdis before Redis.
+    /// webdis in front of Redis.
     Webdis,
     /// `FastAPI` under uvicorn, with a dict.
     FastapiDict,
-    /// The same with Redis behind it, and no memory.
+    /// `FastAPI` under uvicorn, with Redis and without a cache.
     FastapiRedis,
-    /// Flask under gunicorn, with cachetools before Redis.
+    /// Flask under gunicorn, with cachetools in front of Redis.
     FlaskCachetools,
-    /// Larder before Redis.
+    /// Larder in front of Redis.
     Larder,
 }
 
 impl HttpKind {
-    /// All of them, in the order of the report.
+    /// All kinds, in the order of the report.
     pub const ALL: [Self; 8] = [
-        Self::Floor,
+        Self::Baseline,
         Self::NginxReturn,
         Self::NginxFile,
         Self::Webdis,
@@ -49,10 +49,10 @@ impl HttpKind {
         Self::Larder,
     ];
 
-    /// As reports name it.
+    /// Returns the name that reports use.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Floor => "floor",
+            Self::Baseline => "baseline",
             Self::NginxReturn => "nginx return",
             Self::NginxFile => "nginx file",
             Self::Webdis => "webdis",
@@ -63,23 +63,23 @@ impl HttpKind {
         }
     }
 
-    /// Whether it asks Redis for what it does not have.
-    pub(super) const fn has_redis_behind(self) -> bool {
-        !matches!(self, Self::Floor | Self::NginxReturn | Self::NginxFile)
+    /// Whether it has a Redis as its backend.
+    pub(super) const fn has_backend(self) -> bool {
+        !matches!(self, Self::Baseline | Self::NginxReturn | Self::NginxFile)
     }
 
-    /// Whether it knows how to answer 304.
-    pub(super) const fn knows_etags(self) -> bool {
+    /// Whether it sends an `ETag` and answers 304.
+    pub(super) const fn has_etags(self) -> bool {
         matches!(self, Self::NginxFile | Self::Larder)
     }
 
-    /// How it is asked, and what it must answer.
+    /// Returns its request and the expected response.
     pub(crate) fn exchange(self) -> Exchange {
-        let key = Family::HOT.key(0);
-        let value = || String::from_utf8_lossy(&Family::HOT.value(0)).into_owned();
+        let key = KeySpace::HOT.key(0);
+        let value = || String::from_utf8_lossy(&KeySpace::HOT.value(0)).into_owned();
         let json = || format!(r#"{{"key":"{key}","value":"{}"}}"#, value());
         match self {
-            Self::Floor | Self::NginxReturn => Exchange::get("/get/", filler()),
+            Self::Baseline | Self::NginxReturn => Exchange::get("/get/", filler()),
             Self::NginxFile => Exchange::get("/get/", value()),
             Self::Webdis => Exchange::get("/GET/", format!(r#"{{"GET":"{}"}}"#, value())),
             Self::FastapiDict | Self::FastapiRedis | Self::Larder => Exchange::get("/get/", json()),
@@ -87,16 +87,16 @@ impl HttpKind {
         }
     }
 
-    /// Its process, to be run in `folder`.
+    /// Returns the command line, to be run in `folder`.
     pub(super) fn launch(
         self,
         setup: &HttpSetup,
         hot_keys: u64,
         folder: &Path,
         port: u16,
-    ) -> io::Result<Launch> {
+    ) -> io::Result<LaunchCommand> {
         let args = match self {
-            Self::Floor => format!("floor --http --port {port} --value-bytes {VALUE_BYTES}"),
+            Self::Baseline => format!("baseline --http --port {port} --value-bytes {VALUE_BYTES}"),
             Self::NginxReturn => {
                 nginx(folder, port, &format!("location / {{ return 200 {}; }}", filler()))?
             }
@@ -118,17 +118,17 @@ impl HttpKind {
             }
             Self::Larder => larder(port, setup.backend_port),
         };
-        let mut launch = Launch::new(setup.program(self)?, &args)?;
+        let mut launch = LaunchCommand::new(setup.program(self)?, &args)?;
         if matches!(self, Self::FastapiDict | Self::FastapiRedis | Self::FlaskCachetools) {
-            let remembers = u8::from(self != Self::FastapiRedis).to_string();
+            let caches = u8::from(self != Self::FastapiRedis).to_string();
             let url = format!("redis://127.0.0.1:{}/0", setup.backend_port);
-            launch.variables = vec![("REDIS_URL", url), ("REMEMBERS", remembers)];
+            launch.variables = vec![("REDIS_URL", url), ("CACHES", caches)];
         }
         Ok(launch)
     }
 }
 
-/// One worker that keeps connections, however many there are. Its other kind of worker does not.
+/// One worker of the kind that keeps connections open, which the default kind does not.
 const GUNICORN: &str =
     "--workers 1 --worker-class gthread --threads 4 --worker-connections 2000 --keep-alive 3600";
 
@@ -139,12 +139,12 @@ fn filler() -> String {
 fn write_files(folder: &Path, hot_keys: u64) -> io::Result<()> {
     create_dir_all(folder)?;
     (0..hot_keys).try_for_each(|number| {
-        write(folder.join(Family::HOT.key(number)), Family::HOT.value(number))
+        write(folder.join(KeySpace::HOT.key(number)), KeySpace::HOT.value(number))
     })
 }
 
-/// Writes its configuration; gives its arguments. One process is what one worker is, and it goes
-/// when it is killed.
+/// Writes the configuration and returns the arguments. A single process equals one worker, and
+/// leaves nothing behind when it is killed.
 fn nginx(folder: &Path, port: u16, location: &str) -> io::Result<String> {
     let config = format!(
         "daemon off;\nmaster_process off;\nerror_log error.log;\npid pid;\n\
@@ -165,7 +165,7 @@ fn webdis_config(port: u16, backend: u16) -> String {
     )
 }
 
-/// One thread, as it has one core; no entry may leave during a run.
+/// One thread, as there is one core, and room for every entry.
 fn larder(port: u16, backend: u16) -> String {
     format!(
         "serve --store redis://127.0.0.1:{backend} --port 0 --http-bind 127.0.0.1 \

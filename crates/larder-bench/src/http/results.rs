@@ -1,53 +1,53 @@
-//! The figures of a run over HTTP, as they were measured.
+//! The results of a run over HTTP.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Facts;
+use crate::environment::Environment;
 use crate::http::HttpKind;
-use crate::measure::Sample;
 use crate::plan::Plan;
+use crate::resp::Sample;
 use crate::rounds::Row;
 
-/// Everything that a run has found.
+/// The results of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct HttpResults {
-    /// The machine and the programs.
-    pub facts: Facts,
+    /// The machine and the versions of the programs.
+    pub environment: Environment,
     /// The size of the run.
     pub plan: Plan,
-    /// What is not installed.
+    /// The servers that are not installed.
     pub missing: Vec<String>,
-    /// One per case and server.
+    /// One row per case and server.
     pub rows: Vec<HttpRow>,
 }
 
 /// One server in one case.
 pub type HttpRow = Row<HttpCase, HttpKind, Sample>;
 
-/// What is asked for.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ask {
-    /// The value of any hot key.
-    Value,
-    /// The value of one key if it has changed, which it has not: 304.
-    Change,
+pub enum HttpRequest {
+    /// GET of any hot key.
+    Get,
+    /// Conditional GET of one unchanged key, which is answered 304.
+    Revalidate,
 }
 
-/// A load that servers are compared under.
+/// A load under which servers are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct HttpCase {
-    /// What is asked for.
-    pub ask: Ask,
-    /// How many connections are open.
+    /// The kind of request.
+    pub request: HttpRequest,
+    /// The number of connections.
     pub connections: usize,
 }
 
 impl fmt::Display for HttpCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ask = if self.ask == Ask::Value { "GET" } else { "GET answered 304" };
-        write!(f, "{ask}, {} connections", self.connections)
+        let request = if self.request == HttpRequest::Get { "GET" } else { "GET answered 304" };
+        write!(f, "{request}, {} connections", self.connections)
     }
 }

@@ -1,4 +1,4 @@
-//! What there is on this machine to be measured over HTTP.
+//! The programs on this machine that are compared over HTTP.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,32 +7,32 @@ use std::process::Command;
 use crate::http::HttpKind;
 use crate::servers::first_line;
 
-/// What a run over HTTP has to start servers with.
+/// The programs to start HTTP servers with.
 #[derive(Clone, Debug)]
 pub struct HttpSetup {
-    /// This program, which is the floor too.
-    pub floor: PathBuf,
+    /// This program, which also serves as the baseline.
+    pub bench: PathBuf,
     /// `redis-server`.
     pub redis: PathBuf,
-    /// `nginx`, where there is one.
+    /// `nginx`, if installed.
     pub nginx: Option<PathBuf>,
-    /// `webdis`, where there is one.
+    /// `webdis`, if installed.
     pub webdis: Option<PathBuf>,
-    /// A Python that has what `peers/requirements.txt` names.
+    /// A Python interpreter with the packages of `peers/requirements.txt`.
     pub python: Option<PathBuf>,
-    /// `larder`, unless the others are measured alone.
+    /// `larder`; `None` measures the others alone.
     pub larder: Option<PathBuf>,
-    /// The port of the redis behind them, once it runs.
+    /// The port of the backend, once it runs.
     pub backend_port: u16,
 }
 
 impl HttpSetup {
-    /// The kinds that can be measured.
+    /// Returns the kinds that can be measured.
     pub fn kinds(&self) -> Vec<HttpKind> {
         HttpKind::ALL.into_iter().filter(|kind| self.found(*kind).is_some()).collect()
     }
 
-    /// Those that cannot.
+    /// Returns the kinds that cannot be measured.
     pub fn missing(&self) -> Vec<HttpKind> {
         HttpKind::ALL.into_iter().filter(|kind| self.found(*kind).is_none()).collect()
     }
@@ -44,7 +44,7 @@ impl HttpSetup {
 
     fn found(&self, kind: HttpKind) -> Option<&Path> {
         let program = match kind {
-            HttpKind::Floor => Some(&self.floor),
+            HttpKind::Baseline => Some(&self.bench),
             HttpKind::NginxReturn | HttpKind::NginxFile => self.nginx.as_ref(),
             HttpKind::Webdis => self.webdis.as_ref(),
             HttpKind::FastapiDict | HttpKind::FastapiRedis | HttpKind::FlaskCachetools => {
@@ -55,7 +55,7 @@ impl HttpSetup {
         program.map(PathBuf::as_path)
     }
 
-    /// What a program says of itself.
+    /// Returns the version that a program prints.
     pub(super) fn version(&self, kind: HttpKind) -> io::Result<String> {
         let mut command = Command::new(self.program(kind)?);
         let packages = |names: &str| {
@@ -64,15 +64,15 @@ impl HttpSetup {
         };
         match kind {
             HttpKind::NginxReturn | HttpKind::NginxFile => command.arg("-v"),
-            // It would serve if it were asked.
-            HttpKind::Webdis => return Ok("says no version".to_owned()),
+            // webdis has no --version: it starts to serve.
+            HttpKind::Webdis => return Ok("prints no version".to_owned()),
             HttpKind::FastapiDict | HttpKind::FastapiRedis => {
                 command.args(["-c", &packages("fastapi uvicorn uvloop httptools redis hiredis")])
             }
             HttpKind::FlaskCachetools => {
                 command.args(["-c", &packages("flask gunicorn cachetools redis hiredis")])
             }
-            HttpKind::Floor | HttpKind::Larder => command.arg("--version"),
+            HttpKind::Baseline | HttpKind::Larder => command.arg("--version"),
         };
         first_line(&mut command)
     }

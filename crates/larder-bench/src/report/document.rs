@@ -1,4 +1,4 @@
-//! `docs/benchmarks.md`, with its plots, from the raw figures of whatever was measured.
+//! Writes `docs/benchmarks.md` and its plots from the raw figures of all benchmarks.
 
 use std::fmt::Write;
 use std::fs::{create_dir_all, read, remove_file, write};
@@ -10,50 +10,50 @@ use serde::de::DeserializeOwned;
 use crate::report::table::Table;
 use crate::report::{Report, Section, Verdict, hit_ratio, http, libraries, resp, verdicts};
 
-/// A part of the document.
-struct Part {
-    /// The file with its raw figures.
+/// A benchmark in the document.
+struct Chapter {
+    /// The file with the raw figures.
     file: &'static str,
-    /// The command that measures it.
+    /// The command that writes the file.
     command: &'static str,
     report: fn(&[u8]) -> io::Result<Report>,
 }
 
-/// What is measured, in the order of the document.
-const PARTS: [Part; 4] = [
-    Part {
+/// The benchmarks, in the order of the document.
+const CHAPTERS: [Chapter; 4] = [
+    Chapter {
         file: "resp.json",
         command: "make bench-resp",
         report: |json| Ok(resp::report(&parsed(json)?)),
     },
-    Part {
+    Chapter {
         file: "http.json",
         command: "make bench-http",
         report: |json| Ok(http::report(&parsed(json)?)),
     },
-    Part {
+    Chapter {
         file: "libraries.json",
         command: "make bench-libraries",
         report: |json| Ok(libraries::report(&parsed(json)?)),
     },
-    Part {
+    Chapter {
         file: "hit-ratio.json",
         command: "make bench-hit-ratio",
         report: |json| Ok(hit_ratio::report(&parsed(json)?)),
     },
 ];
 
-/// The folder of the plots, beside the document and named as it is.
+/// The name of the document without its extension, and of the folder of its plots.
 const PLOTS: &str = "benchmarks";
 
-/// Reads the raw figures in one folder, and writes the document and its plots to another one.
+/// Reads the raw figures from one folder, and writes the document and its plots to another.
 ///
 /// # Errors
-/// When there are no figures, or some that this program has not written.
+/// When there are no figures, or a file of figures is malformed.
 pub fn render(from: &Path, to: &Path) -> io::Result<()> {
     let mut reports = Vec::new();
-    for part in &PARTS {
-        reports.push((part, part.read(from)?));
+    for chapter in &CHAPTERS {
+        reports.push((chapter, chapter.read(from)?));
     }
     if reports.iter().all(|(_, report)| report.is_none()) {
         let text = format!("no figures in {}: `make bench` measures them", from.display());
@@ -61,7 +61,7 @@ pub fn render(from: &Path, to: &Path) -> io::Result<()> {
     }
     let plots = to.join(PLOTS);
     create_dir_all(&plots)?;
-    clean(&plots)?;
+    remove_plots(&plots)?;
     for section in
         reports.iter().filter_map(|(_, report)| report.as_ref()).flat_map(|it| &it.sections)
     {
@@ -72,15 +72,15 @@ pub fn render(from: &Path, to: &Path) -> io::Result<()> {
     write(to.join(format!("{PLOTS}.md")), text(&reports))
 }
 
-impl Part {
-    /// `None` if it was not measured.
+impl Chapter {
+    /// Reads the report; `None` if the benchmark did not run.
     fn read(&self, from: &Path) -> io::Result<Option<Report>> {
         let path = from.join(self.file);
-        let named = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
+        let with_path = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
         match read(&path) {
-            Ok(json) => (self.report)(&json).map(Some).map_err(named),
+            Ok(json) => (self.report)(&json).map(Some).map_err(with_path),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(named(error)),
+            Err(error) => Err(with_path(error)),
         }
     }
 }
@@ -89,8 +89,8 @@ fn parsed<T: DeserializeOwned>(json: &[u8]) -> io::Result<T> {
     Ok(serde_json::from_slice(json)?)
 }
 
-/// Removes plots of earlier runs: some of them may have no place any more.
-fn clean(plots: &Path) -> io::Result<()> {
+/// Removes the plots of earlier runs, as this run may have other ones.
+fn remove_plots(plots: &Path) -> io::Result<()> {
     for entry in plots.read_dir()? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "svg") {
@@ -100,15 +100,15 @@ fn clean(plots: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn text(reports: &[(&Part, Option<Report>)]) -> String {
+fn text(reports: &[(&Chapter, Option<Report>)]) -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("\n## Behind the goals\n\n");
-    text.push_str(&behind(reports));
-    for (part, report) in reports {
+    text.push_str("\n## Missed goals\n\n");
+    text.push_str(&missed_goals(reports));
+    for (chapter, report) in reports {
         match report {
-            Some(report) => text.push_str(&chapter(part, report)),
-            // Writing to a string does not fail.
-            None => write!(text, "\n## Not measured: `{}`\n", part.command).unwrap_or_default(),
+            Some(report) => text.push_str(&chapter_text(chapter, report)),
+            // Writing to a string cannot fail.
+            None => write!(text, "\n## Not measured: `{}`\n", chapter.command).unwrap_or_default(),
         }
     }
     text
@@ -117,28 +117,30 @@ fn text(reports: &[(&Part, Option<Report>)]) -> String {
 const HEAD: &str = "\
 # Benchmarks
 
-`make bench` measured these figures and wrote this page: do not edit it. Compare what stands in one
-table; another machine, or another day, gives other figures. [CONTRIBUTING.md](../CONTRIBUTING.md)
-says how to read them, and the raw figures of all rounds are in `target/bench` after a run.
+`make bench` measured these figures and generated this page: do not edit it. Compare figures within
+one table only, as another machine or another day gives other figures.
+[CONTRIBUTING.md](../CONTRIBUTING.md) explains how to read them. After a run, `target/bench` holds the
+raw figures of all rounds.
 ";
 
-/// What Larder must reach and does not.
-fn behind(reports: &[(&Part, Option<Report>)]) -> String {
+/// Lists the goals that must be met and are missed.
+fn missed_goals(reports: &[(&Chapter, Option<Report>)]) -> String {
     let reports = || reports.iter().filter_map(|(_, report)| report.as_ref());
     let all = reports().map(|report| report.verdicts.len()).sum::<usize>();
-    let mut table = Table::new(&["part", "what", "figure", "goal"]);
+    let mut table = Table::new(&["benchmark", "what", "figure", "goal"]);
     let mut missed = 0;
     for report in reports() {
-        for Verdict { what, figure, text, .. } in report.verdicts.iter().filter(|it| it.is_missed) {
-            table.row([report.title.to_owned(), what.clone(), figure.clone(), text.clone()]);
+        for Verdict { label, figure, text, .. } in report.verdicts.iter().filter(|it| it.is_missed)
+        {
+            table.row([report.title.to_owned(), label.clone(), figure.clone(), text.clone()]);
             missed += 1;
         }
     }
     format!("{missed} of {all} goals that must be met are missed in this run.\n\n{}", table.text())
 }
 
-fn chapter(part: &Part, report: &Report) -> String {
-    let mut text = format!("\n## {}\n\nMeasured by `{}`.\n", report.title, part.command);
+fn chapter_text(chapter: &Chapter, report: &Report) -> String {
+    let mut text = format!("\n## {}\n\nMeasured by `{}`.\n", report.title, chapter.command);
     for Section { heading, body, plot } in &report.sections {
         write!(text, "\n### {heading}\n\n").ok();
         if let Some(plot) = plot {
@@ -150,7 +152,12 @@ fn chapter(part: &Part, report: &Report) -> String {
     if !goals.is_empty() {
         write!(text, "\n### {}: goals\n\n{goals}", report.title).ok();
     }
-    write!(text, "\n### {}: machine, versions and noise\n\n{}", report.title, report.facts_text())
-        .ok();
+    write!(
+        text,
+        "\n### {}: machine, versions and noise\n\n{}",
+        report.title,
+        report.environment_text()
+    )
+    .ok();
     text
 }

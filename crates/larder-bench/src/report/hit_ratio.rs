@@ -1,70 +1,73 @@
-//! Hit ratios, as people read them.
+//! The report of hit ratios.
 
 mod plots;
 
-use crate::caches::CacheKind;
+use crate::cache_kind::CacheKind;
 use crate::goals;
 use crate::hit_ratio::{RatioResults, RatioRow};
 use crate::report::table::Table;
-use crate::report::{Report, Verdict, facts, or_dash};
+use crate::report::{Report, Verdict, environment, or_dash};
 
-/// The report of a run.
+/// Returns the report of a run.
 pub fn report(results: &RatioResults) -> Report {
     let more = [("rows", format!("{} traces and sizes", results.rows.len()))];
     let mut report = Report {
-        title: if results.made_up {
-            "Hit ratios of made-up traces"
+        title: if results.synthetic {
+            "Hit ratios of synthetic traces"
         } else {
             "Hit ratios of real traces"
         },
-        facts: facts(&results.facts, more),
+        environment: environment(&results.environment, more),
         sections: Vec::new(),
         verdicts: verdicts(results),
     };
-    report.section("Part of the optimum, mean of all rows", plots::means(results), means(results));
+    report.section(
+        "Fraction of the optimum, mean of all rows",
+        plots::means(results),
+        means(results),
+    );
     report.section("Hit ratios in percent", plots::ratios(results), ratios(results));
-    let traces = if results.made_up { MADE_UP } else { REAL };
+    let traces = if results.synthetic { SYNTHETIC } else { REAL };
     report.section("How to read this", None, [READING, traces].concat());
     report
 }
 
 const READING: &str = "\
-- Each cache keeps whatever it did not have, holds so many entries and no more, and has one shard:
-  its policy alone decides.
-- The optimum is Belady's: it knows the future, and may pass a value by.
+- Each cache inserts every key that it misses. It has one shard and holds exactly the given number
+  of entries, so only its eviction policy makes a difference.
+- The optimum is Belady's algorithm, which knows the future and may skip an insertion.
 ";
 
 const REAL: &str = "\
-- The traces are those of LIRS, and two of the web from cache2k; the sizes lie in the range of the
+- The traces are those of LIRS, and two web traces from cache2k. The sizes are in the range of
   published comparisons.
 ";
 
-const MADE_UP: &str = "\
-- The traces are made up, as no folder with real ones was named: keys asked for unevenly, the same
-  with other keys in favour from time to time, the same with scans in between, and a loop. They
-  judge nobody.
+const SYNTHETIC: &str = "\
+- The traces are synthetic, as no folder with real ones was given: a zipf distribution, the same with
+  a changing set of popular keys, the same with scans, and a loop. They do not rank real caches.
 ";
 
 fn means(results: &RatioResults) -> String {
-    let mut table = Table::new(&["cache", "mean", "rows won", "rows behind quick_cache"]);
+    let mut table = Table::new(&["cache", "mean", "rows won", "rows below quick_cache"]);
     for kind in CacheKind::policies() {
         let Some(mean) = results.mean_of_optimum(kind) else { continue };
         table.row([
             kind.name().to_owned(),
             format!("{mean:.3}"),
             results.rows.iter().filter(|row| is_best(row, kind)).count().to_string(),
-            results.rows.iter().filter(|row| is_behind(row, kind)).count().to_string(),
+            results.rows.iter().filter(|row| is_below_quick_cache(row, kind)).count().to_string(),
         ]);
     }
     table.text()
 }
 
-/// Nobody has more hits.
+/// Whether no cache has more hits.
 fn is_best(row: &RatioRow, kind: CacheKind) -> bool {
-    row.hits_of(kind) == row.hits.iter().map(|seen| seen.hits).max()
+    row.hits_of(kind) == row.hits.iter().map(|it| it.hits).max()
 }
 
-fn is_behind(row: &RatioRow, kind: CacheKind) -> bool {
+fn is_below_quick_cache(row: &RatioRow, kind: CacheKind) -> bool {
     row.hits_of(kind) < row.hits_of(CacheKind::QuickCache)
 }
 
@@ -88,14 +91,14 @@ fn ratios(results: &RatioResults) -> String {
 }
 
 fn verdicts(results: &RatioResults) -> Vec<Verdict> {
-    if results.made_up {
+    if results.synthetic {
         return Vec::new();
     }
     let mean = |kind| results.mean_of_optimum(kind);
     let verdict = |(own, others): (f64, f64)| {
-        let what = "larder: part of the optimum, mean of all rows".to_owned();
+        let label = "larder: fraction of the optimum, mean of all rows".to_owned();
         let unit = format!("(quick_cache {others:.3})");
-        Verdict::at_least(goals::hit_ratio(others), what, own, 3, &unit)
+        Verdict::at_least(goals::hit_ratio(others), label, own, 3, &unit)
     };
     mean(CacheKind::Larder).zip(mean(CacheKind::QuickCache)).map(verdict).into_iter().collect()
 }

@@ -1,86 +1,88 @@
-//! GET over HTTP, as people read it.
+//! The report of GET over HTTP.
 
 use crate::goals;
-use crate::http::{Ask, HttpKind, HttpResults, HttpRow};
-use crate::measure::Sample;
+use crate::http::{HttpKind, HttpRequest, HttpResults, HttpRow};
 use crate::numbers::{median, per};
-use crate::report::plot::{Bar, Bars, Group};
+use crate::report::plot::{Bar, Bars, Group, of_http};
 use crate::report::table::Table;
-use crate::report::{Plot, Report, Verdict, facts, or_dash, percent};
+use crate::report::{Plot, Report, Verdict, environment, or_dash, percent};
+use crate::resp::Sample;
 
-/// With what others are compared.
-const MEASURE: HttpKind = HttpKind::NginxReturn;
+/// The server that the others are compared with.
+const REFERENCE: HttpKind = HttpKind::NginxReturn;
 
-/// The report of a run.
+/// Returns the report of a run.
 pub fn report(results: &HttpResults) -> Report {
     let (few, many) = (results.plan.connections, results.plan.many_connections);
-    let values = select(results, Ask::Value, few);
+    let values = select(results, HttpRequest::Get, few);
     let mut report = Report {
         title: "Larder beside others, over HTTP",
-        facts: facts(&results.facts, more(results)),
+        environment: environment(&results.environment, more(results)),
         sections: Vec::new(),
         verdicts: verdicts(&values),
     };
-    let heading = |what: &str, connections| format!("{what} over HTTP, {connections} connections");
-    report.section(heading("GET", few), plot(&values), table(&values, MEASURE));
-    let unchanged = select(results, Ask::Change, few);
+    let heading =
+        |request: &str, connections| format!("{request} over HTTP, {connections} connections");
+    report.section(heading("GET", few), plot(&values), table(&values, REFERENCE));
+    let unchanged = select(results, HttpRequest::Revalidate, few);
     report.section(heading("GET answered 304", few), None, table(&unchanged, HttpKind::NginxFile));
-    // No goal here: what is looked at is the latency beside the others'.
-    let values = select(results, Ask::Value, many);
-    report.section(heading("GET", many), None, table(&values, MEASURE));
+    // There is no goal here: these rows compare latencies.
+    let values = select(results, HttpRequest::Get, many);
+    report.section(heading("GET", many), None, table(&values, REFERENCE));
     report.section("How to read figures over HTTP", None, reading(results));
     report
 }
 
-fn select(results: &HttpResults, ask: Ask, connections: usize) -> Vec<&HttpRow> {
-    let wanted = |row: &&HttpRow| (row.case.ask, row.case.connections) == (ask, connections);
+fn select(results: &HttpResults, request: HttpRequest, connections: usize) -> Vec<&HttpRow> {
+    let wanted =
+        |row: &&HttpRow| (row.case.request, row.case.connections) == (request, connections);
     results.rows.iter().filter(wanted).collect()
 }
 
 fn more(results: &HttpResults) -> Vec<(&'static str, String)> {
-    let facts = &results.facts;
-    let (server, generator) = (facts.server_core, facts.generator_core);
+    let environment = &results.environment;
+    let (server, generator) = (environment.server_core, environment.generator_core);
     let mut lines = vec![("pinned", format!("servers to core {server}, generator to {generator}"))];
     if !results.missing.is_empty() {
-        let text = format!("{} (scripts/setup bench)", results.missing.join(", "));
+        let text = format!("{} (run scripts/setup bench)", results.missing.join(", "));
         lines.push(("not measured, as not installed", text));
     }
     if results.plan.quick {
         lines.push(("quick run", "rougher".to_owned()));
     }
     let noise = percent(median(results.rows.iter().map(spread)));
-    lines.push(("noise", format!("the rounds of a row lie {noise} apart in the median")));
+    lines.push(("noise", format!("the rounds of a row differ by {noise} in the median")));
     lines
 }
 
-/// How far the rounds lie apart in CPU per request.
+/// Returns how much the rounds differ in CPU time per request.
 fn spread(row: &HttpRow) -> f64 {
     row.spread_of(Sample::cpu_micros)
 }
 
-fn against(row: &HttpRow, rows: &[&HttpRow], who: HttpKind) -> Option<f64> {
-    Some(row.against(row.peer(rows, who)?, Sample::cpu_micros))
+fn ratio_to(row: &HttpRow, rows: &[&HttpRow], subject: HttpKind) -> Option<f64> {
+    Some(row.ratio_to(row.row_of(rows, subject)?, Sample::cpu_micros))
 }
 
 fn verdicts(rows: &[&HttpRow]) -> Vec<Verdict> {
-    let larder = rows.iter().filter(|row| row.who == HttpKind::Larder);
+    let larder = rows.iter().filter(|row| row.subject == HttpKind::Larder);
     let verdict = |row: &&HttpRow| {
-        let figure = against(row, rows, MEASURE)?;
+        let figure = ratio_to(row, rows, REFERENCE)?;
         let unit = "x nginx return (CPU)";
         Some(Verdict::at_most(goals::HTTP_GET, row.case.to_string(), figure, 2, unit))
     };
     larder.filter_map(verdict).collect()
 }
 
-fn table(rows: &[&HttpRow], measure: HttpKind) -> String {
-    let against_measure = format!("x {}", measure.name());
+fn table(rows: &[&HttpRow], reference: HttpKind) -> String {
+    let times_reference = format!("x {}", reference.name());
     let mut table = Table::new(&[
         "server",
         "CPU us",
-        &against_measure,
-        "x floor",
+        &times_reference,
+        "x baseline",
         "spread",
-        "behind us",
+        "backend us",
         "p50 us",
         "p99 us",
         "p99.9 us",
@@ -88,18 +90,19 @@ fn table(rows: &[&HttpRow], measure: HttpKind) -> String {
         "generator us",
     ]);
     for row in rows {
-        let ratio = |who| or_dash(against(row, rows, who).map(|ratio| format!("{ratio:.2}")));
-        let behind = row.samples.iter().any(|sample| sample.behind_ns.is_some());
+        let ratio =
+            |subject| or_dash(ratio_to(row, rows, subject).map(|ratio| format!("{ratio:.2}")));
+        let has_backend = row.samples.iter().any(|sample| sample.backend_ns.is_some());
         let latency = |nanos: fn(&Sample) -> u64| {
             format!("{:.0}", row.median(|sample| per(nanos(sample), 1000)))
         };
         table.row([
-            row.who.name().to_owned(),
+            row.subject.name().to_owned(),
             format!("{:.2}", row.median(Sample::cpu_micros)),
-            ratio(measure),
-            ratio(HttpKind::Floor),
+            ratio(reference),
+            ratio(HttpKind::Baseline),
             percent(spread(row)),
-            or_dash(behind.then(|| format!("{:.2}", row.median(Sample::behind_micros)))),
+            or_dash(has_backend.then(|| format!("{:.2}", row.median(Sample::backend_micros)))),
             latency(|sample| sample.p50_ns),
             latency(|sample| sample.p99_ns),
             latency(|sample| sample.p999_ns),
@@ -110,24 +113,24 @@ fn table(rows: &[&HttpRow], measure: HttpKind) -> String {
     table.text()
 }
 
-/// CPU per GET, in powers of ten: some take forty times as much as others.
+/// Plots the CPU time per GET, on a logarithmic axis as the servers differ by a factor of forty.
 fn plot(rows: &[&HttpRow]) -> Option<Plot> {
-    let must = rows.iter().find(|row| row.who == MEASURE);
+    let must = rows.iter().find(|row| row.subject == REFERENCE);
     let must = must.map(|row| goals::HTTP_GET.must * row.median(Sample::cpu_micros));
     let bar = |row: &&HttpRow| {
         let value = row.median(Sample::cpu_micros);
         Bar {
-            name: row.who.name(),
-            colour: colour(row.who),
+            name: row.subject.name(),
+            color: of_http(row.subject),
             value,
             text: format!("{value:.2} us"),
-            must: must.filter(|_| row.who == HttpKind::Larder),
+            must: must.filter(|_| row.subject == HttpKind::Larder),
         }
     };
     let bars = Bars {
         name: "http-get".to_owned(),
         title: "CPU of the server per GET over HTTP: shorter is better".to_owned(),
-        axis: "CPU per request, microseconds, in powers of ten".to_owned(),
+        axis: "CPU per request, microseconds, logarithmic".to_owned(),
         is_log: true,
         end: f64::INFINITY,
         groups: vec![Group {
@@ -138,24 +141,14 @@ fn plot(rows: &[&HttpRow]) -> Option<Plot> {
     bars.plot()
 }
 
-fn colour(kind: HttpKind) -> &'static str {
-    match kind {
-        HttpKind::Larder => "#d55e00",
-        HttpKind::NginxReturn | HttpKind::NginxFile => "#009e73",
-        HttpKind::Webdis => "#3b8fd0",
-        HttpKind::FastapiDict | HttpKind::FastapiRedis | HttpKind::FlaskCachetools => "#b07ad6",
-        HttpKind::Floor => "#8c8c8c",
-    }
-}
-
 fn reading(results: &HttpResults) -> String {
     format!(
-        "One GET at a time on each connection, which stays open. Figures are medians of {} rounds \
-         of {} ms; ratios\nare taken within a round. CPU is that of all processes of the server, \
-         user and kernel, per request; `behind`\nthat of the Redis it asks. Larder, FastAPI and \
-         Flask answer JSON with key and value, webdis with the value;\nnginx and the floor the 100 \
-         bytes alone, and `return` and the floor the same ones for every key. A 304 is\nthat of \
-         one key. The services in Python are in `crates/larder-bench/peers`.\n",
+        "Each connection stays open and has one GET in flight. Figures are medians of {} rounds of \
+         {} ms; ratios are\ncomputed within a round. CPU is user and kernel time per request of all \
+         processes of the server; `backend`\nis that of its Redis. Larder, FastAPI and Flask return \
+         JSON with key and value, webdis JSON with the value,\nnginx and the baseline the value \
+         alone. nginx `return` and the baseline return the same value for every key.\nThe 304 is \
+         that of one key. The Python services are in `crates/larder-bench/peers`.\n",
         results.plan.rounds, results.plan.round_millis
     )
 }

@@ -1,36 +1,20 @@
-//! Plots as SVG: bars and lines, readable on light ground and on dark.
+//! Plots as SVG, drawn by `plotters`: bars and lines, readable on a light background and on a dark one.
 
 mod bars;
+mod canvas;
+mod color;
 mod lines;
-mod svg;
 
 pub(super) use bars::{Bar, Bars, Group};
+pub(super) use color::{Color, of_cache, of_http, of_server};
 pub(super) use lines::{Line, Lines, Panel};
 
-use crate::caches::CacheKind;
-
-/// A picture in a file of its own.
+/// A plot in a file of its own.
 pub struct Plot {
-    /// Its file's name, without the extension.
+    /// The name of the file, without the extension.
     pub name: String,
-    /// What it shows, for those who do not see it.
+    /// The title, which is also the alternative text.
     pub title: String,
-    /// The picture.
+    /// The SVG.
     pub svg: String,
-}
-
-/// The colour that stands for a cache in all plots: seen on white and on black, and told apart
-/// by those who do not see red and green (after Okabe and Ito).
-pub(super) fn colour(kind: CacheKind) -> &'static str {
-    match kind {
-        CacheKind::Near => "#8a2d00",
-        CacheKind::Larder => "#d55e00",
-        CacheKind::LarderSingle => "#f0914a",
-        CacheKind::LarderLru => "#e6a817",
-        CacheKind::QuickCache => "#3b8fd0",
-        CacheKind::Moka => "#009e73",
-        CacheKind::FoyerS3fifo => "#b07ad6",
-        CacheKind::FoyerLfu => "#cc6699",
-        CacheKind::Lru => "#8c8c8c",
-    }
 }

@@ -1,20 +1,20 @@
-//! Columns side by side.
+//! Text tables.
 
-/// A table of text; valid Markdown as well.
+/// A table with aligned columns, which is valid Markdown.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(|word| (*word).to_owned()).collect()] }
+    pub(super) fn new(header: &[&str]) -> Self {
+        Self { rows: vec![header.iter().map(|word| (*word).to_owned()).collect()] }
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The table, each column as wide as its widest cell; nothing without rows.
+    /// Formats the table, each column as wide as its widest cell. Empty without rows.
     pub(super) fn text(mut self) -> String {
         if self.rows.len() < 2 {
             return String::new();
@@ -31,7 +31,7 @@ impl Table {
     }
 }
 
-/// Figures stand at the right of their columns, words at the left.
+/// Formats a row: numbers aligned to the right, words to the left.
 fn line(cells: &[String], widths: &[usize]) -> String {
     let padded = cells.iter().zip(widths).map(|(cell, width)| {
         match cell.starts_with(|first: char| first.is_ascii_digit()) || cell == "-" {

@@ -10,53 +10,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::generator::Protocol;
 use crate::keys::VALUE_BYTES;
-use crate::servers::{Launch, SOCKET};
+use crate::servers::{LaunchCommand, SOCKET};
 
-/// Connections that a server must be ready for.
+/// How many connections a server must accept.
 const CLIENTS_MAX: usize = 4096;
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// The smallest program that answers.
-    Floor,
-    /// redis-server by itself.
+pub enum ServerKind {
+    /// The baseline.
+    Baseline,
+    /// redis-server.
     Redis,
-    /// memcached by itself.
+    /// memcached.
     Memcached,
-    /// twemproxy: a proxy without memory, which sends many clients' requests over one connection.
+    /// twemproxy, a proxy without a cache that multiplexes clients over one connection.
     Nutcracker,
-    /// haproxy, which does not read what it passes on.
+    /// haproxy, which forwards TCP without parsing it.
     Haproxy,
     /// Larder.
     Larder,
-    /// The redis-server behind the proxies.
+    /// The redis-server to which the proxies forward.
     Backend,
 }
 
-impl Kind {
-    /// Those that are compared, in the order of the report.
-    pub const MEASURED: [Self; 6] =
-        [Self::Floor, Self::Redis, Self::Memcached, Self::Nutcracker, Self::Haproxy, Self::Larder];
+impl ServerKind {
+    /// The compared kinds, in the order of the report.
+    pub const MEASURED: [Self; 6] = [
+        Self::Baseline,
+        Self::Redis,
+        Self::Memcached,
+        Self::Nutcracker,
+        Self::Haproxy,
+        Self::Larder,
+    ];
 
-    /// Those that a machine may be without.
+    /// The kinds that may be missing on a machine.
     pub(crate) const OPTIONAL: [Self; 3] = [Self::Memcached, Self::Nutcracker, Self::Haproxy];
 
-    /// As reports name it.
+    /// Returns the name that reports use.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Floor => "floor",
+            Self::Baseline => "baseline",
             Self::Redis => "redis",
             Self::Memcached => "memcached",
             Self::Nutcracker => "nutcracker",
             Self::Haproxy => "haproxy",
             Self::Larder => "larder",
-            Self::Backend => "redis behind",
+            Self::Backend => "backend",
         }
     }
 
-    /// What it is asked in.
+    /// Returns the protocol of its requests.
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
             Self::Memcached => Protocol::Memcached,
@@ -64,93 +70,98 @@ impl Kind {
         }
     }
 
-    /// Whether it is made to listen on a unix socket as well.
+    /// Whether it listens on a unix socket as well.
     pub(crate) const fn has_unix_socket(self) -> bool {
-        matches!(self, Self::Floor | Self::Redis | Self::Larder)
+        matches!(self, Self::Baseline | Self::Redis | Self::Larder)
     }
 
-    /// Whether it asks a Redis for what it does not have.
-    pub(crate) const fn has_redis_behind(self) -> bool {
+    /// Whether it has a Redis as its backend.
+    pub(crate) const fn has_backend(self) -> bool {
         matches!(self, Self::Nutcracker | Self::Haproxy | Self::Larder)
     }
 }
 
-/// What a run has to start servers with.
+/// The programs to start servers with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// This program, which is the floor too.
-    pub floor: PathBuf,
+    /// This program, which also serves as the baseline.
+    pub bench: PathBuf,
     /// `redis-server`.
     pub redis: PathBuf,
-    /// `memcached`, where there is one.
+    /// `memcached`, if installed.
     pub memcached: Option<PathBuf>,
-    /// `nutcracker`, where there is one.
+    /// `nutcracker`, if installed.
     pub nutcracker: Option<PathBuf>,
-    /// `haproxy`, where there is one.
+    /// `haproxy`, if installed.
     pub haproxy: Option<PathBuf>,
-    /// `larder`, unless the others are measured alone.
+    /// `larder`; `None` measures the others alone.
     pub larder: Option<PathBuf>,
-    /// The port of the redis behind the proxies, once it runs.
+    /// The port of the backend, once it runs.
     pub backend_port: u16,
-    /// Bytes of the value that the floor answers with.
-    pub floor_bytes: usize,
+    /// The length of the baseline's value.
+    pub baseline_bytes: usize,
 }
 
 impl Setup {
-    /// Nothing but these two.
-    pub const fn new(floor: PathBuf, redis: PathBuf) -> Self {
+    /// Sets the two required programs, and none of the optional ones.
+    pub const fn new(bench: PathBuf, redis: PathBuf) -> Self {
         Self {
-            floor,
+            bench,
             redis,
             memcached: None,
             nutcracker: None,
             haproxy: None,
             larder: None,
             backend_port: 0,
-            floor_bytes: VALUE_BYTES,
+            baseline_bytes: VALUE_BYTES,
         }
     }
 
-    /// The kinds that can be measured.
-    pub fn kinds(&self) -> Vec<Kind> {
-        Kind::MEASURED.into_iter().filter(|kind| self.found(*kind).is_some()).collect()
+    /// Returns the kinds that can be measured.
+    pub fn kinds(&self) -> Vec<ServerKind> {
+        ServerKind::MEASURED.into_iter().filter(|kind| self.found(*kind).is_some()).collect()
     }
 
-    /// What a program says of itself.
-    pub(crate) fn version(&self, kind: Kind) -> io::Result<String> {
-        let argument = if kind == Kind::Haproxy { "-v" } else { "--version" };
+    /// Returns the version that a program prints.
+    pub(crate) fn version(&self, kind: ServerKind) -> io::Result<String> {
+        let argument = if kind == ServerKind::Haproxy { "-v" } else { "--version" };
         first_line(Command::new(self.program(kind)?).arg(argument))
     }
 
-    fn program(&self, kind: Kind) -> io::Result<&Path> {
+    fn program(&self, kind: ServerKind) -> io::Result<&Path> {
         let missing = || io::Error::other(format!("no program for {}", kind.name()));
         self.found(kind).ok_or_else(missing)
     }
 
-    fn found(&self, kind: Kind) -> Option<&Path> {
+    fn found(&self, kind: ServerKind) -> Option<&Path> {
         let program = match kind {
-            Kind::Floor => Some(&self.floor),
-            Kind::Redis | Kind::Backend => Some(&self.redis),
-            Kind::Memcached => self.memcached.as_ref(),
-            Kind::Nutcracker => self.nutcracker.as_ref(),
-            Kind::Haproxy => self.haproxy.as_ref(),
-            Kind::Larder => self.larder.as_ref(),
+            ServerKind::Baseline => Some(&self.bench),
+            ServerKind::Redis | ServerKind::Backend => Some(&self.redis),
+            ServerKind::Memcached => self.memcached.as_ref(),
+            ServerKind::Nutcracker => self.nutcracker.as_ref(),
+            ServerKind::Haproxy => self.haproxy.as_ref(),
+            ServerKind::Larder => self.larder.as_ref(),
         };
         program.map(PathBuf::as_path)
     }
 }
 
-impl Kind {
-    /// The program and its arguments, to be run in `folder`.
-    pub(super) fn launch(self, setup: &Setup, folder: &Path, port: u16) -> io::Result<Launch> {
+impl ServerKind {
+    /// Returns the command line, to be run in `folder`.
+    pub(super) fn launch(
+        self,
+        setup: &Setup,
+        folder: &Path,
+        port: u16,
+    ) -> io::Result<LaunchCommand> {
         let args = match self {
-            Self::Floor => {
-                let bytes = setup.floor_bytes;
-                format!("floor --port {port} --unixsocket {SOCKET} --value-bytes {bytes}")
+            Self::Baseline => {
+                let bytes = setup.baseline_bytes;
+                format!("baseline --port {port} --unixsocket {SOCKET} --value-bytes {bytes}")
             }
             Self::Redis => redis(port),
-            // Every key is read through Larder at some time. By default Redis remembers a million
-            // readers' names and throws out others' entries to make room.
+            // Larder reads every key at some time. By default Redis tracks a million keys, and
+            // invalidates cached ones to make room for more.
             Self::Backend => format!("{} --tracking-table-max-keys 0", redis(port)),
             Self::Memcached => memcached(port),
             Self::Haproxy => {
@@ -167,17 +178,17 @@ impl Kind {
             }
             Self::Larder => larder(port, setup.backend_port),
         };
-        Launch::new(setup.program(self)?, &args)
+        LaunchCommand::new(setup.program(self)?, &args)
     }
 }
 
-/// The first line that a command prints.
+/// Returns the first line that a command prints.
 pub(crate) fn first_line(command: &mut Command) -> io::Result<String> {
     let output = command.output()?;
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().find(|line| !line.trim().is_empty());
-    Ok(line.unwrap_or("says no version").to_owned())
+    Ok(line.unwrap_or("prints no version").to_owned())
 }
 
 fn redis(port: u16) -> String {
@@ -187,12 +198,12 @@ fn redis(port: u16) -> String {
     )
 }
 
-/// One thread for clients. Root has to say that it means it; for others `-u` is nothing.
+/// One worker thread. Root must pass `-u`, which has no effect for other users.
 fn memcached(port: u16) -> String {
     format!("-u root -l 127.0.0.1 -p {port} -U 0 -t 1 -c {CLIENTS_MAX} -m 1024")
 }
 
-/// One thread, as it has one core; no entry may leave during a run.
+/// One thread, as there is one core, and room for every entry.
 fn larder(port: u16, backend: u16) -> String {
     format!(
         "serve --store redis://127.0.0.1:{backend} --bind 127.0.0.1 --port {port} \

@@ -1,4 +1,4 @@
-//! A server's process, from its start to its first answer.
+//! The process of a server, from its start to its first reply.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -13,25 +13,25 @@ use tempfile::TempDir;
 
 use crate::clock::now;
 use crate::cores::Cores;
-use crate::servers::named;
+use crate::error::with_context;
 
-/// How long a server may take from its start to its first answer.
+/// How long a server may take from its start to its first reply.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long it may take to end.
-const END_LIMIT: Duration = Duration::from_secs(30);
-/// How often a start is tried: another program may take the port first.
+/// How long a server may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How often a start is attempted, as another program may take the port first.
 const ATTEMPTS_MAX: usize = 3;
 
-/// What is started, in a folder of its own.
-pub(crate) struct Launch {
+/// A command line, to be run in a folder of its own.
+pub(crate) struct LaunchCommand {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
-    /// Variables of its environment.
+    /// Environment variables.
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
-impl Launch {
-    /// A program with its arguments; `""` is an empty one.
+impl LaunchCommand {
+    /// Splits the arguments at whitespace; `""` is an empty argument.
     pub(crate) fn new(program: &Path, args: &str) -> io::Result<Self> {
         let args = args.split_whitespace().map(|word| word.trim_matches('"').to_owned());
         Ok(Self { program: absolute(program)?, args: args.collect(), variables: Vec::new() })
@@ -44,24 +44,24 @@ impl Launch {
     }
 }
 
-/// A running process that answers. It is killed when this is dropped.
-pub(crate) struct Launched {
-    /// How it was started; paths are relative to its temporary folder.
+/// A running server process, which is killed on drop.
+pub(crate) struct ServerProcess {
+    /// The command line, whose paths are relative to the temporary folder.
     pub(crate) command: String,
-    // Before the folder: what runs in it must be gone when it is removed.
+    // Declared before the folder: the process must have ended when the folder is removed.
     process: Process,
     folder: TempDir,
     port: u16,
 }
 
-impl Launched {
-    /// Starts what `launch` says for a folder and a port, and waits for the first answer to
-    /// `question`.
+impl ServerProcess {
+    /// Runs the command that `launch` returns for a folder and a port, and waits for the first
+    /// reply to `probe`.
     pub(crate) fn start(
         name: &str,
         cores: Cores,
-        question: &[u8],
-        launch: impl Fn(&Path, u16) -> io::Result<Launch>,
+        probe: &[u8],
+        launch: impl Fn(&Path, u16) -> io::Result<LaunchCommand>,
     ) -> io::Result<Self> {
         let mut log = String::new();
         for _ in 0..ATTEMPTS_MAX {
@@ -70,18 +70,18 @@ impl Launched {
             let launch = launch(folder.path(), port)?;
             let shown = launch.shown();
             let mut command = Command::new(&launch.program);
-            // Settings of the one who runs this must not reach the servers.
+            // The caller's environment must not configure the servers.
             command.args(&launch.args).current_dir(&folder).env_clear();
             command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
             command.envs(launch.variables);
             let process = cores.on_server(|| Process::spawn(command, folder.path()))?;
-            let mut process = process.map_err(|error| named(&shown, &error))?;
-            if answers(&mut process, port, question) {
+            let mut process = process.map_err(|error| with_context(&shown, &error))?;
+            if wait_for_reply(&mut process, port, probe) {
                 return Ok(Self { command: shown, process, folder, port });
             }
             log = format!("{shown}\n{}{}", process.stdout(), process.stderr());
         }
-        Err(io::Error::other(format!("{name} does not start: {log}")))
+        Err(io::Error::other(format!("{name} did not start: {log}")))
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -92,10 +92,10 @@ impl Launched {
         self.port
     }
 
-    /// Asks it to end, and waits for that; what it wrote to its standard error.
-    pub(crate) fn end(mut self) -> io::Result<String> {
+    /// Stops the process with SIGTERM, and returns what it wrote to stderr.
+    pub(crate) fn stop(mut self) -> io::Result<String> {
         self.process.signal(Signal::TERM);
-        match self.process.exits_within(END_LIMIT) {
+        match self.process.exits_within(STOP_LIMIT) {
             Some(status) if status.success() => Ok(self.process.stderr()),
             ended => Err(io::Error::other(format!("{ended:?}: {}", self.process.stderr()))),
         }
@@ -106,21 +106,21 @@ impl Launched {
     }
 }
 
-/// The program as the child sees it, whose folder is another.
+/// Makes a path absolute, as the child has another working directory.
 fn absolute(program: &Path) -> io::Result<PathBuf> {
     match program.components().count() {
-        // Looked for in PATH.
+        // A bare name is looked up in PATH.
         1 => Ok(program.to_owned()),
         _ => std::path::absolute(program),
     }
 }
 
-/// Waits for its first answer, or for its end.
-fn answers(process: &mut Process, port: u16, question: &[u8]) -> bool {
-    let end = now() + START_LIMIT;
-    while now() < end && process.exited().is_none() {
-        if asked(port, question).is_ok_and(|answer| !matches!(answer, 0 | b'-')) {
-            // Another program may have been quicker to take the port; then ours has ended by now.
+/// Waits until the process replies or exits.
+fn wait_for_reply(process: &mut Process, port: u16, probe: &[u8]) -> bool {
+    let deadline = now() + START_LIMIT;
+    while now() < deadline && process.exited().is_none() {
+        if first_byte(port, probe).is_ok_and(|byte| !matches!(byte, 0 | b'-')) {
+            // If another program took the port first, this process has exited by now.
             return process.exited().is_none();
         }
         sleep(Duration::from_millis(5));
@@ -128,11 +128,11 @@ fn answers(process: &mut Process, port: u16, question: &[u8]) -> bool {
     false
 }
 
-/// The first byte of its answer.
-fn asked(port: u16, question: &[u8]) -> io::Result<u8> {
+/// Sends the probe and returns the first byte of the reply.
+fn first_byte(port: u16, probe: &[u8]) -> io::Result<u8> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-    socket.write_all(question)?;
+    socket.write_all(probe)?;
     let mut byte = [0];
     socket.read_exact(&mut byte)?;
     Ok(u8::from_be_bytes(byte))

@@ -1,23 +1,23 @@
-//! Hit ratios as lines, and their means as bars.
+//! Plots of hit ratios as lines, and of their means as bars.
 
-use crate::caches::CacheKind;
+use crate::cache_kind::CacheKind;
 use crate::hit_ratio::{RatioResults, RatioRow};
 use crate::report::Plot;
-use crate::report::plot::{Bar, Bars, Group, Line, Lines, Panel, colour};
+use crate::report::plot::{Bar, Bars, Group, Line, Lines, Panel, of_cache};
 
-/// The mean parts of the optimum.
+/// Plots the mean fractions of the optimum.
 pub(super) fn means(results: &RatioResults) -> Option<Plot> {
     let bar = |cache: CacheKind| {
         let value = results.mean_of_optimum(cache)?;
         let text = format!("{value:.3}");
-        Some(Bar { name: cache.name(), colour: colour(cache), value, text, must: None })
+        Some(Bar { name: cache.name(), color: of_cache(cache), value, text, must: None })
     };
     let bars = CacheKind::policies().filter_map(bar).collect();
     let bars = Bars {
         name: "hit-ratio-means".to_owned(),
-        title: "Hits as a part of the optimum, mean of all traces and sizes: longer is better"
+        title: "Hits as a fraction of the optimum, mean of all traces and sizes: longer is better"
             .to_owned(),
-        axis: "part of the hits of one who knows the future".to_owned(),
+        axis: "hits as a fraction of those of the optimal policy".to_owned(),
         is_log: false,
         end: f64::INFINITY,
         groups: vec![Group { name: format!("{} traces and sizes", results.rows.len()), bars }],
@@ -25,11 +25,11 @@ pub(super) fn means(results: &RatioResults) -> Option<Plot> {
     bars.plot()
 }
 
-/// Hit ratios by size, a panel for each trace.
+/// Plots hit ratios by size, in one panel per trace.
 pub(super) fn ratios(results: &RatioResults) -> Option<Plot> {
     let caches: Vec<_> = CacheKind::policies().collect();
-    let line = |cache: &CacheKind| Line { name: cache.name(), colour: Some(colour(*cache)) };
-    let optimum = Line { name: "optimum", colour: None };
+    let line = |cache: &CacheKind| Line { name: cache.name(), color: Some(of_cache(*cache)) };
+    let optimum = Line { name: "optimum", color: None };
     let lines = Lines {
         name: "hit-ratio-traces".to_owned(),
         title: "Hit ratios by trace and size: higher is better".to_owned(),

@@ -1,58 +1,59 @@
-//! Time and memory of caches as bars.
+//! Plots of the time and the memory of caches as bars.
 
+use crate::cache_kind::CacheKind;
 use crate::goals;
-use crate::libraries::{LibraryRow, Memory, Work};
+use crate::libraries::{CacheMemory, LibraryRow, Operation};
 use crate::report::Plot;
-use crate::report::libraries::{MEASURE, head, nanos};
-use crate::report::plot::{Bar, Bars, Group, colour};
+use crate::report::libraries::{REFERENCE, column_name, nanos};
+use crate::report::plot::{Bar, Bars, Group, of_cache};
 
-/// Where the bars of the slowest end: so many times what most of them need.
-const TIMES_MEASURE_MAX: f64 = 4.0;
+/// Where the axis ends, relative to the slowest case of the reference.
+const TIMES_REFERENCE_MAX: f64 = 4.0;
 
-/// Nanoseconds for one, under each load.
-pub(super) fn times(rows: &[&LibraryRow], work: Work, keys: u32) -> Option<Plot> {
-    let (file, what) = match work {
-        Work::Hit => ("hits", "hit"),
-        Work::Insert => ("inserts", "miss and insertion"),
-        Work::Load => ("loads", "miss that is loaded for all who wait"),
-        Work::Clear => return None,
+/// Plots the nanoseconds per operation in each case.
+pub(super) fn times(rows: &[&LibraryRow], operation: Operation, keys: u32) -> Option<Plot> {
+    let (file, label) = match operation {
+        Operation::Hit => ("hits", "hit"),
+        Operation::Insert => ("inserts", "miss and insertion"),
+        Operation::Load => ("loads", "miss with a shared load"),
+        Operation::Clear => return None,
     };
-    let measure = rows.iter().filter(|row| row.who == MEASURE);
-    let slowest = measure.map(|row| nanos(row)).fold(0.0, f64::max);
+    let references = rows.iter().filter(|row| row.subject == REFERENCE);
+    let slowest = references.map(|row| nanos(row)).fold(0.0, f64::max);
     let bars = Bars {
         name: format!("libraries-{file}-{keys}"),
-        title: format!("Time per {what}, {keys} keys: shorter is better"),
-        axis: "nanoseconds: CPU time of one thread, time that passes for two".to_owned(),
+        title: format!("Time per {label}, {keys} keys: shorter is better"),
+        axis: "nanoseconds: CPU time with one thread, elapsed time with two".to_owned(),
         is_log: false,
-        end: if slowest > 0.0 { slowest * TIMES_MEASURE_MAX } else { f64::INFINITY },
+        end: if slowest > 0.0 { slowest * TIMES_REFERENCE_MAX } else { f64::INFINITY },
         groups: groups(rows, |row| time(row, rows)),
     };
     bars.plot()
 }
 
-/// Nanoseconds for all entries.
+/// Plots the nanoseconds to clear all entries.
 pub(super) fn clears(rows: &[&LibraryRow]) -> Option<Plot> {
     let bars = Bars {
         name: "libraries-clears".to_owned(),
         title: "Time to clear: shorter is better".to_owned(),
-        axis: "nanoseconds, in powers of ten".to_owned(),
+        axis: "nanoseconds, logarithmic".to_owned(),
         is_log: true,
         end: f64::INFINITY,
         groups: groups(rows, |row| {
             let time = nanos(row);
-            bar(row.who, time, spoken(time))
+            bar(row.subject, time, format_nanos(time))
         }),
     };
     bars.plot()
 }
 
-/// Bytes beside an entry's own.
-pub(super) fn memory(entries: &[Memory]) -> Option<Plot> {
+/// Plots the bytes per entry beyond its key and its value.
+pub(super) fn memory(entries: &[CacheMemory]) -> Option<Plot> {
     let figure = |fresh: bool| {
-        let bar = move |memory: &Memory| {
+        let bar = move |memory: &CacheMemory| {
             let growth = memory.growth;
-            let held = if fresh { growth.fresh } else { growth.replaced };
-            let bytes = growth.overhead_bytes(&held);
+            let reading = if fresh { growth.fresh } else { growth.replaced };
+            let bytes = growth.overhead_bytes(&reading);
             let must = memory.cache.has_goals().then_some(goals::LIBRARY_ENTRY_BYTES.must);
             Bar { must, ..bar(memory.cache, bytes, format!("{bytes:.0} B")) }
         };
@@ -60,7 +61,7 @@ pub(super) fn memory(entries: &[Memory]) -> Option<Plot> {
     };
     let bars = Bars {
         name: "libraries-bytes".to_owned(),
-        title: "Memory per entry beside its key and value: shorter is better".to_owned(),
+        title: "Memory per entry beyond its key and value: shorter is better".to_owned(),
         axis: "bytes per entry".to_owned(),
         is_log: false,
         end: f64::INFINITY,
@@ -72,11 +73,11 @@ pub(super) fn memory(entries: &[Memory]) -> Option<Plot> {
     bars.plot()
 }
 
-/// Bars by the heads of their cases.
+/// Groups bars by case.
 fn groups(rows: &[&LibraryRow], bar: impl Fn(&LibraryRow) -> Bar) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {
-        let name = head(&row.case);
+        let name = column_name(&row.case);
         match groups.iter_mut().find(|group| group.name == name) {
             Some(group) => group.bars.push(bar(row)),
             None => groups.push(Group { name, bars: vec![bar(row)] }),
@@ -87,17 +88,17 @@ fn groups(rows: &[&LibraryRow], bar: impl Fn(&LibraryRow) -> Bar) -> Vec<Group> 
 
 fn time(row: &LibraryRow, rows: &[&LibraryRow]) -> Bar {
     let time = nanos(row);
-    let goal = goals::library(row.who, row.case);
-    let measure = row.peer(rows, MEASURE).map(nanos);
-    let must = goal.zip(measure).map(|(goal, measure)| goal.must * measure);
-    Bar { must, ..bar(row.who, time, spoken(time)) }
+    let goal = goals::library(row.subject, row.case);
+    let reference = row.row_of(rows, REFERENCE).map(nanos);
+    let must = goal.zip(reference).map(|(goal, reference)| goal.must * reference);
+    Bar { must, ..bar(row.subject, time, format_nanos(time)) }
 }
 
-fn bar(cache: crate::caches::CacheKind, value: f64, text: String) -> Bar {
-    Bar { name: cache.name(), colour: colour(cache), value, text, must: None }
+fn bar(cache: CacheKind, value: f64, text: String) -> Bar {
+    Bar { name: cache.name(), color: of_cache(cache), value, text, must: None }
 }
 
-fn spoken(nanos: f64) -> String {
+fn format_nanos(nanos: f64) -> String {
     match nanos {
         nanos if nanos >= 1e6 => format!("{:.1} ms", nanos / 1e6),
         nanos if nanos >= 1e4 => format!("{:.1} us", nanos / 1e3),

@@ -1,21 +1,32 @@
-//! Bars that lie: long names have room, and figures stand at their ends.
+//! Horizontal bars, which leave room for long names and for the figure at the end of each bar.
 
-use crate::report::plot::Plot;
-use crate::report::plot::svg::{Anchor, Svg, round, step};
+use plotters::chart::{ChartBuilder, ChartContext};
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::combinators::{BindKeyPoints, IntoLogRange};
+use plotters::coord::ranged1d::{Ranged, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
+use plotters::element::{PathElement, Rectangle, Text};
+use plotters::prelude::SVGBackend;
+use plotters::style::text_anchor::HPos;
+use plotters::style::{Color as _, TRANSPARENT};
+
+use crate::report::plot::canvas::{
+    Canvas, DrawError, FAINT, GRID, INK, draw, heading, short, text,
+};
+use crate::report::plot::{Color, Plot};
 
 /// A plot of bars on one axis.
 pub(in crate::report) struct Bars {
-    /// The file's name.
+    /// The name of the file.
     pub(in crate::report) name: String,
-    /// What is shown.
     pub(in crate::report) title: String,
-    /// What the axis counts, with its unit.
+    /// The label of the axis, with its unit.
     pub(in crate::report) axis: String,
-    /// Whether the axis counts in powers of ten.
+    /// Whether the axis is logarithmic.
     pub(in crate::report) is_log: bool,
-    /// Where the axis ends at the latest: what is longer is cut, and says so.
+    /// The maximum of the axis. A longer bar is cut off and marked.
     pub(in crate::report) end: f64,
-    /// Bars that are compared with each other.
+    /// Groups of bars that are compared with each other.
     pub(in crate::report) groups: Vec<Group>,
 }
 
@@ -25,129 +36,170 @@ pub(in crate::report) struct Group {
     pub(in crate::report) bars: Vec<Bar>,
 }
 
-/// A figure.
+/// A bar.
 pub(in crate::report) struct Bar {
-    /// Whose it is.
+    /// The name of the subject.
     pub(in crate::report) name: &'static str,
-    pub(in crate::report) colour: &'static str,
+    pub(in crate::report) color: Color,
     pub(in crate::report) value: f64,
-    /// The figure as it is written.
+    /// The value as text, with its unit.
     pub(in crate::report) text: String,
-    /// How far it may reach, if somebody wants that.
+    /// The value that a goal requires, if there is one.
     pub(in crate::report) must: Option<f64>,
 }
 
-const WIDTH: f64 = 860.0;
-const LEFT: f64 = 160.0;
-const RIGHT: f64 = 130.0;
-const TOP: f64 = 40.0;
-const BAR: f64 = 14.0;
-const ROW: f64 = 18.0;
-const HEAD: f64 = 26.0;
-const FOOT: f64 = 56.0;
+// Sizes in pixels.
+const WIDTH: u32 = 860;
+const LEFT: u32 = 160;
+const RIGHT: u32 = 130;
+const TOP: u32 = 40;
+const BAR: i32 = 14;
+const ROW: u32 = 18;
+const HEADING: u32 = 26;
+const LABELS: u32 = 44;
+const BOTTOM: u32 = 8;
+/// The room that the text of a bar needs.
+const TEXT: i32 = 100;
 
-/// From figures to places.
+/// The range of the axis.
 struct Axis {
     is_log: bool,
     first: f64,
     last: f64,
 }
 
+type Chart<'c, 'b, X> = ChartContext<'c, SVGBackend<'b>, Cartesian2d<X, RangedCoordf64>>;
+
 impl Bars {
-    /// The picture; `None` without any figure.
+    /// Draws the plot; `None` without any value.
     pub(in crate::report) fn plot(self) -> Option<Plot> {
         let axis = self.axis()?;
-        let mut svg = Svg::new(WIDTH, &self.title);
-        let rows = self.groups.iter().map(|group| HEAD + ROW * length(&group.bars)).sum::<f64>();
-        let bottom = TOP + rows;
-        for tick in axis.ticks() {
-            let x = axis.place(tick);
-            svg.line("grid", (x, TOP), (x, bottom));
-            svg.text(x, bottom + 16.0, Anchor::Middle, "faint", &axis.label(tick));
+        let height = TOP + self.rows_height() + LABELS + BOTTOM;
+        let svg = draw((WIDTH, height), &self.title, |canvas| self.draw(canvas, &axis)).ok()?;
+        Some(Plot { name: self.name, title: self.title, svg })
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, axis: &Axis) -> Result<(), DrawError> {
+        let mut builder = ChartBuilder::on(canvas);
+        builder.margin_top(TOP).margin_bottom(BOTTOM).margin_left(LEFT).margin_right(RIGHT);
+        builder.x_label_area_size(LABELS);
+        // One unit of the y axis is one pixel, from top to bottom.
+        let rows = f64::from(self.rows_height())..0.0;
+        if axis.is_log {
+            let powers = axis.powers_of_ten();
+            let range = (axis.first..axis.last).log_scale().with_key_points(powers);
+            self.draw_chart(canvas, axis, builder.build_cartesian_2d(range, rows)?)
+        } else {
+            let range = axis.first..axis.last;
+            self.draw_chart(canvas, axis, builder.build_cartesian_2d(range, rows)?)
         }
-        let mut y = TOP;
+    }
+
+    fn draw_chart<X: Ranged<ValueType = f64> + ValueFormatter<f64>>(
+        &self,
+        canvas: &Canvas<'_>,
+        axis: &Axis,
+        mut chart: Chart<'_, '_, X>,
+    ) -> Result<(), DrawError> {
+        let has_must = self.bars().any(|bar| bar.must.is_some());
+        let note = if has_must { "; vertical stroke: the limit for Larder" } else { "" };
+        chart
+            .configure_mesh()
+            .disable_y_mesh()
+            .disable_y_axis()
+            .y_labels(0)
+            .x_labels(7)
+            .x_label_formatter(&|value| axis.label(*value))
+            .x_desc(format!("{}{note}", self.axis))
+            .axis_style(GRID)
+            .bold_line_style(GRID)
+            .light_line_style(TRANSPARENT)
+            .label_style(text(HPos::Left, FAINT))
+            .draw()?;
+        let mut y = 0;
         for group in &self.groups {
-            svg.text(LEFT, y + 18.0, Anchor::Start, "head", &group.name);
-            y += HEAD;
+            let at = chart.backend_coord(&(axis.first, f64::from(y)));
+            canvas.draw(&Text::new(&*group.name, (at.0, at.1 + 14), heading()))?;
+            y += HEADING;
             for bar in &group.bars {
-                bar.draw(&mut svg, &axis, y);
+                let place = |value| chart.backend_coord(&(value, f64::from(y)));
+                bar.draw(canvas, axis, place)?;
                 y += ROW;
             }
         }
-        let has_must = self.bars().any(|bar| bar.must.is_some());
-        let note = if has_must { "; upright stroke: what Larder must not pass" } else { "" };
-        svg.text(LEFT, bottom + 38.0, Anchor::Start, "faint", &format!("{}{note}", self.axis));
-        Some(Plot { name: self.name, title: self.title, svg: svg.finish(bottom + FOOT) })
+        Ok(())
     }
 
     fn bars(&self) -> impl Iterator<Item = &Bar> {
         self.groups.iter().flat_map(|group| &group.bars)
     }
 
+    fn rows_height(&self) -> u32 {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        count(self.groups.len()) * HEADING + count(self.bars().count()) * ROW
+    }
+
     fn axis(&self) -> Option<Axis> {
         let values = || self.bars().map(|bar| bar.value).filter(|value| value.is_finite());
         let musts = self.bars().filter_map(|bar| bar.must);
-        let most = values().chain(musts).fold(0.0, f64::max).min(self.end);
-        let least = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+        let max = values().chain(musts).fold(0.0, f64::max).min(self.end);
+        let min = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
         let is_log = self.is_log;
-        (most > 0.0 && least.is_finite()).then(|| match is_log {
-            true => Axis {
-                is_log,
-                first: 10_f64.powf(least.log10().floor()),
-                last: 10_f64.powf(most.log10().ceil()),
-            },
-            false => Axis { is_log, first: 0.0, last: most },
+        (max > 0.0 && min.is_finite()).then(|| match is_log {
+            true => {
+                let first = 10_f64.powf(min.log10().floor());
+                Axis { is_log, first, last: 10_f64.powf(max.log10().ceil()).max(10.0 * first) }
+            }
+            false => Axis { is_log, first: 0.0, last: max },
         })
     }
 }
 
 impl Axis {
-    fn place(&self, figure: f64) -> f64 {
-        let part = match self.is_log {
-            true => (figure / self.first).log10() / (self.last / self.first).log10().max(1.0),
-            false => (figure - self.first) / (self.last - self.first),
-        };
-        LEFT + part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
-    }
-
-    fn ticks(&self) -> Vec<f64> {
-        let step = step(self.last);
-        let next = |tick: &f64| Some(if self.is_log { tick * 10.0 } else { tick + step });
-        let ticks = std::iter::successors(Some(self.first), next);
-        ticks.take_while(|tick| *tick <= self.last * 1.001).collect()
+    fn powers_of_ten(&self) -> Vec<f64> {
+        let powers = std::iter::successors(Some(self.first), |tick| Some(tick * 10.0));
+        powers.take_while(|tick| *tick <= self.last * 1.001).collect()
     }
 
     fn label(&self, tick: f64) -> String {
         match self.is_log {
-            true if tick >= 1e9 => format!("{}G", round(tick / 1e9)),
-            true if tick >= 1e6 => format!("{}M", round(tick / 1e6)),
-            true if tick >= 1e3 => format!("{}k", round(tick / 1e3)),
-            _ => round(tick),
+            true if tick >= 1e9 => format!("{}G", short(tick / 1e9)),
+            true if tick >= 1e6 => format!("{}M", short(tick / 1e6)),
+            true if tick >= 1e3 => format!("{}k", short(tick / 1e3)),
+            _ => short(tick),
         }
     }
 }
 
 impl Bar {
-    fn draw(&self, svg: &mut Svg, axis: &Axis, y: f64) {
-        let end = axis.place(self.value);
-        svg.text(LEFT - 8.0, y + 11.5, Anchor::End, "", self.name);
-        svg.bar(self.colour, LEFT, y, (end - LEFT).max(1.0), BAR);
-        let cut = if self.value > axis.last { "\u{bb} " } else { "" };
-        let mut text_at = end;
+    /// Draws the bar. `place` returns the pixel of a value on the axis, at the top of the bar.
+    fn draw(
+        &self,
+        canvas: &Canvas<'_>,
+        axis: &Axis,
+        place: impl Fn(f64) -> (i32, i32),
+    ) -> Result<(), DrawError> {
+        let clamped = |value: f64| value.clamp(axis.first, axis.last);
+        let (left, top) = place(axis.first);
+        let (right, _) = place(clamped(if self.value.is_nan() { 0.0 } else { self.value }));
+        let middle = top + BAR / 2;
+        canvas.draw(&Text::new(self.name, (left - 8, middle), text(HPos::Right, INK)))?;
+        let corners = [(left, top), (right.max(left + 1), top + BAR)];
+        canvas.draw(&Rectangle::new(corners, self.color.filled()))?;
+        let mut text_x = right;
         if let Some(must) = self.must {
-            let x = axis.place(must);
-            svg.line("mark", (x, y - 2.0), (x, y + BAR + 2.0));
-            // The figure stands behind a stroke that it would cross.
-            if (end - 2.0..end + 70.0).contains(&x) {
-                text_at = x;
+            let (x, _) = place(clamped(must));
+            let stroke = vec![(x, top - 2), (x, top + BAR + 2)];
+            canvas.draw(&PathElement::new(stroke, INK))?;
+            // The text starts after a stroke that would cross it.
+            if (right - 2..right + TEXT).contains(&x) {
+                text_x = x;
             }
         }
-        svg.text(text_at + 6.0, y + 11.5, Anchor::Start, "", &format!("{cut}{}", self.text));
+        let cut = if self.value > axis.last { "\u{bb} " } else { "" };
+        let label = format!("{cut}{}", self.text);
+        canvas.draw(&Text::new(label, (text_x + 6, middle), text(HPos::Left, INK)))
     }
-}
-
-fn length(bars: &[Bar]) -> f64 {
-    u32::try_from(bars.len()).map_or(0.0, f64::from)
 }
 
 #[cfg(test)]
@@ -156,8 +208,8 @@ mod tests {
 
     fn bars(values: &[f64], is_log: bool, end: f64) -> Bars {
         let bar = |&value: &f64| Bar {
-            name: "somebody",
-            colour: "#123456",
+            name: "subject",
+            color: plotters::style::RGBColor(0x12, 0x34, 0x56),
             value,
             text: format!("{value} ns"),
             must: None,
@@ -167,36 +219,43 @@ mod tests {
         Bars { name, title, axis: "time, ns".to_owned(), is_log, end, groups: vec![group] }
     }
 
-    fn widths(svg: &str) -> Vec<f64> {
+    fn widths(svg: &str) -> Vec<i32> {
         let rows = svg.lines().filter(|line| line.contains("#123456"));
         let width = |line: &str| line.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
         rows.filter_map(width).collect()
     }
 
     #[test]
-    fn bars_are_as_long_as_their_figures() {
+    fn the_length_of_a_bar_is_proportional_to_its_value() {
         let plot = bars(&[50.0, 100.0], false, f64::INFINITY).plot().unwrap();
         let widths = widths(&plot.svg);
-        assert!((widths[1] - 2.0 * widths[0]).abs() < 0.2, "{widths:?}");
-        assert!(plot.svg.contains(">time, ns<") && plot.svg.contains(">100 ns<"), "{}", plot.svg);
+        assert!((widths[1] - 2 * widths[0]).abs() <= 2, "{widths:?}");
+        assert!(plot.svg.contains("time, ns") && plot.svg.contains("100 ns"), "{}", plot.svg);
     }
 
     #[test]
-    fn each_power_of_ten_is_as_far_as_the_last() {
+    fn powers_of_ten_have_equal_distances_on_a_logarithmic_axis() {
         let plot = bars(&[10.0, 100.0, 1000.0, 1.0], true, f64::INFINITY).plot().unwrap();
         let widths = widths(&plot.svg);
-        assert!((widths[1] - 2.0 * widths[0]).abs() < 0.2, "{widths:?}");
-        assert!((widths[2] - 3.0 * widths[0]).abs() < 0.2, "{widths:?}");
+        assert!((widths[1] - 2 * widths[0]).abs() <= 2, "{widths:?}");
+        assert!((widths[2] - 3 * widths[0]).abs() <= 2, "{widths:?}");
+        assert!(plot.svg.contains("\n1k\n"), "{}", plot.svg);
     }
 
     #[test]
-    fn what_is_cut_says_so() {
+    fn a_bar_that_is_cut_off_is_marked() {
         let plot = bars(&[1.0, 9.0], false, 2.0).plot().unwrap();
         assert!(plot.svg.contains("\u{bb} 9 ns") && !plot.svg.contains("\u{bb} 1 ns"));
     }
 
     #[test]
-    fn nothing_makes_no_plot() {
+    fn the_same_figures_give_the_same_text() {
+        let svg = || bars(&[1.0, 9.0], true, 20.0).plot().unwrap().svg;
+        assert_eq!(svg(), svg());
+    }
+
+    #[test]
+    fn there_is_no_plot_without_values() {
         assert!(bars(&[], false, 1.0).plot().is_none());
         assert!(bars(&[f64::NAN, 0.0], true, 1.0).plot().is_none());
     }

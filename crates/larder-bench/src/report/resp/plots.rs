@@ -1,15 +1,15 @@
-//! The figures over RESP as bars.
+//! Plots of the figures over RESP as bars.
 
 use crate::goals::{self, Goal};
-use crate::measure::{Row, Sample, Transport};
 use crate::report::Plot;
-use crate::report::plot::{Bar, Bars, Group};
-use crate::servers::Kind;
+use crate::report::plot::{Bar, Bars, Group, of_server};
+use crate::resp::{Row, Sample, Transport};
+use crate::servers::ServerKind;
 
-/// Where the bars of the proxy end: it takes several times as long as the others.
+/// Where the axis ends. A proxy without a cache takes several times as long as the others.
 const TIMES_REDIS_MAX: f64 = 1.6;
 
-/// CPU per hit, against Redis.
+/// Plots the CPU time per hit, relative to Redis.
 pub(super) fn hits(rows: &[&Row], transport: Transport, name: &str) -> Option<Plot> {
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {
@@ -24,7 +24,7 @@ pub(super) fn hits(rows: &[&Row], transport: Transport, name: &str) -> Option<Pl
     let bars = Bars {
         name: format!("resp-hits-{short}"),
         title: format!("CPU of the server per GET hit over {name}: shorter is better"),
-        axis: "CPU per request, times that of Redis in the same round".to_owned(),
+        axis: "CPU per request, relative to Redis in the same round".to_owned(),
         is_log: false,
         end: TIMES_REDIS_MAX,
         groups,
@@ -37,23 +37,23 @@ fn requests(pipeline: usize) -> String {
 }
 
 fn hit(row: &Row, rows: &[&Row]) -> Option<Bar> {
-    let value = row.against(row.peer(rows, Kind::Redis)?, Sample::cpu_micros);
+    let value = row.ratio_to(row.row_of(rows, ServerKind::Redis)?, Sample::cpu_micros);
     let must = goals::hits(row.case.transport, row.case.pipeline).map(|goal| goal.must);
     Some(Bar {
         text: format!("{value:.2} ({:.2} us)", row.median(Sample::cpu_micros)),
-        must: must.filter(|_| row.who == Kind::Larder),
+        must: must.filter(|_| row.subject == ServerKind::Larder),
         ..bar(row, value)
     })
 }
 
-/// CPU per miss: the server's own, and with the Redis behind it.
+/// Plots the CPU time per miss: that of the proxy, and with its Redis.
 pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
-    let proxy = rows.iter().find(|row| row.who == Kind::Nutcracker);
+    let proxy = rows.iter().find(|row| row.subject == ServerKind::Nutcracker);
     let figure = |micros: fn(&Sample) -> f64, goal: Goal| {
         let must = proxy.map(|proxy| goal.must * proxy.median(micros));
         let bar = move |row: &&Row| {
             let value = row.median(micros);
-            let must = must.filter(|_| row.who == Kind::Larder);
+            let must = must.filter(|_| row.subject == ServerKind::Larder);
             Bar { text: format!("{value:.2} us"), must, ..bar(row, value) }
         };
         rows.iter().map(bar).collect()
@@ -68,7 +68,7 @@ pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
         groups: vec![
             Group { name: "of the proxy itself".to_owned(), bars: own },
             Group {
-                name: "with the Redis behind it".to_owned(),
+                name: "with its Redis".to_owned(),
                 bars: figure(Sample::total_micros, goals::MISS_TOTAL),
             },
         ],
@@ -77,13 +77,6 @@ pub(super) fn misses(rows: &[&Row]) -> Option<Plot> {
 }
 
 fn bar(row: &Row, value: f64) -> Bar {
-    let colour = match row.who {
-        Kind::Larder => "#d55e00",
-        Kind::Redis | Kind::Backend => "#3b8fd0",
-        Kind::Memcached => "#e6a817",
-        Kind::Nutcracker => "#009e73",
-        Kind::Haproxy => "#b07ad6",
-        Kind::Floor => "#8c8c8c",
-    };
-    Bar { name: row.who.name(), colour, value, text: String::new(), must: None }
+    let color = of_server(row.subject);
+    Bar { name: row.subject.name(), color, value, text: String::new(), must: None }
 }
