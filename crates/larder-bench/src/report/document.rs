@@ -119,8 +119,8 @@ const HEAD: &str = "\
 
 `make bench` measured these figures and generated this page: do not edit it. Compare figures within
 one table only, as another machine or another day gives other figures.
-[CONTRIBUTING.md](../CONTRIBUTING.md) explains how to read them. After a run, `target/bench` holds the
-raw figures of all rounds.
+[benchmarking.md](benchmarking.md) explains how to read them. After a run, `target/bench` holds the raw
+figures of all rounds.
 ";
 
 /// Lists the goals that must be met and are missed.
