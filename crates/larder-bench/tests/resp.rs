@@ -143,7 +143,7 @@ fn the_report_is_complete(results: &Results) {
         "over TCP, 100",
         "| 16 KiB |           3 | redis",
         "MB/s",
-        "(zipf)",
+        "zipf-distributed keys",
         "hits of reads",
         "a fixed rate, over TCP",
         "| 50 % |",
