@@ -103,8 +103,9 @@ pub fn run(setup: &CountSetup, stop: &Stop) -> io::Result<Counts> {
 pub fn hit_library(is_batched: bool, passes: u64) -> io::Result<()> {
     let capacity = Capacity::NoEviction(LIBRARY_KEYS.into());
     let cache = Larder::new(capacity, Policy::ClockPro);
-    let cache = if is_batched { cache } else { cache.unbatched() };
-    fill(&cache, 0..LIBRARY_KEYS);
+    // Called through `dyn`, as the comparison with other libraries does.
+    let cache: Box<dyn Cache> = Box::new(if is_batched { cache } else { cache.unbatched() });
+    fill(&*cache, 0..LIBRARY_KEYS);
     let numbers: Vec<u32> = (0..LIBRARY_KEYS).collect();
     let mut counts = ReadCounts::default();
     for _ in 0..passes {
