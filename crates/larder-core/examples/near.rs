@@ -114,7 +114,7 @@ fn measure_hits(entries: u64, hits: u64, clock: &Clock) {
             CachedRef::Value(_) => (),
         };
         let name = names.get(at).unwrap().as_bytes();
-        found += u64::from(reader.get(Key::get(name, 0), copy).is_some());
+        found += u64::from(reader.get(Key::plain(name, 0), copy).is_some());
         if output.len() > 1 << 14 {
             black_box(&mut output).clear();
         }
@@ -198,7 +198,7 @@ fn tiers_on(near: NearConfig, clock: Clock) -> Tiers<Payload, Generated> {
 
 /// Fetches a name. Returns whether it was cached; it is afterwards.
 fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) -> bool {
-    let Ok(fetched) = tiers.start(Key::get(name.as_bytes(), 0)).into_answer() else {
+    let Ok(fetched) = tiers.start(Key::plain(name.as_bytes(), 0)).into_answer() else {
         panic!("the store replies immediately");
     };
     matches!(fetched.found, Found::Near(_))

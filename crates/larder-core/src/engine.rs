@@ -186,7 +186,7 @@ impl<V: Value> Engine<V> {
     /// A name may have changed: voids its leases, takes its flights off the map, forgets its
     /// entries in every db.
     pub fn invalidate(&self, name: &[u8]) {
-        let key = self.hashed(Key::get(name, 0));
+        let key = self.hashed(Key::plain(name, 0));
         let forgotten = self.leases.invalidate(key, || {
             self.oversized.remove(name);
             self.near.remove_hashed(key)
@@ -200,7 +200,7 @@ impl<V: Value> Engine<V> {
     /// read.
     pub fn invalidate_after_bypass(&self, name: &[u8], part_of: Option<&Fill<'_, V>>) {
         let spared = part_of.and_then(Fill::lease_without_news);
-        let key = self.hashed(Key::get(name, 0));
+        let key = self.hashed(Key::plain(name, 0));
         drop(self.leases.invalidate_except(key, spared, || self.near.remove_hashed(key)));
     }
 

@@ -383,7 +383,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         unkept: Fetched<V>,
     ) -> Fetched<V> {
         let write = self.engine.write([key.name]);
-        match self.store.delete_if_ours(&write, key.name, key.db, row, ttl).await {
+        match self.store.delete_if_ours(&write, key.name, key.keyspace, row, ttl).await {
             Ok(()) | Err(_) => unkept,
         }
     }

@@ -87,7 +87,7 @@ impl MemoryStore {
 
     fn get<V: Value>(&self, key: Key<'_>) -> (V, Ttl) {
         let txn = self.begin();
-        match txn.get(key.db, key.name) {
+        match txn.get(key.keyspace, key.name) {
             Some(Entry { payload, expires: None }) => (V::from_payload(payload), Ttl::Forever),
             Some(Entry { payload, expires: Some(time) }) => {
                 let left = u64::try_from(time.saturating_sub(txn.now())).unwrap_or(0);
@@ -161,7 +161,7 @@ impl<V: Value> Store<V> for MemoryStore {
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {
-        let Key { name, db, .. } = load.key();
+        let Key { name, keyspace: db, .. } = load.key();
         let mut txn = self.begin();
         // A write voids the lease before it changes the map, or while it holds the lock: what is
         // judged here is never out of date, and no reader sees a value that comes too late.

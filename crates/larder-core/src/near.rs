@@ -95,7 +95,7 @@ impl ReadView {
 ///     policy: Policy::ClockPro,
 /// };
 /// let near: Near<Option<Arc<[u8]>>> = Near::new(&config);
-/// let (clock, key) = (Clock::System, Key::get(b"greeting", 0));
+/// let (clock, key) = (Clock::System, Key::plain(b"greeting", 0));
 ///
 /// let view = ReadView::standalone(clock.now());
 /// let deadline = clock.now().plus(Duration::from_mins(5));
@@ -174,7 +174,7 @@ impl<V: Value> Near<V> {
     ///
     /// Another name with the same fingerprint, one of 2^32, may be removed instead.
     pub fn remove(&self, name: &[u8]) -> bool {
-        self.remove_hashed(self.hashed(Key::get(name, 0))).is_some()
+        self.remove_hashed(self.hashed(Key::plain(name, 0))).is_some()
     }
 
     /// Hashes the name of a key.

@@ -7,32 +7,33 @@ use crate::{
 use smallvec::SmallVec;
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-/// Which value is asked for: a read of a name in a db.
+/// Identifies a value: a name in a keyspace, and which view of the value under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
-    /// The key's name: any bytes.
+    /// The name: any bytes.
     pub name: &'a [u8],
-    /// The db it stands in.
-    pub db: u32,
-    /// The read: empty for `GET`, else the command and its further arguments.
-    pub read: &'a [u8],
+    /// The number of the keyspace that holds the name.
+    pub keyspace: u32,
+    /// Which view of the value: empty for the plain value, else bytes that only the store
+    /// interprets, such as a command with its further arguments. The first is never zero.
+    pub variant: &'a [u8],
 }
 
 impl<'a> Key<'a> {
-    /// `GET name`.
-    pub fn get(name: &'a [u8], db: u32) -> Self {
-        Self { name, db, read: b"" }
+    /// Returns the key of the plain value under `name`.
+    pub fn plain(name: &'a [u8], keyspace: u32) -> Self {
+        Self { name, keyspace, variant: b"" }
     }
 
-    /// What an origin has for this name. No command begins with a zero byte.
+    /// What an origin has for this name. No variant of a store begins with a zero byte.
     pub(crate) fn load(self) -> Self {
-        Self { read: b"\0load", ..self }
+        Self { variant: b"\0load", ..self }
     }
 
     /// The same for one who has no news from the feed: a change would not end this load, so nobody
     /// joins it who has.
     pub(crate) fn load_without_news(self) -> Self {
-        Self { read: b"\0load without news", ..self }
+        Self { variant: b"\0load without news", ..self }
     }
 }
 
@@ -40,22 +41,22 @@ impl<'a> Key<'a> {
 #[derive(Clone)]
 pub(crate) struct OwnedKey {
     name: SmallVec<[u8; SHORT_NAME_BYTES]>,
-    db: u32,
-    read: Box<[u8]>,
+    keyspace: u32,
+    variant: Box<[u8]>,
 }
 
 const SHORT_NAME_BYTES: usize = 32;
 
 impl OwnedKey {
     pub(crate) fn as_key(&self) -> Key<'_> {
-        Key { name: &self.name, db: self.db, read: &self.read }
+        Key { name: &self.name, keyspace: self.keyspace, variant: &self.variant }
     }
 }
 
 impl From<Key<'_>> for OwnedKey {
     fn from(key: Key<'_>) -> Self {
-        let Key { name, db, read } = key;
-        Self { name: SmallVec::from_slice(name), db, read: read.into() }
+        let Key { name, keyspace, variant } = key;
+        Self { name: SmallVec::from_slice(name), keyspace, variant: variant.into() }
     }
 }
 

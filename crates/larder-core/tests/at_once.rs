@@ -41,7 +41,7 @@ struct AtOnce {
 
 impl AtOnce {
     fn read_now(&self, key: Key<'_>) -> (Payload, Ttl) {
-        match self.map.begin().get(key.db, key.name) {
+        match self.map.begin().get(key.keyspace, key.name) {
             Some(entry) => (Some(entry.payload.into()), Ttl::Forever),
             None => (None, Ttl::NoKey),
         }
@@ -152,7 +152,7 @@ fn happens(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
             txn.set(0, name, payload, Life::Forever).unwrap();
         }
         Change::Invalidate => engine.on_invalidation(name),
-        Change::Overtake => drop(now(larder.bypass(Key::get(name, 0), Bypass::Request)).unwrap()),
+        Change::Overtake => drop(now(larder.bypass(Key::plain(name, 0), Bypass::Request)).unwrap()),
         Change::Flush => engine.flush(FlushCause::Command),
         Change::NewEpoch => {
             engine.end_current_epoch();
@@ -290,7 +290,7 @@ const NAMES: [&[u8]; 3] = [b"a", b"b", b"c"];
 fn run(larder: &Larder, op: Op, number: usize) {
     let payload = format!("value {number}");
     match op {
-        Op::Fetch(at) => drop(now(larder.fetch(Key::get(NAMES[at], 0))).unwrap()),
+        Op::Fetch(at) => drop(now(larder.fetch(Key::plain(NAMES[at], 0))).unwrap()),
         Op::Change(at, change) => happens(larder, change, NAMES[at], payload.as_bytes()),
     }
 }
@@ -308,7 +308,7 @@ proptest! {
             // What was to happen while the store was asked, and it was not.
             larder.store().let_happen();
             for name in NAMES {
-                let key = Key::get(name, 0);
+                let key = Key::plain(name, 0);
                 let in_store = larder.store().read_now(key).0;
                 let remembered = larder.get(key).map(|hit| hit.value);
                 prop_assert_eq!(remembered.as_ref().unwrap_or(&in_store), &in_store);
@@ -362,7 +362,7 @@ fn fetch(larder: &Larder) -> Fetched<Payload> {
 }
 
 fn a() -> Key<'static> {
-    Key::get(b"a", 0)
+    Key::plain(b"a", 0)
 }
 
 /// What a future gives that does not wait.

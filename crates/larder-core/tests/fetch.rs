@@ -112,7 +112,7 @@ impl Larder {
 }
 
 fn a() -> Key<'static> {
-    Key::get(b"a", 0)
+    Key::plain(b"a", 0)
 }
 
 fn text(value: &str) -> Payload {

@@ -62,7 +62,7 @@ fn tiers() -> Tiers<Payload, Generated> {
 }
 
 fn fetch(tiers: &Tiers<Payload, Generated>, name: &str) {
-    let fetched = pin!(tiers.fetch(Key::get(name.as_bytes(), 0)));
+    let fetched = pin!(tiers.fetch(Key::plain(name.as_bytes(), 0)));
     let fetched = fetched.poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(fetched, Poll::Ready(Ok(_))), "the store replies immediately");
 }

@@ -57,7 +57,7 @@ impl Room {
     }
 
     fn get_in(&self, name: &str, db: u32) -> Payload {
-        now(self.map.read(Key::get(name.as_bytes(), db))).unwrap()
+        now(self.map.read(Key::plain(name.as_bytes(), db))).unwrap()
     }
 }
 
@@ -81,7 +81,7 @@ fn filling() -> (Tiers<Payload, FaultStore>, Fill<'static, Payload>) {
     let store = FaultStore::over(MemoryStore::new(clock.clone(), BYTES_MAX));
     store.set_fills(Fills::Wait);
     let tiers = Tiers::new(engine(clock), store);
-    drop(tiers.start(Key::get(b"a", 0)));
+    drop(tiers.start(Key::plain(b"a", 0)));
     let fill = tiers.store().take_waiting().remove(0);
     (tiers, fill)
 }
@@ -175,10 +175,10 @@ fn a_loaded_value_is_put_once_and_only_while_its_lease_holds() {
     let (tiers, fill) = filling();
     let store = tiers.store();
     assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
-    assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("1")));
+    assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(text("1")));
     assert!(!fill.holds(), "the put itself changed the key");
     assert_eq!(now(store.put_loaded(&fill, b"2", MS)), Ok(Put::LeaseInvalidated { is_put: false }));
-    assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("1")));
+    assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(text("1")));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_loaded_value_does_not_replace_another() {
     let store = tiers.store();
     store.map().begin().set(0, b"a", b"theirs", Life::Forever).unwrap();
     assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
-    assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(text("theirs")));
+    assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(text("theirs")));
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn a_loaded_value_that_comes_after_a_delete_is_never_seen() {
     now(tiers.delete(b"a", 0)).unwrap();
     let store = tiers.store();
     assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::LeaseInvalidated { is_put: false }));
-    assert_eq!(now(store.read(Key::get(b"a", 0))), Ok(None));
+    assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(None));
 }

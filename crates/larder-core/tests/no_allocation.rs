@@ -75,11 +75,11 @@ fn a_hit_allocates_nothing() {
         for name in &names {
             let name = name.as_bytes();
             now(tiers.put(name, 0, VALUE, None)).unwrap();
-            now(tiers.fetch(Key::get(name, 0))).unwrap();
+            now(tiers.fetch(Key::plain(name, 0))).unwrap();
         }
         let before = allocations();
         for n in 0..HITS {
-            let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
+            let key = Key::plain(names[(n % NAMES) as usize].as_bytes(), 0);
             let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
             let found =
                 |cached: CachedRef<'_, Payload>, _| matches!(cached, CachedRef::Bytes(VALUE));
@@ -87,13 +87,13 @@ fn a_hit_allocates_nothing() {
         }
         assert_eq!(allocations() - before, 0, "{policy:?}");
         let view = tiers.engine().feed().read_view(tiers.engine().clock().now()).unwrap();
-        let keys = names.iter().map(|name| Key::get(name.as_bytes(), 0));
+        let keys = names.iter().map(|name| Key::plain(name.as_bytes(), 0));
         let found = |cached: CachedRef<'_, Payload>, _| matches!(cached, CachedRef::Bytes(VALUE));
         let batch = tiers.engine().reader(view).get_batch(keys, found) as u64;
         assert_eq!(batch > 1, policy == Policy::ClockPro);
         assert_eq!(allocations() - before, 0, "{policy:?}, in a batch");
         for n in 0..HITS {
-            let key = Key::get(names[(n % NAMES) as usize].as_bytes(), 0);
+            let key = Key::plain(names[(n % NAMES) as usize].as_bytes(), 0);
             let fetched = now(tiers.fetch(key)).unwrap();
             assert!(matches!(fetched.found, Found::Near(_)));
         }
@@ -107,9 +107,9 @@ fn an_owned_copy_of_a_large_value_allocates_nothing() {
     for policy in [Policy::ClockPro, Policy::Lru] {
         let tiers = tiers(policy);
         now(tiers.put(b"name", 0, &[b'x'; 10_000], None)).unwrap();
-        now(tiers.fetch(Key::get(b"name", 0))).unwrap();
+        now(tiers.fetch(Key::plain(b"name", 0))).unwrap();
         let before = allocations();
-        assert!(tiers.get(Key::get(b"name", 0)).is_some());
+        assert!(tiers.get(Key::plain(b"name", 0)).is_some());
         assert_eq!(allocations() - before, 0, "{policy:?}");
     }
 }

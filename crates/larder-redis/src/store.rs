@@ -120,10 +120,10 @@ impl Store<Reply> for RedisStore {
 
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         let mut command = BytesMut::new();
-        write_read_command(&mut command, key.read, key.name);
-        let reply = match self.commands.call_encoded(key.db, command.clone()).await {
+        write_read_command(&mut command, key.variant, key.name);
+        let reply = match self.commands.call_encoded(key.keyspace, command.clone()).await {
             // Sending a read twice is safe (R14).
-            Err(StoreError::Lost) => self.commands.call_encoded(key.db, command).await?,
+            Err(StoreError::Lost) => self.commands.call_encoded(key.keyspace, command).await?,
             outcome => outcome?,
         };
         let reply = self.check(reply)?;
@@ -163,7 +163,7 @@ impl Store<Reply> for RedisStore {
         payload: &[u8],
         ttl: Duration,
     ) -> Result<Put, StoreError> {
-        let Key { name, db, .. } = load.key();
+        let Key { name, keyspace: db, .. } = load.key();
         if self.tracking.is_live() {
             let (answer, outcome) = oneshot::channel();
             let put = LoadedPut {

@@ -207,7 +207,7 @@ impl App {
     }
 
     fn key<'a>(&self, name: &'a [u8]) -> Key<'a> {
-        Key::get(name, self.backend().db())
+        Key::plain(name, self.backend().db())
     }
 
     /// Notes how long the store took.

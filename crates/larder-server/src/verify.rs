@@ -81,7 +81,7 @@ impl Verifier {
 
     /// Takes a sample.
     pub(crate) fn compare(&self, key: Key<'_>) {
-        let Key { name, db, read } = key;
+        let Key { name, keyspace: db, variant: read } = key;
         let sample = Sample { name: name.into(), db, read: read.into() };
         if self.samples.try_send(sample).is_err() {
             self.undecided.fetch_add(1, Relaxed);
@@ -111,7 +111,7 @@ impl Samples {
     pub(crate) async fn verify(mut self, app: Weak<App>) {
         while let Some(sample) = self.0.recv().await {
             let Some(app) = app.upgrade() else { return };
-            let key = Key { name: &sample.name, db: sample.db, read: &sample.read };
+            let key = Key { name: &sample.name, keyspace: sample.db, variant: &sample.read };
             let outcome = compare(&app, key).await;
             if matches!(outcome, Outcome::Different) {
                 // Names and values may be secrets.

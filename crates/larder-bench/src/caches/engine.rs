@@ -62,7 +62,7 @@ impl Cache for Larder {
     fn get(&self, key: &Key, value: &mut Value) -> bool {
         let Some(view) = self.tiers.engine().read_view() else { return false };
         let found = |cached: CachedRef<'_, Payload>, _| copy_value(bytes_of(&cached), value);
-        self.tiers.engine().reader(view).get(Name::get(key, 0), found) == Some(true)
+        self.tiers.engine().reader(view).get(Name::plain(key, 0), found) == Some(true)
     }
 
     /// Fills on a miss, which is the only way to insert.
@@ -108,7 +108,7 @@ impl Cache for Larder {
             let key = key_of(number);
             let found =
                 |cached: CachedRef<'_, Payload>, _| copy_value(bytes_of(&cached), &mut value);
-            let is_hit = reader.get(Name::get(&key, 0), found) == Some(true);
+            let is_hit = reader.get(Name::plain(&key, 0), found) == Some(true);
             counts.count(&key, &value, is_hit);
         }
     }
@@ -116,7 +116,7 @@ impl Cache for Larder {
 
 fn fetch(tiers: &Tiers<Payload, Generated>, key: &Key, value: &mut Value) -> bool {
     // The store answers before the caller would have to wait.
-    let Ok(fetched) = tiers.start(Name::get(key, 0)).into_answer() else { return false };
+    let Ok(fetched) = tiers.start(Name::plain(key, 0)).into_answer() else { return false };
     copy_value(bytes_of(&CachedRef::Value(&fetched.value)), value)
         && matches!(fetched.found, Found::Near(_))
 }

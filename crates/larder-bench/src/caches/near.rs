@@ -23,14 +23,14 @@ impl NearCache {
 impl Cache for NearCache {
     fn get(&self, key: &Key, value: &mut Value) -> bool {
         let found =
-            self.0.get(Name::get(key, 0), VIEW, |cached, _| copy_value(bytes_of(&cached), value));
+            self.0.get(Name::plain(key, 0), VIEW, |cached, _| copy_value(bytes_of(&cached), value));
         found == Some(true)
     }
 
     fn insert(&self, key: &Key, value: &mut Value) {
         *value = value_of(key);
         let payload: Payload = Some(value.as_slice().into());
-        self.0.insert(Name::get(key, 0), &payload, Moment::NEVER, VIEW);
+        self.0.insert(Name::plain(key, 0), &payload, Moment::NEVER, VIEW);
     }
 
     fn clear(&self) {

@@ -165,7 +165,7 @@ impl<'a, V: Value> Fill<'a, V> {
         let cached = match ttl {
             Ttl::NoKey if !value.fits_missing_key() => Err(NotCached::TtlGone),
             // Other reads answer null for a field that a key does not have.
-            Ttl::Left(_) | Ttl::Forever if self.key().read.is_empty() && value.is_absent() => {
+            Ttl::Left(_) | Ttl::Forever if self.key().variant.is_empty() && value.is_absent() => {
                 Err(NotCached::NotAllowed)
             }
             _ => Ok(deadline(self.sent, self.engine().near_ttl, ttl)),

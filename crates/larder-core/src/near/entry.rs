@@ -87,7 +87,7 @@ struct Variant<V> {
 
 impl<V: Value> Entry<V> {
     pub(super) fn new(validity: Validity, key: Key<'_>, value: &V) -> Self {
-        let Key { name, db, read } = key;
+        let Key { name, keyspace: db, variant: read } = key;
         let variants = match value.as_bytes().filter(|bytes| bytes.len() <= INLINE_BYTES_MAX) {
             Some(value) => Variants::Inline(Inline::new(Parts { name, db, read, value })),
             None => Variants::Boxed(Box::new(Boxed {
@@ -137,7 +137,7 @@ impl<V: Value> Entry<V> {
         let name = newer.name();
         let validity = self.validity.until(newer.validity.deadline);
         let is_replaced = |variant: &Variant<V>| {
-            newer.get(Key { name, db: variant.db, read: &variant.read }).is_some()
+            newer.get(Key { name, keyspace: variant.db, variant: &variant.read }).is_some()
         };
         let mut variants = self.to_variants();
         variants.retain(|variant| !is_replaced(variant));
@@ -179,7 +179,7 @@ impl<V: Value> Entry<V> {
 
 impl<V: Value> Boxed<V> {
     fn get(&self, key: Key<'_>) -> Option<&V> {
-        let Key { name, db, read } = key;
+        let Key { name, keyspace: db, variant: read } = key;
         let variants = if *self.name == *name { &*self.variants } else { &[] };
         variants.iter().find(|variant| variant.matches(db, read)).map(|variant| &variant.value)
     }

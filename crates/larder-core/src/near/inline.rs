@@ -57,7 +57,7 @@ impl Inline {
     /// Returns the value, if it is that of this read of this name.
     #[inline]
     pub(super) fn get(&self, key: Key<'_>) -> Option<&[u8]> {
-        let Key { name, db, read } = key;
+        let Key { name, keyspace: db, variant: read } = key;
         if let (Some(a), Some(b), Some(c)) = (short(name.len()), short(db), short(read.len())) {
             // Three numbers of one byte each, the usual case, are compared without decoding them.
             let rest = self.0.strip_prefix(&[a, b, c])?.strip_prefix(name)?;
@@ -69,7 +69,7 @@ impl Inline {
     /// As `get`, for numbers of any size.
     fn get_any(&self, key: Key<'_>) -> Option<&[u8]> {
         let Parts { name, db, read, value } = self.parts()?;
-        (Key { name, db, read } == key).then_some(value)
+        (Key { name, keyspace: db, variant: read } == key).then_some(value)
     }
 
     /// Reads a byte at the beginning, in the middle and at the end, so that the allocation is in
@@ -147,12 +147,12 @@ mod tests {
             let parts = Parts { name: &name, db, read: &read, value: &value };
             let inline = Inline::new(parts);
             prop_assert_eq!(inline.parts(), Some(parts));
-            let key = Key { name: &name, db, read: &read };
+            let key = Key { name: &name, keyspace: db, variant: &read };
             prop_assert_eq!(inline.get(key), Some(&*value));
             let others = [
                 Key { name: b"another name", ..key },
-                Key { db: db ^ 1, ..key },
-                Key { read: b"another read", ..key },
+                Key { keyspace: db ^ 1, ..key },
+                Key { variant: b"another read", ..key },
             ];
             for other in others {
                 prop_assert_eq!(inline.get(other), None);

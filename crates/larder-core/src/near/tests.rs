@@ -63,7 +63,7 @@ impl TestCache {
 }
 
 fn get(name: &str) -> Key<'_> {
-    Key::get(name.as_bytes(), 0)
+    Key::plain(name.as_bytes(), 0)
 }
 
 fn found(text: &str) -> Option<String> {
@@ -175,7 +175,11 @@ fn the_values_of_several_reads_share_an_entry_and_are_removed_together() {
     for policy in POLICIES {
         let cache = TestCache::roomy(policy);
         let reads = [(0, ""), (1, ""), (0, "HGET f"), (0, "HGET g")];
-        let key = |(db, read): (u32, &'static str)| Key { name: b"n", db, read: read.as_bytes() };
+        let key = |(db, read): (u32, &'static str)| Key {
+            name: b"n",
+            keyspace: db,
+            variant: read.as_bytes(),
+        };
         for (n, read) in reads.into_iter().enumerate() {
             assert!(cache.insert_key(key(read), n.to_string().as_bytes(), MINUTE));
         }
@@ -194,7 +198,7 @@ fn the_values_of_several_reads_share_an_entry_and_are_removed_together() {
 fn all_values_of_a_name_expire_with_the_earliest_deadline() {
     for policy in POLICIES {
         let cache = TestCache::roomy(policy);
-        let other = Key { name: b"n", db: 1, read: b"" };
+        let other = Key { name: b"n", keyspace: 1, variant: b"" };
         cache.insert_key(get("n"), b"long", MINUTE);
         cache.insert_key(other, b"short", MINUTE / 2);
         cache.clock.advance(MINUTE / 2);
@@ -225,7 +229,8 @@ fn at_most_64_values_are_cached_under_one_name() {
         let cache = TestCache::roomy(policy);
         let reads: Vec<_> =
             (0..=VARIANTS_PER_NAME_MAX).map(|n| format!("GETRANGE {n} 9")).collect();
-        let keys = reads.iter().map(|read| Key { name: b"n", db: 0, read: read.as_bytes() });
+        let keys =
+            reads.iter().map(|read| Key { name: b"n", keyspace: 0, variant: read.as_bytes() });
         let (last, cached) = (keys.clone().next_back().unwrap(), keys.take(VARIANTS_PER_NAME_MAX));
         cached.clone().for_each(|key| assert!(cache.insert_key(key, b"x", MINUTE)));
         assert!(!cache.insert_key(last, b"x", MINUTE), "the maximum is reached");
@@ -260,7 +265,7 @@ fn names_with_one_hash_never_share_a_value() {
         assert_eq!((cache.get("a"), cache.get("b")), (None, found("of b")));
         let counts = cache.near.counts();
         assert_eq!((counts.items, counts.evicted_full), (1, 1), "a was evicted and counted");
-        let read = Key { read: b"HGET f", ..get("a") };
+        let read = Key { variant: b"HGET f", ..get("a") };
         assert!(cache.insert_key(read, b"of f", MINUTE), "nor do they share an entry");
         assert_eq!((cache.get("b"), cache.get_key(read)), (None, found("of f")));
         assert!(cache.remove("a"));

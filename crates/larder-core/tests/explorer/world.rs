@@ -195,7 +195,7 @@ pub(crate) fn a() -> Place {
 }
 
 pub(crate) fn key() -> Key<'static> {
-    Key::get(b"a", 0)
+    Key::plain(b"a", 0)
 }
 
 pub(crate) fn text(value: &str) -> Payload {

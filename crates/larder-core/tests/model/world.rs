@@ -291,7 +291,7 @@ impl World {
 }
 
 pub(crate) fn key(place: &Place) -> Key<'_> {
-    Key::get(&place.1, place.0)
+    Key::plain(&place.1, place.0)
 }
 
 /// What the origin calls it.

@@ -285,7 +285,7 @@ fn number(reply: &Reply) -> i64 {
 }
 
 fn place(key: Key<'_>) -> Place {
-    (key.db, key.name.to_vec())
+    (key.keyspace, key.name.to_vec())
 }
 
 impl Store<Payload> for Redis {

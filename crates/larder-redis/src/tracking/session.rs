@@ -255,9 +255,9 @@ impl Session {
 
     fn send_fill(&mut self, fill: Fill<'static, Reply>, out: &mut BytesMut) {
         let key = fill.key();
-        let (name, db) = (key.name, key.db);
+        let (name, db) = (key.name, key.keyspace);
         self.select(db, out);
-        write_read_command(out, key.read, name);
+        write_read_command(out, key.variant, name);
         write_command(out, &[b"PTTL", name]);
         self.pending.push_back(PendingReply::Read { fill: Some(fill) });
     }

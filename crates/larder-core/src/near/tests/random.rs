@@ -72,7 +72,7 @@ fn insert_in_model(
 /// Returns the payloads that a batch finds.
 fn get_batch(cache: &TestCache, keys: &[(u8, u32)]) -> Vec<String> {
     let names: Vec<_> = keys.iter().map(|(name, db)| ([*name], *db)).collect();
-    let keys = names.iter().map(|(name, db)| Key::get(name, *db));
+    let keys = names.iter().map(|(name, db)| Key::plain(name, *db));
     let mut found = Vec::new();
     let before = cache.near.counts().hits;
     let hits = cache.near.reader(cache.read_view()).get_batch(keys, |cached, _| {
@@ -98,13 +98,13 @@ proptest! {
                 Op::Insert { name, db, payload, ttl_ms } => {
                     let ttl = Duration::from_millis(ttl_ms);
                     let (bytes, text) = ([name], payload.to_string());
-                    prop_assert!(cache.insert_key(Key::get(&bytes, db), text.as_bytes(), ttl));
+                    prop_assert!(cache.insert_key(Key::plain(&bytes, db), text.as_bytes(), ttl));
                     insert_in_model(&mut model, now, (name, db, payload), now.plus(ttl));
                 }
                 Op::Get { name, db } => {
                     let expected = model.get(&name).filter(|entry| now < entry.0);
                     let expected = expected.and_then(|entry| entry.1.get(&db)).map(u16::to_string);
-                    prop_assert_eq!(cache.get_key(Key::get(&[name], db)), expected);
+                    prop_assert_eq!(cache.get_key(Key::plain(&[name], db)), expected);
                 }
                 Op::GetBatch { keys } => {
                     let expected = |(name, db): &(u8, u32)| {

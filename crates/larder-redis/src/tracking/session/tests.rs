@@ -59,7 +59,7 @@ impl Store<Reply> for QueueStore {
         ttl: Duration,
     ) -> Result<Put, StoreError> {
         let (answer, outcome) = oneshot::channel();
-        let Key { name, db, .. } = load.key();
+        let Key { name, keyspace: db, .. } = load.key();
         let (name, payload, lease) = (name.into(), payload.into(), load.lease_view());
         self.puts.lock().unwrap().push(LoadedPut { name, db, payload, ttl, lease, answer });
         outcome.await.unwrap_or(Err(StoreError::Lost))
@@ -129,7 +129,7 @@ impl Fixture {
 
     /// Begins a fetch. The session sends its fill, if it needs one.
     fn fetch<'a>(&'a self, name: &'a str, session: &mut Session) -> Pending<'a> {
-        let mut fetch: Pending<'a> = Box::pin(self.tiers.fetch(Key::get(name.as_bytes(), 0)));
+        let mut fetch: Pending<'a> = Box::pin(self.tiers.fetch(Key::plain(name.as_bytes(), 0)));
         assert!(poll(&mut fetch).is_none());
         self.send_fills(session);
         fetch
@@ -150,7 +150,7 @@ impl Fixture {
     }
 
     fn hit(&self, name: &str) -> Option<String> {
-        self.tiers.get(Key::get(name.as_bytes(), 0)).map(|hit| text(&hit.value))
+        self.tiers.get(Key::plain(name.as_bytes(), 0)).map(|hit| text(&hit.value))
     }
 }
 
@@ -203,7 +203,7 @@ fn push(names: &[&str]) -> String {
 fn a_reply_is_cached_with_its_pttl() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
-    let mut fetch = Box::pin(fixture.tiers.fetch(Key::get(b"k", 0))) as Pending<'_>;
+    let mut fetch = Box::pin(fixture.tiers.fetch(Key::plain(b"k", 0))) as Pending<'_>;
     assert!(poll(&mut fetch).is_none());
     assert_eq!(fixture.send_fills(&mut session), ["GET k", "PTTL k"]);
     answer(&mut session, "$1\r\nv\r\n");
@@ -398,7 +398,7 @@ fn silence_ends_the_epoch_but_a_pause_of_this_process_does_not() {
 fn a_failed_select_ends_the_epoch_before_a_value_of_another_db_is_cached() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
-    let mut fetch: Pending<'_> = Box::pin(fixture.tiers.fetch(Key::get(b"k", 7)));
+    let mut fetch: Pending<'_> = Box::pin(fixture.tiers.fetch(Key::plain(b"k", 7)));
     assert!(poll(&mut fetch).is_none());
     fixture.send_fills(&mut session);
     let end = session.on_frame(b"-ERR DB index is out of range\r\n").unwrap_err();
@@ -409,7 +409,7 @@ fn a_failed_select_ends_the_epoch_before_a_value_of_another_db_is_cached() {
 fn a_fill_in_another_db_selects_it() {
     let fixture = Fixture::new();
     let mut session = fixture.session();
-    let mut fetch = Box::pin(fixture.tiers.fetch(Key::get(b"k", 7))) as Pending<'_>;
+    let mut fetch = Box::pin(fixture.tiers.fetch(Key::plain(b"k", 7))) as Pending<'_>;
     assert!(poll(&mut fetch).is_none());
     assert_eq!(fixture.send_fills(&mut session), ["SELECT 7", "GET k", "PTTL k"]);
     for frame in ["+OK\r\n", "$1\r\nv\r\n", ":-1\r\n"] {
@@ -417,7 +417,7 @@ fn a_fill_in_another_db_selects_it() {
     }
     assert!(poll(&mut fetch).unwrap().is_ok());
     assert_eq!(fixture.hit("k"), None, "another db");
-    assert!(fixture.tiers.get(Key::get(b"k", 7)).is_some());
+    assert!(fixture.tiers.get(Key::plain(b"k", 7)).is_some());
     let mut fetch = fixture.fetch("k", &mut session);
     for frame in ["+OK\r\n", "$1\r\nw\r\n", ":-1\r\n"] {
         answer(&mut session, frame);
@@ -425,7 +425,7 @@ fn a_fill_in_another_db_selects_it() {
     assert!(poll(&mut fetch).unwrap().is_ok());
     answer(&mut session, &push(&["k"]));
     assert_eq!(fixture.hit("k"), None, "a push names no db (R10)");
-    assert!(fixture.tiers.get(Key::get(b"k", 7)).is_none());
+    assert!(fixture.tiers.get(Key::plain(b"k", 7)).is_none());
 }
 
 /// Runs a load until the session has sent its put.
@@ -436,7 +436,7 @@ fn load_until_put<'a>(fixture: &'a Fixture, session: &mut Session) -> Pending<'a
         ttl: Duration::from_mins(1),
         negative_ttl: Duration::from_secs(1),
     };
-    let mut loading: Pending<'a> = Box::pin(fixture.tiers.fetch_or_load(Key::get(b"k", 0), load));
+    let mut loading: Pending<'a> = Box::pin(fixture.tiers.fetch_or_load(Key::plain(b"k", 0), load));
     assert!(poll(&mut loading).is_none());
     assert_eq!(fixture.send_fills(session), ["GET k", "PTTL k"]);
     answer(session, "_\r\n");

@@ -49,7 +49,7 @@ impl ReadPastNear {
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
             let is_same = self.near.zip(wish).zip(shown).is_some_and(|((near, wish), shown)| {
-                let key = Key { name, db: wish.db, read: &self.read };
+                let key = Key { name, keyspace: wish.db, variant: &self.read };
                 is_remembered(key, (&shown, bytes), near.resp2_layout, wish, app)
             });
             if !is_same {

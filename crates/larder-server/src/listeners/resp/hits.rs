@@ -194,7 +194,7 @@ impl Batch {
         let wanted = |read: &Read| {
             let name = self.bytes.get(read.name_start..read.end).unwrap_or_default();
             let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
-            (Key { name, db: wish.db, read: text }, read.shape)
+            (Key { name, keyspace: wish.db, variant: text }, read.shape)
         };
         copy_hits(reader, self.reads.iter().map(wanted), wish.resp3, HIT_BYTES_MAX, output)
     }
@@ -204,9 +204,9 @@ impl Batch {
 fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
     let mut read = Vec::new();
     if spec.cacheable.is_some_and(|near| near.is_multi_get) {
-        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::get(name, db)));
+        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::plain(name, db)));
     } else if let Some(name) = spec.encode_read(command, &mut read) {
-        verifier.compare(Key { name, db, read: &read });
+        verifier.compare(Key { name, keyspace: db, variant: &read });
     }
 }
 
@@ -221,7 +221,7 @@ fn serve_per_key(
     let names = taken.command?.args().skip(1);
     let (before, wanted) = (output.len(), names.len());
     reply::array(output, wanted);
-    let keys = names.map(|name| (Key::get(name, wish.db), Resp2Layout::Plain));
+    let keys = names.map(|name| (Key::plain(name, wish.db), Resp2Layout::Plain));
     if wanted == 0 || copy_hits(reader, keys, wish.resp3, usize::MAX, output) < wanted {
         output.truncate(before);
         return None;

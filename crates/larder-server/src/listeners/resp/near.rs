@@ -181,7 +181,7 @@ impl Reads {
 
 impl Wanted {
     fn key(&self, db: u32) -> Key<'_> {
-        Key { name: &self.name, db, read: &self.read }
+        Key { name: &self.name, keyspace: db, variant: &self.read }
     }
 }
 
