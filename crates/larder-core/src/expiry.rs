@@ -3,7 +3,7 @@
 use crate::Moment;
 use std::time::Duration;
 
-/// What the store says about a key's time to live, in the words of `PTTL`.
+/// What the store says about a key's time to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ttl {
     /// The key leaves after this long.
@@ -12,18 +12,6 @@ pub enum Ttl {
     Forever,
     /// There is no such key.
     NoKey,
-}
-
-impl Ttl {
-    /// Reads the answer to `PTTL`: milliseconds left, -1 for no expiry, -2 for no key.
-    pub fn from_pttl(reply: i64) -> Self {
-        match reply {
-            -1 => Self::Forever,
-            left => {
-                u64::try_from(left).map_or(Self::NoKey, |ms| Self::Left(Duration::from_millis(ms)))
-            }
-        }
-    }
 }
 
 /// The last moment at which a value read at `sent` may be served: the near TTL, or the key's own,
@@ -54,13 +42,5 @@ mod tests {
             SENT.plus(Duration::from_millis(9))
         );
         assert_eq!(deadline(SENT, minute, Ttl::Left(Duration::ZERO)), SENT);
-    }
-
-    #[test]
-    fn pttl_is_read_as_redis_means_it() {
-        assert_eq!(Ttl::from_pttl(-1), Ttl::Forever);
-        assert_eq!(Ttl::from_pttl(-2), Ttl::NoKey);
-        assert_eq!(Ttl::from_pttl(-77), Ttl::NoKey);
-        assert_eq!(Ttl::from_pttl(1500), Ttl::Left(Duration::from_millis(1500)));
     }
 }

@@ -27,5 +27,5 @@ pub use engine::{
 pub use fetch::{Bypass, FetchError, Fetched, Found, Load, PendingFetch, Tiers};
 pub use memory_store::MemoryStore;
 pub use origin::{BoxFuture, Origin, OriginError};
-pub use store::{Key, Put, Store, StoreError, is_not_ready};
+pub use store::{Key, Put, Store, StoreError};
 pub use value::{CachedRef, Value};

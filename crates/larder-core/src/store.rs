@@ -144,6 +144,9 @@ pub enum StoreError {
     TimedOut(Duration),
     /// The store answered with this error, in its own words. Nothing was done.
     Refused(Arc<str>),
+    /// The store answered with this error, in its own words: it does not serve now. Nothing was
+    /// done.
+    NotReady(Arc<str>),
     /// The store has no room. Nothing was done.
     Full,
 }
@@ -152,9 +155,8 @@ impl StoreError {
     /// Whether the fault is the way to the store, not the request.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Lost | Self::TimedOut(_) => true,
-            Self::Refused(text) => is_not_ready(text.as_bytes()),
-            Self::Full => false,
+            Self::Unreachable(_) | Self::Lost | Self::TimedOut(_) | Self::NotReady(_) => true,
+            Self::Refused(_) | Self::Full => false,
         }
     }
 
@@ -164,19 +166,13 @@ impl StoreError {
     }
 }
 
-/// Whether an error reply says that this node does not serve as a primary now.
-pub fn is_not_ready(error: &[u8]) -> bool {
-    const CODES: [&[u8]; 4] = [b"LOADING", b"READONLY", b"MASTERDOWN", b"CLUSTERDOWN"];
-    CODES.iter().any(|code| error.starts_with(code))
-}
-
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(why) => write!(f, "the store is away: {why}"),
             Self::Lost => f.write_str("the connection to the store ended before it answered"),
             Self::TimedOut(limit) => write!(f, "the store did not answer within {limit:?}"),
-            Self::Refused(text) => write!(f, "the store answered: {text}"),
+            Self::Refused(text) | Self::NotReady(text) => write!(f, "the store answered: {text}"),
             Self::Full => f.write_str("the in-memory store is full (store-maxmemory)"),
         }
     }

@@ -262,7 +262,7 @@ async fn a_plain_fetch_without_a_store_is_an_error() {
 #[tokio::test]
 async fn what_the_feed_s_connection_lost_is_read_once_on_the_other() {
     let timed_out = StoreError::TimedOut(MINUTE);
-    let loading = StoreError::Refused("LOADING Redis is loading the dataset in memory".into());
+    let loading = StoreError::NotReady("LOADING Redis is loading the dataset in memory".into());
     for fills in
         [Fills::Fail(StoreError::Lost), Fills::Fail(timed_out), Fills::Fail(loading), Fills::Vanish]
     {

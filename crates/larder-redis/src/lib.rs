@@ -8,6 +8,8 @@
 mod backoff;
 mod commands;
 mod connection;
+mod error_reply;
+mod pttl;
 mod reply;
 mod store;
 mod stream;
@@ -16,6 +18,7 @@ mod tracking;
 mod upstream;
 mod url;
 
+pub use error_reply::is_not_ready;
 pub use reply::{Payload, Reply};
 pub use store::RedisStore;
 pub use tracking::TrackingState;

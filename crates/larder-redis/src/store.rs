@@ -2,14 +2,13 @@
 
 use crate::{
     commands::CommandConnection,
+    error_reply::{is_not_ready, store_error},
     reply::Reply,
-    tracking::{LoadedPut, Request, TrackingConnection, TrackingState, fail_request, store_error},
+    tracking::{LoadedPut, Request, TrackingConnection, TrackingState, fail_request},
     url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
-use larder_core::{
-    Engine, Fill, FillOutcome, Key, Put, Store, StoreError, WriteGuard, is_not_ready,
-};
+use larder_core::{Engine, Fill, FillOutcome, Key, Put, Store, StoreError, WriteGuard};
 use larder_resp::{command::write_read_command, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;

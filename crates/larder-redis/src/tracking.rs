@@ -11,7 +11,7 @@ mod task;
 
 use crate::{reply::Reply, url::RedisUrl};
 use larder_core::Engine;
-pub(crate) use session::{LoadedPut, Request, store_error};
+pub(crate) use session::{LoadedPut, Request};
 use std::sync::{Arc, Mutex, PoisonError};
 use task::ConnectionTask;
 pub(crate) use task::fail_request;

@@ -258,7 +258,7 @@ impl Redis {
 
 fn finish(half: Half, reply: &Reply) {
     match half {
-        Half::Read(fill, value) => drop(fill.complete(value, Ttl::from_pttl(number(reply)))),
+        Half::Read(fill, value) => drop(fill.complete(value, ttl(number(reply)))),
         // Who asked may have left.
         Half::Put(answer, put) => drop(answer.send(put)),
     }
@@ -274,6 +274,15 @@ fn value(reply: &Reply) -> Payload {
     match reply {
         Reply::Value(value) => value.clone(),
         other => panic!("{other:?} instead of a value"),
+    }
+}
+
+/// As `PTTL` has it.
+fn ttl(reply: i64) -> Ttl {
+    match u64::try_from(reply) {
+        Ok(left) => Ttl::Left(Duration::from_millis(left)),
+        Err(_) if reply == -1 => Ttl::Forever,
+        Err(_) => Ttl::NoKey,
     }
 }
 

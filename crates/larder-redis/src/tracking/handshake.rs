@@ -2,11 +2,11 @@
 
 use crate::{
     connection::{ConnectionError, RespConnection},
+    error_reply::is_not_ready,
     reply::redact_error,
     url::RedisUrl,
 };
 use bytes::BytesMut;
-use larder_core::is_not_ready;
 use larder_resp::reply::Frame;
 
 /// Earlier versions can lose pushes inside replies.

@@ -3,11 +3,15 @@
 //! nowhere else (R2).
 
 use super::invalidation::{Invalidation, MalformedInvalidation};
-use crate::reply::Reply;
+use crate::{
+    error_reply::{is_not_ready, store_error},
+    pttl::to_ttl,
+    reply::Reply,
+};
 use bytes::BytesMut;
 use larder_core::{
     Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotCached, Put, StoreError,
-    coherence::feed::Epoch, expiry::Ttl, is_not_ready,
+    coherence::feed::Epoch,
 };
 use larder_resp::{
     ProtocolError,
@@ -331,7 +335,7 @@ fn complete_fill(
     pttl: &Frame<'_>,
 ) -> Result<(), EpochEnd> {
     match pttl.as_integer() {
-        Some(milliseconds) => drop(fill.complete(reply, Ttl::from_pttl(milliseconds))),
+        Some(milliseconds) => drop(fill.complete(reply, to_ttl(milliseconds))),
         None => drop(fill.complete_uncached(reply, NotCached::NotAllowed)),
     }
     check_ready(pttl)
@@ -344,10 +348,6 @@ fn put_outcome(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> 
         // SET NX GET replies with the previous value: null if this put was the one that set it.
         None => Ok(Put::LeaseInvalidated { is_put: matches!(frame, Frame::Null) }),
     }
-}
-
-pub(crate) fn store_error(error: &[u8]) -> StoreError {
-    StoreError::Refused(String::from_utf8_lossy(error).into())
 }
 
 /// Ends the epoch if a `SELECT` failed: the replies behind it come from another db.

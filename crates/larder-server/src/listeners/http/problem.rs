@@ -106,7 +106,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = |status| Self::new(status, error.to_string());
         match &error {
-            StoreError::Unreachable(_) | StoreError::Full => {
+            StoreError::Unreachable(_) | StoreError::NotReady(_) | StoreError::Full => {
                 problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon()
             }
             StoreError::Lost => problem(StatusCode::BAD_GATEWAY),
@@ -117,7 +117,6 @@ impl From<StoreError> for Problem {
                 "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" => {
                     problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon()
                 }
-                _ if error.is_outage() => problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon(),
                 _ => problem(StatusCode::BAD_GATEWAY),
             },
         }

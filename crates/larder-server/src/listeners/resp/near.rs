@@ -170,7 +170,9 @@ impl Reads {
         let outcome = app.finish_fetch(key, started).await;
         let is_in_turn = match &outcome {
             Ok(fetched) => !matches!(fetched.found, Found::Bypass(_)),
-            Err(error) => matches!(error, FetchError::Store(StoreError::Refused(_))),
+            Err(error) => {
+                matches!(error, FetchError::Store(StoreError::Refused(_) | StoreError::NotReady(_)))
+            }
         };
         if !is_in_turn {
             self.age = Age::Old;
@@ -205,7 +207,9 @@ fn is_wrong_type(error: &FetchError) -> bool {
 /// An error of the store is handed on in its own words.
 fn put_error(error: &FetchError, output: &mut BytesMut) {
     match error {
-        FetchError::Store(StoreError::Refused(text)) => reply::error(output, text.as_bytes()),
+        FetchError::Store(StoreError::Refused(text) | StoreError::NotReady(text)) => {
+            reply::error(output, text.as_bytes())
+        }
         error => reply::error(output, format!("ERR Larder: {error}").as_bytes()),
     }
 }

@@ -1,8 +1,7 @@
 //! A client's own connection to Redis: how it comes about, what comes back on it, and how it ends.
 
 use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
-use larder_core::is_not_ready;
-use larder_redis::{Upstream, UpstreamError};
+use larder_redis::{Upstream, UpstreamError, is_not_ready};
 use larder_resp::reply::Frame;
 
 impl Connection {
