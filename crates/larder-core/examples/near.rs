@@ -14,8 +14,8 @@
 #![allow(clippy::unwrap_used, reason = "a measurement may stop where it fails")]
 
 use larder_core::{
-    CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, Found, Key, KeyFilter, Put, Store,
-    StoreError, Tiers, WriteGuard,
+    CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, Found, Key, KeyFilter, PutOutcome,
+    Store, StoreError, Tiers, WriteGuard,
     expiry::Ttl,
     near::{NearConfig, Policy},
 };
@@ -248,7 +248,7 @@ impl Store<Payload> for Generated {
         _: &Fill<'_, Payload>,
         _: &[u8],
         _: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         Err(StoreError::Full)
     }
 

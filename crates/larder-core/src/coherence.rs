@@ -1,21 +1,22 @@
-//! Why an entry of the near tier is true.
+//! Why an entry of the near cache may be served.
 //!
-//! The store tells of every change on the *feed*, one connection that also carries the *fills*, the
-//! reads whose replies may be kept. Its only reader takes replies and invalidations in wire order.
-//! From that follow the four parts:
+//! The store reports every change on a *feed*: one connection that also carries the *fills*, the
+//! reads whose replies may be cached. The connection has a single reader, which applies replies and
+//! invalidations in wire order. Four parts follow from that:
 //!
-//! - A fill takes a **lease** before its read is sent ([`lease`]). An invalidation of the name voids
-//!   the lease, so a reply that was read before the change cannot enter after it. Where the store
-//!   answers before anybody could join, the lease is a stamp (`near/stamp.rs`).
-//! - Readers of one key share one **flight** ([`flight`]). Voiding the lease takes the flight off the
-//!   map: who joined before keeps it, who comes later starts a new one and sees the change.
-//! - Entries belong to the **epoch** of the feed in which they were filled ([`feed`]). When the
-//!   connection ends nothing says what changed, so nothing of that epoch is served again.
-//! - The feed's **age** is the time since the sending of the newest heartbeat that was answered.
-//!   Past the *staleness bound* nothing is served from memory, for silence is not news.
+//! - A fill takes a **lease** before its read is sent ([`lease`]). An invalidation of the name ends
+//!   the lease, so a reply that was read before a change cannot be cached after it. For a store that
+//!   answers before another reader could join, the lease is a change stamp (`near/change_stamp.rs`).
+//! - Readers of one key share a **flight** ([`flight`]). When the lease ends, later readers no longer
+//!   find the flight: those that joined before keep it, later ones start a new one and see the
+//!   change.
+//! - An entry belongs to the **epoch** of the feed in which it was filled ([`feed`]). When the
+//!   connection ends, changes may go unreported, so no entry of that epoch is served again.
+//! - The **age** of a feed is the time since the newest answered heartbeat was *sent*. Past the
+//!   *staleness bound* nothing is served from memory, because a silent connection may be cut.
 //!
-//! These are plain state machines: no runtime, no socket, time handed in. The schedule explorer and
-//! a random-operations test against a tiny model run them as shipped.
+//! These are plain state machines: no runtime, no socket, and time is passed in. The schedule
+//! explorer and a property test against a small model run them as they are shipped.
 
 pub mod feed;
 pub mod flight;

@@ -1,49 +1,57 @@
-//! The engine: the near tier together with the coherence that guards it.
+//! The engine: the near cache together with the coherence that guards it.
 //!
-//! Everything that enters the near tier does so in [`Fill::complete`]; everything that leaves because
-//! the store changed does so in [`Engine::invalidate`] or [`Engine::flush`].
+//! Everything that enters the near cache does so in [`Fill::complete`]. Everything that leaves it
+//! because the store changed does so in [`Engine::invalidate`] or [`Engine::flush`].
 
 mod admission;
-mod counts;
+mod counters;
 mod fill;
 mod key_filter;
 mod oversized;
 mod pending_loads;
 
 use crate::{
-    CachedRef, Clock, Key, Moment, Value,
+    clock::{Clock, Moment},
     coherence::{
-        feed::{Epoch, Feed},
+        feed::{Epoch, EpochCounter, Feed},
         flight::FlightWaiter,
         lease::{LeaseRole, Leases},
     },
-    fetch::{Bypass, FetchError, Fetched},
-    near::{HashedKey, Near, NearConfig, ReadView, Reader},
+    key::{HashedKey, Key},
+    near::{Near, NearConfig, ReadView, Reader},
+    outcome::{Bypass, FetchResult, FlushCause},
+    value::{CachedRef, Value},
 };
 use admission::Admission;
-use counts::Tally;
-pub use counts::{EngineCounts, FlushCause};
+use counters::Counters;
+pub use counters::EngineCounts;
 pub(crate) use fill::FillState;
-pub use fill::{Fill, FillOutcome, LeaseView, NotCached};
+pub use fill::{Fill, FillOutcome, LeaseView};
 pub use key_filter::KeyFilter;
 use oversized::Oversized;
+pub(crate) use pending_loads::PendingLoad;
 use pending_loads::PendingLoads;
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, time::Duration};
 
-/// What an engine is made of.
+/// How an engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The near tier's bounds and policy.
+    /// The near cache's bounds and policy.
     pub near: NearConfig,
-    /// How long an entry may stay without being read anew, at most.
+    /// How long an entry may be served before it is read again.
     pub near_ttl: Duration,
     /// The feed age past which nothing is served from memory.
     pub staleness_bound: Duration,
-    /// Which keys may be kept.
+    /// Which keys may be cached.
     pub keys: KeyFilter,
 }
 
-/// The near tier together with the coherence that guards it.
+/// The near cache together with the coherence that guards it.
+///
+/// An engine has one feed. Where keys may come to be spread over several (one per primary of a
+/// cluster, one for a SQL origin), its methods already take the key that decides: see
+/// [`Engine::feed_of`], [`Engine::read_view`] and [`Engine::batch_view`]. Entries need no change for
+/// that, because the feeds of an engine share the numbers of their epochs.
 pub struct Engine<V: Value> {
     clock: Clock,
     near: Near<V>,
@@ -54,83 +62,96 @@ pub struct Engine<V: Value> {
     leases: Leases<FetchResult<V>>,
     oversized: Oversized,
     pending_loads: PendingLoads,
-    tally: Tally,
+    counters: Counters,
 }
 
-pub(crate) type FetchResult<V> = Result<Fetched<V>, FetchError>;
-
-/// What a reader gets who asks for a key that is not in memory.
+/// What a reader does whose key is not in memory.
 pub(crate) enum FetchRole<'a, V: Value> {
-    /// Wait with the others.
+    /// It waits for the fetch of another reader.
     Joined(FlightWaiter<FetchResult<V>>),
-    /// Fetch it for all.
+    /// It fetches, for itself and for those who join.
     Leading(Fill<'a, V>),
 }
 
 impl<V: Value> Engine<V> {
-    /// An engine that remembers nothing and whose feed has not begun.
-    pub fn new(plan: &EngineConfig, clock: Clock) -> Arc<Self> {
+    /// Creates an engine with an empty near cache and a feed that has not begun.
+    pub fn new(config: &EngineConfig, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             clock,
-            near: Near::new(&plan.near),
-            near_ttl: plan.near_ttl,
-            value_bytes_max: plan.near.value_bytes_max,
-            keys: plan.keys.clone(),
-            feed: Feed::new(plan.staleness_bound),
+            near: Near::new(&config.near),
+            near_ttl: config.near_ttl,
+            value_bytes_max: config.near.value_bytes_max,
+            keys: config.keys.clone(),
+            feed: Feed::new(config.staleness_bound, Arc::new(EpochCounter::default())),
             leases: Leases::new(),
             oversized: Oversized::default(),
             pending_loads: PendingLoads::default(),
-            tally: Tally::default(),
+            counters: Counters::default(),
         })
     }
 
-    /// The clock that everything here goes by.
+    /// Returns the clock that the engine reads.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The feed, for heartbeats and health.
+    /// Returns the feed, for its heartbeats and its health.
     pub fn feed(&self) -> &Feed {
         &self.feed
     }
 
-    /// The key with what all parts here know its name by.
+    /// Returns the feed that delivers the invalidations of this key.
+    #[inline]
+    pub fn feed_of(&self, _: Key<'_>) -> &Feed {
+        &self.feed
+    }
+
+    /// Returns the key with the hash of its name, which every part of the engine goes by.
     pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
         self.near.hashed(key)
     }
 
-    /// From where entries may be judged now; `None` when nothing may be served from memory.
-    pub fn read_view(&self) -> Option<ReadView> {
+    /// Returns the view from which entries of this key are judged now; `None` when they must not be
+    /// served from memory.
+    #[inline]
+    pub fn read_view(&self, key: Key<'_>) -> Option<ReadView> {
+        self.feed_of(key).read_view(self.clock.now())
+    }
+
+    /// Returns the view for a batch of keys, before they are known: it covers every feed. `None`
+    /// when nothing may be served from memory.
+    #[inline]
+    pub fn batch_view(&self) -> Option<ReadView> {
         self.feed.read_view(self.clock.now())
     }
 
-    /// Reader into the near tier. A hit gives the reply and its deadline.
+    /// Looks a key up in the near cache. Returns the value and its deadline.
     pub fn get(&self, key: Key<'_>, view: ReadView) -> Option<(V, Moment)> {
         self.get_hashed(self.hashed(key), view)
     }
 
     /// See [`Engine::get`].
     pub(crate) fn get_hashed(&self, key: HashedKey<'_>, view: ReadView) -> Option<(V, Moment)> {
-        let found = |seen: CachedRef<'_, V>, deadline| (seen.to_value(), deadline);
+        let found = |value: CachedRef<'_, V>, deadline| (value.to_value(), deadline);
         self.near.reader(view).get_hashed(key, found)
     }
 
-    /// Reader into the near tier at replies where they are: nothing is copied, counted up or freed.
+    /// Returns a reader of the near cache, which hands out values in place.
     pub fn reader(&self, view: ReadView) -> Reader<'_, V> {
         self.near.reader(view)
     }
 
-    /// Joins whoever fetches this key, if they set out after `since`, or takes the lead.
+    /// Joins a fetch of this key that was sent at `oldest` or later, or leads a new one.
     pub(crate) fn join_or_lead<'a>(
         self: &'a Arc<Self>,
         key: HashedKey<'a>,
         now: Moment,
-        since: Moment,
+        oldest: Moment,
         view: Option<ReadView>,
     ) -> FetchRole<'a, V> {
-        match self.leases.join_or_lead(key, now, since) {
+        match self.leases.join_or_lead(key, now, oldest) {
             LeaseRole::Joined(waiter) => {
-                self.tally.joined();
+                self.counters.joined();
                 FetchRole::Joined(waiter)
             }
             LeaseRole::Leading(lease) => {
@@ -140,8 +161,8 @@ impl<V: Value> Engine<V> {
         }
     }
 
-    /// A fetch that nobody joins, from a store that answers at once: a lease that takes no place on
-    /// the map is enough.
+    /// Leads a fetch that no other reader joins, from a store that answers at once. A stamp is
+    /// enough to admit its reply, and cheaper than a lease.
     pub(crate) fn lead_unshared<'a>(
         self: &'a Arc<Self>,
         key: HashedKey<'a>,
@@ -153,6 +174,17 @@ impl<V: Value> Engine<V> {
         Fill::new(self, key, now, Some(epoch), Admission::Stamp { hash, stamp })
     }
 
+    /// Whether a fill of this epoch may cache its reply, at this moment.
+    fn holds(&self, admission: Admission, epoch: Option<NonZero<u32>>) -> bool {
+        match admission {
+            Admission::Lease(lease) => self.leases.holds(lease),
+            Admission::Stamp { hash, stamp } => {
+                self.near.is_current(hash, stamp)
+                    && epoch.is_some_and(|epoch| self.feed.is_current(Epoch(epoch.get())))
+            }
+        }
+    }
+
     /// Begins an epoch of the feed.
     pub fn begin_epoch(&self) -> Epoch {
         let epoch = self.feed.begin();
@@ -161,30 +193,30 @@ impl<V: Value> Engine<V> {
         epoch
     }
 
-    /// Ends an epoch: what was filled in it is not served again, what is on its way not kept.
+    /// Ends an epoch: nothing filled in it is served again, and no pending fill is cached.
     pub fn end_epoch(&self, epoch: Epoch) {
         if self.feed.end(epoch) {
             self.leases.invalidate_all();
             self.oversized.clear();
-            self.tally.flushed(FlushCause::EpochEnded);
+            self.counters.flushed(FlushCause::EpochEnded);
         }
     }
 
-    /// Ends whichever epoch is current: what the feed should have told by now, it has not.
+    /// Ends the current epoch, because the feed did not deliver what it should have by now.
     pub fn end_current_epoch(&self) {
         if let Some(epoch) = self.feed.current() {
             self.end_epoch(epoch);
         }
     }
 
-    /// The feed says that a key changed.
+    /// Applies an invalidation that the feed delivered.
     pub fn on_invalidation(&self, name: &[u8]) {
-        self.tally.invalidated();
+        self.counters.invalidated();
         self.invalidate(name);
     }
 
-    /// A name may have changed: voids its leases, takes its flights off the map, forgets its
-    /// entries in every db.
+    /// Invalidates a name that may have changed: its leases, its flights and its entries in every
+    /// keyspace.
     pub fn invalidate(&self, name: &[u8]) {
         let key = self.hashed(Key::plain(name, 0));
         let forgotten = self.leases.invalidate(key, || {
@@ -194,27 +226,27 @@ impl<V: Value> Engine<V> {
         drop(forgotten);
     }
 
-    /// A value was read on another road than the feed's and may be newer than what is remembered
-    /// (R13): as [`Engine::invalidate`], but that it is too large to be kept stays known, and a load
-    /// without news that the read is `part_of` goes on: what it brings is no older than what was
-    /// read.
+    /// Invalidates a name whose value was read on another connection than the feed's, and may be
+    /// newer than what is cached (R13). Does the same as [`Engine::invalidate`] with two exceptions:
+    /// a value known to be too large stays known, and the load that the read is `part_of` goes on if
+    /// it began without a fresh feed, since what it brings is no older than what was read.
     pub fn invalidate_after_bypass(&self, name: &[u8], part_of: Option<&Fill<'_, V>>) {
-        let spared = part_of.and_then(Fill::lease_without_news);
+        let spared = part_of.and_then(Fill::lease_without_feed);
         let key = self.hashed(Key::plain(name, 0));
         drop(self.leases.invalidate_except(key, spared, || self.near.remove_hashed(key)));
     }
 
-    /// Everything may have changed.
+    /// Empties the near cache and invalidates every lease.
     pub fn flush(&self, cause: FlushCause) {
         self.leases.invalidate_all();
         self.oversized.clear();
         self.near.clear();
-        self.tally.flushed(cause);
+        self.counters.flushed(cause);
     }
 
-    /// Announces a write to these names. They are voided now, so that no load that began before the
-    /// write can put an old value after it, and again when the guard is dropped: after the reply,
-    /// on success, error and loss alike (R3).
+    /// Announces a write to these names. They are invalidated now, so that no load that began before
+    /// the write can put an old value after it, and again when the guard is dropped: after the
+    /// reply, on success, error and loss alike (R3).
     pub fn write<'a>(self: &Arc<Self>, names: impl IntoIterator<Item = &'a [u8]>) -> WriteGuard<V> {
         let names: Vec<Box<[u8]>> = names.into_iter().map(Box::from).collect();
         for name in &names {
@@ -223,41 +255,63 @@ impl<V: Value> Engine<V> {
         WriteGuard { engine: Arc::clone(self), names }
     }
 
-    /// Gives back the memory of entries that no longer count, looking at about `visits` of them.
+    /// Announces that a loaded value is about to be written to the store. Whether the load's lease
+    /// holds must be checked after this: then either the value is not written, or what invalidates
+    /// the lease finds the pending load.
+    pub(crate) fn begin_load<'a>(&'a self, name: &'a [u8]) -> PendingLoad<'a> {
+        self.pending_loads.begin(name)
+    }
+
+    /// Waits until the loaded values that are on their way into the store under this name are there,
+    /// or have been deleted again. To be called after a delete was answered.
+    pub async fn loads_settled(&self, name: &[u8]) {
+        self.pending_loads.settled(name).await;
+    }
+
+    /// Whether any loaded value is on its way into the store.
+    pub fn has_pending_loads(&self) -> bool {
+        !self.pending_loads.is_empty()
+    }
+
+    /// Does the same as [`Engine::loads_settled`] for every name.
+    pub async fn all_loads_settled(&self) {
+        self.pending_loads.all_settled().await;
+    }
+
+    /// Frees the memory of entries that are no longer served. Looks at about `visits` of them.
     pub fn sweep(&self, visits: usize) {
         self.near.sweep(self.feed.sweep_view(self.clock.now()), visits);
     }
 
     /// Reads all counters.
     pub fn counts(&self) -> EngineCounts {
-        self.tally.read(self.near.counts(), self.leases.len(), self.feed.epochs_begun())
+        self.counters.read(self.near.counts(), self.leases.len(), self.feed.epochs_begun())
     }
 
-    /// Turns pass-through on or off: while on, nothing is served from memory or kept. Either way
-    /// everything is forgotten, so that what is kept later is known to be younger than this.
+    /// Turns pass-through on or off. While it is on, nothing is served from memory or cached. Either
+    /// way the near cache is emptied, so that every later entry is newer than this call.
     pub fn set_passthrough(&self, on: bool) {
         self.feed.set_passthrough(on);
         self.flush(FlushCause::Command);
     }
 
-    /// Why nothing can be in memory under this name, now or after a read; `None` if it can.
+    /// Returns why nothing can be cached under this name, now or after a read; `None` if it can.
     pub fn bypass_reason_for(&self, name: &[u8]) -> Option<Bypass> {
-        match () {
-            () if !self.keys.admit(name) => Some(Bypass::NotAllowed),
-            () if self.oversized.contains(name) => Some(Bypass::TooLarge),
-            () => None,
+        if !self.keys.admit(name) {
+            return Some(Bypass::NotAllowed);
         }
+        self.oversized.contains(name).then_some(Bypass::TooLarge)
     }
 }
 
-/// A write under way. See [`Engine::write`].
+/// A write in progress. See [`Engine::write`].
 pub struct WriteGuard<V: Value> {
     engine: Arc<Engine<V>>,
     names: Vec<Box<[u8]>>,
 }
 
 impl<V: Value> WriteGuard<V> {
-    /// Voids the names now, whatever happens later.
+    /// Invalidates the names now, in addition to when the guard is dropped.
     pub fn invalidate(&self) {
         self.names.iter().for_each(|name| self.engine.invalidate(name));
     }

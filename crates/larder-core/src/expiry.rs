@@ -1,12 +1,12 @@
-//! When an entry must leave the near tier.
+//! Until when an entry may be served.
 
-use crate::Moment;
+use crate::clock::Moment;
 use std::time::Duration;
 
 /// What the store says about a key's time to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ttl {
-    /// The key leaves after this long.
+    /// The key expires after this long.
     Left(Duration),
     /// The key has no expiry.
     Forever,
@@ -14,9 +14,10 @@ pub enum Ttl {
     NoKey,
 }
 
-/// The last moment at which a value read at `sent` may be served: the near TTL, or the key's own,
-/// whichever ends first. Counted from *before* the read was sent, less the millisecond that `PTTL`
-/// rounds, so that no entry outlives its key (R6).
+/// Returns the moment from which a value read at `sent` must not be served: when the near TTL or the
+/// key's own time to live ends, whichever is first. Both count from *before* the read was sent, and
+/// the key's own is shortened by the millisecond that a store may round up, so that no entry
+/// outlives its key (R6).
 pub fn deadline(sent: Moment, near_ttl: Duration, left: Ttl) -> Moment {
     let near = sent.plus(near_ttl);
     match left {
@@ -32,7 +33,7 @@ mod tests {
     const SENT: Moment = Moment::START;
 
     #[test]
-    fn the_shorter_life_counts() {
+    fn the_shorter_time_to_live_counts() {
         let minute = Duration::from_mins(1);
         assert_eq!(deadline(SENT, minute, Ttl::Forever), SENT.plus(minute));
         assert_eq!(deadline(SENT, minute, Ttl::NoKey), SENT.plus(minute));

@@ -1,31 +1,36 @@
-//! The engine of Larder: what is remembered, and why that is still true.
+//! The engine of Larder: a near cache in front of a store, and the coherence that keeps it correct.
 //!
-//! Read it downwards: [`Tiers`] joins the parts and `fetch` holds every decision; [`near`] is the
-//! memory; [`coherence`] decides what may enter it and for how long it may be served; [`Store`] and
-//! [`Origin`] are the roads to what is slower.
+//! Read it downwards: [`Tiers`] finds values and holds the decisions; [`near`] is the cache itself;
+//! [`coherence`] decides what may enter it and until when it may be served; [`Store`] and [`Origin`]
+//! are what lies behind it.
 //!
-//! What never happens here: a socket is opened, a thread is started, a clock is read that was not
-//! handed in, something enters the near tier of an engine without a live lease.
+//! What never happens here: no socket is opened, no thread is started, no clock is read that was not
+//! passed in, and nothing enters the near cache of an engine without a live lease.
 
 pub mod clock;
 pub mod coherence;
 mod engine;
 pub mod expiry;
-mod fetch;
+mod key;
 pub mod memory_store;
 pub mod near;
 mod origin;
+mod outcome;
 mod store;
 mod sync;
+mod tiers;
 mod value;
 
 pub use clock::{Clock, Moment};
 pub use engine::{
-    Engine, EngineConfig, EngineCounts, Fill, FillOutcome, FlushCause, KeyFilter, LeaseView,
-    NotCached, WriteGuard,
+    Engine, EngineConfig, EngineCounts, Fill, FillOutcome, KeyFilter, LeaseView, WriteGuard,
 };
-pub use fetch::{Bypass, FetchError, Fetched, Found, Load, PendingFetch, Tiers};
+pub use key::Key;
 pub use memory_store::MemoryStore;
 pub use origin::{BoxFuture, Origin, OriginError};
-pub use store::{Key, Put, Store, StoreError};
+pub use outcome::{
+    Bypass, FetchError, Fetched, FlushCause, Found, NotCached, PutOutcome, StoreError,
+};
+pub use store::Store;
+pub use tiers::{Load, PendingFetch, Tiers};
 pub use value::{CachedRef, Value};

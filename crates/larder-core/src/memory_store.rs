@@ -3,22 +3,26 @@
 //! Every change passes through this process, so its feed is the write itself (R3). One lock guards
 //! all of it; who holds a [`Txn`] holds that.
 
-mod db;
+mod keyspace;
 mod txn;
-mod watch;
+mod watches;
 
 use crate::{
-    Clock, Key, Put, Store, StoreError, Value, WriteGuard,
-    engine::{Fill, FillOutcome},
+    clock::Clock,
+    engine::{Fill, FillOutcome, WriteGuard},
     expiry::Ttl,
+    key::Key,
+    outcome::{PutOutcome, StoreError},
+    store::Store,
     sync::Mutex,
+    value::Value,
 };
-use db::Db;
 use hashbrown::HashMap;
+use keyspace::Keyspace;
 use std::time::Duration;
-pub use txn::{DbSize, Entry, Full, Life, Txn};
-pub use watch::Watch;
-use watch::Watches;
+pub use txn::{Entry, Expiry, KeyspaceSize, OutOfMemory, Txn};
+pub use watches::Watch;
+use watches::Watches;
 
 /// See the [module](self).
 pub struct MemoryStore {
@@ -31,7 +35,7 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct State {
-    dbs: HashMap<u32, Db, foldhash::fast::RandomState>,
+    dbs: HashMap<u32, Keyspace, foldhash::fast::RandomState>,
     bytes: u64,
     watches: Watches,
 }
@@ -52,12 +56,12 @@ impl MemoryStore {
 
     /// Removes what has expired, looking at so many keys of each db at most and going on where it
     /// ended before; returns how many it removed.
-    pub fn purge(&self, visits: usize) -> usize {
+    pub fn remove_expired(&self, visits: usize) -> usize {
         let mut gone = Vec::new();
         let mut state = self.state.lock();
         let State { dbs, bytes, .. } = &mut *state;
         for db in dbs.values_mut() {
-            db.purge(self.now(), visits, |slot| {
+            db.remove_expired(self.now(), visits, |slot| {
                 *bytes -= slot.cost();
                 gone.push(slot);
             });
@@ -68,7 +72,7 @@ impl MemoryStore {
 
     /// Keys held, those that expired and were not purged yet included.
     pub fn len(&self) -> usize {
-        self.state.lock().dbs.values().map(Db::len).sum()
+        self.state.lock().dbs.values().map(Keyspace::len).sum()
     }
 
     /// Whether it holds no key.
@@ -106,8 +110,8 @@ impl Txn<'_> {
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        let until = |ttl| Life::Until(self.now().saturating_add(millis(ttl)));
-        Ok(self.set(db, name, payload, ttl.map_or(Life::Forever, until))?)
+        let until = |ttl| Expiry::At(self.now().saturating_add(millis(ttl)));
+        Ok(self.set(db, name, payload, ttl.map_or(Expiry::Never, until))?)
     }
 }
 
@@ -160,19 +164,19 @@ impl<V: Value> Store<V> for MemoryStore {
         load: &Fill<'_, V>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         let Key { name, keyspace: db, .. } = load.key();
         let mut txn = self.begin();
         // A write voids the lease before it changes the map, or while it holds the lock: what is
         // judged here is never out of date, and no reader sees a value that comes too late.
         if !load.holds() {
-            return Ok(Put::LeaseInvalidated { is_put: false });
+            return Ok(PutOutcome::LeaseInvalidated { is_put: false });
         }
         if !txn.contains(db, name) {
             txn.put(name, db, payload, Some(ttl))?;
         }
         load.invalidate_name();
-        Ok(Put::Done)
+        Ok(PutOutcome::Done)
     }
 
     async fn delete_if_ours(

@@ -38,7 +38,6 @@ mod index;
 mod inline;
 mod insert;
 mod lru;
-mod name;
 mod reader;
 mod shard;
 mod slab;
@@ -46,6 +45,7 @@ mod weigher;
 
 use crate::{
     CachedRef, Key, Moment, Value,
+    key::{HashedKey, NameHash},
     sync::atomic::{
         AtomicU32, AtomicUsize,
         Ordering::{Relaxed, Release},
@@ -59,8 +59,6 @@ use counters::{EvictionCounters, StripedCounters};
 use crossbeam_utils::CachePadded;
 use entry::{Entry, Invalid};
 pub(crate) use insert::{InsertError, Insertion};
-pub(crate) use name::HashedKey;
-use name::NameHash;
 pub use reader::Reader;
 use shard::Shard;
 use weigher::Weigher;

@@ -6,9 +6,9 @@
 
 use larder_core::{
     Bypass, Clock, Engine, EngineConfig, Fetched, Fill, FillOutcome, FlushCause, Found, Key,
-    KeyFilter, MemoryStore, NotCached, Put, Store, StoreError, Tiers, WriteGuard,
+    KeyFilter, MemoryStore, NotCached, PutOutcome, Store, StoreError, Tiers, WriteGuard,
     expiry::Ttl,
-    memory_store::Life,
+    memory_store::Expiry,
     near::{NearConfig, Policy},
 };
 use proptest::prelude::*;
@@ -100,7 +100,7 @@ impl Store<Payload> for AtOnce {
         load: &Fill<'_, Payload>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         self.map.put_loaded(load, payload, ttl).await
     }
 
@@ -149,7 +149,7 @@ fn happens(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
         Change::Transaction => {
             let mut txn = larder.store().map.begin();
             engine.invalidate(name);
-            txn.set(0, name, payload, Life::Forever).unwrap();
+            txn.set(0, name, payload, Expiry::Never).unwrap();
         }
         Change::Invalidate => engine.on_invalidation(name),
         Change::Overtake => drop(now(larder.bypass(Key::plain(name, 0), Bypass::Request)).unwrap()),
@@ -210,7 +210,7 @@ fn what_was_put_after_a_change_is_not_taken_for_an_earlier_reply() {
 fn of_two_replies_with_a_change_between_them_that_is_not_told_yet_the_older_one_is_not_kept() {
     let larder = larder_with(b"1");
     meanwhile(&larder, |larder| {
-        larder.store().map.begin().set(0, b"a", b"2", Life::Forever).unwrap();
+        larder.store().map.begin().set(0, b"a", b"2", Expiry::Never).unwrap();
         assert_eq!(fetch(larder).value.as_deref(), Some(&b"2"[..]));
     });
     assert_eq!(fetch(&larder).value.as_deref(), Some(&b"1"[..]));

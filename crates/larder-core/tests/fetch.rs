@@ -13,7 +13,7 @@ use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
     Bypass, Clock, Engine, EngineConfig, FetchError, Fetched, FlushCause, Found, Key, KeyFilter,
     Load, MemoryStore, NotCached, Store, StoreError, Tiers, Value,
-    memory_store::Life,
+    memory_store::Expiry,
     near::{NearConfig, Policy},
 };
 use origin::Rows;
@@ -285,7 +285,7 @@ async fn nobody_joins_a_load_whose_read_went_past_the_feed() {
     larder.store().set_fills(Fills::Land);
     // Somebody else does this, and nothing tells of it: the read was not on the feed's connection.
     let large = "x".repeat(VALUE_BYTES_MAX + 1);
-    larder.store().map().begin().set(0, b"a", large.as_bytes(), Life::Forever).unwrap();
+    larder.store().map().begin().set(0, b"a", large.as_bytes(), Expiry::Never).unwrap();
     assert_eq!(larder.fetch().await.unwrap().value, text(&large));
     let after = larder.loads(1).await;
     larder.answer_all().await;

@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EngineConfig, Fill, FillOutcome, Key, KeyFilter, Put, Store, StoreError, Tiers,
-    WriteGuard,
+    Clock, Engine, EngineConfig, Fill, FillOutcome, Key, KeyFilter, PutOutcome, Store, StoreError,
+    Tiers, WriteGuard,
     expiry::Ttl,
     near::{NearConfig, Policy},
 };
@@ -107,7 +107,7 @@ impl Store<Payload> for Generated {
         _: &Fill<'_, Payload>,
         _: &[u8],
         _: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         Err(StoreError::Full)
     }
 

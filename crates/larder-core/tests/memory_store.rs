@@ -8,9 +8,9 @@ mod fault_store;
 
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
-    Clock, Engine, EngineConfig, Fill, Key, KeyFilter, MemoryStore, Put, Store, StoreError, Tiers,
-    Value,
-    memory_store::Life,
+    Clock, Engine, EngineConfig, Fill, Key, KeyFilter, MemoryStore, PutOutcome, Store, StoreError,
+    Tiers, Value,
+    memory_store::Expiry,
     near::{NearConfig, Policy},
 };
 use std::{
@@ -148,8 +148,8 @@ fn a_purge_gives_the_bytes_of_the_expired_back() {
     room.put("b", &half, None).unwrap();
     room.clock.advance(MS);
     assert_eq!(room.put("c", &half, None), Err(StoreError::Full), "not purged yet");
-    assert_eq!((room.map.len(), room.map.purge(usize::MAX), room.map.len()), (2, 1, 1));
-    assert_eq!(room.map.purge(usize::MAX), 0);
+    assert_eq!((room.map.len(), room.map.remove_expired(usize::MAX), room.map.len()), (2, 1, 1));
+    assert_eq!(room.map.remove_expired(usize::MAX), 0);
     room.put("c", &half, None).unwrap();
     assert_eq!(room.get("b"), text(&half));
 }
@@ -174,10 +174,13 @@ fn only_the_very_payload_is_taken_back_and_only_with_the_time_it_was_given() {
 fn a_loaded_value_is_put_once_and_only_while_its_lease_holds() {
     let (tiers, fill) = filling();
     let store = tiers.store();
-    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
+    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(PutOutcome::Done));
     assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(text("1")));
     assert!(!fill.holds(), "the put itself changed the key");
-    assert_eq!(now(store.put_loaded(&fill, b"2", MS)), Ok(Put::LeaseInvalidated { is_put: false }));
+    assert_eq!(
+        now(store.put_loaded(&fill, b"2", MS)),
+        Ok(PutOutcome::LeaseInvalidated { is_put: false })
+    );
     assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(text("1")));
 }
 
@@ -185,8 +188,8 @@ fn a_loaded_value_is_put_once_and_only_while_its_lease_holds() {
 fn a_loaded_value_does_not_replace_another() {
     let (tiers, fill) = filling();
     let store = tiers.store();
-    store.map().begin().set(0, b"a", b"theirs", Life::Forever).unwrap();
-    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::Done));
+    store.map().begin().set(0, b"a", b"theirs", Expiry::Never).unwrap();
+    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(PutOutcome::Done));
     assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(text("theirs")));
 }
 
@@ -195,6 +198,9 @@ fn a_loaded_value_that_comes_after_a_delete_is_never_seen() {
     let (tiers, fill) = filling();
     now(tiers.delete(b"a", 0)).unwrap();
     let store = tiers.store();
-    assert_eq!(now(store.put_loaded(&fill, b"1", MS)), Ok(Put::LeaseInvalidated { is_put: false }));
+    assert_eq!(
+        now(store.put_loaded(&fill, b"1", MS)),
+        Ok(PutOutcome::LeaseInvalidated { is_put: false })
+    );
     assert_eq!(now(store.read(Key::plain(b"a", 0))), Ok(None));
 }

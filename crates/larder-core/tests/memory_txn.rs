@@ -4,7 +4,7 @@
 
 use larder_core::{
     Clock, MemoryStore,
-    memory_store::{Entry, Full, Life, Txn},
+    memory_store::{Entry, Expiry, OutOfMemory, Txn},
 };
 use proptest::{prelude::*, sample::select};
 use std::{
@@ -47,11 +47,11 @@ enum Span {
 }
 
 impl Span {
-    fn life(self, now: i64) -> Life {
+    fn life(self, now: i64) -> Expiry {
         match self {
-            Self::Forever => Life::Forever,
-            Self::Kept => Life::Kept,
-            Self::Millis(millis) => Life::Until(now + millis),
+            Self::Forever => Expiry::Never,
+            Self::Kept => Expiry::Keep,
+            Self::Millis(millis) => Expiry::At(now + millis),
         }
     }
 }
@@ -103,7 +103,7 @@ proptest! {
         for op in ops {
             match op {
                 Op::Pass(millis) => clock.advance(Duration::from_millis(millis)),
-                Op::Purge(visits) => { store.purge(visits); }
+                Op::Purge(visits) => { store.remove_expired(visits); }
                 op => apply(&op, &mut store.begin(), &mut model)?,
             }
             agree(&store.begin(), &model)?;
@@ -143,7 +143,7 @@ fn apply(op: &Op, txn: &mut Txn<'_>, model: &mut Model) -> Result<(), TestCaseEr
         Op::Live(db, name, span) => {
             let deadline = model.deadline(db, name, span, now);
             let is_there = model.get(db, name, now).is_some();
-            prop_assert_eq!(txn.set_life(db, name, span.life(now)), is_there);
+            prop_assert_eq!(txn.set_expiry(db, name, span.life(now)), is_there);
             if let Some(entry) = model.0.get_mut(&(db, name)).filter(|_| is_there) {
                 entry.1 = deadline;
             }
@@ -174,7 +174,7 @@ fn apply(op: &Op, txn: &mut Txn<'_>, model: &mut Model) -> Result<(), TestCaseEr
         Op::Pass(_) | Op::Purge(_) => None,
     };
     // Nothing that was refused left a trace, but for what had expired before.
-    prop_assert!(full != Some(Full) || txn.bytes() <= before);
+    prop_assert!(full != Some(OutOfMemory) || txn.bytes() <= before);
     Ok(())
 }
 
@@ -208,7 +208,7 @@ fn a_walk_meets_every_key_that_stays_whatever_goes_and_comes() {
     let (store, _) = store(1 << 20);
     let stays = |n: usize| format!("stays {n}").into_bytes();
     let goes = |n: usize| format!("goes {n}").into_bytes();
-    let set = |name: Vec<u8>| store.begin().set(0, &name, b"", Life::Forever).unwrap();
+    let set = |name: Vec<u8>| store.begin().set(0, &name, b"", Expiry::Never).unwrap();
     for seed in 0..20_usize {
         store.begin().flush_all();
         for n in 0..50 {
@@ -243,13 +243,13 @@ fn what_many_keys_took_is_given_back_and_the_rest_is_found() {
     let (store, clock) = store(1 << 30);
     let mut txn = store.begin();
     for n in 0..20_000_u32 {
-        let life = if n % 100 == 0 { Life::Forever } else { Life::Until(txn.now() + 1) };
+        let life = if n % 100 == 0 { Expiry::Never } else { Expiry::At(txn.now() + 1) };
         txn.set(0, &n.to_be_bytes(), b"x", life).unwrap();
     }
     assert_eq!((txn.sizes()[0].keys, txn.sizes()[0].volatile), (20_000, 19_800));
     drop(txn);
     clock.advance(Duration::from_millis(1));
-    assert_eq!(store.purge(usize::MAX), 19_800);
+    assert_eq!(store.remove_expired(usize::MAX), 19_800);
     let txn = store.begin();
     assert!((0..200_u32).all(|n| txn.contains(0, &(n * 100).to_be_bytes())));
     assert_eq!((txn.len(0), txn.sizes()[0].volatile), (200, 0));
@@ -260,11 +260,11 @@ fn a_purge_in_slices_comes_round_to_every_key() {
     let (store, clock) = store(1 << 20);
     for n in 0..100_u32 {
         let mut txn = store.begin();
-        let life = if n % 3 == 0 { Life::Forever } else { Life::Until(txn.now() + 1) };
+        let life = if n % 3 == 0 { Expiry::Never } else { Expiry::At(txn.now() + 1) };
         txn.set(n % 2, &n.to_be_bytes(), b"x", life).unwrap();
     }
     clock.advance(Duration::from_millis(1));
-    let purged: usize = (0..30).map(|_| store.purge(7)).sum();
+    let purged: usize = (0..30).map(|_| store.remove_expired(7)).sum();
     assert_eq!((purged, store.len()), (66, 34));
 }
 
@@ -274,24 +274,24 @@ type Change = fn(&mut Txn<'_>);
 fn a_watch_tells_a_change_from_a_look() {
     let (store, clock) = store(1 << 20);
     let mut txn = store.begin();
-    txn.set(0, b"there", b"1", Life::Forever).unwrap();
-    txn.set(0, b"soon gone", b"1", Life::Until(txn.now() + 5)).unwrap();
+    txn.set(0, b"there", b"1", Expiry::Never).unwrap();
+    txn.set(0, b"soon gone", b"1", Expiry::At(txn.now() + 5)).unwrap();
     drop(txn);
     let changes: [(&[u8], bool, Change); 13] = [
         (b"there", false, |txn| assert!(txn.contains(0, b"there"))),
-        (b"there", false, |txn| txn.set(1, b"there", b"2", Life::Forever).unwrap()),
-        (b"there", false, |txn| txn.set(0, b"other", b"2", Life::Forever).unwrap()),
+        (b"there", false, |txn| txn.set(1, b"there", b"2", Expiry::Never).unwrap()),
+        (b"there", false, |txn| txn.set(0, b"other", b"2", Expiry::Never).unwrap()),
         (b"there", false, |txn| txn.flush(1)),
         (b"absent", false, |txn| assert!(!txn.remove(0, b"absent"))),
-        (b"absent", false, |txn| assert!(!txn.set_life(0, b"absent", Life::Forever))),
-        (b"there", true, |txn| txn.set(0, b"there", b"1", Life::Forever).unwrap()),
-        (b"there", true, |txn| assert!(txn.set_life(0, b"there", Life::Forever))),
+        (b"absent", false, |txn| assert!(!txn.set_expiry(0, b"absent", Expiry::Never))),
+        (b"there", true, |txn| txn.set(0, b"there", b"1", Expiry::Never).unwrap()),
+        (b"there", true, |txn| assert!(txn.set_expiry(0, b"there", Expiry::Never))),
         (b"there", true, |txn| txn.grow(0, b"there", 5).unwrap().fill(b'x')),
         (b"there", true, |txn| assert!(txn.rename((0, b"there"), (0, b"moved")).unwrap())),
         (b"there", true, |txn| assert!(txn.rename((0, b"moved"), (0, b"there")).unwrap())),
         (b"there", true, |txn| txn.flush_all()),
         (b"absent", true, |txn| {
-            txn.set(0, b"absent", b"1", Life::Forever).unwrap();
+            txn.set(0, b"absent", b"1", Expiry::Never).unwrap();
             assert!(txn.remove(0, b"absent"));
         }),
     ];
@@ -302,11 +302,11 @@ fn a_watch_tells_a_change_from_a_look() {
         store.begin().unwatch(&watch);
     }
     let mut txn = store.begin();
-    txn.set(0, b"soon gone", b"1", Life::Until(txn.now() + 5)).unwrap();
+    txn.set(0, b"soon gone", b"1", Expiry::At(txn.now() + 5)).unwrap();
     let (soon_gone, absent) = (txn.watch(0, b"soon gone"), txn.watch(0, b"absent"));
     drop(txn);
     clock.advance(Duration::from_millis(5));
-    store.purge(usize::MAX);
+    store.remove_expired(usize::MAX);
     let txn = store.begin();
     assert!(txn.is_changed(&soon_gone) && !txn.is_changed(&absent), "expiry is a change");
 }

@@ -8,7 +8,7 @@ use crate::{
     url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
-use larder_core::{Engine, Fill, FillOutcome, Key, Put, Store, StoreError, WriteGuard};
+use larder_core::{Engine, Fill, FillOutcome, Key, PutOutcome, Store, StoreError, WriteGuard};
 use larder_resp::{command::write_read_command, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -161,7 +161,7 @@ impl Store<Reply> for RedisStore {
         load: &Fill<'_, Reply>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         let Key { name, keyspace: db, .. } = load.key();
         if self.tracking.is_live() {
             let (answer, outcome) = oneshot::channel();
@@ -187,7 +187,7 @@ impl Store<Reply> for RedisStore {
         let ttl = milliseconds(ttl);
         let set = [b"SET", name, payload, b"NX", b"PX", ttl.as_bytes()];
         let is_put = self.call(db, &set).await?.starts_with(b"+");
-        Ok(if load.holds() { Put::Done } else { Put::LeaseInvalidated { is_put } })
+        Ok(if load.holds() { PutOutcome::Done } else { PutOutcome::LeaseInvalidated { is_put } })
     }
 
     async fn delete_if_ours(

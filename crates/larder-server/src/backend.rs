@@ -3,7 +3,7 @@
 use crate::config::{StoreConfig, StoreKind};
 use bytes::Bytes;
 use larder_core::{
-    Engine, Fill, FillOutcome, Key, MemoryStore, Put, Store, StoreError, WriteGuard,
+    Engine, Fill, FillOutcome, Key, MemoryStore, PutOutcome, Store, StoreError, WriteGuard,
 };
 use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState};
 use std::{sync::Arc, time::Duration};
@@ -105,9 +105,9 @@ impl Backend {
     }
 
     /// Gives back the memory of what has expired.
-    pub(crate) fn purge(&self) {
+    pub(crate) fn remove_expired(&self) {
         if let Self::Memory(map) = self {
-            map.purge(PURGE_VISITS);
+            map.remove_expired(PURGE_VISITS);
         }
     }
 }
@@ -165,7 +165,7 @@ impl Store<Reply> for Backend {
         load: &Fill<'_, Reply>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         match self {
             Self::Redis { store, .. } => store.put_loaded(load, payload, ttl).await,
             Self::Memory(map) => map.put_loaded(load, payload, ttl).await,

@@ -23,7 +23,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 pub(crate) fn start(app: &Arc<App>) {
     tokio::spawn(every(SWEEP_EVERY, Arc::downgrade(app), async |app| {
         app.engine().sweep(SWEEP_VISITS);
-        app.backend().purge();
+        app.backend().remove_expired();
     }));
     tokio::spawn(users::watch(Arc::downgrade(app)));
     let mut learned = 0;

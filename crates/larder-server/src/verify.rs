@@ -142,7 +142,7 @@ async fn compare(app: &Arc<App>, key: Key<'_>) -> Outcome {
 
 fn read_cached(app: &App, key: Key<'_>) -> Option<(Reply, Moment)> {
     let engine = app.engine();
-    let view = engine.read_view()?;
+    let view = engine.read_view(key)?;
     engine.get(key, view)
 }
 

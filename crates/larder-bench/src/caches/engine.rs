@@ -8,7 +8,7 @@ use larder_core::expiry::Ttl;
 use larder_core::near::{NearConfig, Policy};
 use larder_core::{
     CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, FlushCause, Found, Key as Name,
-    KeyFilter, Put, Store, StoreError, Tiers, WriteGuard,
+    KeyFilter, PutOutcome, Store, StoreError, Tiers, WriteGuard,
 };
 
 use crate::caches::{Cache, Capacity, Key, ReadCounts, Value, copy_value, key_of, value_of};
@@ -60,7 +60,7 @@ impl Larder {
 
 impl Cache for Larder {
     fn get(&self, key: &Key, value: &mut Value) -> bool {
-        let Some(view) = self.tiers.engine().read_view() else { return false };
+        let Some(view) = self.tiers.engine().batch_view() else { return false };
         let found = |cached: CachedRef<'_, Payload>, _| copy_value(bytes_of(&cached), value);
         self.tiers.engine().reader(view).get(Name::plain(key, 0), found) == Some(true)
     }
@@ -102,7 +102,7 @@ impl Cache for Larder {
             }
             return;
         }
-        let Some(view) = self.tiers.engine().read_view() else { return };
+        let Some(view) = self.tiers.engine().batch_view() else { return };
         let mut reader = self.tiers.engine().reader(view);
         for &number in numbers {
             let key = key_of(number);
@@ -182,7 +182,7 @@ impl Store<Payload> for Generated {
         _: &Fill<'_, Payload>,
         _: &[u8],
         _: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         Err(StoreError::Full)
     }
 

@@ -1,8 +1,9 @@
-//! The feed's life as the near tier sees it: which epoch counts, and until when it may be trusted.
+//! The feed as the near cache sees it: which epoch counts, and until when it may be trusted.
 
 use crate::{
-    Bypass, Moment,
+    clock::Moment,
     near::ReadView,
+    outcome::Bypass,
     sync::{
         Mutex,
         atomic::{
@@ -11,53 +12,70 @@ use crate::{
         },
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-/// The number of one feed connection's life.
+/// The number of one epoch: one lifetime of one feed's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch(pub(crate) u32);
 
-/// Epochs and freshness. Readers take two atomic loads; every change goes through one lock.
+/// Numbers the epochs of an engine's feeds. No two feeds that share a counter ever have an epoch of
+/// the same number, so an entry that carries the number of its epoch names its feed as well.
+#[derive(Default)]
+pub(crate) struct EpochCounter(AtomicU32);
+
+impl EpochCounter {
+    fn next(&self) -> u32 {
+        self.0.fetch_add(1, Relaxed).wrapping_add(1)
+    }
+}
+
+/// The epochs and the freshness of a feed. A reader takes two atomic loads; every change takes a
+/// lock.
 pub struct Feed {
     bound: Duration,
-    /// Nanoseconds of the [`Moment`] until which the current epoch may be trusted; 0: not at all.
+    /// The [`Moment`] until which the current epoch may be trusted, in nanoseconds; 0 for not at
+    /// all.
     fresh_until: AtomicU64,
-    /// The current epoch; counts up at each beginning and at each end, so that no entry of an ended
-    /// epoch carries the current number.
+    /// The current epoch. It takes a new number at each beginning and at each end, so that no entry
+    /// of an ended epoch carries the current number.
     epoch: AtomicU32,
+    numbers: Arc<EpochCounter>,
     begun: AtomicU64,
-    /// Nothing is to be served from memory, however fresh the feed is.
+    /// While set, nothing is served from memory, however fresh the feed is.
     passthrough: AtomicBool,
     control: Mutex<()>,
 }
 
 impl Feed {
-    /// A feed that has not begun. `bound` is the staleness bound.
-    pub fn new(bound: Duration) -> Self {
+    /// Creates a feed that has not begun. `bound` is the staleness bound.
+    pub(crate) fn new(bound: Duration, numbers: Arc<EpochCounter>) -> Self {
         Self {
             bound,
             fresh_until: AtomicU64::new(0),
             epoch: AtomicU32::new(0),
+            numbers,
             begun: AtomicU64::new(0),
             passthrough: AtomicBool::new(false),
             control: Mutex::new(()),
         }
     }
 
-    /// The staleness bound.
+    /// Returns the staleness bound.
     pub fn bound(&self) -> Duration {
         self.bound
     }
 
-    /// Begins an epoch: the connection is there, nothing has been heard on it yet.
+    /// Begins an epoch: the connection is open, and no heartbeat has been answered on it.
     pub(crate) fn begin(&self) -> Epoch {
         let _control = self.control.lock();
+        let epoch = self.numbers.next();
         self.fresh_until.store(0, Release);
         self.begun.fetch_add(1, Relaxed);
-        Epoch(self.epoch.fetch_add(1, Release).wrapping_add(1))
+        self.epoch.store(epoch, Release);
+        Epoch(epoch)
     }
 
-    /// A heartbeat sent at `sent` was answered. Says nothing when its epoch is over.
+    /// Records that a heartbeat sent at `sent` was answered. Has no effect once the epoch is over.
     pub fn beat(&self, epoch: Epoch, sent: Moment) {
         let _control = self.control.lock();
         if self.is_current(epoch) {
@@ -66,29 +84,29 @@ impl Feed {
         }
     }
 
-    /// The feed cannot be cut: what changes the store passes through this process.
+    /// Declares that the feed cannot be cut, because every change passes through this process.
     pub fn always_fresh(&self, epoch: Epoch) {
         self.beat(epoch, Moment::NEVER);
     }
 
-    /// Ends an epoch: nothing filled in it is served again. False when it had ended before.
+    /// Ends an epoch: nothing filled in it is served again. Returns false if it had ended before.
     pub(crate) fn end(&self, epoch: Epoch) -> bool {
         let _control = self.control.lock();
-        let current = self.is_current(epoch);
-        if current {
+        let is_current = self.is_current(epoch);
+        if is_current {
             self.fresh_until.store(0, Release);
-            self.epoch.fetch_add(1, Release);
+            self.epoch.store(self.numbers.next(), Release);
         }
-        current
+        is_current
     }
 
-    /// The epoch that is under way and has been heard of.
+    /// Returns the current epoch, if a heartbeat has been answered in it.
     pub(crate) fn current(&self) -> Option<Epoch> {
         self.is_live().then(|| Epoch(self.epoch.load(Acquire)))
     }
 
-    /// Whether an epoch is under way and has been heard of. While not, nothing is kept and nothing
-    /// that was kept counts.
+    /// Whether a heartbeat has been answered in the current epoch. Otherwise nothing is cached, and
+    /// nothing that was cached is served.
     pub fn is_live(&self) -> bool {
         self.fresh_until.load(Acquire) != 0
     }
@@ -98,8 +116,8 @@ impl Feed {
         self.epoch.load(Acquire) == epoch.0
     }
 
-    /// From where entries may be judged at `now`; `None` when the feed is older than the bound or
-    /// pass-through is on, and nothing may be served from memory.
+    /// Returns the view from which entries are judged at `now`; `None` when the feed is older than
+    /// the bound or pass-through is on, and nothing may be served from memory.
     ///
     /// `fresh_until` is read before the epoch. If an epoch begins in between, the freshness of the
     /// earlier one is applied to entries of the later one, which were filled after it.
@@ -114,7 +132,7 @@ impl Feed {
         now < Moment::from_nanos(self.fresh_until.load(Acquire))
     }
 
-    /// Why there is no [`Feed::read_view`].
+    /// Returns why there is no [`Feed::read_view`].
     pub fn bypass_reason(&self) -> Bypass {
         if self.is_passthrough() { Bypass::Passthrough } else { Bypass::NotCoherent }
     }
@@ -128,12 +146,12 @@ impl Feed {
         self.passthrough.store(on, Relaxed);
     }
 
-    /// From where the sweep judges: as [`Feed::read_view`], fresh or not.
+    /// Returns the view from which the sweep judges entries, whether the feed is fresh or not.
     pub(crate) fn sweep_view(&self, now: Moment) -> ReadView {
         ReadView { now, epoch: self.epoch.load(Acquire) }
     }
 
-    /// Time since the sending of the newest heartbeat that was answered, `None` when there is none
+    /// Returns the time since the newest answered heartbeat was sent; `None` when none was answered
     /// in this epoch.
     pub fn age(&self, now: Moment) -> Option<Duration> {
         let fresh_until = Moment::from_nanos(self.fresh_until.load(Acquire));
@@ -144,7 +162,7 @@ impl Feed {
         }
     }
 
-    /// How many epochs have begun.
+    /// Returns how many epochs have begun.
     pub fn epochs_begun(&self) -> u64 {
         self.begun.load(Relaxed)
     }
@@ -153,17 +171,21 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Clock;
+    use crate::clock::Clock;
 
     const BOUND: Duration = Duration::from_secs(1);
     const TICK: Duration = Duration::from_nanos(1);
 
+    fn feed() -> Feed {
+        Feed::new(BOUND, Arc::default())
+    }
+
     #[test]
-    fn fresh_from_the_sending_of_an_answered_heartbeat_until_the_bound() {
-        let (feed, clock) = (Feed::new(BOUND), Clock::manual());
+    fn freshness_lasts_from_the_sending_of_a_heartbeat_until_the_bound() {
+        let (feed, clock) = (feed(), Clock::manual());
         let sent = clock.now();
         let epoch = feed.begin();
-        assert!(feed.read_view(sent).is_none(), "nothing heard yet");
+        assert!(feed.read_view(sent).is_none(), "no heartbeat was answered");
         feed.beat(epoch, sent);
         assert!(feed.read_view(sent.plus(BOUND).minus(TICK)).is_some());
         assert!(feed.read_view(sent.plus(BOUND)).is_none());
@@ -171,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn a_late_heartbeat_suspends_and_does_not_end() {
-        let (feed, clock) = (Feed::new(BOUND), Clock::manual());
+    fn a_late_heartbeat_suspends_the_epoch_and_does_not_end_it() {
+        let (feed, clock) = (feed(), Clock::manual());
         let epoch = feed.begin();
         feed.beat(epoch, clock.now());
         clock.advance(BOUND * 3);
@@ -183,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn answers_out_of_order_do_not_shorten() {
-        let (feed, clock) = (Feed::new(BOUND), Clock::manual());
+    fn answers_out_of_order_do_not_shorten_freshness() {
+        let (feed, clock) = (feed(), Clock::manual());
         let epoch = feed.begin();
         feed.beat(epoch, clock.now());
         feed.beat(epoch, clock.now().minus(BOUND));
@@ -193,17 +215,20 @@ mod tests {
 
     #[test]
     fn an_ended_epoch_is_not_revived() {
-        let (feed, clock) = (Feed::new(BOUND), Clock::manual());
+        let (feed, clock) = (feed(), Clock::manual());
         let first = feed.begin();
         feed.beat(first, clock.now());
         assert!(feed.end(first));
-        assert!(!feed.end(first), "ended once");
+        assert!(!feed.end(first), "it had ended");
         feed.beat(first, clock.now());
         assert!(feed.read_view(clock.now()).is_none());
         let second = feed.begin();
         assert_ne!(first, second);
         feed.beat(first, clock.now());
-        assert!(feed.read_view(clock.now()).is_none(), "the old epoch's heartbeat says nothing");
+        assert!(
+            feed.read_view(clock.now()).is_none(),
+            "a heartbeat of the old epoch has no effect"
+        );
         feed.beat(second, clock.now());
         assert_eq!(feed.read_view(clock.now()).map(|view| view.epoch), Some(second.0));
         assert_eq!(feed.epochs_begun(), 2);
@@ -211,11 +236,32 @@ mod tests {
 
     #[test]
     fn a_feed_that_cannot_be_cut_is_always_fresh() {
-        let feed = Feed::new(BOUND);
+        let feed = feed();
         let epoch = feed.begin();
         feed.always_fresh(epoch);
         let late = Clock::manual().now().plus(Duration::from_secs(1 << 30));
         assert!(feed.read_view(late).is_some());
         assert_eq!(feed.age(late), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn feeds_that_share_a_counter_never_share_an_epoch() {
+        let (numbers, now) = (Arc::default(), Clock::manual().now());
+        let feeds = [Feed::new(BOUND, Arc::clone(&numbers)), Feed::new(BOUND, numbers)];
+        let begin = |feed: &Feed| {
+            let epoch = feed.begin();
+            feed.beat(epoch, now);
+            epoch
+        };
+        let [one, other] = feeds.each_ref().map(begin);
+        assert_ne!(one, other);
+        assert!(
+            !feeds[1].is_current(one) && !feeds[1].end(one),
+            "it is an epoch of the other feed"
+        );
+        assert!(feeds[0].end(one));
+        assert_eq!(feeds[1].read_view(now).map(|view| view.epoch), Some(other.0));
+        let again = begin(&feeds[0]);
+        assert!(again != one && again != other && !feeds[1].is_current(again));
     }
 }

@@ -9,44 +9,46 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// A fetch on its way, and then its outcome.
+/// A pending fetch, and later its outcome.
 pub(crate) struct Flight<T>(Mutex<State<T>>);
 
 enum State<T> {
-    /// Most have one who waits.
-    Flying(SmallVec<[Option<Waker>; 1]>),
-    Landed(T),
+    /// Not complete. Most flights have one waiter.
+    Pending(SmallVec<[Option<Waker>; 1]>),
+    Complete(T),
 }
 
 impl<T> Flight<T> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State::Flying(SmallVec::new())))
+        Self(Mutex::new(State::Pending(SmallVec::new())))
     }
 
-    /// Gives every waiter the outcome. The first outcome stands; false for a later one.
+    /// Hands the outcome to every waiter. Only the first outcome counts; returns false for a later
+    /// one.
     pub(crate) fn complete(&self, outcome: T) -> bool {
         let mut state = self.0.lock();
-        if matches!(*state, State::Landed(_)) {
+        if matches!(*state, State::Complete(_)) {
             return false;
         }
-        let before = std::mem::replace(&mut *state, State::Landed(outcome));
+        let before = std::mem::replace(&mut *state, State::Complete(outcome));
         drop(state);
-        if let State::Flying(waiters) = before {
+        if let State::Pending(waiters) = before {
             waiters.into_iter().flatten().for_each(Waker::wake);
         }
         true
     }
 }
 
-/// A place on a flight: resolves to a copy of its outcome.
+/// A future that resolves to a copy of a flight's outcome.
 pub(crate) struct FlightWaiter<T> {
     flight: Arc<Flight<T>>,
-    number: Option<usize>,
+    /// The waker's index, once the waiter has been polled.
+    index: Option<usize>,
 }
 
 impl<T> FlightWaiter<T> {
     pub(crate) fn on(flight: &Arc<Flight<T>>) -> Self {
-        Self { flight: Arc::clone(flight), number: None }
+        Self { flight: Arc::clone(flight), index: None }
     }
 }
 
@@ -54,16 +56,16 @@ impl<T: Clone> Future for FlightWaiter<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let Self { flight, number } = &mut *self;
+        let Self { flight, index } = &mut *self;
         let mut state = flight.0.lock();
         match &mut *state {
-            State::Landed(outcome) => Poll::Ready(outcome.clone()),
-            State::Flying(waiters) => {
+            State::Complete(outcome) => Poll::Ready(outcome.clone()),
+            State::Pending(waiters) => {
                 let waker = Some(context.waker().clone());
-                if let Some(place) = number.and_then(|number| waiters.get_mut(number)) {
-                    *place = waker;
+                if let Some(registered) = index.and_then(|index| waiters.get_mut(index)) {
+                    *registered = waker;
                 } else {
-                    *number = Some(waiters.len());
+                    *index = Some(waiters.len());
                     waiters.push(waker);
                 }
                 Poll::Pending
@@ -74,11 +76,11 @@ impl<T: Clone> Future for FlightWaiter<T> {
 
 impl<T> Drop for FlightWaiter<T> {
     fn drop(&mut self) {
-        let Some(number) = self.number else { return };
-        if let State::Flying(waiters) = &mut *self.flight.0.lock()
-            && let Some(place) = waiters.get_mut(number)
+        let Some(index) = self.index else { return };
+        if let State::Pending(waiters) = &mut *self.flight.0.lock()
+            && let Some(waker) = waiters.get_mut(index)
         {
-            *place = None;
+            *waker = None;
         }
     }
 }
@@ -97,16 +99,16 @@ mod tests {
         for waiter in waiters {
             assert_eq!(waiter.await.unwrap(), 7);
         }
-        assert_eq!(FlightWaiter::on(&flight).await, 7, "who comes after the landing too");
+        assert_eq!(FlightWaiter::on(&flight).await, 7, "a waiter that comes after completion too");
     }
 
     #[tokio::test]
-    async fn a_waiter_that_leaves_is_not_woken() {
+    async fn a_dropped_waiter_is_not_woken() {
         let flight = Arc::new(Flight::new());
-        let mut gone = Box::pin(FlightWaiter::on(&flight));
-        tokio::select! { biased; _ = &mut gone => unreachable!(), () = async {} => {} }
+        let mut waiter = Box::pin(FlightWaiter::on(&flight));
+        tokio::select! { biased; _ = &mut waiter => unreachable!(), () = async {} => {} }
         assert_eq!(Arc::strong_count(&flight), 2);
-        drop(gone);
+        drop(waiter);
         assert_eq!(Arc::strong_count(&flight), 1);
         assert!(flight.complete(1));
     }

@@ -1,85 +1,50 @@
-//! A fill: a read on its way to the store whose reply may enter the near tier.
+//! A fill: a read on its way to the store whose reply may enter the near cache.
 
-use super::{Engine, FetchResult, admission::Admission};
+use super::{Engine, admission::Admission};
 use crate::{
-    Key, Moment, Value,
+    clock::Moment,
     coherence::{
         feed::Epoch,
         flight::{Flight, FlightWaiter},
         lease::{Lease, Released, ShardGuard},
     },
     expiry::{Ttl, deadline},
-    fetch::{FetchError, Fetched, Found},
-    near::{HashedKey, InsertError, Insertion, ReadView},
-    store::OwnedKey,
+    key::{HashedKey, Key, OwnedKey},
+    near::{ChangeStamp, InsertError, Insertion, ReadView},
+    outcome::{FetchError, FetchResult, Fetched, Found, NotCached},
+    value::Value,
 };
 use std::{num::NonZero, sync::Arc, time::Duration};
 
-/// The permit to answer a flight and, while its lease holds, to keep the reply. Dropped without an
-/// answer it says so to the flight, whose waiters then try for themselves.
+/// The permit to answer a flight and, while its lease holds, to cache the reply. A fill that is
+/// dropped without an answer reports that to the flight, whose waiters then fetch for themselves.
 pub struct Fill<'a, V: Value> {
-    asked: Asked<'a, V>,
+    target: Target<'a, V>,
     /// Taken before the read was sent.
     sent: Moment,
-    /// The epoch in which it was sent; `None` when there was none, and nothing will be cached. (No
-    /// epoch has the number 0.)
+    /// The epoch in which the read was sent; `None` when there was none, and nothing will be cached.
+    /// (No epoch has the number 0.)
     epoch: Option<NonZero<u32>>,
     admission: Admission,
-    /// Of the one who asked, if they wait.
-    promised: Option<Arc<Flight<FetchResult<V>>>>,
+    /// The flight of the reader that sent the fill, if it waits.
+    deferred: Option<SharedFlight<V>>,
     answered: bool,
 }
 
-/// Who is asked for what: as the one who asks has it, until the fill goes elsewhere.
-enum Asked<'a, V: Value> {
+type SharedFlight<V> = Arc<Flight<FetchResult<V>>>;
+
+/// The engine and the key: borrowed from the reader, until the fill is handed to another task.
+enum Target<'a, V: Value> {
     Borrowed(&'a Arc<Engine<V>>, Key<'a>),
     Owned(Arc<Engine<V>>, OwnedKey),
 }
 
-/// The answer to a fill, for the one who asked.
+/// The outcome of a fill, for the reader that sent it.
 pub struct FillOutcome<V: Value>(pub(crate) FillState<V>);
 
 pub(crate) enum FillState<V: Value> {
     Ready(FetchResult<V>),
     Deferred(FlightWaiter<FetchResult<V>>),
-}
-
-/// Why a reply was not cached.
-///
-/// A word wide, as what it takes turns with in [`Found`]: that is moved about for each read, and
-/// parts of words are slow to put together.
-///
-/// [`Found`]: crate::Found
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u64)]
-pub enum NotCached {
-    /// There was no fresh feed when it was read, or its epoch ended.
-    FeedDown,
-    /// The key changed while the reply was on its way.
-    LeaseInvalidated,
-    /// It is larger than `near-max-value`.
-    TooLarge,
-    /// Its time was over on arrival, or the key vanished behind it.
-    TtlGone,
-    /// Replies of this kind, or under such a key, are never cached.
-    NotAllowed,
-}
-
-impl NotCached {
-    /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::FeedDown, Self::LeaseInvalidated, Self::TooLarge, Self::TtlGone, Self::NotAllowed];
-
-    /// The reason's name in metrics and headers.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FeedDown => "feed-down",
-            Self::LeaseInvalidated => "lease-invalidated",
-            Self::TooLarge => "too-large",
-            Self::TtlGone => "ttl-gone",
-            Self::NotAllowed => "not-allowed",
-        }
-    }
 }
 
 impl<'a, V: Value> Fill<'a, V> {
@@ -90,32 +55,33 @@ impl<'a, V: Value> Fill<'a, V> {
         epoch: Option<u32>,
         admission: Admission,
     ) -> Self {
-        let asked = Asked::Borrowed(engine, key);
+        let target = Target::Borrowed(engine, key);
         let epoch = epoch.and_then(NonZero::new);
-        Self { asked, sent, epoch, admission, promised: None, answered: false }
+        Self { target, sent, epoch, admission, deferred: None, answered: false }
     }
 
-    /// Promises the answer to the one who asked, who waits for it while the fill goes elsewhere.
+    /// Turns this into a fill that can be handed to another task. The outcome resolves when that
+    /// fill is answered.
     pub fn defer(mut self) -> (Fill<'static, V>, FillOutcome<V>) {
-        let flight = self.promised.take().unwrap_or_else(|| Arc::new(Flight::new()));
+        let flight = self.deferred.take().unwrap_or_else(|| Arc::new(Flight::new()));
         let waiter = FlightWaiter::on(&flight);
         let fill = Fill {
-            asked: Asked::Owned(Arc::clone(self.engine()), self.key().into()),
+            target: Target::Owned(Arc::clone(self.engine()), self.key().into()),
             sent: self.sent,
             epoch: self.epoch,
             admission: self.admission,
-            promised: Some(flight),
+            deferred: Some(flight),
             answered: false,
         };
         self.answered = true;
         (fill, FillOutcome(FillState::Deferred(waiter)))
     }
 
-    /// Which value is asked for.
+    /// Returns the key that is read.
     pub fn key(&self) -> Key<'_> {
-        match &self.asked {
-            Asked::Borrowed(_, key) => *key,
-            Asked::Owned(_, key) => key.as_key(),
+        match &self.target {
+            Target::Borrowed(_, key) => *key,
+            Target::Owned(_, key) => key.as_key(),
         }
     }
 
@@ -124,13 +90,13 @@ impl<'a, V: Value> Fill<'a, V> {
     }
 
     fn engine(&self) -> &Arc<Engine<V>> {
-        match &self.asked {
-            Asked::Borrowed(engine, _) => engine,
-            Asked::Owned(engine, _) => engine,
+        match &self.target {
+            Target::Borrowed(engine, _) => engine,
+            Target::Owned(engine, _) => engine,
         }
     }
 
-    /// When it set out.
+    /// Returns when the fill was sent.
     pub fn sent(&self) -> Moment {
         self.sent
     }
@@ -140,105 +106,127 @@ impl<'a, V: Value> Fill<'a, V> {
         self.engine().holds(self.admission, self.epoch)
     }
 
-    /// The lease, if nobody relies on the feed to void it.
-    pub(super) fn lease_without_news(&self) -> Option<Lease> {
+    /// Returns the lease, if the fill began without a fresh feed to invalidate it.
+    pub(super) fn lease_without_feed(&self) -> Option<Lease> {
         match (self.admission, self.epoch) {
             (Admission::Lease(lease), None) => Some(lease),
             _ => None,
         }
     }
 
-    /// Forgets the name, as the feed does where the store has one of its own.
+    /// Invalidates the name, as a feed would that reported the change.
     pub(crate) fn invalidate_name(&self) {
         self.engine().invalidate(self.key().name);
     }
 
-    /// The lease alone, for whoever must judge it elsewhere.
+    /// Returns a view of the lease, for a task that must check it elsewhere.
     pub fn lease_view(&self) -> LeaseView<V> {
         let Self { admission, epoch, .. } = *self;
         LeaseView { engine: Arc::clone(self.engine()), admission, epoch }
     }
 
-    /// The reply is here, with what the store says of the key's time to live: keeps it if it may be
-    /// cached, and answers all who wait.
+    /// Answers all waiters with the reply, and caches it if it may be. `ttl` is what the store says
+    /// of the key's time to live.
     pub fn complete(self, value: V, ttl: Ttl) -> FillOutcome<V> {
-        let cached = match ttl {
-            Ttl::NoKey if !value.fits_missing_key() => Err(NotCached::TtlGone),
-            // Other reads answer null for a field that a key does not have.
-            Ttl::Left(_) | Ttl::Forever if self.key().variant.is_empty() && value.is_absent() => {
-                Err(NotCached::NotAllowed)
-            }
-            _ => Ok(deadline(self.sent, self.engine().near_ttl, ttl)),
-        };
-        FillOutcome(FillState::Ready(self.arrive(value, cached)))
+        let deadline = self.deadline(&value, ttl);
+        FillOutcome(FillState::Ready(self.admit(value, deadline)))
     }
 
-    /// The origin has none: remembers that for `ttl` if it may, and answers all who wait.
+    /// Returns until when the reply may be served, or why it must not be cached.
+    fn deadline(&self, value: &V, ttl: Ttl) -> Result<Moment, NotCached> {
+        if ttl == Ttl::NoKey && !value.fits_missing_key() {
+            return Err(NotCached::TtlGone);
+        }
+        // The plain value of an existing key is not absent. (Another variant may be: a field that
+        // the key does not have.)
+        let exists = ttl != Ttl::NoKey;
+        if exists && self.key().variant.is_empty() && value.is_absent() {
+            return Err(NotCached::NotAllowed);
+        }
+        Ok(deadline(self.sent, self.engine().near_ttl, ttl))
+    }
+
+    /// Answers all waiters that the origin has no value, and caches that for `ttl` if it may.
     pub(crate) fn complete_absent(self, ttl: Duration) -> FetchResult<V> {
         let until = self.engine().clock.now().plus(ttl);
-        self.arrive(V::absent(), Ok(until))
+        self.admit(V::absent(), Ok(until))
     }
 
-    /// The reply is here and must not be cached: answers all who wait.
-    pub fn complete_uncached(self, value: V, why: NotCached) -> FillOutcome<V> {
-        FillOutcome(FillState::Ready(self.arrive(value, Err(why))))
+    /// Answers all waiters with a reply that must not be cached.
+    pub fn complete_uncached(self, value: V, reason: NotCached) -> FillOutcome<V> {
+        FillOutcome(FillState::Ready(self.admit(value, Err(reason))))
     }
 
-    /// There will be no reply: tells all who wait.
+    /// Answers all waiters with an error.
     pub fn fail(self, error: FetchError) -> FillOutcome<V> {
         FillOutcome(FillState::Ready(self.answer(Err(error))))
     }
 
-    /// Answers all who wait with what was found on another road.
+    /// Answers all waiters with what was found in another way, and caches nothing.
     pub(crate) fn answer(mut self, outcome: FetchResult<V>) -> FetchResult<V> {
-        // Who comes after the answer asks anew: the lease is given up first.
-        let joined = self.give_up_lease();
-        self.tell(joined, outcome)
+        // The lease is released first, so that a reader that comes after the answer reads anew.
+        let joined = self.release_lease();
+        self.notify(joined, outcome)
     }
 
-    /// Ends the lease. Gives back those who joined.
-    fn give_up_lease(&self) -> Option<Arc<Flight<FetchResult<V>>>> {
+    /// Ends the lease. Returns the flight of the readers that joined.
+    fn release_lease(&self) -> Option<SharedFlight<V>> {
         match self.admission {
-            Admission::Lease(lease) => self.engine().leases.release(lease).joined,
+            Admission::Lease(lease) => self.engine().leases.release(lease).flight,
             Admission::Stamp { .. } => None,
         }
     }
 
-    fn arrive(mut self, value: V, deadline: Result<Moment, NotCached>) -> FetchResult<V> {
+    /// Caches the reply if it may be, and answers all waiters.
+    fn admit(mut self, value: V, deadline: Result<Moment, NotCached>) -> FetchResult<V> {
         let (cached, joined) = match self.admission {
-            Admission::Lease(lease) => {
-                let Released { held, joined } = self.engine().leases.release(lease);
-                let keep = |held| self.keep(Some(held), &value, deadline);
-                (held.ok_or(NotCached::LeaseInvalidated).and_then(keep), joined)
-            }
-            Admission::Stamp { .. } => (self.keep_or_forget(&value, deadline), None),
+            Admission::Lease(lease) => self.admit_under_lease(lease, &value, deadline),
+            Admission::Stamp { .. } => (self.admit_under_stamp(&value, deadline), None),
         };
-        if let Err(why) = cached {
-            self.engine().tally.refused(why);
+        if let Err(reason) = cached {
+            self.engine().counters.refused(reason);
         }
         let outcome = Ok(Fetched { value, found: Found::Store { cached }, collapsed: false });
-        self.tell(joined, outcome)
+        self.notify(joined, outcome)
     }
 
-    /// By a stamp. What is not cached may be newer than what somebody else has put meanwhile, who asked
-    /// for it by himself: that is forgotten before the reply is handed on (R13).
-    fn keep_or_forget(
+    /// Releases the lease and, if it held, caches the reply before the next invalidation.
+    fn admit_under_lease(
+        &self,
+        lease: Lease,
+        value: &V,
+        deadline: Result<Moment, NotCached>,
+    ) -> (Result<Moment, NotCached>, Option<SharedFlight<V>>) {
+        let Released { guard, flight } = self.engine().leases.release(lease);
+        let cached = match guard {
+            Some(guard) => self.cache(Some(guard), value, deadline),
+            None => Err(NotCached::LeaseInvalidated),
+        };
+        (cached, flight)
+    }
+
+    /// Caches the reply if nothing has changed since the stamp was taken. A reply that is not cached
+    /// may be newer than an entry that another fill of this name has cached meanwhile. That entry is
+    /// dropped before the reply is handed on (R13).
+    fn admit_under_stamp(
         &self,
         value: &V,
         deadline: Result<Moment, NotCached>,
     ) -> Result<Moment, NotCached> {
-        let cached = self.keep(None, value, deadline);
+        let cached = self.cache(None, value, deadline);
         if cached.is_err() {
             drop(self.engine().near.remove_hashed(self.hashed()));
         }
         cached
     }
 
-    /// The only way into the near tier. A lease that had a place has ended, and what it allows is
-    /// done before anybody can void the name; a stamp is compared when that is done.
-    fn keep(
+    /// Puts the reply into the near cache, or says why not. This is the only way in.
+    ///
+    /// With a lease, `guard` keeps the name from being invalidated until the entry is in. Without
+    /// one, the near cache compares the stamp under the lock of the entry's shard.
+    fn cache(
         &self,
-        held: Option<ShardGuard<'_, FetchResult<V>>>,
+        guard: Option<ShardGuard<'_, FetchResult<V>>>,
         value: &V,
         deadline: Result<Moment, NotCached>,
     ) -> Result<Moment, NotCached> {
@@ -253,19 +241,13 @@ impl<'a, V: Value> Fill<'a, V> {
             return Err(NotCached::NotAllowed);
         }
         if value.payload_bytes() > engine.value_bytes_max {
-            self.note_oversized(held);
+            self.note_oversized(guard);
             return Err(NotCached::TooLarge);
         }
-        let stamp = match self.admission {
-            Admission::Lease(_) => None,
-            Admission::Stamp { .. } if !engine.feed.is_current(Epoch(epoch)) => {
-                return Err(NotCached::LeaseInvalidated);
-            }
-            Admission::Stamp { stamp, .. } => Some(stamp),
-        };
+        let stamp = self.stamp_in(epoch)?;
         let (key, view) = (self.hashed(), ReadView { now, epoch });
         let inserted = engine.near.insert_hashed(&Insertion { key, value, deadline, view, stamp });
-        drop(held);
+        drop(guard);
         match inserted {
             Ok(()) => Ok(deadline),
             Err(InsertError::NoRoom) => Err(NotCached::TooLarge),
@@ -273,52 +255,60 @@ impl<'a, V: Value> Fill<'a, V> {
         }
     }
 
-    /// The next reads of a value that is too large pass the near tier by, unless it has changed.
-    fn note_oversized(&self, held: Option<ShardGuard<'_, FetchResult<V>>>) {
+    /// Returns the stamp, if the fill goes by one. The end of an epoch does not change the stamps of
+    /// names, so the epoch must still be the current one.
+    fn stamp_in(&self, epoch: u32) -> Result<Option<ChangeStamp>, NotCached> {
+        let Admission::Stamp { stamp, .. } = self.admission else { return Ok(None) };
+        if !self.engine().feed.is_current(Epoch(epoch)) {
+            return Err(NotCached::LeaseInvalidated);
+        }
+        Ok(Some(stamp))
+    }
+
+    /// Makes the next reads of a value that is too large bypass the near cache, until it changes.
+    fn note_oversized(&self, guard: Option<ShardGuard<'_, FetchResult<V>>>) {
         let engine = self.engine();
-        // Who voids the name waits, and then takes the note away.
-        let held = held.unwrap_or_else(|| engine.leases.hold(self.admission.hash()));
+        // An invalidation of the name waits for this lock, and then takes the note away.
+        let guard = guard.unwrap_or_else(|| engine.leases.lock_shard(self.admission.hash()));
         if matches!(self.admission, Admission::Lease(_)) || self.holds() {
             engine.oversized.insert(self.key().name);
         }
-        drop(held);
+        drop(guard);
     }
 
-    /// The time now, if a reply that took no longer than a bound may be past its deadline; else the
-    /// time when it set out, to spare the clock. One that took longer is cached in vain: a look goes
-    /// by the time of the look.
+    /// Returns a time for the check whether `deadline` has passed. That is when the fill was sent,
+    /// to spare a clock read, unless a reply that took no longer than the staleness bound may be
+    /// past its deadline. A reply that took longer may be cached in vain: each hit compares the
+    /// deadline with the time of the hit.
     fn now_before(&self, deadline: Moment) -> Moment {
-        if deadline < self.sent.plus(self.engine().feed.bound()) {
-            self.engine().clock.now()
-        } else {
-            self.sent
-        }
+        let bound = self.engine().feed_of(self.key()).bound();
+        if deadline < self.sent.plus(bound) { self.engine().clock.now() } else { self.sent }
     }
 
-    /// Tells all who wait. Mostly nobody does, and the outcome is handed through untouched.
+    /// Answers all waiters. Usually there are none, and the outcome is passed through as it is.
     #[inline]
-    fn tell(
+    fn notify(
         &mut self,
-        joined: Option<Arc<Flight<FetchResult<V>>>>,
+        joined: Option<SharedFlight<V>>,
         outcome: FetchResult<V>,
     ) -> FetchResult<V> {
         self.answered = true;
-        match (joined, self.promised.take()) {
+        match (joined, self.deferred.take()) {
             (None, None) => outcome,
-            (joined, promised) => tell(joined.into_iter().chain(promised), outcome),
+            (joined, deferred) => complete_all(joined.into_iter().chain(deferred), outcome),
         }
     }
 }
 
 #[cold]
-fn tell<T: Clone>(waiting: impl Iterator<Item = Arc<Flight<T>>>, outcome: T) -> T {
-    for flight in waiting {
+fn complete_all<T: Clone>(flights: impl Iterator<Item = Arc<Flight<T>>>, outcome: T) -> T {
+    for flight in flights {
         flight.complete(outcome.clone());
     }
     outcome
 }
 
-/// A look at a fill's lease, without the permit to keep anything.
+/// Shows whether a fill's lease holds, without the permit to cache anything.
 pub struct LeaseView<V: Value> {
     engine: Arc<Engine<V>>,
     admission: Admission,
@@ -335,8 +325,8 @@ impl<V: Value> LeaseView<V> {
 impl<V: Value> Drop for Fill<'_, V> {
     fn drop(&mut self) {
         if !self.answered {
-            let joined = self.give_up_lease();
-            drop(self.tell(joined, Err(FetchError::LeaderDropped)));
+            let joined = self.release_lease();
+            drop(self.notify(joined, Err(FetchError::LeaderDropped)));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Which keys may be kept, by the beginnings of their names.
+//! Which keys may be cached, by the prefixes of their names.
 
-/// Which keys may be kept at all. By default all may.
+/// Admits or excludes keys. By default all may be cached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyFilter {
     allow: Vec<Box<[u8]>>,
@@ -8,16 +8,16 @@ pub struct KeyFilter {
 }
 
 impl KeyFilter {
-    /// Keys that begin like one of `allow`, or any where that is empty, and like none of `deny`.
+    /// Creates a filter that admits names with a prefix in `allow`, or any name if that is empty,
+    /// unless they have a prefix in `deny`.
     pub fn new<P: AsRef<[u8]>>(allow: &[P], deny: &[P]) -> Self {
-        let owned = |key_filter: &[P]| key_filter.iter().map(|it| it.as_ref().into()).collect();
+        let owned = |prefixes: &[P]| prefixes.iter().map(|prefix| prefix.as_ref().into()).collect();
         Self { allow: owned(allow), deny: owned(deny) }
     }
 
-    /// Whether this key may be kept.
+    /// Whether this key may be cached.
     pub fn admit(&self, name: &[u8]) -> bool {
-        let has =
-            |key_filter: &[Box<[u8]>]| key_filter.iter().any(|prefix| name.starts_with(prefix));
+        let has = |prefixes: &[Box<[u8]>]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         (self.allow.is_empty() || has(&self.allow)) && !has(&self.deny)
     }
 }
@@ -31,13 +31,13 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_beginning_stands_above_an_allowed_one() {
+    fn a_denied_prefix_wins_over_an_allowed_one() {
         assert!(admits(&[], &[], "a") && admits(&[], &[], ""));
         assert!(admits(&["user:"], &[], "user:1") && !admits(&["user:"], &[], "users"));
         assert!(admits(&["a", "b"], &[], "b1") && !admits(&["a", "b"], &[], "c"));
         assert!(!admits(&[], &["queue:"], "queue:1") && admits(&[], &["queue:"], "queue"));
         assert!(!admits(&["user:"], &["user:secret:"], "user:secret:1"));
         assert!(admits(&["user:"], &["user:secret:"], "user:1"));
-        assert!(!admits(&[], &[""], "anything"), "every name begins with nothing");
+        assert!(!admits(&[], &[""], "anything"), "every name has the empty prefix");
     }
 }

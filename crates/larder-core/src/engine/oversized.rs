@@ -1,5 +1,5 @@
-//! Names whose values were found too large to be kept. They are read past the road on which the
-//! feed travels, where one huge reply would delay every invalidation behind it.
+//! Names whose values were too large to be cached. They are read on a connection other than the
+//! feed's, where one huge reply would delay every invalidation behind it.
 
 use crate::sync::{
     Mutex,
@@ -7,12 +7,12 @@ use crate::sync::{
 };
 use hashbrown::HashSet;
 
-/// Past this many names the set starts anew: each costs one more large reply.
+/// Past this many names the set is emptied. Each name then costs one more large reply.
 const NAMES_MAX: usize = 4096;
 
 pub(super) struct Oversized {
     names: Mutex<HashSet<Box<[u8]>, foldhash::fast::RandomState>>,
-    /// How many there are, so that the usual look-up, in an empty set, takes no lock.
+    /// How many names there are, so that the usual look-up, in an empty set, takes no lock.
     count: AtomicUsize,
 }
 

@@ -3,10 +3,10 @@
 
 use super::{
     State,
-    db::{Db, NEVER, Slot, cost},
-    watch::Watch,
+    keyspace::{Keyspace, NEVER, Slot, cost},
+    watches::Watch,
 };
-use crate::{StoreError, sync::MutexGuard};
+use crate::{outcome::StoreError, sync::MutexGuard};
 use std::hash::{BuildHasher, RandomState};
 
 /// Room that a payload which grows gets in advance: as much again, and no more than this.
@@ -31,7 +31,7 @@ pub struct Txn<'a> {
 
 #[derive(Default)]
 struct Removed {
-    dbs: Vec<Db>,
+    dbs: Vec<Keyspace>,
     payloads: Vec<Vec<u8>>,
 }
 
@@ -44,20 +44,20 @@ pub struct Entry<'a> {
     pub expires: Option<i64>,
 }
 
-/// Until when a key lives. A time that has passed deletes it.
+/// When a key expires. A time that has passed deletes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// As long as the store.
-    Forever,
-    /// Until this time.
-    Until(i64),
-    /// As long as it was to live before.
-    Kept,
+pub enum Expiry {
+    /// Never.
+    Never,
+    /// At this time.
+    At(i64),
+    /// When it was to expire before.
+    Keep,
 }
 
 /// How many keys a db has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DbSize {
+pub struct KeyspaceSize {
     /// Which db.
     pub db: u32,
     /// Its keys, those that expired and were not purged yet included.
@@ -68,10 +68,10 @@ pub struct DbSize {
 
 /// The store has no room. Nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub struct OutOfMemory;
 
-impl From<Full> for StoreError {
-    fn from(Full: Full) -> Self {
+impl From<OutOfMemory> for StoreError {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
         Self::Full
     }
 }
@@ -99,8 +99,14 @@ impl<'a> Txn<'a> {
     }
 
     /// Sets a key.
-    pub fn set(&mut self, db: u32, name: &[u8], payload: &[u8], life: Life) -> Result<(), Full> {
-        let deadline = self.deadline(db, name, life);
+    pub fn set(
+        &mut self,
+        db: u32,
+        name: &[u8],
+        payload: &[u8],
+        expiry: Expiry,
+    ) -> Result<(), OutOfMemory> {
+        let deadline = self.deadline(db, name, expiry);
         if self.is_over(deadline) {
             self.remove(db, name);
             return Ok(());
@@ -128,20 +134,20 @@ impl<'a> Txn<'a> {
         &self,
         db: u32,
         pairs: impl IntoIterator<Item = (&'n [u8], &'n [u8])>,
-    ) -> Result<(), Full> {
+    ) -> Result<(), OutOfMemory> {
         let more = |(name, payload): (&[u8], &[u8])| {
             cost(name.len(), payload.len()).saturating_sub(self.cost_of(db, name))
         };
         let more = pairs.into_iter().map(more).fold(0, u64::saturating_add);
         match more == 0 || self.state.bytes.saturating_add(more) <= self.bytes_max {
             true => Ok(()),
-            false => Err(Full),
+            false => Err(OutOfMemory),
         }
     }
 
     /// The payload of a key to be changed, so many bytes long at least: zeros fill it up, and it is
     /// made if it is not there.
-    pub fn grow(&mut self, db: u32, name: &[u8], len: usize) -> Result<&mut [u8], Full> {
+    pub fn grow(&mut self, db: u32, name: &[u8], len: usize) -> Result<&mut [u8], OutOfMemory> {
         if !self.contains(db, name) {
             self.remove(db, name);
             self.make_room(db, name, len)?;
@@ -152,14 +158,14 @@ impl<'a> Txn<'a> {
             let ample = len.saturating_add(len.min(GROWTH_BYTES_MAX));
             let room = match self.make_room(db, name, ample) {
                 Ok(()) => ample,
-                Err(Full) => self.make_room(db, name, len).map(|()| len)?,
+                Err(OutOfMemory) => self.make_room(db, name, len).map(|()| len)?,
             };
             if let Some(slot) = self.slot_mut(db, name) {
                 slot.payload.reserve_exact(room - slot.payload.len());
             }
         }
         self.state.watches.changed(db, name);
-        let slot = self.slot_mut(db, name).ok_or(Full)?;
+        let slot = self.slot_mut(db, name).ok_or(OutOfMemory)?;
         if slot.payload.len() < len {
             slot.payload.resize(len, 0);
         }
@@ -167,11 +173,11 @@ impl<'a> Txn<'a> {
     }
 
     /// Changes until when a key lives. Says whether it is there.
-    pub fn set_life(&mut self, db: u32, name: &[u8], life: Life) -> bool {
+    pub fn set_expiry(&mut self, db: u32, name: &[u8], expiry: Expiry) -> bool {
         if !self.contains(db, name) {
             return false;
         }
-        let deadline = self.deadline(db, name, life);
+        let deadline = self.deadline(db, name, expiry);
         if self.is_over(deadline) {
             return self.remove(db, name);
         }
@@ -194,7 +200,7 @@ impl<'a> Txn<'a> {
     }
 
     /// Moves a key with its time to live, in place of what is there. Says whether it was there.
-    pub fn rename(&mut self, from: (u32, &[u8]), to: (u32, &[u8])) -> Result<bool, Full> {
+    pub fn rename(&mut self, from: (u32, &[u8]), to: (u32, &[u8])) -> Result<bool, OutOfMemory> {
         let Some(slot) = self.slot(from.0, from.1).filter(|slot| slot.is_live(self.now)) else {
             return Ok(false);
         };
@@ -204,7 +210,7 @@ impl<'a> Txn<'a> {
         let bytes = self.state.bytes.saturating_sub(slot.cost() + self.cost_of(to.0, to.1));
         let more = cost(to.1.len(), slot.payload.capacity());
         if to.1.len() > from.1.len() && bytes.saturating_add(more) > self.bytes_max {
-            return Err(Full);
+            return Err(OutOfMemory);
         }
         self.remove(to.0, to.1);
         if let Some(slot) = self.take(from.0, from.1) {
@@ -237,7 +243,7 @@ impl<'a> Txn<'a> {
 
     /// Keys of a db, those that expired and were not purged yet included.
     pub fn len(&self, db: u32) -> usize {
-        self.state.dbs.get(&db).map_or(0, Db::len)
+        self.state.dbs.get(&db).map_or(0, Keyspace::len)
     }
 
     /// Whether a db has no key.
@@ -246,9 +252,12 @@ impl<'a> Txn<'a> {
     }
 
     /// The sizes of all dbs that have keys, in order.
-    pub fn sizes(&self) -> Vec<DbSize> {
-        let size =
-            |(&db, keys): (&u32, &Db)| DbSize { db, keys: keys.len(), volatile: keys.volatile() };
+    pub fn sizes(&self) -> Vec<KeyspaceSize> {
+        let size = |(&db, keys): (&u32, &Keyspace)| KeyspaceSize {
+            db,
+            keys: keys.len(),
+            volatile: keys.volatile(),
+        };
         let mut sizes: Vec<_> = self.state.dbs.iter().map(size).collect();
         sizes.retain(|size| size.keys > 0);
         sizes.sort_unstable_by_key(|size| size.db);
@@ -305,7 +314,7 @@ impl<'a> Txn<'a> {
     }
 
     fn slots(&self, db: u32) -> &[Slot] {
-        self.state.dbs.get(&db).map_or(&[], Db::slots)
+        self.state.dbs.get(&db).map_or(&[], Keyspace::slots)
     }
 
     fn live<'s>(&self, slots: &'s [Slot]) -> impl Iterator<Item = &'s [u8]> + use<'s> {
@@ -327,11 +336,11 @@ impl<'a> Txn<'a> {
         Some(slot)
     }
 
-    fn deadline(&self, db: u32, name: &[u8], life: Life) -> i64 {
-        match life {
-            Life::Forever => NEVER,
-            Life::Until(time) => time.max(NEVER + 1),
-            Life::Kept => self.get(db, name).and_then(|entry| entry.expires).unwrap_or(NEVER),
+    fn deadline(&self, db: u32, name: &[u8], expiry: Expiry) -> i64 {
+        match expiry {
+            Expiry::Never => NEVER,
+            Expiry::At(time) => time.max(NEVER + 1),
+            Expiry::Keep => self.get(db, name).and_then(|entry| entry.expires).unwrap_or(NEVER),
         }
     }
 
@@ -344,11 +353,11 @@ impl<'a> Txn<'a> {
     }
 
     /// Counts a key as one that has a payload of this capacity.
-    fn make_room(&mut self, db: u32, name: &[u8], payload_bytes: usize) -> Result<(), Full> {
+    fn make_room(&mut self, db: u32, name: &[u8], payload_bytes: usize) -> Result<(), OutOfMemory> {
         let (before, after) = (self.cost_of(db, name), cost(name.len(), payload_bytes));
         let bytes = (self.state.bytes - before).saturating_add(after);
         if after > before && bytes > self.bytes_max {
-            return Err(Full);
+            return Err(OutOfMemory);
         }
         self.state.bytes = bytes;
         Ok(())

@@ -20,7 +20,7 @@ mod world;
 
 use larder_core::{
     Clock, FlushCause, MemoryStore, Tiers,
-    memory_store::{Life, Txn},
+    memory_store::{Expiry, Txn},
 };
 use origin::Rows;
 use server::{Command, Payload};
@@ -195,7 +195,7 @@ fn over_a_map_no_reader_goes_back_in_time() {
 fn over_a_map_no_reader_goes_back_in_time_when_transactions_write() {
     explore(|| {
         over_a_map_a_value_grows(|tiers, version| {
-            transaction(tiers).set(0, b"a", &[version], Life::Forever).unwrap();
+            transaction(tiers).set(0, b"a", &[version], Expiry::Never).unwrap();
         });
     });
 }
@@ -206,7 +206,7 @@ fn over_a_map_no_reader_goes_back_in_time_when_everything_is_flushed() {
         over_a_map_a_value_grows(|tiers, version| {
             let mut txn = tiers.store().begin();
             tiers.engine().flush(FlushCause::Command);
-            txn.set(0, b"a", &[version], Life::Forever).unwrap();
+            txn.set(0, b"a", &[version], Expiry::Never).unwrap();
         });
     });
 }
@@ -217,7 +217,7 @@ fn over_a_map_no_reader_goes_back_in_time_when_epochs_end() {
         over_a_map_a_value_grows(|tiers, version| {
             let mut txn = tiers.store().begin();
             tiers.engine().end_current_epoch();
-            txn.set(0, b"a", &[version], Life::Forever).unwrap();
+            txn.set(0, b"a", &[version], Expiry::Never).unwrap();
             drop(txn);
             let epoch = tiers.engine().begin_epoch();
             tiers.engine().feed().always_fresh(epoch);
@@ -265,7 +265,7 @@ fn over_a_map_nobody_reads_what_is_older_than_the_map_has_shown() {
     });
     explore(|| {
         the_map_shows_a_value(|tiers| {
-            transaction(tiers).set(0, b"a", b"1", Life::Forever).unwrap();
+            transaction(tiers).set(0, b"a", b"1", Expiry::Never).unwrap();
         });
     });
 }

@@ -1,7 +1,8 @@
 //! A store over a [`MemoryStore`] that is away, loses, fails and delays as it is told.
 
 use larder_core::{
-    FetchError, Fill, FillOutcome, Key, MemoryStore, NotCached, Put, Store, StoreError, WriteGuard,
+    FetchError, Fill, FillOutcome, Key, MemoryStore, NotCached, PutOutcome, Store, StoreError,
+    WriteGuard,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard},
@@ -151,7 +152,7 @@ impl Store<Payload> for FaultStore {
         load: &Fill<'_, Payload>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         self.there()?;
         let put = self.map.put_loaded(load, payload, ttl).await?;
         if self.state().loses_put_replies { Err(StoreError::Lost) } else { Ok(put) }

@@ -6,7 +6,7 @@
 
 use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
 use larder_core::{
-    Engine, FetchError, Fill, FillOutcome, FlushCause, Key, LeaseView, Moment, Put, Store,
+    Engine, FetchError, Fill, FillOutcome, FlushCause, Key, LeaseView, Moment, PutOutcome, Store,
     StoreError, WriteGuard, coherence::feed::Epoch, expiry::Ttl,
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -41,13 +41,13 @@ struct Session {
 /// What a reply answers. A read and a put take two replies each.
 enum Expected {
     Read(Fill<'static, Payload>),
-    Put(LeaseView<Payload>, oneshot::Sender<Put>),
+    Put(LeaseView<Payload>, oneshot::Sender<PutOutcome>),
     Beat(Moment),
 }
 
 enum Half {
     Read(Fill<'static, Payload>, Payload),
-    Put(oneshot::Sender<Put>, Put),
+    Put(oneshot::Sender<PutOutcome>, PutOutcome),
 }
 
 /// A command on the plain connection.
@@ -235,7 +235,7 @@ impl Redis {
         reply
     }
 
-    fn begin_load(&self, set: Command, lease: LeaseView<Payload>) -> oneshot::Receiver<Put> {
+    fn begin_load(&self, set: Command, lease: LeaseView<Payload>) -> oneshot::Receiver<PutOutcome> {
         let (answer, put) = oneshot::channel();
         let mut state = self.state();
         let State { server, session, .. } = &mut *state;
@@ -265,9 +265,9 @@ fn finish(half: Half, reply: &Reply) {
 }
 
 /// The reply to a `SET` with `NX` is what was there before.
-fn judge_put(reply: &Reply, lease_holds: bool) -> Put {
+fn judge_put(reply: &Reply, lease_holds: bool) -> PutOutcome {
     let is_put = value(reply).is_none();
-    if lease_holds { Put::Done } else { Put::LeaseInvalidated { is_put } }
+    if lease_holds { PutOutcome::Done } else { PutOutcome::LeaseInvalidated { is_put } }
 }
 
 fn value(reply: &Reply) -> Payload {
@@ -344,7 +344,7 @@ impl Store<Payload> for Redis {
         load: &Fill<'_, Payload>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         let (place, payload) = (place(load.key()), Some(payload.into()));
         let set = Command::Set { place, payload, ttl: Some(ttl), only_if_absent: true };
         if self.is_connected() {

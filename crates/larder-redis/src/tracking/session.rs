@@ -10,7 +10,7 @@ use crate::{
 };
 use bytes::BytesMut;
 use larder_core::{
-    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotCached, Put, StoreError,
+    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotCached, PutOutcome, StoreError,
     coherence::feed::Epoch,
 };
 use larder_resp::{
@@ -43,7 +43,7 @@ pub(crate) struct LoadedPut {
     pub(crate) answer: PutSender,
 }
 
-pub(crate) type PutSender = oneshot::Sender<Result<Put, StoreError>>;
+pub(crate) type PutSender = oneshot::Sender<Result<PutOutcome, StoreError>>;
 
 /// Why an epoch ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ enum PendingReply {
 /// The first of two replies that belong together.
 enum FirstReply {
     Read { fill: Option<Fill<'static, Reply>>, reply: Result<Reply, ErrorReply> },
-    Put { answer: PutSender, outcome: Result<Put, StoreError> },
+    Put { answer: PutSender, outcome: Result<PutOutcome, StoreError> },
 }
 
 /// The text of an error reply.
@@ -341,12 +341,12 @@ fn complete_fill(
     check_ready(pttl)
 }
 
-fn put_outcome(frame: &Frame<'_>, lease_holds: bool) -> Result<Put, StoreError> {
+fn put_outcome(frame: &Frame<'_>, lease_holds: bool) -> Result<PutOutcome, StoreError> {
     match frame.as_error() {
         Some(error) => Err(store_error(error)),
-        None if lease_holds => Ok(Put::Done),
+        None if lease_holds => Ok(PutOutcome::Done),
         // SET NX GET replies with the previous value: null if this put was the one that set it.
-        None => Ok(Put::LeaseInvalidated { is_put: matches!(frame, Frame::Null) }),
+        None => Ok(PutOutcome::LeaseInvalidated { is_put: matches!(frame, Frame::Null) }),
     }
 }
 

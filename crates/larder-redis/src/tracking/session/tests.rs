@@ -57,7 +57,7 @@ impl Store<Reply> for QueueStore {
         load: &Fill<'_, Reply>,
         payload: &[u8],
         ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
         let Key { name, keyspace: db, .. } = load.key();
         let (name, payload, lease) = (name.into(), payload.into(), load.lease_view());

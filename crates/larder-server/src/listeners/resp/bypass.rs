@@ -68,7 +68,7 @@ fn is_remembered(
     wish: Wish,
     app: &App,
 ) -> bool {
-    let Some(view) = app.engine().read_view() else { return false };
+    let Some(view) = app.engine().read_view(key) else { return false };
     let recall = |seen: CachedRef<'_, Reply>| {
         let stored = Reply::bytes_of(&seen);
         match stored.first() {

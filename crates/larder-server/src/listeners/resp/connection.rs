@@ -497,7 +497,7 @@ fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
 /// Why a read that might be served from memory goes upstream.
 fn why_relayed(app: &App, session: &Session, read: &Kind<'_>) -> Bypass {
     let engine = app.engine();
-    if engine.read_view().is_none() {
+    if engine.batch_view().is_none() {
         return engine.feed().bypass_reason();
     }
     let barred = match read {

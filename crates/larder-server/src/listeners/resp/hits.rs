@@ -86,7 +86,7 @@ pub(super) fn serve_hits(
 ) -> (usize, Stopped) {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
-    let Some(view) = app.engine().read_view() else {
+    let Some(view) = app.engine().batch_view() else {
         return (0, Stopped::Blind);
     };
     let mut reader = app.engine().reader(view);

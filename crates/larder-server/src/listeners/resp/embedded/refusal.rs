@@ -1,6 +1,6 @@
 //! Errors in Redis's words.
 
-use larder_core::memory_store::Full;
+use larder_core::memory_store::OutOfMemory;
 use std::borrow::Cow;
 
 /// Why a command is not done: the error reply, its code first.
@@ -56,8 +56,8 @@ impl Refusal {
     }
 }
 
-impl From<Full> for Refusal {
-    fn from(Full: Full) -> Self {
+impl From<OutOfMemory> for Refusal {
+    fn from(OutOfMemory: OutOfMemory) -> Self {
         Self::new("OOM command not allowed when used memory > 'maxmemory'.")
     }
 }

@@ -4,7 +4,7 @@
 //! back by what lies between the two just now; while nobody sets the clock that is nothing.
 
 use super::{call::Call, number, refusal::Refusal};
-use larder_core::memory_store::Life;
+use larder_core::memory_store::Expiry;
 
 /// The map's time and the time of day read a moment apart differ by less than this.
 const READ_APART_MS: i64 = 1000;
@@ -42,14 +42,14 @@ impl<'a> Given<'a> {
     }
 
     /// The end of a life. It must be a positive time.
-    pub(super) fn life(self, call: &mut Call<'_>, command: &str) -> Result<Life, Refusal> {
+    pub(super) fn life(self, call: &mut Call<'_>, command: &str) -> Result<Expiry, Refusal> {
         let value = number::integer(self.text).ok_or(Refusal::NOT_AN_INTEGER)?;
         let refused = || Refusal::expire_time(command);
         if value <= 0 {
             return Err(refused());
         }
         let date = self.date(call, value).ok_or_else(refused)?;
-        Ok(Life::Until(from_date(call, date)))
+        Ok(Expiry::At(from_date(call, date)))
     }
 
     /// The same in milliseconds since 1970; `None` if that is no number of 64 bits.

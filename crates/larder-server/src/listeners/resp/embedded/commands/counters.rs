@@ -7,7 +7,7 @@ use crate::listeners::resp::embedded::{
     number,
     refusal::{Outcome, Refusal},
 };
-use larder_core::memory_store::Life;
+use larder_core::memory_store::Expiry;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry("INCR", 2, "write denyoom fast", Fallible(incr)),
@@ -43,7 +43,7 @@ fn add(call: &mut Call<'_>, name: &[u8], more: i64) -> Outcome {
     };
     let sum = value.checked_add(more);
     let sum = sum.ok_or(Refusal::new("ERR increment or decrement would overflow"))?;
-    txn.set(db, name, sum.to_string().as_bytes(), Life::Kept)?;
+    txn.set(db, name, sum.to_string().as_bytes(), Expiry::Keep)?;
     reply.integer(sum);
     Ok(())
 }
@@ -54,7 +54,7 @@ fn incrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let number = |text| Float::parse(text).ok_or(Refusal::NOT_A_FLOAT);
     let sum = number(value)?.add(number(args.get(2))?);
     let sum = sum.ok_or(Refusal::new("ERR increment would produce NaN or Infinity"))?.to_string();
-    txn.set(db, args.get(1), sum.as_bytes(), Life::Kept)?;
+    txn.set(db, args.get(1), sum.as_bytes(), Expiry::Keep)?;
     reply.bulk(sum.as_bytes());
     Ok(())
 }

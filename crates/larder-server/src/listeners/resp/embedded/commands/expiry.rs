@@ -10,7 +10,7 @@ use crate::listeners::resp::embedded::{
     refusal::{Outcome, Refusal},
     times::{Given, Unit, from_date, to_date},
 };
-use larder_core::memory_store::Life;
+use larder_core::memory_store::Expiry;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry(
@@ -59,7 +59,7 @@ fn expire(
     let Keyed { txn, db, reply, .. } = call.keyed();
     let before = txn.get(db, args.get(1)).map(|entry| entry.expires);
     let may = before.is_some_and(|before| when.allows(before, time));
-    reply.boolean(may && txn.set_life(db, args.get(1), Life::Until(time)));
+    reply.boolean(may && txn.set_expiry(db, args.get(1), Expiry::At(time)));
     Ok(())
 }
 
@@ -135,5 +135,5 @@ fn answer(
 fn persist(call: &mut Call<'_>, args: Args<'_>) {
     let Keyed { txn, db, reply, .. } = call.keyed();
     let expires = txn.get(db, args.get(1)).and_then(|entry| entry.expires);
-    reply.boolean(expires.is_some() && txn.set_life(db, args.get(1), Life::Forever));
+    reply.boolean(expires.is_some() && txn.set_expiry(db, args.get(1), Expiry::Never));
 }

@@ -10,7 +10,7 @@ use crate::listeners::resp::embedded::{
     number,
     refusal::{Outcome, Refusal},
 };
-use larder_core::memory_store::Life;
+use larder_core::memory_store::Expiry;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry("DEL", -2, "write", Plain(del)),
@@ -78,7 +78,7 @@ fn copy(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let copied = found.map(|entry| (entry.payload.to_vec(), entry.expires));
     reply.boolean(copied.is_some());
     if let Some((payload, expires)) = copied {
-        txn.set(target, to, &payload, expires.map_or(Life::Forever, Life::Until))?;
+        txn.set(target, to, &payload, expires.map_or(Expiry::Never, Expiry::At))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::listeners::resp::embedded::{
     refusal::{Outcome, Refusal},
     times::{Given, Unit},
 };
-use larder_core::memory_store::Life;
+use larder_core::memory_store::Expiry;
 
 pub(super) const COMMANDS: &[Entry] = &[
     entry("GET", 2, "readonly fast", Plain(get)),
@@ -43,8 +43,8 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let options = Options::of_set(args)?;
     let life = match options.given {
         Some(given) => given.life(call, "set")?,
-        None if options.keeps => Life::Kept,
-        None => Life::Forever,
+        None if options.keeps => Expiry::Keep,
+        None => Expiry::Never,
     };
     if options.gets {
         read(call, args.get(1));
@@ -83,7 +83,7 @@ fn setnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     let Keyed { txn, db, reply, .. } = call.keyed();
     let is_new = !txn.contains(db, args.get(1));
     if is_new {
-        txn.set(db, args.get(1), args.get(2), Life::Forever)?;
+        txn.set(db, args.get(1), args.get(2), Expiry::Never)?;
     }
     reply.boolean(is_new);
     Ok(())
@@ -92,7 +92,7 @@ fn setnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 fn getset(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     read(call, args.get(1));
     let Keyed { txn, db, .. } = call.keyed();
-    Ok(txn.set(db, args.get(1), args.get(2), Life::Forever)?)
+    Ok(txn.set(db, args.get(1), args.get(2), Expiry::Never)?)
 }
 
 fn getdel(call: &mut Call<'_>, args: Args<'_>) {
@@ -108,13 +108,13 @@ fn getex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     }
     let life = match options.given {
         Some(given) => given.life(call, "getex")?,
-        None if options.persists => Life::Forever,
+        None if options.persists => Expiry::Never,
         None => return Ok(()),
     };
     let Keyed { txn, db, .. } = call.keyed();
     let expires = txn.get(db, args.get(1)).and_then(|entry| entry.expires);
-    if life != Life::Forever || expires.is_some() {
-        txn.set_life(db, args.get(1), life);
+    if life != Expiry::Never || expires.is_some() {
+        txn.set_expiry(db, args.get(1), life);
     }
     Ok(())
 }
@@ -150,7 +150,7 @@ fn set_all(call: &mut Call<'_>, args: Args<'_>, command: &str) -> Outcome {
     let Keyed { txn, db, .. } = call.keyed();
     txn.has_room_for(db, args.pairs())?;
     for (name, payload) in args.pairs() {
-        txn.set(db, name, payload, Life::Forever)?;
+        txn.set(db, name, payload, Expiry::Never)?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(super) const ENTRY_BYTES: u64 = 96;
 
 /// See the [module](self).
 #[derive(Default)]
-pub(super) struct Db {
+pub(super) struct Keyspace {
     slots: Vec<Slot>,
     /// Places in the row.
     index: HashTable<usize>,
@@ -58,7 +58,7 @@ pub(super) fn cost(name_bytes: usize, payload_bytes: usize) -> u64 {
     (name_bytes as u64).saturating_add(payload_bytes as u64).saturating_add(ENTRY_BYTES)
 }
 
-impl Db {
+impl Keyspace {
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -105,7 +105,7 @@ impl Db {
 
     /// Removes some of what has expired, looking at so many keys at most, from where the last call
     /// ended.
-    pub(super) fn purge(&mut self, now: i64, visits: usize, mut gone: impl FnMut(Slot)) {
+    pub(super) fn remove_expired(&mut self, now: i64, visits: usize, mut gone: impl FnMut(Slot)) {
         let visits = visits.min(self.len());
         if visits == self.len() {
             self.swept = self.len();

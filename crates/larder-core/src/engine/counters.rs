@@ -1,46 +1,21 @@
 //! What the engine counts.
 
-use super::NotCached;
 use crate::{
     near::NearCounts,
+    outcome::{FlushCause, NotCached},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Why everything was forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushCause {
-    /// The store was flushed.
-    Flushed,
-    /// The feed's connection ended.
-    EpochEnded,
-    /// Somebody asked this process to.
-    Command,
-}
-
-impl FlushCause {
-    /// Every cause.
-    pub const ALL: [Self; 3] = [Self::Flushed, Self::EpochEnded, Self::Command];
-
-    /// The cause's name in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flushed => "flushed",
-            Self::EpochEnded => "epoch-ended",
-            Self::Command => "command",
-        }
-    }
-}
-
-/// A reading of all counters.
+/// The counters of an engine at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineCounts {
-    /// The near tier's.
+    /// The near cache's counters.
     pub near: NearCounts,
-    /// Fills on their way that others can join.
+    /// Pending fills that other readers can join.
     pub fills_under_way: usize,
-    /// Readers who joined a flight instead of asking the store or the origin again.
+    /// Readers that joined a flight instead of asking the store or the origin again.
     pub flights_joined: u64,
-    /// Names that the feed said had changed.
+    /// Invalidations that the feed delivered.
     pub invalidations: u64,
     /// Epochs of the feed that have begun.
     pub epochs: u64,
@@ -49,26 +24,26 @@ pub struct EngineCounts {
 }
 
 impl EngineCounts {
-    /// Replies not kept, by reason.
+    /// Returns how many replies were not cached, by reason.
     pub fn refused(&self) -> impl Iterator<Item = (NotCached, u64)> + '_ {
         NotCached::ALL.into_iter().zip(self.refused)
     }
 
-    /// Flushes, by cause.
+    /// Returns how often the near cache was flushed, by cause.
     pub fn flushes(&self) -> impl Iterator<Item = (FlushCause, u64)> + '_ {
         FlushCause::ALL.into_iter().zip(self.flushes)
     }
 }
 
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct Counters {
     joined: AtomicU64,
     invalidated: AtomicU64,
     refused: [AtomicU64; NotCached::ALL.len()],
     flushes: [AtomicU64; FlushCause::ALL.len()],
 }
 
-impl Tally {
+impl Counters {
     pub(super) fn joined(&self) {
         self.joined.fetch_add(1, Relaxed);
     }
@@ -77,8 +52,8 @@ impl Tally {
         self.invalidated.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn refused(&self, why: NotCached) {
-        count(&self.refused, why as usize);
+    pub(super) fn refused(&self, reason: NotCached) {
+        count(&self.refused, reason as usize);
     }
 
     pub(super) fn flushed(&self, cause: FlushCause) {
@@ -103,8 +78,8 @@ impl Tally {
     }
 }
 
-fn count(counters: &[AtomicU64], at: usize) {
-    if let Some(counter) = counters.get(at) {
+fn count(counters: &[AtomicU64], index: usize) {
+    if let Some(counter) = counters.get(index) {
         counter.fetch_add(1, Relaxed);
     }
 }

@@ -1,0 +1,346 @@
+//! How a value is found: near cache, store, origin. [`Tiers::start`], [`Tiers::finish`] and
+//! [`Tiers::fetch_or_load`] hold the decisions, from top to bottom; the helpers below them compute
+//! and return.
+
+use crate::{
+    clock::Moment,
+    coherence::flight::FlightWaiter,
+    engine::{Engine, FetchRole, Fill, FillOutcome, FillState},
+    key::{HashedKey, Key},
+    near::ReadView,
+    origin::Origin,
+    outcome::{Bypass, FetchError, FetchResult, Fetched, Found, NotCached, PutOutcome, StoreError},
+    store::Store,
+    value::Value,
+};
+use std::{sync::Arc, time::Duration};
+
+/// The near cache in front of a store.
+pub struct Tiers<V: Value, S> {
+    engine: Arc<Engine<V>>,
+    store: S,
+}
+
+/// A fetch in progress. See [`Tiers::start`].
+pub struct PendingFetch<V: Value>(Step<V>);
+
+enum Step<V: Value> {
+    Found(Fetched<V>),
+    Bypass(Bypass),
+    Joined(FlightWaiter<FetchResult<V>>),
+    Sent(FillOutcome<V>),
+}
+
+impl<V: Value> PendingFetch<V> {
+    /// Whether the value was found in memory.
+    pub fn is_found(&self) -> bool {
+        matches!(self.0, Step::Found(_))
+    }
+
+    /// Whether a read was sent for this fetch alone, behind those of fetches started before it. A
+    /// value that was found in memory, or that another reader fetches, may be older than what those
+    /// bring.
+    pub fn is_sent(&self) -> bool {
+        matches!(self.0, Step::Sent(_))
+    }
+
+    /// Returns the value if it is there already: without a future, for callers whose store answers
+    /// at once.
+    ///
+    /// # Errors
+    /// Returns the fetch, to be finished by [`Tiers::finish`].
+    #[inline]
+    pub fn into_answer(self) -> Result<Fetched<V>, Self> {
+        match self.0 {
+            Step::Found(fetched) | Step::Sent(FillOutcome(FillState::Ready(Ok(fetched)))) => {
+                Ok(fetched)
+            }
+            step => Err(Self(step)),
+        }
+    }
+}
+
+/// How to load a value from an origin.
+#[derive(Clone, Copy)]
+pub struct Load<'a> {
+    /// The origin.
+    pub origin: &'a dyn Origin,
+    /// The value's id there.
+    pub id: &'a str,
+    /// How long the store keeps the value.
+    pub ttl: Duration,
+    /// How long the origin is not asked again after it had no value.
+    pub negative_ttl: Duration,
+}
+
+/// How often a reader joins a load that its leader then drops, before that is an error.
+const LEADERS_DROPPED_MAX: usize = 8;
+
+impl<V: Value, S: Store<V>> Tiers<V, S> {
+    /// Puts an engine in front of a store.
+    pub fn new(engine: Arc<Engine<V>>, store: S) -> Self {
+        Self { engine, store }
+    }
+
+    /// Returns the engine, for look-ups that do not wait and for counters.
+    pub fn engine(&self) -> &Arc<Engine<V>> {
+        &self.engine
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Looks a key up in the near cache alone. Never waits.
+    pub fn get(&self, key: Key<'_>) -> Option<Fetched<V>> {
+        let view = self.engine.read_view(key)?;
+        self.cached(self.engine.hashed(key), view)
+    }
+
+    /// Returns the store's value: from memory, from a fetch in progress or by a fill. Where none of
+    /// these can be trusted, it bypasses the near cache.
+    pub async fn fetch(&self, key: Key<'_>) -> FetchResult<V> {
+        match self.start(key).into_answer() {
+            Ok(fetched) => Ok(fetched),
+            Err(pending) => self.finish(key, pending).await,
+        }
+    }
+
+    /// Does the part of [`Tiers::fetch`] that does not wait: sends what must be sent.
+    pub fn start(&self, key: Key<'_>) -> PendingFetch<V> {
+        let now = self.engine.clock().now();
+        let feed = self.engine.feed_of(key);
+        let Some(view) = feed.read_view(now) else {
+            return PendingFetch(Step::Bypass(feed.bypass_reason()));
+        };
+        let key = self.engine.hashed(key);
+        if let Some(hit) = self.cached(key, view) {
+            return PendingFetch(Step::Found(hit));
+        }
+        if let Some(reason) = self.engine.bypass_reason_for(key.key.name) {
+            return PendingFetch(Step::Bypass(reason));
+        }
+        if self.store.answers_at_once() {
+            let fill = self.engine.lead_unshared(key, view);
+            return PendingFetch(Step::Sent(self.store.fill(fill)));
+        }
+        let oldest = now.minus(feed.bound());
+        PendingFetch(match self.engine.join_or_lead(key, now, oldest, Some(view)) {
+            FetchRole::Joined(waiter) => Step::Joined(waiter),
+            FetchRole::Leading(fill) => Step::Sent(self.store.fill(fill)),
+        })
+    }
+
+    /// Does the rest of [`Tiers::fetch`].
+    pub async fn finish(&self, key: Key<'_>, pending: PendingFetch<V>) -> FetchResult<V> {
+        self.finish_as_part_of(None, key, pending).await
+    }
+
+    async fn finish_as_part_of(
+        &self,
+        load: Option<&Fill<'_, V>>,
+        key: Key<'_>,
+        pending: PendingFetch<V>,
+    ) -> FetchResult<V> {
+        let (outcome, collapsed) = match pending.0 {
+            Step::Found(hit) => return Ok(hit),
+            Step::Bypass(reason) => return self.bypass_as_part_of(load, key, reason).await,
+            Step::Joined(waiter) => (waiter.await, true),
+            Step::Sent(FillOutcome(FillState::Deferred(waiter))) => (waiter.await, false),
+            Step::Sent(FillOutcome(FillState::Ready(outcome))) => (outcome, false),
+        };
+        // A read may be sent twice, so what the feed's connection lost is read on another.
+        if outcome.as_ref().is_err_and(is_lost) {
+            return self.bypass_as_part_of(load, key, Bypass::FeedLost).await;
+        }
+        Ok(Fetched { collapsed, ..outcome? })
+    }
+
+    /// Reads from the store alone. The near cache then drops what may be older (R13).
+    pub async fn bypass(&self, key: Key<'_>, reason: Bypass) -> FetchResult<V> {
+        self.bypass_as_part_of(None, key, reason).await
+    }
+
+    async fn bypass_as_part_of(
+        &self,
+        load: Option<&Fill<'_, V>>,
+        key: Key<'_>,
+        reason: Bypass,
+    ) -> FetchResult<V> {
+        let value = self.store.read(key).await.map_err(FetchError::Store)?;
+        self.engine.invalidate_after_bypass(key.name, load);
+        Ok(Fetched { value, found: Found::Bypass(reason), collapsed: false })
+    }
+
+    fn cached(&self, key: HashedKey<'_>, view: ReadView) -> Option<Fetched<V>> {
+        self.engine.get_hashed(key, view).map(|(value, deadline)| Fetched {
+            value,
+            found: Found::Near(deadline),
+            collapsed: false,
+        })
+    }
+
+    /// Sets a value.
+    pub async fn put(
+        &self,
+        name: &[u8],
+        db: u32,
+        payload: &[u8],
+        ttl: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        let write = self.engine.write([name]);
+        self.store.put(&write, name, db, payload, ttl).await
+    }
+
+    /// Deletes a key here and in the store. Returns whether the store had it.
+    pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
+        let write = self.engine.write([name]);
+        let deleted = self.store.delete(&write, name, db).await;
+        self.engine.loads_settled(name).await;
+        deleted
+    }
+
+    /// Returns the store's value or, if it has none, the origin's, which is asked once for all
+    /// readers that wait (R16).
+    ///
+    /// A load goes on only while this future is polled. Run it in a task of its own where the caller
+    /// may leave.
+    pub async fn fetch_or_load(&self, key: Key<'_>, load: Load<'_>) -> FetchResult<V> {
+        for _ in 0..LEADERS_DROPPED_MAX {
+            let now = self.engine.clock().now();
+            let view = self.engine.feed_of(key).read_view(now);
+            let hashed = self.engine.hashed(key);
+            if let Some(hit) = view.and_then(|view| self.cached_or_absent(hashed, view)) {
+                return Ok(hit);
+            }
+            match self.join_or_lead_load(hashed, now, view) {
+                FetchRole::Leading(fill) => return self.lead_load(fill, key, load).await,
+                FetchRole::Joined(waiter) => match waiter.await {
+                    Err(FetchError::LeaderDropped) => {}
+                    outcome => return Ok(Fetched { collapsed: true, ..outcome? }),
+                },
+            }
+        }
+        Err(FetchError::LeaderDropped)
+    }
+
+    /// Returns the cached value, or the cached answer of the origin that it has none.
+    fn cached_or_absent(&self, key: HashedKey<'_>, view: ReadView) -> Option<Fetched<V>> {
+        self.cached(key, view).filter(is_present).or_else(|| self.cached(key.load(), view))
+    }
+
+    /// Joins a load, or leads one. While the feed is fresh a load may take its time, because an
+    /// invalidation ends its flight. Without a fresh feed only a load that is younger than the
+    /// staleness bound is joined.
+    fn join_or_lead_load<'a>(
+        &'a self,
+        key: HashedKey<'a>,
+        now: Moment,
+        view: Option<ReadView>,
+    ) -> FetchRole<'a, V> {
+        let (key, oldest) = match view {
+            Some(_) => (key.load(), Moment::START),
+            None => {
+                let bound = self.engine.feed_of(key.key).bound();
+                (key.load_without_feed(), now.minus(bound))
+            }
+        };
+        self.engine.join_or_lead(key, now, oldest, view)
+    }
+
+    /// Loads a value, and answers all readers that joined.
+    async fn lead_load(&self, fill: Fill<'_, V>, key: Key<'_>, load: Load<'_>) -> FetchResult<V> {
+        let outcome = match self.load(&fill, key, load).await {
+            Ok(Loaded::Value(fetched)) => Ok(fetched),
+            Ok(Loaded::Absent(None)) => return fill.complete_absent(load.negative_ttl),
+            Ok(Loaded::Absent(Some(reason))) => {
+                Ok(Fetched { value: V::absent(), found: Found::Bypass(reason), collapsed: false })
+            }
+            Err(error) => Err(error),
+        };
+        fill.answer(outcome)
+    }
+
+    /// Asks the store, then the origin, then the store again: only a value that the store gave is
+    /// cached, because no invalidation would come for one that was only written.
+    async fn load(
+        &self,
+        fill: &Fill<'_, V>,
+        key: Key<'_>,
+        load: Load<'_>,
+    ) -> Result<Loaded<V>, FetchError> {
+        let bypass = match self.fetch_as_part_of(fill, key).await {
+            Ok(fetched) if is_present(&fetched) => return Ok(Loaded::Value(fetched)),
+            Ok(absent) => absent.found.bypass(),
+            Err(FetchError::Store(error)) if error.is_outage() => Some(Bypass::StoreUnreachable),
+            Err(error) => return Err(error),
+        };
+        let payload = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
+        let Some(payload) = payload else { return Ok(Loaded::Absent(bypass)) };
+        if bypass != Some(Bypass::StoreUnreachable)
+            && self.store_loaded(fill, key, &payload, load.ttl).await
+            && let Ok(fetched) = self.fetch_as_part_of(fill, key).await
+            && is_present(&fetched)
+        {
+            return Ok(Loaded::Value(fetched));
+        }
+        let uncached = Found::Store { cached: Err(NotCached::LeaseInvalidated) };
+        Ok(Loaded::Value(Fetched {
+            value: V::from_payload(&payload),
+            found: bypass.map_or(uncached, Found::Bypass),
+            collapsed: false,
+        }))
+    }
+
+    async fn fetch_as_part_of(&self, load: &Fill<'_, V>, key: Key<'_>) -> FetchResult<V> {
+        self.finish_as_part_of(Some(load), key, self.start(key)).await
+    }
+
+    /// Writes a loaded value to the store, unless the key has changed since the load began. Returns
+    /// whether the key exists now and is up to date.
+    async fn store_loaded(
+        &self,
+        fill: &Fill<'_, V>,
+        key: Key<'_>,
+        payload: &[u8],
+        ttl: Duration,
+    ) -> bool {
+        let pending = self.engine.begin_load(key.name);
+        if !fill.holds() {
+            return false;
+        }
+        let is_out_of_date = match self.store.put_loaded(fill, payload, ttl).await {
+            Ok(PutOutcome::Done) => return true,
+            Ok(PutOutcome::LeaseInvalidated { is_put }) => is_put,
+            Err(error) => error.outcome_unknown(),
+        };
+        if is_out_of_date {
+            let write = self.engine.write([key.name]);
+            // If this fails too, the key's time to live ends it.
+            self.store.delete_if_ours(&write, key.name, key.keyspace, payload, ttl).await.ok();
+        }
+        drop(pending);
+        false
+    }
+}
+
+/// What the store and the origin have together.
+enum Loaded<V> {
+    Value(Fetched<V>),
+    /// Neither has a value. Holds the reason why the near cache was bypassed, if it was.
+    Absent(Option<Bypass>),
+}
+
+fn is_present<V: Value>(fetched: &Fetched<V>) -> bool {
+    !fetched.value.is_absent()
+}
+
+/// Whether a fill ended without an answer from the store.
+fn is_lost(error: &FetchError) -> bool {
+    match error {
+        FetchError::LeaderDropped => true,
+        FetchError::Store(error) => error.is_outage(),
+        FetchError::Origin(_) => false,
+    }
+}
