@@ -14,8 +14,8 @@
 #![allow(clippy::unwrap_used, reason = "a measurement may stop where it fails")]
 
 use larder_core::{
-    CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, Found, Key, KeyFilter, PutOutcome,
-    Store, StoreError, Tiers, WriteGuard,
+    CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, Found, Key, KeyFilter, ReadStore,
+    StoreError, Tiers,
     expiry::Ttl,
     near::{NearConfig, Policy},
 };
@@ -213,7 +213,7 @@ fn resident_bytes() -> u64 {
 /// A store with the same value for every name.
 struct Generated;
 
-impl Store<Payload> for Generated {
+impl ReadStore<Payload> for Generated {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         // 100 bytes as Redis frames them.
         let value = [b'.'; VALUE_BYTES + 8];
@@ -226,40 +226,5 @@ impl Store<Payload> for Generated {
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
         Err(StoreError::Unreachable("only fills are supported".into()))
-    }
-
-    async fn put(
-        &self,
-        _: &WriteGuard<Payload>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        Err(StoreError::Full)
-    }
-
-    async fn delete(&self, _: &WriteGuard<Payload>, _: &[u8], _: u32) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn put_loaded(
-        &self,
-        _: &Fill<'_, Payload>,
-        _: &[u8],
-        _: Duration,
-    ) -> Result<PutOutcome, StoreError> {
-        Err(StoreError::Full)
-    }
-
-    async fn delete_if_ours(
-        &self,
-        _: &WriteGuard<Payload>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Duration,
-    ) -> Result<(), StoreError> {
-        Ok(())
     }
 }

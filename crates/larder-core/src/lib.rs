@@ -31,6 +31,6 @@ pub use origin::{BoxFuture, Origin, OriginError};
 pub use outcome::{
     Bypass, FetchError, Fetched, FlushCause, Found, NotCached, PutOutcome, StoreError,
 };
-pub use store::Store;
+pub use store::{LoadedValue, Put, ReadStore, Store, WriteStore};
 pub use tiers::{Load, PendingFetch, Tiers};
 pub use value::{CachedRef, Value};

@@ -13,7 +13,7 @@ use crate::{
     expiry::Ttl,
     key::Key,
     outcome::{PutOutcome, StoreError},
-    store::Store,
+    store::{LoadedValue, Put, ReadStore, WriteStore},
     sync::Mutex,
     value::Value,
 };
@@ -103,15 +103,10 @@ impl MemoryStore {
 }
 
 impl Txn<'_> {
-    fn put(
-        &mut self,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
+    fn put(&mut self, put: Put<'_>) -> Result<(), StoreError> {
+        let Put { key, payload, ttl } = put;
         let until = |ttl| Expiry::At(self.now().saturating_add(millis(ttl)));
-        Ok(self.set(db, name, payload, ttl.map_or(Expiry::Never, until))?)
+        Ok(self.set(key.keyspace, key.name, payload, ttl.map_or(Expiry::Never, until))?)
     }
 }
 
@@ -120,7 +115,7 @@ fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
-impl<V: Value> Store<V> for MemoryStore {
+impl<V: Value> ReadStore<V> for MemoryStore {
     fn fill(&self, fill: Fill<'_, V>) -> FillOutcome<V> {
         let (value, ttl) = self.get(fill.key());
         fill.complete(value, ttl)
@@ -133,47 +128,37 @@ impl<V: Value> Store<V> for MemoryStore {
     async fn read(&self, key: Key<'_>) -> Result<V, StoreError> {
         Ok(self.get(key).0)
     }
+}
 
-    async fn put(
-        &self,
-        write: &WriteGuard<V>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        // Who reads the map and then asks the near tier must not find there what was before.
+impl<V: Value> WriteStore<V> for MemoryStore {
+    async fn put(&self, guard: &WriteGuard<V>, put: Put<'_>) -> Result<(), StoreError> {
+        // A client that reads this store and then asks the near cache must not get an older value
+        // there, so the name is invalidated under the store's lock.
         let mut txn = self.begin();
-        write.invalidate();
-        txn.put(name, db, payload, ttl)
+        guard.invalidate();
+        txn.put(put)
     }
 
-    async fn delete(
-        &self,
-        write: &WriteGuard<V>,
-        name: &[u8],
-        db: u32,
-    ) -> Result<bool, StoreError> {
+    async fn delete(&self, guard: &WriteGuard<V>, key: Key<'_>) -> Result<bool, StoreError> {
         let mut txn = self.begin();
-        write.invalidate();
-        Ok(txn.remove(db, name))
+        guard.invalidate();
+        Ok(txn.remove(key.keyspace, key.name))
     }
 
     async fn put_loaded(
         &self,
         load: &Fill<'_, V>,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
-        let Key { name, keyspace: db, .. } = load.key();
+        let LoadedValue { key, payload, ttl } = loaded;
         let mut txn = self.begin();
-        // A write voids the lease before it changes the map, or while it holds the lock: what is
-        // judged here is never out of date, and no reader sees a value that comes too late.
+        // A write invalidates the lease before it changes the store, or while it holds the lock. So
+        // this check is never out of date, and no reader sees a value that comes too late.
         if !load.holds() {
             return Ok(PutOutcome::LeaseInvalidated { is_put: false });
         }
-        if !txn.contains(db, name) {
-            txn.put(name, db, payload, Some(ttl))?;
+        if !txn.contains(key.keyspace, key.name) {
+            txn.put(Put { key, payload, ttl: Some(ttl) })?;
         }
         load.invalidate_name();
         Ok(PutOutcome::Done)
@@ -181,20 +166,18 @@ impl<V: Value> Store<V> for MemoryStore {
 
     async fn delete_if_ours(
         &self,
-        write: &WriteGuard<V>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Duration,
+        guard: &WriteGuard<V>,
+        loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
+        let LoadedValue { key, payload, ttl } = loaded;
         let mut txn = self.begin();
         let latest = txn.now().saturating_add(millis(ttl));
-        let is_ours = |it: Entry<'_>| {
-            it.payload == payload && it.expires.is_some_and(|expires| expires <= latest)
+        let is_ours = |entry: Entry<'_>| {
+            entry.payload == payload && entry.expires.is_some_and(|expires| expires <= latest)
         };
-        if txn.get(db, name).is_some_and(is_ours) {
-            write.invalidate();
-            txn.remove(db, name);
+        if txn.get(key.keyspace, key.name).is_some_and(is_ours) {
+            guard.invalidate();
+            txn.remove(key.keyspace, key.name);
         }
         Ok(())
     }

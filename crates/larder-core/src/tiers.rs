@@ -10,7 +10,7 @@ use crate::{
     near::ReadView,
     origin::Origin,
     outcome::{Bypass, FetchError, FetchResult, Fetched, Found, NotCached, PutOutcome, StoreError},
-    store::Store,
+    store::{LoadedValue, Put, ReadStore, Store},
     value::Value,
 };
 use std::{sync::Arc, time::Duration};
@@ -76,7 +76,7 @@ pub struct Load<'a> {
 /// How often a reader joins a load that its leader then drops, before that is an error.
 const LEADERS_DROPPED_MAX: usize = 8;
 
-impl<V: Value, S: Store<V>> Tiers<V, S> {
+impl<V: Value, S: ReadStore<V>> Tiers<V, S> {
     /// Puts an engine in front of a store.
     pub fn new(engine: Arc<Engine<V>>, store: S) -> Self {
         Self { engine, store }
@@ -180,24 +180,20 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             collapsed: false,
         })
     }
+}
 
+impl<V: Value, S: Store<V>> Tiers<V, S> {
     /// Sets a value.
-    pub async fn put(
-        &self,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        let write = self.engine.write([name]);
-        self.store.put(&write, name, db, payload, ttl).await
+    pub async fn put(&self, put: Put<'_>) -> Result<(), StoreError> {
+        let guard = self.engine.write([put.key.name]);
+        self.store.put(&guard, put).await
     }
 
     /// Deletes a key here and in the store. Returns whether the store had it.
-    pub async fn delete(&self, name: &[u8], db: u32) -> Result<bool, StoreError> {
-        let write = self.engine.write([name]);
-        let deleted = self.store.delete(&write, name, db).await;
-        self.engine.loads_settled(name).await;
+    pub async fn delete(&self, key: Key<'_>) -> Result<bool, StoreError> {
+        let guard = self.engine.write([key.name]);
+        let deleted = self.store.delete(&guard, key).await;
+        self.engine.loads_settled(key.name).await;
         deleted
     }
 
@@ -252,9 +248,9 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     /// Loads a value, and answers all readers that joined.
     async fn lead_load(&self, fill: Fill<'_, V>, key: Key<'_>, load: Load<'_>) -> FetchResult<V> {
         let outcome = match self.load(&fill, key, load).await {
-            Ok(Loaded::Value(fetched)) => Ok(fetched),
-            Ok(Loaded::Absent(None)) => return fill.complete_absent(load.negative_ttl),
-            Ok(Loaded::Absent(Some(reason))) => {
+            Ok(LoadOutcome::Value(fetched)) => Ok(fetched),
+            Ok(LoadOutcome::Absent(None)) => return fill.complete_absent(load.negative_ttl),
+            Ok(LoadOutcome::Absent(Some(reason))) => {
                 Ok(Fetched { value: V::absent(), found: Found::Bypass(reason), collapsed: false })
             }
             Err(error) => Err(error),
@@ -269,24 +265,24 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         fill: &Fill<'_, V>,
         key: Key<'_>,
         load: Load<'_>,
-    ) -> Result<Loaded<V>, FetchError> {
+    ) -> Result<LoadOutcome<V>, FetchError> {
         let bypass = match self.fetch_as_part_of(fill, key).await {
-            Ok(fetched) if is_present(&fetched) => return Ok(Loaded::Value(fetched)),
+            Ok(fetched) if is_present(&fetched) => return Ok(LoadOutcome::Value(fetched)),
             Ok(absent) => absent.found.bypass(),
             Err(FetchError::Store(error)) if error.is_outage() => Some(Bypass::StoreUnreachable),
             Err(error) => return Err(error),
         };
         let payload = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
-        let Some(payload) = payload else { return Ok(Loaded::Absent(bypass)) };
+        let Some(payload) = payload else { return Ok(LoadOutcome::Absent(bypass)) };
         if bypass != Some(Bypass::StoreUnreachable)
-            && self.store_loaded(fill, key, &payload, load.ttl).await
+            && self.store_loaded(fill, LoadedValue { key, payload: &payload, ttl: load.ttl }).await
             && let Ok(fetched) = self.fetch_as_part_of(fill, key).await
             && is_present(&fetched)
         {
-            return Ok(Loaded::Value(fetched));
+            return Ok(LoadOutcome::Value(fetched));
         }
         let uncached = Found::Store { cached: Err(NotCached::LeaseInvalidated) };
-        Ok(Loaded::Value(Fetched {
+        Ok(LoadOutcome::Value(Fetched {
             value: V::from_payload(&payload),
             found: bypass.map_or(uncached, Found::Bypass),
             collapsed: false,
@@ -299,26 +295,20 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 
     /// Writes a loaded value to the store, unless the key has changed since the load began. Returns
     /// whether the key exists now and is up to date.
-    async fn store_loaded(
-        &self,
-        fill: &Fill<'_, V>,
-        key: Key<'_>,
-        payload: &[u8],
-        ttl: Duration,
-    ) -> bool {
-        let pending = self.engine.begin_load(key.name);
+    async fn store_loaded(&self, fill: &Fill<'_, V>, loaded: LoadedValue<'_>) -> bool {
+        let pending = self.engine.begin_load(loaded.key.name);
         if !fill.holds() {
             return false;
         }
-        let is_out_of_date = match self.store.put_loaded(fill, payload, ttl).await {
+        let is_out_of_date = match self.store.put_loaded(fill, loaded).await {
             Ok(PutOutcome::Done) => return true,
             Ok(PutOutcome::LeaseInvalidated { is_put }) => is_put,
             Err(error) => error.outcome_unknown(),
         };
         if is_out_of_date {
-            let write = self.engine.write([key.name]);
+            let guard = self.engine.write([loaded.key.name]);
             // If this fails too, the key's time to live ends it.
-            self.store.delete_if_ours(&write, key.name, key.keyspace, payload, ttl).await.ok();
+            self.store.delete_if_ours(&guard, loaded).await.ok();
         }
         drop(pending);
         false
@@ -326,7 +316,7 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
 }
 
 /// What the store and the origin have together.
-enum Loaded<V> {
+enum LoadOutcome<V> {
     Value(Fetched<V>),
     /// Neither has a value. Holds the reason why the near cache was bypassed, if it was.
     Absent(Option<Bypass>),

@@ -1,130 +1,39 @@
-//! A store that answers at once: its fills take no place on the map of leases, and what changes
-//! while it is asked is noticed all the same.
+//! A store that answers at once: its fills take no lease, and what changes while it is read is
+//! noticed all the same.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
 #![allow(clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
 
+#[path = "support/fault_store.rs"]
+#[allow(dead_code, reason = "each test uses the faults that it needs")]
+mod fault_store;
+
+use fault_store::{FaultStore, Fills, Payload, ready};
 use larder_core::{
-    Bypass, Clock, Engine, EngineConfig, Fetched, Fill, FillOutcome, FlushCause, Found, Key,
-    KeyFilter, MemoryStore, NotCached, PutOutcome, Store, StoreError, Tiers, WriteGuard,
+    Bypass, Clock, Engine, EngineConfig, Fetched, Fill, FlushCause, Found, Key, KeyFilter,
+    MemoryStore, NotCached, Put, Tiers,
     expiry::Ttl,
     memory_store::Expiry,
     near::{NearConfig, Policy},
 };
 use proptest::prelude::*;
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-type Payload = Option<Arc<[u8]>>;
-type Larder = Tiers<Payload, AtOnce>;
+type Larder = Tiers<Payload, FaultStore>;
 
 const HOUR: Duration = Duration::from_hours(1);
 const VALUE_BYTES_MAX: usize = 64;
 const LARGE: &[u8] = &[b'x'; VALUE_BYTES_MAX + 1];
 
-/// A map that was read when something else happens, before the reply is there.
-struct AtOnce {
-    map: MemoryStore,
-    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-    /// Whether it does not do what it says, and answers when it is told.
-    promises: AtomicBool,
-    promised: Mutex<Vec<Fill<'static, Payload>>>,
-}
-
-impl AtOnce {
-    fn read_now(&self, key: Key<'_>) -> (Payload, Ttl) {
-        match self.map.begin().get(key.keyspace, key.name) {
-            Some(entry) => (Some(entry.payload.into()), Ttl::Forever),
-            None => (None, Ttl::NoKey),
-        }
-    }
-
-    fn let_happen(&self) {
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some(happens) = meanwhile {
-            happens();
-        }
-    }
-}
-
-impl Store<Payload> for AtOnce {
-    fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
-        if self.promises.load(SeqCst) {
-            let (fill, answer) = fill.defer();
-            self.promised.lock().unwrap().push(fill);
-            return answer;
-        }
-        let (value, ttl) = self.read_now(fill.key());
-        self.let_happen();
-        fill.complete(value, ttl)
-    }
-
-    fn answers_at_once(&self) -> bool {
-        true
-    }
-
-    async fn read(&self, key: Key<'_>) -> Result<Payload, StoreError> {
-        Ok(self.read_now(key).0)
-    }
-
-    async fn put(
-        &self,
-        write: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        self.map.put(write, name, db, payload, ttl).await
-    }
-
-    async fn delete(
-        &self,
-        write: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-    ) -> Result<bool, StoreError> {
-        self.map.delete(write, name, db).await
-    }
-
-    async fn put_loaded(
-        &self,
-        load: &Fill<'_, Payload>,
-        payload: &[u8],
-        ttl: Duration,
-    ) -> Result<PutOutcome, StoreError> {
-        self.map.put_loaded(load, payload, ttl).await
-    }
-
-    async fn delete_if_ours(
-        &self,
-        write: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Duration,
-    ) -> Result<(), StoreError> {
-        self.map.delete_if_ours(write, name, db, payload, ttl).await
-    }
-}
-
-/// What may happen to a name, or to all.
+/// What may change a name, or all names.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Put,
     Delete,
-    /// As a command over RESP without a Redis has it.
+    /// As a command of an embedded store writes.
     Transaction,
     Invalidate,
-    Overtake,
+    ReadElsewhere,
     Flush,
     NewEpoch,
     PassThrough,
@@ -135,24 +44,26 @@ const CHANGES: [Change; 8] = [
     Change::Delete,
     Change::Transaction,
     Change::Invalidate,
-    Change::Overtake,
+    Change::ReadElsewhere,
     Change::Flush,
     Change::NewEpoch,
     Change::PassThrough,
 ];
 
-fn happens(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
+fn apply(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
     let engine = larder.engine();
     match change {
-        Change::Put => now(larder.put(name, 0, payload, None)).unwrap(),
-        Change::Delete => drop(now(larder.delete(name, 0)).unwrap()),
+        Change::Put => put(larder, name, payload),
+        Change::Delete => drop(ready(larder.delete(Key::plain(name, 0))).unwrap()),
         Change::Transaction => {
-            let mut txn = larder.store().map.begin();
+            let mut txn = larder.store().inner().begin();
             engine.invalidate(name);
             txn.set(0, name, payload, Expiry::Never).unwrap();
         }
         Change::Invalidate => engine.on_invalidation(name),
-        Change::Overtake => drop(now(larder.bypass(Key::plain(name, 0), Bypass::Request)).unwrap()),
+        Change::ReadElsewhere => {
+            drop(ready(larder.bypass(Key::plain(name, 0), Bypass::Request)).unwrap())
+        }
         Change::Flush => engine.flush(FlushCause::Command),
         Change::NewEpoch => {
             engine.end_current_epoch();
@@ -166,17 +77,17 @@ fn happens(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
 }
 
 #[test]
-fn what_the_store_gave_is_kept_if_nothing_happens_meanwhile() {
+fn a_reply_is_cached_if_nothing_changes_meanwhile() {
     let larder = larder_with(b"1");
     assert!(matches!(fetch(&larder).found, Found::Store { cached: Ok(_) }));
     assert!(matches!(fetch(&larder).found, Found::Near(_)));
 }
 
 #[test]
-fn what_the_store_gave_before_a_change_is_not_kept_after_it() {
+fn a_reply_from_before_a_change_is_not_cached_after_it() {
     for change in CHANGES {
         let larder = larder_with(b"1");
-        meanwhile(&larder, move |larder| happens(larder, change, b"a", b"2"));
+        meanwhile(&larder, move |larder| apply(larder, change, b"a", b"2"));
         let fetched = fetch(&larder);
         assert_eq!(fetched.value.as_deref(), Some(&b"1"[..]), "{change:?}");
         assert_eq!(
@@ -185,32 +96,32 @@ fn what_the_store_gave_before_a_change_is_not_kept_after_it() {
             "{change:?}"
         );
         assert_eq!(larder.get(a()), None, "{change:?}");
-        let after = larder.store().read_now(a()).0;
+        let after = larder.store().value(a()).0;
         assert_eq!(fetch(&larder).value, after, "{change:?}");
         assert_eq!(larder.get(a()).map(|hit| hit.value), Some(after), "{change:?}");
     }
 }
 
 #[test]
-fn what_was_put_after_a_change_is_not_taken_for_an_earlier_reply() {
+fn a_value_cached_after_a_change_is_not_replaced_by_an_earlier_reply() {
     for change in CHANGES {
         let larder = larder_with(b"1");
         meanwhile(&larder, move |larder| {
-            happens(larder, change, b"a", b"2");
+            apply(larder, change, b"a", b"2");
             fetch(larder);
         });
         fetch(&larder);
-        let after = larder.store().read_now(a()).0;
-        let remembered = larder.get(a()).map_or_else(|| after.clone(), |hit| hit.value);
-        assert_eq!(remembered, after, "{change:?}");
+        let after = larder.store().value(a()).0;
+        let cached = larder.get(a()).map_or_else(|| after.clone(), |hit| hit.value);
+        assert_eq!(cached, after, "{change:?}");
     }
 }
 
 #[test]
-fn of_two_replies_with_a_change_between_them_that_is_not_told_yet_the_older_one_is_not_kept() {
+fn the_older_of_two_replies_is_not_cached_when_the_change_between_them_is_not_reported_yet() {
     let larder = larder_with(b"1");
     meanwhile(&larder, |larder| {
-        larder.store().map.begin().set(0, b"a", b"2", Expiry::Never).unwrap();
+        larder.store().inner().begin().set(0, b"a", b"2", Expiry::Never).unwrap();
         assert_eq!(fetch(larder).value.as_deref(), Some(&b"2"[..]));
     });
     assert_eq!(fetch(&larder).value.as_deref(), Some(&b"1"[..]));
@@ -218,9 +129,9 @@ fn of_two_replies_with_a_change_between_them_that_is_not_told_yet_the_older_one_
 }
 
 #[test]
-fn a_reply_that_is_not_kept_forgets_an_older_one() {
+fn a_reply_that_is_not_cached_drops_an_older_entry() {
     let larder = larder_with(b"1");
-    let (older, newer) = (promised(&larder), promised(&larder));
+    let (older, newer) = (deferred(&larder), deferred(&larder));
     drop(older.complete(Some(b"1".as_slice().into()), Ttl::Forever));
     assert!(larder.get(a()).is_some());
     drop(newer.complete(Some(LARGE.into()), Ttl::Forever));
@@ -228,32 +139,32 @@ fn a_reply_that_is_not_kept_forgets_an_older_one() {
 }
 
 #[test]
-fn a_value_too_large_passes_by_until_it_changes() {
+fn a_value_too_large_bypasses_the_near_cache_until_it_changes() {
     let larder = larder_with(LARGE);
     assert_eq!(fetch(&larder).found, Found::Store { cached: Err(NotCached::TooLarge) });
     assert_eq!(fetch(&larder).found, Found::Bypass(Bypass::TooLarge));
     let larder = larder_with(LARGE);
-    meanwhile(&larder, |larder| happens(larder, Change::Put, b"a", b"2"));
+    meanwhile(&larder, |larder| apply(larder, Change::Put, b"a", b"2"));
     assert_eq!(fetch(&larder).value.as_deref(), Some(LARGE));
     assert!(matches!(fetch(&larder).found, Found::Store { cached: Ok(_) }), "2 is small");
 }
 
 #[test]
-fn a_fill_that_is_promised_all_the_same_is_kept_if_nothing_happens() {
-    let (larder, read) = (larder_with(b"1"), [false, true]);
-    for changed in read {
-        larder.store().promises.store(true, SeqCst);
-        let started = larder.start(a());
-        let fill = larder.store().promised.lock().unwrap().pop().unwrap();
-        let (value, ttl) = larder.store().read_now(a());
+fn a_deferred_fill_is_cached_if_nothing_changes() {
+    let larder = larder_with(b"1");
+    for changed in [false, true] {
+        larder.store().set_fills(Fills::Defer);
+        let pending = larder.start(a());
+        let fill = larder.store().take_deferred().pop().unwrap();
+        let (value, ttl) = larder.store().value(a());
         let lease = fill.lease_view();
         assert!(fill.holds() && lease.holds());
         if changed {
-            happens(&larder, Change::Put, b"a", b"2");
+            apply(&larder, Change::Put, b"a", b"2");
             assert!(!fill.holds() && !lease.holds());
         }
         drop(fill.complete(value, ttl));
-        let fetched = now(larder.finish(a(), started)).unwrap();
+        let fetched = ready(larder.finish(a(), pending)).unwrap();
         assert_eq!(fetched.value.as_deref(), Some(&b"1"[..]));
         assert_eq!(larder.get(a()).is_some(), !changed);
         larder.engine().on_invalidation(b"a");
@@ -261,16 +172,16 @@ fn a_fill_that_is_promised_all_the_same_is_kept_if_nothing_happens() {
 }
 
 #[test]
-fn a_fill_that_is_promised_and_given_up_is_asked_elsewhere() {
+fn a_dropped_fill_is_read_on_another_connection() {
     let larder = larder_with(b"1");
-    larder.store().promises.store(true, SeqCst);
-    let started = larder.start(a());
-    larder.store().promised.lock().unwrap().clear();
-    let fetched = now(larder.finish(a(), started)).unwrap();
+    larder.store().set_fills(Fills::Defer);
+    let pending = larder.start(a());
+    larder.store().take_deferred();
+    let fetched = ready(larder.finish(a(), pending)).unwrap();
     assert_eq!(fetched.found, Found::Bypass(Bypass::FeedLost));
 }
 
-/// What happens to one of a few names, while another one may be on its way.
+/// A fetch or a change of one of a few names.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Fetch(usize),
@@ -290,28 +201,28 @@ const NAMES: [&[u8]; 3] = [b"a", b"b", b"c"];
 fn run(larder: &Larder, op: Op, number: usize) {
     let payload = format!("value {number}");
     match op {
-        Op::Fetch(at) => drop(now(larder.fetch(Key::plain(NAMES[at], 0))).unwrap()),
-        Op::Change(at, change) => happens(larder, change, NAMES[at], payload.as_bytes()),
+        Op::Fetch(at) => drop(ready(larder.fetch(Key::plain(NAMES[at], 0))).unwrap()),
+        Op::Change(at, change) => apply(larder, change, NAMES[at], payload.as_bytes()),
     }
 }
 
 proptest! {
-    /// Each step is done by itself, or while the store is asked for the name of the fetch before.
+    /// Each step fetches a name, and applies some operations after the store was read for it.
     #[test]
-    fn what_is_remembered_is_what_the_store_has(
+    fn every_entry_equals_what_the_store_holds(
         steps in prop::collection::vec((0..NAMES.len(), prop::collection::vec(op(), 0..4)), 1..40),
     ) {
         let larder = larder_with(b"1");
         for (number, (at, ops)) in steps.into_iter().enumerate() {
             meanwhile(&larder, move |larder| ops.into_iter().for_each(|op| run(larder, op, number)));
             run(&larder, Op::Fetch(at), number);
-            // What was to happen while the store was asked, and it was not.
-            larder.store().let_happen();
+            // A hit did not read the store.
+            larder.store().run_meanwhile();
             for name in NAMES {
                 let key = Key::plain(name, 0);
-                let in_store = larder.store().read_now(key).0;
-                let remembered = larder.get(key).map(|hit| hit.value);
-                prop_assert_eq!(remembered.as_ref().unwrap_or(&in_store), &in_store);
+                let in_store = larder.store().value(key).0;
+                let cached = larder.get(key).map(|hit| hit.value);
+                prop_assert_eq!(cached.as_ref().unwrap_or(&in_store), &in_store);
             }
         }
     }
@@ -324,18 +235,13 @@ fn larder_with(payload: &[u8]) -> Arc<Larder> {
         value_bytes_max: VALUE_BYTES_MAX,
         policy: Policy::default(),
     };
-    let plan =
+    let config =
         EngineConfig { near, near_ttl: HOUR, staleness_bound: HOUR, keys: KeyFilter::default() };
-    let engine = Engine::new(&plan, Clock::manual());
+    let engine = Engine::new(&config, Clock::manual());
     begin_epoch(&engine);
-    let store = AtOnce {
-        map: MemoryStore::new(Clock::manual(), 1 << 20),
-        meanwhile: Mutex::default(),
-        promises: AtomicBool::default(),
-        promised: Mutex::default(),
-    };
+    let store = FaultStore::answering_at_once(MemoryStore::new(Clock::manual(), 1 << 20));
     let larder = Arc::new(Tiers::new(engine, store));
-    happens(&larder, Change::Put, b"a", payload);
+    apply(&larder, Change::Put, b"a", payload);
     larder
 }
 
@@ -344,31 +250,27 @@ fn begin_epoch(engine: &Engine<Payload>) {
     engine.feed().always_fresh(epoch);
 }
 
-/// Lets something happen while the store is asked next.
-fn meanwhile(larder: &Arc<Larder>, happens: impl FnOnce(&Larder) + Send + 'static) {
+/// Runs something while the next fill is under way.
+fn meanwhile(larder: &Arc<Larder>, run: impl FnOnce(&Larder) + Send + 'static) {
     let there = Arc::clone(larder);
-    *larder.store().meanwhile.lock().unwrap() = Some(Box::new(move || happens(&there)));
+    larder.store().set_meanwhile(move || run(&there));
 }
 
-/// A fill of `a` on its way, of which nobody waits for the answer.
-fn promised(larder: &Larder) -> Fill<'static, Payload> {
-    larder.store().promises.store(true, SeqCst);
+/// Returns a pending fill of `a` whose outcome nobody waits for.
+fn deferred(larder: &Larder) -> Fill<'static, Payload> {
+    larder.store().set_fills(Fills::Defer);
     drop(larder.start(a()));
-    larder.store().promised.lock().unwrap().pop().unwrap()
+    larder.store().take_deferred().pop().unwrap()
+}
+
+fn put(larder: &Larder, name: &[u8], payload: &[u8]) {
+    ready(larder.put(Put { key: Key::plain(name, 0), payload, ttl: None })).unwrap();
 }
 
 fn fetch(larder: &Larder) -> Fetched<Payload> {
-    now(larder.fetch(a())).unwrap()
+    ready(larder.fetch(a())).unwrap()
 }
 
 fn a() -> Key<'static> {
     Key::plain(b"a", 0)
-}
-
-/// What a future gives that does not wait.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
-    }
 }

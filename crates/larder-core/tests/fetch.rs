@@ -1,18 +1,19 @@
-//! How a value is found: near tier, store, origin, and what is done when one of them fails.
+//! How a value is found: near cache, store, origin, and what is done when one of them fails.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
 #![allow(clippy::panic, reason = "a test may stop where it fails")]
 
 #[path = "support/fault_store.rs"]
+#[allow(dead_code, reason = "each test uses the faults that it needs")]
 mod fault_store;
 #[path = "support/origin.rs"]
-#[allow(dead_code, reason = "each test takes the steps that it needs")]
+#[allow(dead_code, reason = "each test uses the steps that it needs")]
 mod origin;
 
 use fault_store::{FaultStore, Fills, Payload};
 use larder_core::{
     Bypass, Clock, Engine, EngineConfig, FetchError, Fetched, FlushCause, Found, Key, KeyFilter,
-    Load, MemoryStore, NotCached, Store, StoreError, Tiers, Value,
+    Load, MemoryStore, NotCached, Put, StoreError, Tiers, Value,
     memory_store::Expiry,
     near::{NearConfig, Policy},
 };
@@ -28,7 +29,7 @@ const NEGATIVE_TTL: Duration = Duration::from_millis(500);
 
 type FetchResult = Result<Fetched<Payload>, FetchError>;
 
-/// The tiers, with a store that fails and an origin that answers as told.
+/// The tiers, over a store and an origin whose faults the test sets.
 #[derive(Clone)]
 struct Larder {
     clock: Clock,
@@ -37,7 +38,7 @@ struct Larder {
 }
 
 impl Larder {
-    /// Its feed cannot be cut.
+    /// Starts with a feed that cannot be cut.
     fn new() -> Self {
         let larder = Self::without_feed();
         let epoch = larder.engine().begin_epoch();
@@ -53,14 +54,14 @@ impl Larder {
             value_bytes_max: VALUE_BYTES_MAX,
             policy: Policy::default(),
         };
-        let plan = EngineConfig {
+        let config = EngineConfig {
             near,
             near_ttl: MINUTE,
             staleness_bound: Duration::from_secs(1),
             keys: KeyFilter::default(),
         };
         let store = FaultStore::over(MemoryStore::new(clock.clone(), 1 << 20));
-        let tiers = Arc::new(Tiers::new(Engine::new(&plan, clock.clone()), store));
+        let tiers = Arc::new(Tiers::new(Engine::new(&config, clock.clone()), store));
         Self { clock, tiers, rows: Arc::new(Rows::slow()) }
     }
 
@@ -81,7 +82,7 @@ impl Larder {
         self.tiers.fetch_or_load(a(), load).await
     }
 
-    /// Readers of the same key, each in a task of its own.
+    /// Starts loads of the same key, each in a task of its own.
     async fn loads(&self, count: usize) -> Vec<JoinHandle<FetchResult>> {
         let load = || {
             let larder = self.clone();
@@ -93,7 +94,8 @@ impl Larder {
     }
 
     async fn put(&self, payload: &str, ttl: Option<Duration>) {
-        self.tiers.put(b"a", 0, payload.as_bytes(), ttl).await.unwrap();
+        let put = Put { key: a(), payload: payload.as_bytes(), ttl };
+        self.tiers.put(put).await.unwrap();
     }
 
     async fn answer_all(&self) {
@@ -102,8 +104,8 @@ impl Larder {
         }
     }
 
-    async fn in_store(&self) -> Payload {
-        self.store().read(a()).await.unwrap()
+    fn in_store(&self) -> Payload {
+        self.store().value(a()).0
     }
 
     fn get(&self) -> Option<Payload> {
@@ -119,7 +121,7 @@ fn text(value: &str) -> Payload {
     Payload::from_payload(value.as_bytes())
 }
 
-/// Every task has gone as far as it can: on this one thread each turn lets each of them go once.
+/// Lets every task run as far as it can: on this one thread each yield polls each of them once.
 async fn settled() {
     for _ in 0..20 {
         yield_now().await;
@@ -135,7 +137,7 @@ async fn outcomes(readers: Vec<JoinHandle<FetchResult>>) -> Vec<Fetched<Payload>
 }
 
 #[tokio::test]
-async fn two_hundred_readers_of_a_cold_key_ask_the_origin_once() {
+async fn concurrent_readers_of_a_cold_key_ask_the_origin_once() {
     let larder = Larder::new();
     larder.rows.change("a", true);
     let readers = larder.loads(200).await;
@@ -144,31 +146,31 @@ async fn two_hundred_readers_of_a_cold_key_ask_the_origin_once() {
     assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
     assert_eq!(outcomes.iter().filter(|outcome| !outcome.collapsed).count(), 1, "one led");
     assert_eq!(larder.rows.asked(), 1);
-    assert_eq!(larder.in_store().await, text("row 1"));
+    assert_eq!(larder.in_store(), text("row 1"));
     let again = larder.load().await.unwrap();
     assert!(matches!(again.found, Found::Near(_)), "{again:?}");
     assert_eq!(larder.engine().counts().fills_under_way, 0);
 }
 
 #[tokio::test]
-async fn two_hundred_readers_share_one_read_of_the_store() {
+async fn concurrent_readers_share_one_read_of_the_store() {
     let larder = Larder::new();
     larder.put("1", None).await;
-    larder.store().set_fills(Fills::Wait);
+    larder.store().set_fills(Fills::Defer);
     let fetch = || {
         let larder = larder.clone();
         tokio::spawn(async move { larder.fetch().await })
     };
     let readers: Vec<_> = (0..200).map(|_| fetch()).collect();
     settled().await;
-    larder.store().let_go();
+    larder.store().complete_deferred();
     let outcomes = outcomes(readers).await;
     assert!(outcomes.iter().all(|outcome| outcome.value == text("1")));
     assert_eq!((larder.store().fill_count(), larder.engine().counts().flights_joined), (1, 199));
 }
 
 #[tokio::test]
-async fn what_the_origin_does_not_have_is_not_asked_for_again_for_a_while() {
+async fn the_origin_is_not_asked_again_for_a_missing_value_within_the_negative_ttl() {
     let larder = Larder::new();
     let readers = larder.loads(200).await;
     larder.answer_all().await;
@@ -186,7 +188,7 @@ async fn what_the_origin_does_not_have_is_not_asked_for_again_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_origin_is_not_an_answer_of_the_store() {
+async fn a_cached_miss_of_the_origin_does_not_hide_a_value_of_the_store() {
     let larder = Larder::new();
     let reader = larder.loads(1).await;
     larder.answer_all().await;
@@ -196,7 +198,7 @@ async fn a_refusal_of_the_origin_is_not_an_answer_of_the_store() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_origin_reaches_all_who_wait_and_is_not_remembered() {
+async fn an_error_of_the_origin_is_not_cached() {
     let larder = Larder::new();
     larder.rows.set_broken(true);
     let error = larder.load().await.unwrap_err();
@@ -209,14 +211,14 @@ async fn an_error_of_the_origin_reaches_all_who_wait_and_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn when_the_leader_leaves_a_waiter_takes_over() {
+async fn a_waiter_takes_over_when_the_leader_is_dropped() {
     let larder = Larder::new();
     larder.rows.change("a", true);
     let mut readers = larder.loads(3).await;
     assert_eq!(larder.rows.asked(), 1);
     readers.remove(0).abort();
     settled().await;
-    assert_eq!(larder.rows.asked(), 2, "one of the two who wait leads now");
+    assert_eq!(larder.rows.asked(), 2, "one of the two waiters leads now");
     larder.answer_all().await;
     let outcomes = outcomes(readers).await;
     assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
@@ -224,25 +226,25 @@ async fn when_the_leader_leaves_a_waiter_takes_over() {
 }
 
 #[tokio::test]
-async fn while_the_store_is_away_the_origin_answers_alone() {
+async fn the_origin_answers_while_the_store_is_unreachable() {
     let larder = Larder::new();
     larder.rows.change("a", true);
-    larder.store().set_away(true);
+    larder.store().set_unreachable(true);
     let reader = larder.loads(1).await;
     larder.answer_all().await;
     let outcome = &outcomes(reader).await[0];
     assert_eq!(outcome.value, text("row 1"));
     assert_eq!(outcome.found, Found::Bypass(Bypass::StoreUnreachable));
     assert_eq!(larder.get(), None);
-    larder.store().set_away(false);
-    assert_eq!(larder.in_store().await, None);
+    larder.store().set_unreachable(false);
+    assert_eq!(larder.in_store(), None);
 }
 
 #[tokio::test]
-async fn while_the_store_is_away_the_origin_is_still_asked_once_for_all() {
+async fn concurrent_readers_ask_the_origin_once_while_the_store_is_unreachable() {
     for larder in [Larder::new(), Larder::without_feed()] {
         larder.rows.change("a", true);
-        larder.store().set_away(true);
+        larder.store().set_unreachable(true);
         let readers = larder.loads(200).await;
         larder.answer_all().await;
         let outcomes = outcomes(readers).await;
@@ -252,19 +254,19 @@ async fn while_the_store_is_away_the_origin_is_still_asked_once_for_all() {
 }
 
 #[tokio::test]
-async fn a_plain_fetch_without_a_store_is_an_error() {
+async fn a_fetch_without_an_origin_fails_while_the_store_is_unreachable() {
     let larder = Larder::new();
-    larder.store().set_away(true);
+    larder.store().set_unreachable(true);
     let error = larder.fetch().await.unwrap_err();
     assert!(matches!(error, FetchError::Store(StoreError::Unreachable(_))), "{error:?}");
 }
 
 #[tokio::test]
-async fn what_the_feed_s_connection_lost_is_read_once_on_the_other() {
+async fn a_read_that_the_feeds_connection_lost_is_sent_once_more_on_another() {
     let timed_out = StoreError::TimedOut(MINUTE);
     let loading = StoreError::NotReady("LOADING Redis is loading the dataset in memory".into());
     for fills in
-        [Fills::Fail(StoreError::Lost), Fills::Fail(timed_out), Fills::Fail(loading), Fills::Vanish]
+        [Fills::Fail(StoreError::Lost), Fills::Fail(timed_out), Fills::Fail(loading), Fills::Drop]
     {
         let larder = Larder::new();
         larder.put("1", None).await;
@@ -278,14 +280,14 @@ async fn what_the_feed_s_connection_lost_is_read_once_on_the_other() {
 }
 
 #[tokio::test]
-async fn nobody_joins_a_load_whose_read_went_past_the_feed() {
+async fn a_load_that_read_on_another_connection_is_not_joined() {
     let larder = Larder::new();
     larder.store().set_fills(Fills::Fail(StoreError::Lost));
     let before = larder.loads(1).await;
-    larder.store().set_fills(Fills::Land);
-    // Somebody else does this, and nothing tells of it: the read was not on the feed's connection.
+    larder.store().set_fills(Fills::Complete);
+    // Another client writes, and no invalidation comes: the read was not on the feed's connection.
     let large = "x".repeat(VALUE_BYTES_MAX + 1);
-    larder.store().map().begin().set(0, b"a", large.as_bytes(), Expiry::Never).unwrap();
+    larder.store().inner().begin().set(0, b"a", large.as_bytes(), Expiry::Never).unwrap();
     assert_eq!(larder.fetch().await.unwrap().value, text(&large));
     let after = larder.loads(1).await;
     larder.answer_all().await;
@@ -294,7 +296,7 @@ async fn nobody_joins_a_load_whose_read_went_past_the_feed() {
 }
 
 #[tokio::test]
-async fn an_error_reply_is_the_answer() {
+async fn an_error_reply_is_returned_and_not_retried() {
     let larder = Larder::new();
     let wrong_type = StoreError::Refused("WRONGTYPE Operation against a key".into());
     larder.store().set_fills(Fills::Fail(wrong_type.clone()));
@@ -304,7 +306,7 @@ async fn an_error_reply_is_the_answer() {
 }
 
 #[tokio::test]
-async fn without_a_feed_everything_passes_by_and_nothing_is_kept() {
+async fn without_a_feed_every_read_bypasses_and_nothing_is_cached() {
     let larder = Larder::without_feed();
     larder.put("1", None).await;
     for _ in 0..2 {
@@ -316,22 +318,22 @@ async fn without_a_feed_everything_passes_by_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn without_a_feed_the_origin_is_still_asked_once_for_all_and_the_store_keeps_the_answer() {
+async fn without_a_feed_concurrent_readers_ask_the_origin_once_and_the_store_holds_the_answer() {
     let larder = Larder::without_feed();
     larder.rows.change("a", true);
     let readers = larder.loads(200).await;
     larder.answer_all().await;
     let outcomes = outcomes(readers).await;
     assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
-    assert_eq!((larder.rows.asked(), larder.in_store().await), (1, text("row 1")));
+    assert_eq!((larder.rows.asked(), larder.in_store()), (1, text("row 1")));
     assert_eq!(larder.load().await.unwrap().found, Found::Bypass(Bypass::NotCoherent));
     assert_eq!((larder.rows.asked(), larder.engine().counts().near.items), (1, 0));
 }
 
 #[tokio::test]
-async fn a_reply_that_must_not_be_kept_is_passed_on() {
+async fn a_reply_that_must_not_be_cached_is_returned() {
     let larder = Larder::new();
-    larder.store().set_fills(Fills::PassOn);
+    larder.store().set_fills(Fills::Uncached);
     let outcome = larder.fetch().await.unwrap();
     assert_eq!(outcome.found, Found::Store { cached: Err(NotCached::NotAllowed) });
     assert_eq!(larder.get(), None);
@@ -340,7 +342,7 @@ async fn a_reply_that_must_not_be_kept_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_large_value_is_filled_once_and_then_read_past_until_it_changes() {
+async fn a_value_too_large_is_filled_once_and_then_bypasses_until_it_changes() {
     let larder = Larder::new();
     let large = "x".repeat(VALUE_BYTES_MAX + 1);
     larder.put(&large, None).await;
@@ -363,40 +365,41 @@ async fn a_large_value_is_filled_once_and_then_read_past_until_it_changes() {
 }
 
 #[tokio::test]
-async fn who_comes_after_a_delete_does_not_get_the_load_from_before_it() {
+async fn a_reader_after_a_delete_does_not_join_a_load_from_before_it() {
     let larder = Larder::new();
     larder.rows.change("a", true);
     let before = larder.loads(2).await;
     larder.rows.change("a", true);
-    assert!(!larder.tiers.delete(b"a", 0).await.unwrap(), "the store had none");
+    assert!(!larder.tiers.delete(a()).await.unwrap(), "the store had none");
     let after = larder.loads(2).await;
     assert_eq!(larder.rows.asked(), 2);
     larder.answer_all().await;
     assert!(outcomes(before).await.iter().all(|outcome| outcome.value == text("row 1")));
     assert!(outcomes(after).await.iter().all(|outcome| outcome.value == text("row 2")));
-    assert_eq!((larder.in_store().await, larder.get()), (text("row 2"), Some(text("row 2"))));
+    assert_eq!((larder.in_store(), larder.get()), (text("row 2"), Some(text("row 2"))));
 }
 
 #[tokio::test]
-async fn a_put_whose_reply_is_lost_is_taken_back() {
+async fn a_loaded_value_whose_put_lost_its_reply_is_deleted() {
     let larder = Larder::new();
     larder.rows.change("a", true);
     larder.store().set_loses_put_replies(true);
     let reader = larder.loads(1).await;
     larder.answer_all().await;
     assert_eq!(outcomes(reader).await[0].value, text("row 1"));
-    assert_eq!((larder.in_store().await, larder.get()), (None, None));
+    assert_eq!((larder.in_store(), larder.get()), (None, None));
 }
 
 #[tokio::test]
-async fn a_store_without_room_does_not_stand_in_the_way_of_a_load() {
+async fn a_full_store_does_not_fail_a_load() {
     let larder = Larder::new();
-    larder.tiers.put(b"b", 0, &vec![b'x'; (1 << 20) - 150], None).await.unwrap();
+    let payload = &vec![b'x'; (1 << 20) - 150];
+    larder.tiers.put(Put { key: Key::plain(b"b", 0), payload, ttl: None }).await.unwrap();
     larder.rows.change("a", true);
     let reader = larder.loads(1).await;
     larder.answer_all().await;
     assert_eq!(outcomes(reader).await[0].value, text("row 1"));
-    assert_eq!(larder.in_store().await, None);
+    assert_eq!(larder.in_store(), None);
 }
 
 #[tokio::test]
@@ -412,7 +415,7 @@ async fn no_entry_outlives_its_key() {
     let reader = larder.loads(1).await;
     larder.answer_all().await;
     let Found::Store { cached: Ok(until) } = outcomes(reader).await[0].found else {
-        panic!("the loaded value is kept")
+        panic!("the loaded value is cached")
     };
     assert!(until <= larder.clock.now().plus(LOAD_TTL));
 }

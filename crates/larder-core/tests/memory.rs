@@ -5,8 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    Clock, Engine, EngineConfig, Fill, FillOutcome, Key, KeyFilter, PutOutcome, Store, StoreError,
-    Tiers, WriteGuard,
+    Clock, Engine, EngineConfig, Fill, FillOutcome, Key, KeyFilter, ReadStore, StoreError, Tiers,
     expiry::Ttl,
     near::{NearConfig, Policy},
 };
@@ -76,7 +75,7 @@ fn resident_bytes() -> u64 {
 /// A store that has a value of 20 bytes for every name.
 struct Generated;
 
-impl Store<Payload> for Generated {
+impl ReadStore<Payload> for Generated {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let mut value = [b'.'; 20];
         value.iter_mut().zip(fill.key().name).for_each(|(byte, of_name)| *byte = *of_name);
@@ -85,40 +84,5 @@ impl Store<Payload> for Generated {
 
     async fn read(&self, _: Key<'_>) -> Result<Payload, StoreError> {
         Err(StoreError::Unreachable("only fills are supported".into()))
-    }
-
-    async fn put(
-        &self,
-        _: &WriteGuard<Payload>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        Err(StoreError::Full)
-    }
-
-    async fn delete(&self, _: &WriteGuard<Payload>, _: &[u8], _: u32) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn put_loaded(
-        &self,
-        _: &Fill<'_, Payload>,
-        _: &[u8],
-        _: Duration,
-    ) -> Result<PutOutcome, StoreError> {
-        Err(StoreError::Full)
-    }
-
-    async fn delete_if_ours(
-        &self,
-        _: &WriteGuard<Payload>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Duration,
-    ) -> Result<(), StoreError> {
-        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use larder_core::{
-    CachedRef, Clock, Engine, EngineConfig, Found, Key, KeyFilter, MemoryStore, Tiers,
+    CachedRef, Clock, Engine, EngineConfig, Found, Key, KeyFilter, MemoryStore, Put, Tiers,
     near::{NearConfig, Policy},
 };
 use std::{
@@ -74,7 +74,8 @@ fn a_hit_allocates_nothing() {
         let names: Vec<_> = (0..NAMES).map(|n| format!("name {n}")).collect();
         for name in &names {
             let name = name.as_bytes();
-            now(tiers.put(name, 0, VALUE, None)).unwrap();
+            let put = Put { key: Key::plain(name, 0), payload: VALUE, ttl: None };
+            now(tiers.put(put)).unwrap();
             now(tiers.fetch(Key::plain(name, 0))).unwrap();
         }
         let before = allocations();
@@ -106,7 +107,8 @@ fn a_hit_allocates_nothing() {
 fn an_owned_copy_of_a_large_value_allocates_nothing() {
     for policy in [Policy::ClockPro, Policy::Lru] {
         let tiers = tiers(policy);
-        now(tiers.put(b"name", 0, &[b'x'; 10_000], None)).unwrap();
+        let (key, payload) = (Key::plain(b"name", 0), &[b'x'; 10_000]);
+        now(tiers.put(Put { key, payload, ttl: None })).unwrap();
         now(tiers.fetch(Key::plain(b"name", 0))).unwrap();
         let before = allocations();
         assert!(tiers.get(Key::plain(b"name", 0)).is_some());

@@ -1,4 +1,4 @@
-//! Redis as a [`Store`].
+//! Redis as a [`Store`](larder_core::Store).
 
 use crate::{
     commands::CommandConnection,
@@ -8,7 +8,10 @@ use crate::{
     url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
-use larder_core::{Engine, Fill, FillOutcome, Key, PutOutcome, Store, StoreError, WriteGuard};
+use larder_core::{
+    Engine, Fill, FillOutcome, Key, LoadedValue, Put, PutOutcome, ReadStore, StoreError,
+    WriteGuard, WriteStore,
+};
 use larder_resp::{command::write_read_command, reply::Frame};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -108,7 +111,7 @@ impl RedisStore {
     }
 }
 
-impl Store<Reply> for RedisStore {
+impl ReadStore<Reply> for RedisStore {
     fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         let (fill, answer) = fill.defer();
         if let Err(request) = self.tracking.try_send(Request::Fill(fill)) {
@@ -128,15 +131,11 @@ impl Store<Reply> for RedisStore {
         let reply = self.check(reply)?;
         Ok(Reply::copy_of(&reply))
     }
+}
 
-    async fn put(
-        &self,
-        _: &WriteGuard<Reply>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
+impl WriteStore<Reply> for RedisStore {
+    async fn put(&self, _: &WriteGuard<Reply>, put: Put<'_>) -> Result<(), StoreError> {
+        let Put { key: Key { name, keyspace: db, .. }, payload, ttl } = put;
         match ttl {
             None => self.call(db, &[b"SET", name, payload]).await.map(drop),
             Some(ttl) => {
@@ -146,23 +145,17 @@ impl Store<Reply> for RedisStore {
         }
     }
 
-    async fn delete(
-        &self,
-        _: &WriteGuard<Reply>,
-        name: &[u8],
-        db: u32,
-    ) -> Result<bool, StoreError> {
-        let reply = self.call(db, &[b"DEL", name]).await?;
+    async fn delete(&self, _: &WriteGuard<Reply>, key: Key<'_>) -> Result<bool, StoreError> {
+        let reply = self.call(key.keyspace, &[b"DEL", key.name]).await?;
         Ok(Frame::parse(&reply).ok().and_then(|frame| frame.as_integer()) == Some(1))
     }
 
     async fn put_loaded(
         &self,
         load: &Fill<'_, Reply>,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
-        let Key { name, keyspace: db, .. } = load.key();
+        let LoadedValue { key: Key { name, keyspace: db, .. }, payload, ttl } = loaded;
         if self.tracking.is_live() {
             let (answer, outcome) = oneshot::channel();
             let put = LoadedPut {
@@ -193,11 +186,9 @@ impl Store<Reply> for RedisStore {
     async fn delete_if_ours(
         &self,
         _: &WriteGuard<Reply>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
+        let LoadedValue { key: Key { name, keyspace: db, .. }, payload, ttl } = loaded;
         let ttl = milliseconds(ttl);
         let command = [b"EVAL", DELETE_IF_OURS, b"1", name, payload, ttl.as_bytes()];
         self.call(db, &command).await.map(drop)

@@ -11,7 +11,7 @@ use crate::{
     verify::{Samples, Verifier},
 };
 use larder_core::{
-    Clock, Engine, FetchError, Fetched, Key, Moment, Origin, PendingFetch, StoreError, Tiers,
+    Clock, Engine, FetchError, Fetched, Key, Moment, Origin, PendingFetch, Put, StoreError, Tiers,
     WriteGuard,
 };
 use larder_redis::Reply;
@@ -192,11 +192,11 @@ impl App {
         payload: &[u8],
         ttl: Option<Duration>,
     ) -> Result<(), StoreError> {
-        self.timed(self.tiers.put(name, self.backend().db(), payload, ttl)).await
+        self.timed(self.tiers.put(Put { key: self.key(name), payload, ttl })).await
     }
 
     pub(crate) async fn delete(&self, name: &[u8]) -> Result<bool, StoreError> {
-        self.timed(self.tiers.delete(name, self.backend().db())).await
+        self.timed(self.tiers.delete(self.key(name))).await
     }
 
     /// Has a hit compared with the store, where it is one of the sample.

@@ -3,10 +3,11 @@
 use crate::config::{StoreConfig, StoreKind};
 use bytes::Bytes;
 use larder_core::{
-    Engine, Fill, FillOutcome, Key, MemoryStore, PutOutcome, Store, StoreError, WriteGuard,
+    Engine, Fill, FillOutcome, Key, LoadedValue, MemoryStore, Put, PutOutcome, ReadStore,
+    StoreError, WriteGuard, WriteStore,
 };
 use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// Keys of each db that one purge of the map looks at.
 const PURGE_VISITS: usize = 20_000;
@@ -112,7 +113,7 @@ impl Backend {
     }
 }
 
-impl Store<Reply> for Backend {
+impl ReadStore<Reply> for Backend {
     fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         match self {
             Self::Redis { store, .. } => store.fill(fill),
@@ -123,7 +124,7 @@ impl Store<Reply> for Backend {
     fn answers_at_once(&self) -> bool {
         match self {
             Self::Redis { store, .. } => store.answers_at_once(),
-            Self::Memory(map) => Store::<Reply>::answers_at_once(map),
+            Self::Memory(map) => ReadStore::<Reply>::answers_at_once(map),
         }
     }
 
@@ -133,56 +134,42 @@ impl Store<Reply> for Backend {
             Self::Memory(map) => map.read(key).await,
         }
     }
+}
 
-    async fn put(
-        &self,
-        write: &WriteGuard<Reply>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
+impl WriteStore<Reply> for Backend {
+    async fn put(&self, guard: &WriteGuard<Reply>, put: Put<'_>) -> Result<(), StoreError> {
         match self {
-            Self::Redis { store, .. } => store.put(write, name, db, payload, ttl).await,
-            Self::Memory(map) => map.put(write, name, db, payload, ttl).await,
+            Self::Redis { store, .. } => store.put(guard, put).await,
+            Self::Memory(map) => map.put(guard, put).await,
         }
     }
 
-    async fn delete(
-        &self,
-        write: &WriteGuard<Reply>,
-        name: &[u8],
-        db: u32,
-    ) -> Result<bool, StoreError> {
+    async fn delete(&self, guard: &WriteGuard<Reply>, key: Key<'_>) -> Result<bool, StoreError> {
         match self {
-            Self::Redis { store, .. } => store.delete(write, name, db).await,
-            Self::Memory(map) => map.delete(write, name, db).await,
+            Self::Redis { store, .. } => store.delete(guard, key).await,
+            Self::Memory(map) => map.delete(guard, key).await,
         }
     }
 
     async fn put_loaded(
         &self,
         load: &Fill<'_, Reply>,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
         match self {
-            Self::Redis { store, .. } => store.put_loaded(load, payload, ttl).await,
-            Self::Memory(map) => map.put_loaded(load, payload, ttl).await,
+            Self::Redis { store, .. } => store.put_loaded(load, loaded).await,
+            Self::Memory(map) => map.put_loaded(load, loaded).await,
         }
     }
 
     async fn delete_if_ours(
         &self,
-        write: &WriteGuard<Reply>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Duration,
+        guard: &WriteGuard<Reply>,
+        loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
         match self {
-            Self::Redis { store, .. } => store.delete_if_ours(write, name, db, payload, ttl).await,
-            Self::Memory(map) => map.delete_if_ours(write, name, db, payload, ttl).await,
+            Self::Redis { store, .. } => store.delete_if_ours(guard, loaded).await,
+            Self::Memory(map) => map.delete_if_ours(guard, loaded).await,
         }
     }
 }

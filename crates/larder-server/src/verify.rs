@@ -5,7 +5,7 @@
 //! must be the same. Where they are not, the entry is forgotten, counted and logged.
 
 use crate::app::App;
-use larder_core::{Key, Moment, Store};
+use larder_core::{Key, Moment, ReadStore};
 use larder_redis::Reply;
 use larder_resp::reply::Frame;
 use serde::Serialize;

@@ -8,7 +8,7 @@ use larder_core::expiry::Ttl;
 use larder_core::near::{NearConfig, Policy};
 use larder_core::{
     CachedRef, Clock, Engine, EngineConfig, Fill, FillOutcome, FlushCause, Found, Key as Name,
-    KeyFilter, PutOutcome, Store, StoreError, Tiers, WriteGuard,
+    KeyFilter, ReadStore, StoreError, Tiers,
 };
 
 use crate::caches::{Cache, Capacity, Key, ReadCounts, Value, copy_value, key_of, value_of};
@@ -148,7 +148,7 @@ struct Generated {
     at_once: bool,
 }
 
-impl Store<Payload> for Generated {
+impl ReadStore<Payload> for Generated {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let value = value_of(fill.key().name);
         fill.complete(Some(value.as_slice().into()), Ttl::Forever)
@@ -160,40 +160,5 @@ impl Store<Payload> for Generated {
 
     async fn read(&self, _: Name<'_>) -> Result<Payload, StoreError> {
         Err(StoreError::Unreachable("the store only fills".into()))
-    }
-
-    async fn put(
-        &self,
-        _: &WriteGuard<Payload>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        Err(StoreError::Full)
-    }
-
-    async fn delete(&self, _: &WriteGuard<Payload>, _: &[u8], _: u32) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn put_loaded(
-        &self,
-        _: &Fill<'_, Payload>,
-        _: &[u8],
-        _: Duration,
-    ) -> Result<PutOutcome, StoreError> {
-        Err(StoreError::Full)
-    }
-
-    async fn delete_if_ours(
-        &self,
-        _: &WriteGuard<Payload>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Duration,
-    ) -> Result<(), StoreError> {
-        Ok(())
     }
 }

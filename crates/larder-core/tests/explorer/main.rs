@@ -1,25 +1,25 @@
-//! The promises of the engine under schedules that are picked at random: the shipped code, with the
-//! explorer's locks and atomics in place of the real ones (see `sync.rs`).
+//! The promises of the engine under random schedules: the shipped code, with the explorer's locks and
+//! atomics in place of the real ones (see `sync.rs`).
 //!
-//! The threads are those of a running Larder: readers, a writer, the reader of the tracked
-//! connection; and beside them a Redis and its other clients.
+//! The threads are those of a running Larder (readers, a writer, the reader of the tracked
+//! connection), a model of Redis and its other clients.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop where it fails")]
 #![allow(clippy::panic, reason = "a test may stop where it fails")]
 
 #[path = "../support/origin.rs"]
-#[allow(dead_code, reason = "each test takes the steps that it needs")]
+#[allow(dead_code, reason = "each test uses the steps that it needs")]
 mod origin;
 #[path = "../support/redis.rs"]
-#[allow(dead_code, reason = "each test takes the steps that it needs")]
+#[allow(dead_code, reason = "each test uses the steps that it needs")]
 mod redis;
 #[path = "../support/server.rs"]
-#[allow(dead_code, reason = "each test takes the steps that it needs")]
+#[allow(dead_code, reason = "each test uses the steps that it needs")]
 mod server;
 mod world;
 
 use larder_core::{
-    Clock, FlushCause, MemoryStore, Tiers,
+    Clock, FlushCause, MemoryStore, Put, Tiers,
     memory_store::{Expiry, Txn},
 };
 use origin::Rows;
@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex};
 use world::{World, a, engine, join, key, load, set, text};
 
 const SCHEDULES: usize = 5000;
-/// How often a schedule departs from running the most urgent thread.
+/// How often a schedule departs from running the thread of the highest priority.
 const DEPTH: usize = 3;
 
 fn explore(scenario: fn()) {
@@ -102,14 +102,14 @@ fn no_reader_goes_back_in_time_when_redis_is_flushed() {
 }
 
 #[test]
-fn no_reader_goes_back_in_time_when_some_read_past_the_near_tier() {
+fn no_reader_goes_back_in_time_when_some_bypass_the_near_cache() {
     explore(|| {
         let world = World::new();
         world.redis().other(&set("1"));
         let clients = [
             world.spawn(World::read_twice),
             world.spawn(|world| {
-                world.read_past();
+                world.bypass();
                 world.read();
             }),
             world.spawn(|world| world.redis().other(&set("2"))),
@@ -119,7 +119,7 @@ fn no_reader_goes_back_in_time_when_some_read_past_the_near_tier() {
 }
 
 #[test]
-fn r16_the_origin_is_asked_once_for_all_who_come_at_the_same_time() {
+fn r16_concurrent_loads_ask_the_origin_once() {
     explore(|| {
         let world = World::new();
         world.rows.change("a", true);
@@ -140,7 +140,7 @@ fn r16_a_load_that_a_delete_overtook_leaves_nothing_behind() {
             world.spawn(|world| drop(world.load())),
             world.spawn(|world| {
                 world.rows.change("a", true);
-                block_on(world.tiers.delete(b"a", 0)).unwrap();
+                block_on(world.tiers.delete(key())).unwrap();
                 let after = block_on(world.tiers.fetch(key())).unwrap();
                 assert_ne!(after.value, text("row 1"));
                 assert_eq!(world.load(), text("row 2"));
@@ -153,21 +153,21 @@ fn r16_a_load_that_a_delete_overtook_leaves_nothing_behind() {
 }
 
 #[test]
-fn r16_over_a_map_no_one_sees_the_old_row_once_a_delete_is_done() {
-    explore(|| over_a_map_a_row_changes(|tiers| drop(block_on(tiers.delete(b"a", 0)))));
+fn r16_over_a_memory_store_a_done_delete_hides_the_old_row() {
+    explore(|| over_a_memory_store_a_row_changes(|tiers| drop(block_on(tiers.delete(key())))));
 }
 
 #[test]
-fn r16_over_a_map_no_one_sees_the_old_row_once_a_transaction_has_deleted_it() {
+fn r16_over_a_memory_store_a_done_transaction_hides_the_old_row() {
     explore(|| {
-        over_a_map_a_row_changes(|tiers| {
+        over_a_memory_store_a_row_changes(|tiers| {
             transaction(tiers).remove(0, b"a");
         });
     });
 }
 
-fn over_a_map_a_row_changes(delete: fn(&MapTiers)) {
-    let (tiers, rows) = (Arc::new(map_tiers()), Arc::new(Rows::default()));
+fn over_a_memory_store_a_row_changes(delete: fn(&MemoryTiers)) {
+    let (tiers, rows) = (Arc::new(memory_tiers()), Arc::new(Rows::default()));
     rows.change("a", true);
     let loader = || {
         let (tiers, rows) = (Arc::clone(&tiers), Arc::clone(&rows));
@@ -183,27 +183,27 @@ fn over_a_map_a_row_changes(delete: fn(&MapTiers)) {
 }
 
 #[test]
-fn over_a_map_no_reader_goes_back_in_time() {
+fn over_a_memory_store_no_reader_goes_back_in_time() {
     explore(|| {
-        over_a_map_a_value_grows(|tiers, version| {
-            block_on(tiers.put(b"a", 0, &[version], None)).unwrap();
+        over_a_memory_store_a_value_grows(|tiers, version| {
+            put(tiers, &[version]);
         });
     });
 }
 
 #[test]
-fn over_a_map_no_reader_goes_back_in_time_when_transactions_write() {
+fn over_a_memory_store_no_reader_goes_back_in_time_when_transactions_write() {
     explore(|| {
-        over_a_map_a_value_grows(|tiers, version| {
+        over_a_memory_store_a_value_grows(|tiers, version| {
             transaction(tiers).set(0, b"a", &[version], Expiry::Never).unwrap();
         });
     });
 }
 
 #[test]
-fn over_a_map_no_reader_goes_back_in_time_when_everything_is_flushed() {
+fn over_a_memory_store_no_reader_goes_back_in_time_when_everything_is_flushed() {
     explore(|| {
-        over_a_map_a_value_grows(|tiers, version| {
+        over_a_memory_store_a_value_grows(|tiers, version| {
             let mut txn = tiers.store().begin();
             tiers.engine().flush(FlushCause::Command);
             txn.set(0, b"a", &[version], Expiry::Never).unwrap();
@@ -212,9 +212,9 @@ fn over_a_map_no_reader_goes_back_in_time_when_everything_is_flushed() {
 }
 
 #[test]
-fn over_a_map_no_reader_goes_back_in_time_when_epochs_end() {
+fn over_a_memory_store_no_reader_goes_back_in_time_when_epochs_end() {
     explore(|| {
-        over_a_map_a_value_grows(|tiers, version| {
+        over_a_memory_store_a_value_grows(|tiers, version| {
             let mut txn = tiers.store().begin();
             tiers.engine().end_current_epoch();
             txn.set(0, b"a", &[version], Expiry::Never).unwrap();
@@ -225,8 +225,8 @@ fn over_a_map_no_reader_goes_back_in_time_when_epochs_end() {
     });
 }
 
-fn over_a_map_a_value_grows(write: fn(&MapTiers, u8)) {
-    let tiers = Arc::new(map_tiers());
+fn over_a_memory_store_a_value_grows(write: fn(&MemoryTiers, u8)) {
+    let tiers = Arc::new(memory_tiers());
     let written = Arc::new(Mutex::new(0_u8));
     let reader = || {
         let (tiers, written) = (Arc::clone(&tiers), Arc::clone(&written));
@@ -241,7 +241,7 @@ fn over_a_map_a_value_grows(write: fn(&MapTiers, u8)) {
     join(readers);
 }
 
-fn read(tiers: &MapTiers, written: &Mutex<u8>) {
+fn read(tiers: &MemoryTiers, written: &Mutex<u8>) {
     let since = *written.lock().unwrap();
     let value = block_on(tiers.fetch(key())).unwrap().value;
     let shown = first(value.as_deref());
@@ -259,26 +259,26 @@ fn raise(written: &Mutex<u8>, shown: u8) {
 }
 
 #[test]
-fn over_a_map_nobody_reads_what_is_older_than_the_map_has_shown() {
+fn over_a_memory_store_no_read_is_older_than_what_the_store_has_shown() {
     explore(|| {
-        the_map_shows_a_value(|tiers| block_on(tiers.put(b"a", 0, b"1", None)).unwrap());
+        the_store_shows_a_value(|tiers| put(tiers, b"1"));
     });
     explore(|| {
-        the_map_shows_a_value(|tiers| {
+        the_store_shows_a_value(|tiers| {
             transaction(tiers).set(0, b"a", b"1", Expiry::Never).unwrap();
         });
     });
 }
 
-fn the_map_shows_a_value(write: fn(&MapTiers)) {
-    let tiers = Arc::new(map_tiers());
+fn the_store_shows_a_value(write: fn(&MemoryTiers)) {
+    let tiers = Arc::new(memory_tiers());
     let reader = thread::spawn({
         let (tiers, shown) = (Arc::clone(&tiers), Mutex::new(0));
         move || {
             read(&tiers, &shown);
-            // As a command does that finds its keys in the map and not in the near tier.
-            let there = first(tiers.store().begin().get(0, b"a").map(|entry| entry.payload));
-            raise(&shown, there);
+            // A command reads its keys from the store and not from the near cache.
+            let in_store = first(tiers.store().begin().get(0, b"a").map(|entry| entry.payload));
+            raise(&shown, in_store);
             read(&tiers, &shown);
         }
     });
@@ -286,17 +286,22 @@ fn the_map_shows_a_value(write: fn(&MapTiers)) {
     reader.join().unwrap();
 }
 
-type MapTiers = Tiers<Payload, MemoryStore>;
+type MemoryTiers = Tiers<Payload, MemoryStore>;
 
-fn map_tiers() -> MapTiers {
+fn memory_tiers() -> MemoryTiers {
     let engine = engine();
     let epoch = engine.begin_epoch();
     engine.feed().always_fresh(epoch);
     Tiers::new(engine, MemoryStore::new(Clock::manual(), 1 << 20))
 }
 
-/// One that is about to write, and has told the engine while it holds the lock: that is enough.
-fn transaction(tiers: &MapTiers) -> Txn<'_> {
+fn put(tiers: &MemoryTiers, payload: &[u8]) {
+    block_on(tiers.put(Put { key: key(), payload, ttl: None })).unwrap();
+}
+
+/// Begins a transaction that is about to write, and invalidates its name under the lock. No second
+/// invalidation is needed.
+fn transaction(tiers: &MemoryTiers) -> Txn<'_> {
     let txn = tiers.store().begin();
     tiers.engine().invalidate(b"a");
     txn

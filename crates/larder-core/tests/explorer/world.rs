@@ -1,8 +1,8 @@
-//! A Larder over a Redis, in threads of the explorer.
+//! The tiers over a model of Redis, in threads of the explorer.
 
 use crate::{
     origin::Rows,
-    redis::{Heard, Redis},
+    redis::{Received, Redis},
     server::{Command, Payload, Place, Versions},
 };
 use larder_core::{
@@ -23,11 +23,12 @@ use std::{
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A Larder over a Redis, with a thread that is the Redis and one that reads what it says.
+/// The tiers over a model of Redis, with a thread that executes its requests and one that receives
+/// its replies and pushes.
 pub(crate) struct World {
     pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
     pub(crate) rows: Arc<Rows>,
-    /// What a reader who comes now may be shown at the earliest.
+    /// The oldest version that a reader who starts now may see, by place.
     floors: Arc<Mutex<Versions>>,
     over: Arc<AtomicBool>,
     cut: Arc<Mutex<Option<usize>>>,
@@ -48,10 +49,10 @@ impl World {
         };
         world.redis().connect();
         world.redis().beat();
-        while world.redis().execute() || world.hear() {}
+        while world.redis().execute() || world.receive() {}
         world.pumps = vec![
             world.spawn(|world| world.pump(|world| world.redis().execute())),
-            world.spawn(|world| world.pump(World::hear)),
+            world.spawn(|world| world.pump(World::receive)),
         ];
         world
     }
@@ -72,14 +73,14 @@ impl World {
         thread::spawn(move || run(&world))
     }
 
-    /// When all clients are done, so is the feed. Then what is remembered is what Redis has.
+    /// Waits for the clients and then for the feed. Then every entry equals what Redis holds.
     pub(crate) fn finish(mut self, clients: impl IntoIterator<Item = JoinHandle<()>>) -> Self {
         join(clients);
         self.over.store(true, SeqCst);
         join(self.pumps.drain(..));
-        while self.redis().execute() || self.hear() {}
-        if let Some(remembered) = self.tiers.get(key()) {
-            assert_eq!(remembered.value, self.redis().keys(|keys| keys.newest(&a()).value.clone()));
+        while self.redis().execute() || self.receive() {}
+        if let Some(hit) = self.tiers.get(key()) {
+            assert_eq!(hit.value, self.redis().keys(|keys| keys.newest(&a()).value.clone()));
         }
         assert_eq!(self.tiers.engine().counts().fills_under_way, 0, "a lease was left behind");
         self
@@ -93,22 +94,22 @@ impl World {
         }
     }
 
-    /// The tracked connection ends, and another begins, when this much has been heard on it.
-    pub(crate) fn cut_after(&self, heard: usize) {
-        *self.cut.lock().unwrap() = Some(heard);
+    /// Replaces the tracked connection by a new one after this many replies and pushes.
+    pub(crate) fn cut_after(&self, received: usize) {
+        *self.cut.lock().unwrap() = Some(received);
     }
 
-    fn hear(&self) -> bool {
+    fn receive(&self) -> bool {
         if self.is_cut_now() {
             self.redis().connect();
             self.redis().beat();
         }
-        match self.redis().hear() {
+        match self.redis().receive() {
             None => return false,
-            Some(Heard::Push { versions, .. } | Heard::PushAll { versions }) => {
+            Some(Received::Push { versions, .. } | Received::PushAll { versions }) => {
                 self.raise(versions.get(&a()).copied().unwrap_or(0));
             }
-            Some(Heard::FillOutcome | Heard::Beat { .. }) => {}
+            Some(Received::Reply | Received::Heartbeat { .. }) => {}
         }
         true
     }
@@ -116,7 +117,7 @@ impl World {
     fn is_cut_now(&self) -> bool {
         let mut cut = self.cut.lock().unwrap();
         let now = *cut == Some(0);
-        *cut = cut.and_then(|heard| heard.checked_sub(1));
+        *cut = cut.and_then(|received| received.checked_sub(1));
         now
     }
 
@@ -129,11 +130,11 @@ impl World {
         self.read();
     }
 
-    pub(crate) fn read_past(&self) {
+    pub(crate) fn bypass(&self) {
         self.check(|| block_on(self.tiers.bypass(key(), Bypass::Request)).unwrap().value);
     }
 
-    /// What was read was there when the reader came, or later.
+    /// Checks that a read returns what was there when it began, or later.
     fn check(&self, read: impl FnOnce() -> Payload) {
         let since = self.floor();
         let value = read();
@@ -144,7 +145,8 @@ impl World {
     }
 
     pub(crate) fn put(&self, payload: &str) {
-        block_on(self.tiers.put(b"a", 0, payload.as_bytes(), None)).unwrap();
+        let put = Put { key: key(), payload: payload.as_bytes(), ttl: None };
+        block_on(self.tiers.put(put)).unwrap();
         self.raise(self.redis().written(&a()));
     }
 
@@ -181,13 +183,13 @@ pub(crate) fn engine() -> Arc<Engine<Payload>> {
         value_bytes_max: 1 << 10,
         policy: Policy::default(),
     };
-    let plan = EngineConfig {
+    let config = EngineConfig {
         near,
         near_ttl: MINUTE,
         staleness_bound: MINUTE,
         keys: KeyFilter::default(),
     };
-    Engine::new(&plan, Clock::manual())
+    Engine::new(&config, Clock::manual())
 }
 
 pub(crate) fn a() -> Place {

@@ -1,5 +1,5 @@
-//! The promises of the engine, over a Redis whose every step the test takes: in scripts, one for
-//! each rule ([`rules`]), and in whatever order comes up (here).
+//! The promises of the engine over a model of Redis whose every step the test takes: in scripts for
+//! each rule ([`rules`], [`loads`]), and in random order (here).
 
 #![allow(
     clippy::unwrap_used,
@@ -11,10 +11,10 @@
 
 mod loads;
 #[path = "../support/origin.rs"]
-#[allow(dead_code, reason = "each test takes the steps that it needs")]
+#[allow(dead_code, reason = "each test uses the steps that it needs")]
 mod origin;
 #[path = "../support/redis.rs"]
-#[allow(dead_code, reason = "each test takes the steps that it needs")]
+#[allow(dead_code, reason = "each test uses the steps that it needs")]
 mod redis;
 mod rules;
 #[path = "../support/server.rs"]
@@ -26,13 +26,13 @@ use server::{Command, Place};
 use std::time::Duration;
 use world::{World, id};
 
-/// What may happen next. Numbers choose among those who wait.
+/// What may happen next. A number chooses a place, or one of those that wait.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Fetch(usize),
     Load(usize),
-    ReadPast(usize),
-    Leave(usize),
+    Bypass(usize),
+    DropReader(usize),
     Put(usize, Option<Duration>),
     Delete(usize),
     RowChangesAndDelete(usize),
@@ -43,14 +43,14 @@ enum Op {
     RowChanges(usize, bool),
     OriginAnswers(usize),
     Execute,
-    Hear,
+    Receive,
     RunCall(usize),
     AnswerCall(usize),
     Beat,
     Tick(Duration),
     Cut(usize),
     Connect,
-    ExecuteAndHearAll,
+    ExecuteAndReceiveAll,
     Sweep,
 }
 
@@ -60,8 +60,8 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         16 => at().prop_map(Op::Fetch),
         10 => at().prop_map(Op::Load),
-        2 => at().prop_map(Op::ReadPast),
-        1 => at().prop_map(Op::Leave),
+        2 => at().prop_map(Op::Bypass),
+        1 => at().prop_map(Op::DropReader),
         4 => (at(), proptest::option::of(life())).prop_map(|(at, ttl)| Op::Put(at, ttl)),
         2 => at().prop_map(Op::Delete),
         3 => at().prop_map(Op::RowChangesAndDelete),
@@ -72,19 +72,19 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (at(), any::<bool>()).prop_map(|(at, there)| Op::RowChanges(at, there)),
         6 => at().prop_map(Op::OriginAnswers),
         16 => Just(Op::Execute),
-        16 => Just(Op::Hear),
+        16 => Just(Op::Receive),
         6 => at().prop_map(Op::RunCall),
         6 => at().prop_map(Op::AnswerCall),
         5 => Just(Op::Beat),
         3 => (0..100_u64).prop_map(|tenths| Op::Tick(Duration::from_micros(tenths * 100))),
         1 => (0..4_usize).prop_map(Op::Cut),
         2 => Just(Op::Connect),
-        4 => Just(Op::ExecuteAndHearAll),
+        4 => Just(Op::ExecuteAndReceiveAll),
         1 => Just(Op::Sweep),
     ]
 }
 
-/// The same name in two dbs, and another name.
+/// The same name in two databases, and another name.
 fn places() -> [Place; 3] {
     [(0, b"a".to_vec()), (1, b"a".to_vec()), (0, b"b".to_vec())]
 }
@@ -94,8 +94,8 @@ fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
     match op {
         Op::Fetch(at) => drop(world.fetch(&places[at])),
         Op::Load(at) => drop(world.load(&places[at])),
-        Op::Leave(at) => world.leave(at),
-        Op::ReadPast(at) => drop(world.read_past(&places[at])),
+        Op::DropReader(at) => world.leave(at),
+        Op::Bypass(at) => drop(world.bypass(&places[at])),
         Op::Put(at, ttl) => world.put(&places[at], &value, ttl),
         Op::Delete(at) => world.delete(&places[at]),
         Op::RowChangesAndDelete(at) => {
@@ -111,14 +111,14 @@ fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
         Op::RowChanges(at, there) => drop(world.rows.change(&id(&places[at]), there)),
         Op::OriginAnswers(at) => drop(world.origin_answers(at)),
         Op::Execute => drop(world.execute()),
-        Op::Hear => drop(world.hear()),
+        Op::Receive => drop(world.receive()),
         Op::RunCall(at) => world.run_call(at),
         Op::AnswerCall(at) => drop(world.answer_call(at)),
         Op::Beat => world.beat(),
         Op::Tick(span) => world.tick(span),
         Op::Cut(executed) => world.cut(executed),
         Op::Connect => world.connect(),
-        Op::ExecuteAndHearAll => world.execute_and_hear_all(),
+        Op::ExecuteAndReceiveAll => world.execute_and_receive_all(),
         Op::Sweep => world.engine().sweep(usize::MAX),
     }
     for place in places {

@@ -1,16 +1,16 @@
-//! Larder, a Redis, an origin and a clock, every step of which is taken by the test. After each
-//! step every promise is checked.
+//! The tiers over models of Redis and an origin, and a clock. The test takes every step, and after
+//! each one every promise is checked.
 
 mod promises;
 
 use crate::{
     origin::Rows,
-    redis::{Heard, Redis},
+    redis::{Received, Redis},
     server::{Command, Payload, Place, Versions},
 };
 use larder_core::{
     Bypass, Clock, Engine, EngineConfig, EngineCounts, FetchError, Fetched, Found, Key, KeyFilter,
-    Load, Moment, NotCached, Tiers, Value,
+    Load, Moment, NotCached, Put, Tiers, Value,
     near::{NearConfig, Policy},
 };
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
@@ -22,7 +22,7 @@ pub(crate) type FetchResult = Result<Fetched<Payload>, FetchError>;
 pub(crate) const BOUND: Duration = Duration::from_millis(20);
 pub(crate) const NEAR_TTL: Duration = Duration::from_millis(100);
 pub(crate) const VALUE_BYTES_MAX: usize = 256;
-/// What the store keeps of the origin, and what the near tier keeps of its refusals.
+/// How long the store keeps a loaded value, and how long the near cache keeps that there is none.
 pub(crate) const LOAD_TTL: Duration = Duration::from_millis(30);
 pub(crate) const NEGATIVE_TTL: Duration = Duration::from_millis(10);
 
@@ -30,10 +30,10 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
     pub(crate) rows: Arc<Rows>,
-    /// What a reader who comes now may be shown at the earliest.
+    /// The oldest version that a reader who starts now may see, by place.
     floors: Versions,
     row_floors: BTreeMap<Place, usize>,
-    /// The newest heartbeat that was answered in this epoch.
+    /// The newest answered heartbeat of this epoch, with the versions when it was answered.
     beat: Option<(Moment, Versions)>,
     readers: Vec<Reader>,
     writers: Vec<Writer>,
@@ -44,7 +44,7 @@ struct Reader {
     number: usize,
     place: Place,
     loads: bool,
-    /// The floors when it came.
+    /// The floors when the reader started.
     since: usize,
     row_since: usize,
     future: Pin<Box<dyn Future<Output = FetchResult>>>,
@@ -52,20 +52,20 @@ struct Reader {
 
 struct Writer {
     place: Place,
-    /// The origin's row when it began.
+    /// The version of the origin's row when the write began.
     row: usize,
     future: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl World {
-    /// Connected to a Redis, with a feed that is fresh.
+    /// Starts connected, with a fresh feed.
     pub(crate) fn fresh() -> Self {
         let mut world = Self::new();
         world.connect();
         world
     }
 
-    /// Not connected yet.
+    /// Starts without a connection.
     pub(crate) fn new() -> Self {
         let clock = Clock::manual();
         let near = NearConfig {
@@ -74,13 +74,13 @@ impl World {
             value_bytes_max: VALUE_BYTES_MAX,
             policy: Policy::default(),
         };
-        let plan = EngineConfig {
+        let config = EngineConfig {
             near,
             near_ttl: NEAR_TTL,
             staleness_bound: BOUND,
             keys: KeyFilter::default(),
         };
-        let engine = Engine::new(&plan, clock.clone());
+        let engine = Engine::new(&config, clock.clone());
         let redis = Redis::new(Arc::clone(&engine), true);
         Self {
             clock,
@@ -107,9 +107,9 @@ impl World {
         self.engine().counts()
     }
 
-    // What readers and writers of this Larder do.
+    // Readers and writers of this process.
 
-    /// A hit, or nothing.
+    /// Returns a hit, if there is one.
     pub(crate) fn get(&mut self, place: &Place) -> Option<Payload> {
         let hit = self.tiers.get(key(place))?;
         assert!(matches!(hit.found, Found::Near(until) if self.clock.now() < until));
@@ -117,13 +117,13 @@ impl World {
         Some(hit.value)
     }
 
-    /// Begins a fetch. Gives the reader's number.
+    /// Begins a fetch. Returns the reader's number.
     pub(crate) fn fetch(&mut self, place: &Place) -> usize {
         let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
         self.read(place, false, async move { tiers.fetch(key(&place_there)).await })
     }
 
-    /// Begins a fetch that asks the origin when the store has none.
+    /// Begins a fetch that asks the origin if the store has no value.
     pub(crate) fn load(&mut self, place: &Place) -> usize {
         let (tiers, rows) = (Arc::clone(&self.tiers), Arc::clone(&self.rows));
         let place_there = place.clone();
@@ -150,8 +150,8 @@ impl World {
         number
     }
 
-    /// Begins a read past the near tier, as somebody asked for it.
-    pub(crate) fn read_past(&mut self, place: &Place) -> usize {
+    /// Begins a read that bypasses the near cache.
+    pub(crate) fn bypass(&mut self, place: &Place) -> usize {
         let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
         self.read(
             place,
@@ -160,7 +160,7 @@ impl World {
         )
     }
 
-    /// What a reader got.
+    /// Returns what a reader got.
     pub(crate) fn outcome(&self, reader: usize) -> &FetchResult {
         self.outcomes[reader].as_ref().expect("the reader is done")
     }
@@ -169,7 +169,7 @@ impl World {
         self.outcomes[reader].is_none()
     }
 
-    /// A reader leaves before it is done.
+    /// Drops a reader before it is done.
     pub(crate) fn leave(&mut self, at: usize) {
         if at < self.readers.len() {
             drop(self.readers.remove(at));
@@ -177,20 +177,21 @@ impl World {
         self.poll();
     }
 
-    /// Begins a put through this Larder.
+    /// Begins a put.
     pub(crate) fn put(&mut self, place: &Place, payload: &str, ttl: Option<Duration>) {
-        let (tiers, (db, name)) = (Arc::clone(&self.tiers), place.clone());
+        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
         let payload = payload.to_owned();
         self.write(place, async move {
-            tiers.put(&name, db, payload.as_bytes(), ttl).await.expect("Redis does as told");
+            let put = Put { key: key(&place_there), payload: payload.as_bytes(), ttl };
+            tiers.put(put).await.expect("the model accepts every write");
         });
     }
 
-    /// Begins a delete through this Larder.
+    /// Begins a delete.
     pub(crate) fn delete(&mut self, place: &Place) {
-        let (tiers, (db, name)) = (Arc::clone(&self.tiers), place.clone());
+        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
         self.write(place, async move {
-            tiers.delete(&name, db).await.expect("Redis does as told");
+            tiers.delete(key(&place_there)).await.expect("the model accepts every write");
         });
     }
 
@@ -205,7 +206,7 @@ impl World {
         !self.writers.is_empty()
     }
 
-    // What the others do.
+    // Other clients, the connection and the clock.
 
     pub(crate) fn other(&mut self, command: &Command) {
         self.redis().other(command);
@@ -220,7 +221,7 @@ impl World {
     pub(crate) fn connect(&mut self) {
         self.cut(0);
         self.redis().connect();
-        self.beat_and_hear();
+        self.beat_and_receive();
     }
 
     pub(crate) fn cut(&mut self, executed: usize) {
@@ -233,39 +234,39 @@ impl World {
         self.redis().beat();
     }
 
-    pub(crate) fn beat_and_hear(&mut self) {
+    pub(crate) fn beat_and_receive(&mut self) {
         self.beat();
-        self.execute_and_hear_all();
+        self.execute_and_receive_all();
     }
 
     pub(crate) fn execute(&mut self) -> bool {
         self.redis().execute()
     }
 
-    /// The reader of the tracked connection takes one thing. False when there is none.
-    pub(crate) fn hear(&mut self) -> bool {
-        let Some(heard) = self.redis().hear() else { return false };
-        match heard {
-            Heard::FillOutcome => {}
-            Heard::Beat { sent, versions } => self.beat = Some((sent, versions)),
-            Heard::Push { name, versions } => {
+    /// Receives one reply or push of the tracked connection. Returns false when there is none.
+    pub(crate) fn receive(&mut self) -> bool {
+        let Some(received) = self.redis().receive() else { return false };
+        match received {
+            Received::Reply => {}
+            Received::Heartbeat { sent, versions } => self.beat = Some((sent, versions)),
+            Received::Push { name, versions } => {
                 self.raise(versions.into_iter().filter(|((_, of), _)| *of == name));
             }
-            Heard::PushAll { versions } => self.raise(versions),
+            Received::PushAll { versions } => self.raise(versions),
         }
         self.poll();
         true
     }
 
-    pub(crate) fn execute_and_hear_all(&mut self) {
-        while self.execute() || self.hear() {}
+    pub(crate) fn execute_and_receive_all(&mut self) {
+        while self.execute() || self.receive() {}
     }
 
     pub(crate) fn run_call(&mut self, at: usize) {
         self.redis().run_call(at);
     }
 
-    /// A reply of the plain connection arrives. False when there is none.
+    /// Delivers a reply of the plain connection. Returns false when there is none.
     pub(crate) fn answer_call(&mut self, at: usize) -> bool {
         let answered = self.redis().answer_call(at);
         self.poll();
@@ -294,12 +295,12 @@ pub(crate) fn key(place: &Place) -> Key<'_> {
     Key::plain(&place.1, place.0)
 }
 
-/// What the origin calls it.
+/// The origin's id for a place.
 pub(crate) fn id(place: &Place) -> String {
     format!("{}/{}", place.0, String::from_utf8_lossy(&place.1))
 }
 
-/// The place of most scripts.
+/// The place that most scripts use.
 pub(crate) fn a() -> Place {
     (0, b"a".to_vec())
 }
@@ -312,7 +313,7 @@ pub(crate) fn value(world: &World, reader: usize) -> Payload {
     world.outcome(reader).as_ref().unwrap().value.clone()
 }
 
-pub(crate) fn kept(world: &World, reader: usize) -> Result<(), NotCached> {
+pub(crate) fn cached_by(world: &World, reader: usize) -> Result<(), NotCached> {
     match world.outcome(reader).as_ref().unwrap().found {
         Found::Store { cached } => cached.map(drop),
         other => panic!("{other:?}"),

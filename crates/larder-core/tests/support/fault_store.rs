@@ -1,11 +1,14 @@
-//! A store over a [`MemoryStore`] that is away, loses, fails and delays as it is told.
+//! A store over a [`MemoryStore`] that defers, fails, loses and interrupts what the test tells it to.
 
 use larder_core::{
-    FetchError, Fill, FillOutcome, Key, MemoryStore, NotCached, PutOutcome, Store, StoreError,
-    WriteGuard,
+    FetchError, Fill, FillOutcome, Key, LoadedValue, MemoryStore, NotCached, Put, PutOutcome,
+    ReadStore, StoreError, Value, WriteGuard, WriteStore, expiry::Ttl,
 };
 use std::{
+    future::Future,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -14,81 +17,113 @@ pub(crate) type Payload = Option<Arc<[u8]>>;
 /// What becomes of the fills.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fills {
+    /// They are completed before `fill` returns.
     #[default]
-    Land,
-    /// They wait for [`FaultStore::let_go`].
-    Wait,
-    /// They fail so.
+    Complete,
+    /// They wait for [`FaultStore::complete_deferred`].
+    Defer,
+    /// They fail with this error.
     Fail(StoreError),
-    /// They are dropped without an answer.
-    Vanish,
-    /// Their replies must not be kept.
-    PassOn,
+    /// They are deferred and dropped.
+    Drop,
+    /// They are completed with replies that must not be cached.
+    Uncached,
 }
 
 pub(crate) struct FaultStore {
-    map: MemoryStore,
+    inner: MemoryStore,
+    answers_at_once: bool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     fills: Fills,
-    away: bool,
+    unreachable: bool,
     loses_put_replies: bool,
-    waiting: Vec<Fill<'static, Payload>>,
-    fills_asked: usize,
-    reads_asked: usize,
+    deferred: Vec<Fill<'static, Payload>>,
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
+    fill_count: usize,
+    read_count: usize,
 }
 
 impl FaultStore {
-    pub(crate) fn over(map: MemoryStore) -> Self {
-        Self { map, state: Mutex::default() }
+    /// Readers of the same key share the fills of this store.
+    pub(crate) fn over(inner: MemoryStore) -> Self {
+        Self { inner, answers_at_once: false, state: Mutex::default() }
     }
 
-    pub(crate) fn map(&self) -> &MemoryStore {
-        &self.map
+    /// Each reader sends a fill of its own.
+    pub(crate) fn answering_at_once(inner: MemoryStore) -> Self {
+        Self { answers_at_once: true, ..Self::over(inner) }
+    }
+
+    pub(crate) fn inner(&self) -> &MemoryStore {
+        &self.inner
+    }
+
+    /// Reads the store, and counts nothing.
+    pub(crate) fn value(&self, key: Key<'_>) -> (Payload, Ttl) {
+        let txn = self.inner.begin();
+        let Some(entry) = txn.get(key.keyspace, key.name) else { return (None, Ttl::NoKey) };
+        let ttl = entry.expires.map_or(Ttl::Forever, |time| {
+            Ttl::Left(Duration::from_millis(u64::try_from(time - txn.now()).unwrap_or(0)))
+        });
+        (Payload::from_payload(entry.payload), ttl)
     }
 
     pub(crate) fn set_fills(&self, fills: Fills) {
         self.state().fills = fills;
     }
 
-    /// Whether there is no connection: nothing is done, everything fails.
-    pub(crate) fn set_away(&self, away: bool) {
+    /// Sets whether there is no connection, so that everything fails and nothing is done.
+    pub(crate) fn set_unreachable(&self, unreachable: bool) {
         let mut state = self.state();
-        state.away = away;
-        state.fills = if away { Fills::Fail(gone()) } else { Fills::Land };
+        state.unreachable = unreachable;
+        state.fills = if unreachable { Fills::Fail(no_connection()) } else { Fills::Complete };
     }
 
-    /// Whether the connection ends between a put of a loaded value and its reply.
+    /// Sets whether the connection ends between the put of a loaded value and its reply.
     pub(crate) fn set_loses_put_replies(&self, loses: bool) {
         self.state().loses_put_replies = loses;
     }
 
-    /// Fills that wait now read the map and land.
-    pub(crate) fn let_go(&self) {
-        for fill in self.take_waiting() {
-            self.map.fill(fill);
+    /// Runs something while the next fill is under way: after it has read, before it is completed.
+    pub(crate) fn set_meanwhile(&self, run: impl FnOnce() + Send + 'static) {
+        self.state().meanwhile = Some(Box::new(run));
+    }
+
+    /// Runs what no fill has run.
+    pub(crate) fn run_meanwhile(&self) {
+        let meanwhile = self.state().meanwhile.take();
+        if let Some(run) = meanwhile {
+            run();
         }
     }
 
-    pub(crate) fn take_waiting(&self) -> Vec<Fill<'static, Payload>> {
-        std::mem::take(&mut self.state().waiting)
+    /// Lets the deferred fills read the store, and completes them.
+    pub(crate) fn complete_deferred(&self) {
+        for fill in self.take_deferred() {
+            self.inner.fill(fill);
+        }
     }
 
-    /// How many fills were asked of it.
+    pub(crate) fn take_deferred(&self) -> Vec<Fill<'static, Payload>> {
+        std::mem::take(&mut self.state().deferred)
+    }
+
+    /// Returns how many fills were sent.
     pub(crate) fn fill_count(&self) -> usize {
-        self.state().fills_asked
+        self.state().fill_count
     }
 
-    /// How many reads were asked of it, past the near tier.
+    /// Returns how many reads bypassed the near cache.
     pub(crate) fn read_count(&self) -> usize {
-        self.state().reads_asked
+        self.state().read_count
     }
 
-    fn there(&self) -> Result<(), StoreError> {
-        if self.state().away { Err(gone()) } else { Ok(()) }
+    fn connection(&self) -> Result<(), StoreError> {
+        if self.state().unreachable { Err(no_connection()) } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,77 +131,80 @@ impl FaultStore {
     }
 }
 
-fn gone() -> StoreError {
-    StoreError::Unreachable("it was told to be".into())
+fn no_connection() -> StoreError {
+    StoreError::Unreachable("the test says so".into())
 }
 
-impl Store<Payload> for FaultStore {
+impl ReadStore<Payload> for FaultStore {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
-        let mut state = self.state();
-        state.fills_asked += 1;
-        let fills = state.fills.clone();
-        if fills == Fills::Wait {
-            let (fill, answer) = fill.defer();
-            state.waiting.push(fill);
-            return answer;
-        }
-        drop(state);
+        let fills = {
+            let mut state = self.state();
+            state.fill_count += 1;
+            state.fills.clone()
+        };
         match fills {
-            Fills::Land | Fills::Wait => self.map.fill(fill),
+            Fills::Complete => {
+                let (value, ttl) = self.value(fill.key());
+                self.run_meanwhile();
+                fill.complete(value, ttl)
+            }
+            Fills::Defer => {
+                let (fill, outcome) = fill.defer();
+                self.state().deferred.push(fill);
+                outcome
+            }
             Fills::Fail(error) => fill.fail(FetchError::Store(error)),
-            Fills::Vanish => fill.defer().1,
-            Fills::PassOn => fill.complete_uncached(None, NotCached::NotAllowed),
+            Fills::Drop => fill.defer().1,
+            Fills::Uncached => fill.complete_uncached(None, NotCached::NotAllowed),
         }
+    }
+
+    fn answers_at_once(&self) -> bool {
+        self.answers_at_once
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Payload, StoreError> {
-        self.there()?;
-        self.state().reads_asked += 1;
-        self.map.read(key).await
+        self.connection()?;
+        self.state().read_count += 1;
+        self.inner.read(key).await
+    }
+}
+
+impl WriteStore<Payload> for FaultStore {
+    async fn put(&self, guard: &WriteGuard<Payload>, put: Put<'_>) -> Result<(), StoreError> {
+        self.connection()?;
+        self.inner.put(guard, put).await
     }
 
-    async fn put(
-        &self,
-        write: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        self.there()?;
-        self.map.put(write, name, db, payload, ttl).await
-    }
-
-    async fn delete(
-        &self,
-        write: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-    ) -> Result<bool, StoreError> {
-        self.there()?;
-        self.map.delete(write, name, db).await
+    async fn delete(&self, guard: &WriteGuard<Payload>, key: Key<'_>) -> Result<bool, StoreError> {
+        self.connection()?;
+        self.inner.delete(guard, key).await
     }
 
     async fn put_loaded(
         &self,
         load: &Fill<'_, Payload>,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
-        self.there()?;
-        let put = self.map.put_loaded(load, payload, ttl).await?;
-        if self.state().loses_put_replies { Err(StoreError::Lost) } else { Ok(put) }
+        self.connection()?;
+        let outcome = self.inner.put_loaded(load, loaded).await?;
+        if self.state().loses_put_replies { Err(StoreError::Lost) } else { Ok(outcome) }
     }
 
     async fn delete_if_ours(
         &self,
-        write: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Duration,
+        guard: &WriteGuard<Payload>,
+        loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
-        self.there()?;
-        self.map.delete_if_ours(write, name, db, payload, ttl).await
+        self.connection()?;
+        self.inner.delete_if_ours(guard, loaded).await
+    }
+}
+
+/// Returns what a future resolves to that does not wait.
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a memory store does not wait"),
     }
 }

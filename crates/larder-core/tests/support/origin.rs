@@ -1,4 +1,4 @@
-//! An origin that counts how often it is asked and answers when told.
+//! An origin that counts how often it is asked, and answers when the test says so.
 
 use bytes::Bytes;
 use larder_core::{BoxFuture, Origin, OriginError};
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 type Row = Option<Bytes>;
 
-/// Its rows have versions: `row 1`, `row 2`... of each id.
+/// Holds versions of rows: `row 1`, `row 2`... of each id.
 #[derive(Default)]
 pub(crate) struct Rows {
     state: Mutex<State>,
@@ -31,39 +31,39 @@ impl Rows {
         Self { waits: true, ..Self::default() }
     }
 
-    /// A newer version of a row, or none. Gives its number.
-    pub(crate) fn change(&self, id: &str, there: bool) -> usize {
+    /// Adds a version of a row, or deletes it. Returns the version's number.
+    pub(crate) fn change(&self, id: &str, exists: bool) -> usize {
         let mut state = self.state();
         let versions = state.rows.entry(id.to_owned()).or_insert_with(|| vec![None]);
         let number = versions.len();
-        versions.push(there.then(|| format!("row {number}").into()));
+        versions.push(exists.then(|| format!("row {number}").into()));
         number
     }
 
-    /// The number of the newest version.
+    /// Returns the number of the newest version.
     pub(crate) fn newest(&self, id: &str) -> usize {
         self.state().rows.get(id).map_or(0, |versions| versions.len() - 1)
     }
 
-    /// Whether a version from `since` on is `row`.
+    /// Whether `row` is a version with the number `since` or a later one.
     pub(crate) fn had(&self, id: &str, since: usize, row: Option<&[u8]>) -> bool {
         let state = self.state();
         let versions = state.rows.get(id).map_or(&[None][..], Vec::as_slice);
         versions.iter().skip(since).any(|version| version.as_deref() == row)
     }
 
-    /// How often it was asked.
+    /// Returns how often the origin was asked.
     pub(crate) fn asked(&self) -> usize {
         self.state().asked
     }
 
-    /// Whether it answers with an error.
+    /// Sets whether the origin answers with an error.
     pub(crate) fn set_broken(&self, broken: bool) {
         self.state().broken = broken;
     }
 
-    /// Answers one of those who wait, with the row of the time when it asked. False when there is
-    /// none.
+    /// Answers one waiting load, with the row as it was when the load began. Returns false when none
+    /// waits.
     pub(crate) fn answer(&self, at: usize) -> bool {
         let mut state = self.state();
         if at >= state.waiting.len() {
@@ -71,7 +71,7 @@ impl Rows {
         }
         let (row, answer) = state.waiting.remove(at);
         drop(state);
-        // Who asked may have left.
+        // The reader may have left.
         answer.send(row).ok();
         true
     }
@@ -81,7 +81,7 @@ impl Rows {
             let mut state = self.state();
             state.asked += 1;
             if state.broken {
-                return Err(gone());
+                return Err(broken());
             }
             let row = state.rows.get(id).and_then(|versions| versions.last().cloned()).flatten();
             if !self.waits {
@@ -91,7 +91,7 @@ impl Rows {
             state.waiting.push((row, answer));
             waits
         };
-        waits.await.map_err(|_| gone())
+        waits.await.map_err(|_| broken())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,7 +99,7 @@ impl Rows {
     }
 }
 
-fn gone() -> OriginError {
+fn broken() -> OriginError {
     OriginError { origin: "rows".into(), reason: "broken".into() }
 }
 

@@ -1,13 +1,13 @@
-//! A Redis and Larder's road to it, whose every step is taken by the test: what was asked on the
-//! tracked connection is executed when told, what was answered is read when told.
+//! A model of Redis as a store. The test takes every step of the tracked connection: it says when a
+//! request is executed and when a reply is received.
 //!
-//! Commands of the plain connection and of other clients are executed at once, unless they are told
-//! to wait.
+//! Commands of the plain connection and of other clients are executed at once, unless the test makes
+//! those of the plain connection wait.
 
 use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
 use larder_core::{
-    Engine, FetchError, Fill, FillOutcome, FlushCause, Key, LeaseView, Moment, PutOutcome, Store,
-    StoreError, WriteGuard, coherence::feed::Epoch, expiry::Ttl,
+    Engine, FetchError, Fill, FillOutcome, FlushCause, Key, LeaseView, LoadedValue, Moment, Put,
+    PutOutcome, ReadStore, StoreError, WriteGuard, WriteStore, coherence::feed::Epoch, expiry::Ttl,
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -31,18 +31,18 @@ struct State {
     written: Versions,
 }
 
-/// The client's side of one life of the tracked connection.
+/// The client's side of one tracked connection.
 struct Session {
     epoch: Epoch,
     expected: VecDeque<Expected>,
     half: Option<Half>,
 }
 
-/// What a reply answers. A read and a put take two replies each.
+/// A request that waits for its reply. A read and a put take two replies each.
 enum Expected {
     Read(Fill<'static, Payload>),
     Put(LeaseView<Payload>, oneshot::Sender<PutOutcome>),
-    Beat(Moment),
+    Heartbeat(Moment),
 }
 
 enum Half {
@@ -57,10 +57,10 @@ struct Call {
     answer: oneshot::Sender<Reply>,
 }
 
-/// What was read from the tracked connection, with the versions that the server had by then.
-pub(crate) enum Heard {
-    FillOutcome,
-    Beat { sent: Moment, versions: Versions },
+/// What was received on the tracked connection, with the versions that the server had by then.
+pub(crate) enum Received {
+    Reply,
+    Heartbeat { sent: Moment, versions: Versions },
     Push { name: Vec<u8>, versions: Versions },
     PushAll { versions: Versions },
 }
@@ -70,27 +70,27 @@ impl Redis {
         Self { engine, plain_waits, state: Mutex::default() }
     }
 
-    /// Runs a command of somebody else.
+    /// Runs a command of another client.
     pub(crate) fn other(&self, command: &Command) {
         let now = self.now();
         self.state().server.run(command, now);
     }
 
-    /// Reader at the keys.
-    pub(crate) fn keys<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+    /// Shows the keys to a function.
+    pub(crate) fn keys<R>(&self, read: impl FnOnce(&Server) -> R) -> R {
         let now = self.now();
         let mut state = self.state();
         state.server.expire(now);
-        look(&state.server)
+        read(&state.server)
     }
 
-    /// The first version from `since` on with this value.
+    /// Returns the first version from `since` on with this value.
     pub(crate) fn version_of(&self, place: &Place, since: usize, value: &Payload) -> Option<usize> {
         let fits = |version: &Version| version.value == *value;
         self.keys(|server| server.version(place, since, fits))
     }
 
-    /// The version that the last own write to this place left behind.
+    /// Returns the version that the last write of this process left behind.
     pub(crate) fn written(&self, place: &Place) -> usize {
         self.state().written.get(place).copied().unwrap_or(0)
     }
@@ -107,7 +107,7 @@ impl Redis {
         self.state().session = Some(session);
     }
 
-    /// The connection ends, after the server executed some more of what was sent.
+    /// Ends the connection, after the server has executed some more of its requests.
     pub(crate) fn cut(&self, executed: usize) {
         let now = self.now();
         let mut state = self.state();
@@ -132,62 +132,67 @@ impl Redis {
         let now = self.now();
         let mut state = self.state();
         if let Some(session) = &mut state.session {
-            session.expected.push_back(Expected::Beat(now));
-            state.server.ask(Command::Ping);
+            session.expected.push_back(Expected::Heartbeat(now));
+            state.server.request(Command::Ping);
         }
     }
 
-    /// The server executes the next command of the tracked connection. False when there is none.
+    /// Executes the next request of the tracked connection. Returns false when there is none.
     pub(crate) fn execute(&self) -> bool {
         let now = self.now();
         self.state().server.execute(now)
     }
 
-    /// The reader takes the next thing from the tracked connection, if there is one.
-    pub(crate) fn hear(&self) -> Option<Heard> {
+    /// Receives the next reply or push of the tracked connection, if there is one.
+    pub(crate) fn receive(&self) -> Option<Received> {
         let mut state = self.state();
-        let (reply, versions) = state.server.hear()?;
+        let (reply, versions) = state.server.receive()?;
         let session = state.session.as_mut()?;
         match reply {
             Reply::Push(name) => {
                 drop(state);
                 self.engine.on_invalidation(&name);
-                Some(Heard::Push { name, versions })
+                Some(Received::Push { name, versions })
             }
             Reply::PushAll => {
                 drop(state);
                 self.engine.flush(FlushCause::Flushed);
-                Some(Heard::PushAll { versions })
+                Some(Received::PushAll { versions })
             }
             reply => match session.half.take() {
                 Some(half) => {
                     drop(state);
                     finish(half, &reply);
-                    Some(Heard::FillOutcome)
+                    Some(Received::Reply)
                 }
                 None => Some(self.answer(state, &reply, versions)),
             },
         }
     }
 
-    fn answer(&self, mut state: MutexGuard<'_, State>, reply: &Reply, versions: Versions) -> Heard {
+    fn answer(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        reply: &Reply,
+        versions: Versions,
+    ) -> Received {
         let session = state.session.as_mut().expect("a reply comes on a connection");
         let half = match session.expected.pop_front().expect("a reply answers something") {
             Expected::Read(fill) => Half::Read(fill, value(reply)),
-            // Judged here: the push that the put itself causes comes behind this reply.
+            // Checked here, because the push that the put itself causes comes after this reply.
             Expected::Put(lease, answer) => Half::Put(answer, judge_put(reply, lease.holds())),
-            Expected::Beat(sent) => {
+            Expected::Heartbeat(sent) => {
                 let epoch = session.epoch;
                 drop(state);
                 self.engine.feed().beat(epoch, sent);
-                return Heard::Beat { sent, versions };
+                return Received::Heartbeat { sent, versions };
             }
         };
         session.half = Some(half);
-        Heard::FillOutcome
+        Received::Reply
     }
 
-    /// The server runs one of the plain connection's waiting commands.
+    /// Executes one of the plain connection's waiting commands.
     pub(crate) fn run_call(&self, at: usize) {
         let now = self.now();
         let mut state = self.state();
@@ -198,7 +203,7 @@ impl Redis {
         }
     }
 
-    /// One of the plain connection's replies arrives. False when there is none.
+    /// Delivers one of the plain connection's replies. Returns false when there is none.
     pub(crate) fn answer_call(&self, at: usize) -> bool {
         let mut state = self.state();
         let done = |(at, call): (usize, &Call)| call.reply.is_some().then_some(at);
@@ -207,7 +212,7 @@ impl Redis {
         };
         let Call { reply, answer, .. } = state.calls.remove(at);
         drop(state);
-        // Who asked may have left.
+        // The caller may have left.
         reply.map(|reply| answer.send(reply).ok());
         true
     }
@@ -229,7 +234,7 @@ impl Redis {
             if let Command::Set { place, .. } | Command::Delete(place) = &command {
                 written.insert(place.clone(), server.newest_number(place));
             }
-            // Who asked is there.
+            // The caller holds the receiver.
             answer.send(done).ok();
         }
         reply
@@ -240,8 +245,8 @@ impl Redis {
         let mut state = self.state();
         let State { server, session, .. } = &mut *state;
         if let Some(session) = session {
-            server.ask(set);
-            server.ask(Command::Ping);
+            server.request(set);
+            server.request(Command::Ping);
             session.expected.push_back(Expected::Put(lease, answer));
         }
         put
@@ -259,7 +264,7 @@ impl Redis {
 fn finish(half: Half, reply: &Reply) {
     match half {
         Half::Read(fill, value) => drop(fill.complete(value, ttl(number(reply)))),
-        // Who asked may have left.
+        // The caller may have left.
         Half::Put(answer, put) => drop(answer.send(put)),
     }
 }
@@ -277,7 +282,7 @@ fn value(reply: &Reply) -> Payload {
     }
 }
 
-/// As `PTTL` has it.
+/// Reads a reply to `PTTL`.
 fn ttl(reply: i64) -> Ttl {
     match u64::try_from(reply) {
         Ok(left) => Ttl::Left(Duration::from_millis(left)),
@@ -297,7 +302,7 @@ fn place(key: Key<'_>) -> Place {
     (key.keyspace, key.name.to_vec())
 }
 
-impl Store<Payload> for Redis {
+impl ReadStore<Payload> for Redis {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
         let place = place(fill.key());
         let mut state = self.state();
@@ -306,47 +311,36 @@ impl Store<Payload> for Redis {
             drop(state);
             return fill.fail(FetchError::Store(StoreError::Unreachable("no connection".into())));
         };
-        server.ask(Command::Get(place.clone()));
-        server.ask(Command::Pttl(place));
-        let (fill, answer) = fill.defer();
+        server.request(Command::Get(place.clone()));
+        server.request(Command::Pttl(place));
+        let (fill, outcome) = fill.defer();
         session.expected.push_back(Expected::Read(fill));
-        answer
+        outcome
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Payload, StoreError> {
         Ok(value(&self.call(Command::Get(place(key))).await?))
     }
+}
 
-    async fn put(
-        &self,
-        _: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        let (place, payload) = ((db, name.to_vec()), Some(payload.into()));
-        let set = Command::Set { place, payload, ttl, only_if_absent: false };
+impl WriteStore<Payload> for Redis {
+    async fn put(&self, _: &WriteGuard<Payload>, put: Put<'_>) -> Result<(), StoreError> {
+        let (place, payload) = (place(put.key), Some(put.payload.into()));
+        let set = Command::Set { place, payload, ttl: put.ttl, only_if_absent: false };
         self.call(set).await.map(drop)
     }
 
-    async fn delete(
-        &self,
-        _: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-    ) -> Result<bool, StoreError> {
-        Ok(number(&self.call(Command::Delete((db, name.to_vec()))).await?) == 1)
+    async fn delete(&self, _: &WriteGuard<Payload>, key: Key<'_>) -> Result<bool, StoreError> {
+        Ok(number(&self.call(Command::Delete(place(key))).await?) == 1)
     }
 
     async fn put_loaded(
         &self,
         load: &Fill<'_, Payload>,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
-        let (place, payload) = (place(load.key()), Some(payload.into()));
-        let set = Command::Set { place, payload, ttl: Some(ttl), only_if_absent: true };
+        let (place, payload) = (place(loaded.key), Some(loaded.payload.into()));
+        let set = Command::Set { place, payload, ttl: Some(loaded.ttl), only_if_absent: true };
         if self.is_connected() {
             let put = self.begin_load(set, load.lease_view());
             return put.await.map_err(|_| StoreError::Lost);
@@ -358,12 +352,9 @@ impl Store<Payload> for Redis {
     async fn delete_if_ours(
         &self,
         _: &WriteGuard<Payload>,
-        name: &[u8],
-        db: u32,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
-        let (place, payload) = ((db, name.to_vec()), Some(payload.into()));
-        self.call(Command::TakeBack { place, payload, ttl }).await.map(drop)
+        let (place, payload) = (place(loaded.key), Some(loaded.payload.into()));
+        self.call(Command::DeleteIfOurs { place, payload, ttl: loaded.ttl }).await.map(drop)
     }
 }

@@ -1,9 +1,9 @@
-//! The keys of a Redis and its side of one tracked connection, a step at a time.
+//! A model of Redis: its keys and its side of one tracked connection, a step at a time.
 //!
-//! As redis-server 7.0 does it: requests on the tracked connection are executed and answered in the
-//! order sent; a read makes its name tracked, also when there is no such key; a change of a tracked
-//! name is pushed once, behind what has been answered by then, and the name is not tracked any more
-//! until it is read again. A key whose time is over is gone without a push.
+//! It does what redis-server 7.0 does. Requests on the tracked connection are executed and answered
+//! in the order sent. A read makes its name tracked, even if there is no such key. A change of a
+//! tracked name is pushed once, after the replies sent by then, and the name is no longer tracked
+//! until it is read again. A key that expires is gone without a push.
 
 use larder_core::Moment;
 use std::{
@@ -14,33 +14,33 @@ use std::{
 
 pub(crate) type Payload = Option<Arc<[u8]>>;
 
-/// A db and a name.
+/// A database and a name.
 pub(crate) type Place = (u32, Vec<u8>);
 
-/// How many versions each place had at some moment, less one: the number of the newest.
+/// The number of the newest version of each place at some moment.
 pub(crate) type Versions = BTreeMap<Place, usize>;
 
-/// What a key held from one change to the next.
+/// What a key held between two changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Version {
     pub(crate) value: Payload,
     pub(crate) deadline: Moment,
 }
 
-/// What a client asks for.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Get(Place),
     Pttl(Place),
     Set { place: Place, payload: Payload, ttl: Option<Duration>, only_if_absent: bool },
     Delete(Place),
-    TakeBack { place: Place, payload: Payload, ttl: Duration },
+    DeleteIfOurs { place: Place, payload: Payload, ttl: Duration },
     Expire { place: Place, ttl: Duration },
     FlushAll,
     Ping,
 }
 
-/// What the server says.
+/// What the server sends.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Value(Payload),
@@ -54,47 +54,47 @@ pub(crate) enum Reply {
 pub(crate) struct Server {
     history: BTreeMap<Place, Vec<Version>>,
     tracked: BTreeSet<Vec<u8>>,
-    asked: VecDeque<Command>,
-    said: VecDeque<(Reply, Versions)>,
+    requests: VecDeque<Command>,
+    sent: VecDeque<(Reply, Versions)>,
 }
 
-const GONE: Version = Version { value: None, deadline: Moment::NEVER };
+const ABSENT: Version = Version { value: None, deadline: Moment::NEVER };
 
 impl Server {
-    /// A command arrives on the tracked connection.
-    pub(crate) fn ask(&mut self, command: Command) {
-        self.asked.push_back(command);
+    /// Receives a command on the tracked connection.
+    pub(crate) fn request(&mut self, command: Command) {
+        self.requests.push_back(command);
     }
 
-    /// Executes the next command of the tracked connection. False when there is none.
+    /// Executes the next command of the tracked connection. Returns false when there is none.
     pub(crate) fn execute(&mut self, now: Moment) -> bool {
-        let Some(command) = self.asked.pop_front() else { return false };
+        let Some(command) = self.requests.pop_front() else { return false };
         if let Command::Get(place) = &command {
             self.tracked.insert(place.1.clone());
         }
-        // A push that the command itself causes leaves behind its reply.
-        let at = self.said.len();
+        // A push that the command itself causes is sent after its reply.
+        let at = self.sent.len();
         let reply = self.run(&command, now);
-        self.said.insert(at, (reply, self.versions()));
+        self.sent.insert(at, (reply, self.versions()));
         true
     }
 
-    /// The next thing that arrives on the tracked connection, with the versions of its time.
-    pub(crate) fn hear(&mut self) -> Option<(Reply, Versions)> {
-        self.said.pop_front()
+    /// Returns the next reply or push on the tracked connection, with the versions when it was sent.
+    pub(crate) fn receive(&mut self) -> Option<(Reply, Versions)> {
+        self.sent.pop_front()
     }
 
-    /// The tracked connection ends, after `executed` more of its commands.
+    /// Ends the tracked connection, after `executed` more of its commands.
     pub(crate) fn hang_up(&mut self, executed: usize, now: Moment) {
         for _ in 0..executed {
             self.execute(now);
         }
-        self.asked.clear();
-        self.said.clear();
+        self.requests.clear();
+        self.sent.clear();
         self.tracked.clear();
     }
 
-    /// Executes a command, of whatever connection.
+    /// Executes a command of any connection.
     pub(crate) fn run(&mut self, command: &Command, now: Moment) -> Reply {
         self.expire(now);
         match command {
@@ -109,16 +109,16 @@ impl Server {
                 Reply::Value(before)
             }
             Command::Delete(place) => {
-                let there = self.newest(place).value.is_some();
-                if there {
-                    self.change(place, GONE);
+                let existed = self.newest(place).value.is_some();
+                if existed {
+                    self.change(place, ABSENT);
                 }
-                Reply::Number(i64::from(there))
+                Reply::Number(i64::from(existed))
             }
-            Command::TakeBack { place, payload, ttl } => {
+            Command::DeleteIfOurs { place, payload, ttl } => {
                 let newest = self.newest(place);
                 if newest.value == *payload && newest.deadline <= now.plus(*ttl) {
-                    self.change(place, GONE);
+                    self.change(place, ABSENT);
                 }
                 Reply::Done
             }
@@ -138,21 +138,21 @@ impl Server {
     }
 
     pub(crate) fn newest(&self, place: &Place) -> &Version {
-        self.history.get(place).and_then(|versions| versions.last()).unwrap_or(&GONE)
+        self.history.get(place).and_then(|versions| versions.last()).unwrap_or(&ABSENT)
     }
 
     pub(crate) fn newest_number(&self, place: &Place) -> usize {
         self.history.get(place).map_or(0, |versions| versions.len() - 1)
     }
 
-    /// The first version from `since` on that `fits`.
+    /// Returns the number of the first version from `since` on that `fits`.
     pub(crate) fn version(
         &self,
         place: &Place,
         since: usize,
         fits: impl Fn(&Version) -> bool,
     ) -> Option<usize> {
-        let versions = self.history.get(place).map_or(&[GONE][..], Vec::as_slice);
+        let versions = self.history.get(place).map_or(&[ABSENT][..], Vec::as_slice);
         let mut since = versions.iter().enumerate().skip(since);
         since.find(|(_, version)| fits(version)).map(|(number, _)| number)
     }
@@ -161,34 +161,34 @@ impl Server {
         self.history.iter().map(|(place, versions)| (place.clone(), versions.len() - 1)).collect()
     }
 
-    /// Keys whose time is over are gone.
+    /// Deletes the keys that have expired.
     pub(crate) fn expire(&mut self, now: Moment) {
         for versions in self.history.values_mut() {
             if versions.last().is_some_and(|newest| newest.deadline <= now) {
-                versions.push(GONE);
+                versions.push(ABSENT);
             }
         }
     }
 
     fn change(&mut self, place: &Place, version: Version) {
-        self.history.entry(place.clone()).or_insert_with(|| vec![GONE]).push(version);
+        self.history.entry(place.clone()).or_insert_with(|| vec![ABSENT]).push(version);
         if self.tracked.remove(&place.1) {
-            self.said.push_back((Reply::Push(place.1.clone()), self.versions()));
+            self.sent.push_back((Reply::Push(place.1.clone()), self.versions()));
         }
     }
 
     fn flush(&mut self) {
         for versions in self.history.values_mut() {
             if versions.last().is_some_and(|newest| newest.value.is_some()) {
-                versions.push(GONE);
+                versions.push(ABSENT);
             }
         }
         self.tracked.clear();
-        self.said.push_back((Reply::PushAll, self.versions()));
+        self.sent.push_back((Reply::PushAll, self.versions()));
     }
 }
 
-/// Milliseconds left, rounded up as two clocks that were both rounded down make it.
+/// Milliseconds left, rounded up: Redis subtracts two clocks that were both rounded down.
 fn pttl(version: &Version, now: Moment) -> i64 {
     match (&version.value, version.deadline) {
         (None, _) => -2,

@@ -9,8 +9,8 @@ use std::{
 };
 
 impl World {
-    /// Lets everything that is under way come to its end. Then nobody waits, and what is remembered
-    /// is what Redis has.
+    /// Lets everything in progress finish. Then no reader waits, and every entry equals what Redis
+    /// holds.
     pub(crate) fn settle(&mut self, places: &[Place]) {
         if !self.redis().is_connected() {
             self.connect();
@@ -18,20 +18,20 @@ impl World {
         while !self.readers.is_empty() || !self.writers.is_empty() {
             let before = self.readers.len() + self.writers.len();
             let mut steps = 0;
-            while self.execute() || self.hear() || self.origin_answers(0) {
+            while self.execute() || self.receive() || self.origin_answers(0) {
                 steps += 1;
             }
             self.run_call(0);
             steps += usize::from(self.answer_call(0));
             let after = self.readers.len() + self.writers.len();
-            assert!(steps > 0 || after < before, "{after} wait for ever");
+            assert!(steps > 0 || after < before, "{after} readers and writers never finish");
         }
-        self.beat_and_hear();
+        self.beat_and_receive();
         assert_eq!(self.counts().fills_under_way, 0, "a lease was left behind");
         for place in places {
             let newest = self.redis().keys(|keys| keys.newest(place).value.clone());
-            if let Some(remembered) = self.get(place) {
-                assert_eq!(remembered, newest, "{place:?}");
+            if let Some(cached) = self.get(place) {
+                assert_eq!(cached, newest, "{place:?}");
             }
             if let Some(row) = newest.as_deref().filter(|value| value.starts_with(b"row")) {
                 let since = floor(&self.row_floors, place);
@@ -40,7 +40,7 @@ impl World {
         }
     }
 
-    /// Lets everybody go as far as they can, and checks what they got.
+    /// Polls every reader and writer as far as it goes, and checks what they got.
     pub(super) fn poll(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
         let mut at = 0;
@@ -51,7 +51,7 @@ impl World {
                     let reader = self.readers.remove(at);
                     self.check_read(&reader, &outcome);
                     self.outcomes[reader.number] = Some(outcome);
-                    // Others may have waited for this one.
+                    // Other readers may have waited for this one.
                     at = 0;
                 }
             }
@@ -63,7 +63,7 @@ impl World {
                 Poll::Ready(()) => {
                     let Writer { place, row, .. } = self.writers.remove(at);
                     raise(&mut self.row_floors, &place, row);
-                    // Its name has been voided just now: whoever comes later reads anew.
+                    // The name has just been invalidated: later readers read again.
                     let newest = self.redis().keys(|keys| keys.newest_number(&place));
                     self.raise([(place, newest)]);
                 }
@@ -71,11 +71,11 @@ impl World {
         }
     }
 
-    /// A hit shows what Redis had when the newest answered heartbeat was sent, or later; nothing
-    /// older than what was seen, written or pushed before; and no key whose time is over.
+    /// Checks that a hit shows what Redis held when the newest answered heartbeat was sent, or later;
+    /// nothing older than what was seen, written or pushed before; and no key that has expired.
     pub(super) fn check_hit(&mut self, place: &Place, value: &Payload) {
         let now = self.clock.now();
-        let (sent, versions) = self.beat.as_ref().expect("a hit takes a heartbeat");
+        let (sent, versions) = self.beat.as_ref().expect("a hit requires an answered heartbeat");
         assert!(now < sent.plus(BOUND), "a hit past the bound");
         let since = floor(&self.floors, place).max(floor(versions, place));
         let shown = self.redis().keys(|keys| {
@@ -111,13 +111,13 @@ impl World {
         }
     }
 
-    /// Whether the origin had this, not before the last write that was over when the reader came,
-    /// and the store had nothing.
+    /// Whether the origin had this value at or after the last write that was done when the reader
+    /// started, and the store had none.
     fn is_of_origin(&self, reader: &Reader, fetched: &Fetched<Payload>) -> bool {
         let Reader { place, since, row_since, .. } = reader;
         let in_origin = self.rows.had(&id(place), *row_since, fetched.value.as_deref());
-        let away = fetched.found == Found::Bypass(Bypass::StoreUnreachable);
-        in_origin && (away || self.redis().version_of(place, *since, &None).is_some())
+        let unreachable = fetched.found == Found::Bypass(Bypass::StoreUnreachable);
+        in_origin && (unreachable || self.redis().version_of(place, *since, &None).is_some())
     }
 
     pub(super) fn raise(&mut self, versions: impl IntoIterator<Item = (Place, usize)>) {

@@ -2,8 +2,8 @@
 
 use super::*;
 use larder_core::{
-    BoxFuture, Clock, EngineConfig, Fetched, FillOutcome, Found, Key, KeyFilter, Load, Origin,
-    OriginError, Store, Tiers, Value, WriteGuard,
+    BoxFuture, Clock, EngineConfig, Fetched, FillOutcome, Found, Key, KeyFilter, Load, LoadedValue,
+    Origin, OriginError, Put, ReadStore, Tiers, Value, WriteGuard, WriteStore,
     near::{NearConfig, Policy},
 };
 use std::{
@@ -26,7 +26,7 @@ struct QueueStore {
     deleted: Mutex<Vec<Vec<u8>>>,
 }
 
-impl Store<Reply> for QueueStore {
+impl ReadStore<Reply> for QueueStore {
     fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         let (fill, answer) = fill.defer();
         self.fills.lock().unwrap().push(fill);
@@ -36,30 +36,24 @@ impl Store<Reply> for QueueStore {
     async fn read(&self, _key: Key<'_>) -> Result<Reply, StoreError> {
         Ok(Reply::from_payload(b"read elsewhere"))
     }
+}
 
-    async fn put(
-        &self,
-        _: &WriteGuard<Reply>,
-        _: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Option<Duration>,
-    ) -> Result<(), StoreError> {
+impl WriteStore<Reply> for QueueStore {
+    async fn put(&self, _: &WriteGuard<Reply>, _: Put<'_>) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn delete(&self, _: &WriteGuard<Reply>, _: &[u8], _: u32) -> Result<bool, StoreError> {
+    async fn delete(&self, _: &WriteGuard<Reply>, _: Key<'_>) -> Result<bool, StoreError> {
         Ok(true)
     }
 
     async fn put_loaded(
         &self,
         load: &Fill<'_, Reply>,
-        payload: &[u8],
-        ttl: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
         let (answer, outcome) = oneshot::channel();
-        let Key { name, keyspace: db, .. } = load.key();
+        let LoadedValue { key: Key { name, keyspace: db, .. }, payload, ttl } = loaded;
         let (name, payload, lease) = (name.into(), payload.into(), load.lease_view());
         self.puts.lock().unwrap().push(LoadedPut { name, db, payload, ttl, lease, answer });
         outcome.await.unwrap_or(Err(StoreError::Lost))
@@ -68,12 +62,9 @@ impl Store<Reply> for QueueStore {
     async fn delete_if_ours(
         &self,
         _: &WriteGuard<Reply>,
-        name: &[u8],
-        _: u32,
-        _: &[u8],
-        _: Duration,
+        loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
-        self.deleted.lock().unwrap().push(name.to_vec());
+        self.deleted.lock().unwrap().push(loaded.key.name.to_vec());
         Ok(())
     }
 }
