@@ -1,10 +1,13 @@
-//! A store in this process's memory, for when there is no Redis at hand. Nothing survives a restart.
+//! A store in this process's memory, for when there is no Redis. Nothing survives a restart.
 //!
 //! Every change passes through this process, so its feed is the write itself (R3). One lock guards
-//! all of it; who holds a [`Txn`] holds that.
+//! all of it; a [`Txn`] holds that lock.
 
+mod entry;
 mod keyspace;
+mod state;
 mod txn;
+mod undo_log;
 mod watches;
 
 use crate::{
@@ -17,12 +20,14 @@ use crate::{
     sync::Mutex,
     value::Value,
 };
-use hashbrown::HashMap;
+pub use entry::{Entry, Expiry, KeyspaceSize, OutOfMemory};
 use keyspace::Keyspace;
+use state::State;
 use std::time::Duration;
-pub use txn::{Entry, Expiry, KeyspaceSize, OutOfMemory, Txn};
+use txn::Locked;
+pub use txn::{Journal, Txn};
+pub use undo_log::Change;
 pub use watches::Watch;
-use watches::Watches;
 
 /// See the [module](self).
 pub struct MemoryStore {
@@ -30,57 +35,57 @@ pub struct MemoryStore {
     /// What to add to the clock for milliseconds since 1970.
     epoch: i64,
     bytes_max: u64,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    dbs: HashMap<u32, Keyspace, foldhash::fast::RandomState>,
-    bytes: u64,
-    watches: Watches,
+    journal: Option<Box<dyn Journal>>,
+    locked: Mutex<Locked>,
 }
 
 impl MemoryStore {
-    /// An empty store that holds `bytes_max` bytes, names and bookkeeping included.
+    /// Creates an empty store that holds up to `bytes_max` bytes, including names and bookkeeping.
     pub fn new(clock: Clock, bytes_max: u64) -> Self {
         let epoch = millis(clock.unix()).saturating_sub(clock.now().as_millis());
-        Self { clock, epoch, bytes_max, state: Mutex::new(State::default()) }
+        Self { clock, epoch, bytes_max, journal: None, locked: Mutex::new(Locked::default()) }
     }
 
-    /// Locks the store, until what this returns is dropped.
+    /// Makes every later commit append to this journal.
+    #[must_use]
+    pub fn with_journal(self, journal: Box<dyn Journal>) -> Self {
+        Self { journal: Some(journal), ..self }
+    }
+
+    /// Begins a transaction: locks the store until it ends.
     pub fn begin(&self) -> Txn<'_> {
-        let state = self.state.lock();
+        let locked = self.locked.lock();
         // Read under the lock, so that no transaction sees an earlier time than the one before.
-        Txn::new(state, self.bytes_max, self.now())
+        Txn::new(locked, self.journal.as_deref(), self.bytes_max, self.now())
     }
 
-    /// Removes what has expired, looking at so many keys of each db at most and going on where it
-    /// ended before; returns how many it removed.
+    /// Removes keys that have expired. Looks at up to `visits` keys of each keyspace, from where it
+    /// ended before. Returns how many it removed.
     pub fn remove_expired(&self, visits: usize) -> usize {
-        let mut gone = Vec::new();
-        let mut state = self.state.lock();
-        let State { dbs, bytes, .. } = &mut *state;
-        for db in dbs.values_mut() {
-            db.remove_expired(self.now(), visits, |slot| {
-                *bytes -= slot.cost();
-                gone.push(slot);
+        let mut removed = Vec::new();
+        let mut locked = self.locked.lock();
+        let State { keyspaces, bytes, .. } = &mut locked.state;
+        for keyspace in keyspaces.values_mut() {
+            keyspace.remove_expired(self.now(), visits, |record| {
+                *bytes -= record.cost();
+                removed.push(record);
             });
         }
-        drop(state);
-        gone.len()
+        drop(locked);
+        removed.len()
     }
 
-    /// Keys held, those that expired and were not purged yet included.
+    /// Returns the number of keys, including those that have expired and were not removed yet.
     pub fn len(&self) -> usize {
-        self.state.lock().dbs.values().map(Keyspace::len).sum()
+        self.locked.lock().state.keyspaces.values().map(Keyspace::len).sum()
     }
 
-    /// Whether it holds no key.
+    /// Whether the store holds no key.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes that it may hold.
+    /// Returns how many bytes the store may hold.
     pub fn bytes_max(&self) -> u64 {
         self.bytes_max
     }
@@ -105,12 +110,13 @@ impl MemoryStore {
 impl Txn<'_> {
     fn put(&mut self, put: Put<'_>) -> Result<(), StoreError> {
         let Put { key, payload, ttl } = put;
-        let until = |ttl| Expiry::At(self.now().saturating_add(millis(ttl)));
-        Ok(self.set(key.keyspace, key.name, payload, ttl.map_or(Expiry::Never, until))?)
+        let at = |ttl| Expiry::At(self.now().saturating_add(millis(ttl)));
+        let expiry = ttl.map_or(Expiry::Never, at);
+        Ok(self.set(key.keyspace, key.name, payload, expiry)?)
     }
 }
 
-/// At least one, so that what was to live for less is not dead at once.
+/// At least one, so that a key with a shorter time to live does not expire at once.
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1)
 }
@@ -136,13 +142,16 @@ impl<V: Value> WriteStore<V> for MemoryStore {
         // there, so the name is invalidated under the store's lock.
         let mut txn = self.begin();
         guard.invalidate();
-        txn.put(put)
+        txn.put(put)?;
+        txn.commit()
     }
 
     async fn delete(&self, guard: &WriteGuard<V>, key: Key<'_>) -> Result<bool, StoreError> {
         let mut txn = self.begin();
         guard.invalidate();
-        Ok(txn.remove(key.keyspace, key.name))
+        let existed = txn.remove(key.keyspace, key.name);
+        txn.commit()?;
+        Ok(existed)
     }
 
     async fn put_loaded(
@@ -161,6 +170,7 @@ impl<V: Value> WriteStore<V> for MemoryStore {
             txn.put(Put { key, payload, ttl: Some(ttl) })?;
         }
         load.invalidate_name();
+        txn.commit()?;
         Ok(PutOutcome::Done)
     }
 
@@ -179,6 +189,6 @@ impl<V: Value> WriteStore<V> for MemoryStore {
             guard.invalidate();
             txn.remove(key.keyspace, key.name);
         }
-        Ok(())
+        txn.commit()
     }
 }

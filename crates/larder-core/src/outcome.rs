@@ -209,6 +209,9 @@ pub enum StoreError {
     /// The store has no room. Nothing was done.
     #[error("the in-memory store is full (store-maxmemory)")]
     Full,
+    /// The store could not make a write durable. Nothing was done.
+    #[error("the write could not be made durable: {0}")]
+    NotDurable(Arc<str>),
 }
 
 impl StoreError {
@@ -216,7 +219,7 @@ impl StoreError {
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Lost | Self::TimedOut(_) | Self::NotReady(_) => true,
-            Self::Refused(_) | Self::Full => false,
+            Self::Refused(_) | Self::Full | Self::NotDurable(_) => false,
         }
     }
 

@@ -235,14 +235,11 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         now: Moment,
         view: Option<ReadView>,
     ) -> FetchRole<'a, V> {
-        let (key, oldest) = match view {
-            Some(_) => (key.load(), Moment::START),
-            None => {
-                let bound = self.engine.feed_of(key.key).bound();
-                (key.load_without_feed(), now.minus(bound))
-            }
-        };
-        self.engine.join_or_lead(key, now, oldest, view)
+        if view.is_some() {
+            return self.engine.join_or_lead(key.load(), now, Moment::START, view);
+        }
+        let oldest = now.minus(self.engine.feed_of(key.key).bound());
+        self.engine.join_or_lead(key.load_without_feed(), now, oldest, None)
     }
 
     /// Loads a value, and answers all readers that joined.

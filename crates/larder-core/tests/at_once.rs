@@ -59,6 +59,7 @@ fn apply(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
             let mut txn = larder.store().inner().begin();
             engine.invalidate(name);
             txn.set(0, name, payload, Expiry::Never).unwrap();
+            txn.commit().unwrap();
         }
         Change::Invalidate => engine.on_invalidation(name),
         Change::ReadElsewhere => {
@@ -121,7 +122,9 @@ fn a_value_cached_after_a_change_is_not_replaced_by_an_earlier_reply() {
 fn the_older_of_two_replies_is_not_cached_when_the_change_between_them_is_not_reported_yet() {
     let larder = larder_with(b"1");
     meanwhile(&larder, |larder| {
-        larder.store().inner().begin().set(0, b"a", b"2", Expiry::Never).unwrap();
+        let mut txn = larder.store().inner().begin();
+        txn.set(0, b"a", b"2", Expiry::Never).unwrap();
+        txn.commit().unwrap();
         assert_eq!(fetch(larder).value.as_deref(), Some(&b"2"[..]));
     });
     assert_eq!(fetch(&larder).value.as_deref(), Some(&b"1"[..]));

@@ -287,7 +287,9 @@ async fn a_load_that_read_on_another_connection_is_not_joined() {
     larder.store().set_fills(Fills::Complete);
     // Another client writes, and no invalidation comes: the read was not on the feed's connection.
     let large = "x".repeat(VALUE_BYTES_MAX + 1);
-    larder.store().inner().begin().set(0, b"a", large.as_bytes(), Expiry::Never).unwrap();
+    let mut txn = larder.store().inner().begin();
+    txn.set(0, b"a", large.as_bytes(), Expiry::Never).unwrap();
+    txn.commit().unwrap();
     assert_eq!(larder.fetch().await.unwrap().value, text(&large));
     let after = larder.loads(1).await;
     larder.answer_all().await;

@@ -182,7 +182,9 @@ fn a_loaded_value_is_put_only_while_its_lease_holds() {
 fn a_loaded_value_does_not_replace_another() {
     let (tiers, fill) = filling();
     let store = tiers.store();
-    store.inner().begin().set(0, b"a", b"theirs", Expiry::Never).unwrap();
+    let mut txn = store.inner().begin();
+    txn.set(0, b"a", b"theirs", Expiry::Never).unwrap();
+    txn.commit().unwrap();
     assert_eq!(ready(store.put_loaded(&fill, loaded(b"1"))), Ok(PutOutcome::Done));
     assert_eq!(ready(store.read(key("a"))), Ok(text("theirs")));
 }

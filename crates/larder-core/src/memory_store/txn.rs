@@ -2,345 +2,385 @@
 //! everything else that is done to the store.
 
 use super::{
-    State,
-    keyspace::{Keyspace, NEVER, Slot, cost},
+    entry::{Entry, Expiry, KeyspaceSize, OutOfMemory},
+    keyspace::{Keyspace, NEVER, Record, cost},
+    state::State,
+    undo_log::{Change, Freed, UndoLog},
     watches::Watch,
 };
 use crate::{outcome::StoreError, sync::MutexGuard};
 use std::hash::{BuildHasher, RandomState};
 
-/// Room that a payload which grows gets in advance: as much again, and no more than this.
+/// The room that a growing payload gets in advance: its own length again, up to this.
 const GROWTH_BYTES_MAX: usize = 1 << 20;
-/// A payload from this size on is freed when the transaction is over.
-const HEAVY_BYTES_MIN: usize = 1 << 20;
+/// A payload up to this size is overwritten in place. A longer one is replaced, so that undoing
+/// takes no copy of it.
+const IN_PLACE_BYTES_MAX: usize = 1 << 10;
 
-/// The store, held by one. Others wait until it is dropped, so it must not be held while anything
-/// is waited for.
+/// What the store's lock guards.
+#[derive(Default)]
+pub(super) struct Locked {
+    pub(super) state: State,
+    /// What the transaction that holds the lock has changed.
+    log: UndoLog,
+}
+
+/// Makes the changes of transactions durable.
+pub trait Journal: Send + Sync {
+    /// Appends what a transaction has changed: [`Txn::changes`] names the keys, [`Txn::get`] returns
+    /// what they hold now. Runs under the store's lock. On an error the transaction is rolled back.
+    fn append(&self, txn: &Txn<'_>) -> Result<(), StoreError>;
+}
+
+/// Exclusive access to the store, until it is committed or dropped. Every other access blocks
+/// meanwhile, so a transaction must not be held across an await.
 ///
-/// What has expired is not there. Times are milliseconds since 1970 on a clock that never jumps.
+/// [`Txn::commit`] keeps what was changed; a transaction that is dropped instead is rolled back.
 ///
-/// Whoever changes a name here and has an engine in front of the store tells the engine, before
-/// this is dropped: then nobody can read the old value after the change and keep it.
+/// Keys that have expired are absent. Times are milliseconds since 1970 on a clock that never jumps.
+///
+/// Where an engine is in front of the store, the names that a transaction changes must be invalidated
+/// before the commit. Then no reader can fetch the old value after the change and cache it.
 pub struct Txn<'a> {
-    // First, so that it is given back before what was removed is freed.
-    state: MutexGuard<'a, State>,
+    // Dropped in this order: the lock is released before large memory is freed.
+    locked: MutexGuard<'a, Locked>,
+    freed: Freed,
+    journal: Option<&'a dyn Journal>,
     bytes_max: u64,
     now: i64,
-    removed: Removed,
-}
-
-#[derive(Default)]
-struct Removed {
-    dbs: Vec<Keyspace>,
-    payloads: Vec<Vec<u8>>,
-}
-
-/// A key that is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// What it holds.
-    pub payload: &'a [u8],
-    /// When it expires, if it does.
-    pub expires: Option<i64>,
-}
-
-/// When a key expires. A time that has passed deletes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Never.
-    Never,
-    /// At this time.
-    At(i64),
-    /// When it was to expire before.
-    Keep,
-}
-
-/// How many keys a db has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyspaceSize {
-    /// Which db.
-    pub db: u32,
-    /// Its keys, those that expired and were not purged yet included.
-    pub keys: usize,
-    /// Those of them that have a deadline.
-    pub volatile: usize,
-}
-
-/// The store has no room. Nothing was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfMemory;
-
-impl From<OutOfMemory> for StoreError {
-    fn from(OutOfMemory: OutOfMemory) -> Self {
-        Self::Full
-    }
 }
 
 impl<'a> Txn<'a> {
-    pub(super) fn new(state: MutexGuard<'a, State>, bytes_max: u64, now: i64) -> Self {
-        Self { state, bytes_max, now, removed: Removed::default() }
+    pub(super) fn new(
+        locked: MutexGuard<'a, Locked>,
+        journal: Option<&'a dyn Journal>,
+        bytes_max: u64,
+        now: i64,
+    ) -> Self {
+        Self { locked, freed: Freed::default(), journal, bytes_max, now }
     }
 
-    /// The time at which all this happens.
+    /// Keeps what was changed, and releases the lock.
+    ///
+    /// # Errors
+    /// The store's journal failed. Everything was rolled back.
+    pub fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(journal) = self.journal.filter(|_| !self.locked.log.is_empty()) {
+            journal.append(&self)?;
+        }
+        self.freed = self.locked.log.forget();
+        Ok(())
+    }
+
+    /// Returns what has been changed so far, in order.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.locked.log.changes()
+    }
+
+    /// Returns the time at which the transaction happens.
     pub fn now(&self) -> i64 {
         self.now
     }
 
-    /// A key.
-    pub fn get(&self, db: u32, name: &[u8]) -> Option<Entry<'_>> {
-        let slot = self.state.dbs.get(&db)?.get(name).filter(|slot| slot.is_live(self.now))?;
-        let deadline = slot.deadline();
-        Some(Entry { payload: &slot.payload, expires: (deadline != NEVER).then_some(deadline) })
+    /// Returns a key's value.
+    pub fn get(&self, keyspace: u32, name: &[u8]) -> Option<Entry<'_>> {
+        let record = self.live(keyspace, name)?;
+        let expires = (record.deadline != NEVER).then_some(record.deadline);
+        Some(Entry { payload: &record.payload, expires })
     }
 
-    /// Whether a key is there.
-    pub fn contains(&self, db: u32, name: &[u8]) -> bool {
-        self.get(db, name).is_some()
+    /// Whether a key exists.
+    pub fn contains(&self, keyspace: u32, name: &[u8]) -> bool {
+        self.live(keyspace, name).is_some()
     }
 
     /// Sets a key.
     pub fn set(
         &mut self,
-        db: u32,
+        keyspace: u32,
         name: &[u8],
         payload: &[u8],
         expiry: Expiry,
     ) -> Result<(), OutOfMemory> {
-        let deadline = self.deadline(db, name, expiry);
+        let deadline = self.deadline(keyspace, name, expiry);
         if self.is_over(deadline) {
-            self.remove(db, name);
+            self.remove(keyspace, name);
             return Ok(());
         }
-        self.make_room(db, name, payload.len())?;
-        let keys = self.state.dbs.entry(db).or_default();
-        match keys.get_mut(name) {
-            Some(slot) if slot.payload.capacity() == payload.len() => {
-                slot.payload.clear();
-                slot.payload.extend_from_slice(payload);
+        self.check_room(keyspace, name, payload.len())?;
+        match self.locked.state.record(keyspace, name) {
+            None => {
+                let record = Record { name: name.into(), payload: payload.to_vec(), deadline };
+                self.insert(keyspace, record);
             }
-            Some(slot) => {
-                let old = std::mem::replace(&mut slot.payload, payload.to_vec());
-                self.removed.payload(old);
+            Some(record) if can_overwrite(&record.payload, payload) => {
+                self.overwrite(keyspace, name, 0, payload, payload.len());
+                self.set_deadline(keyspace, name, deadline);
             }
-            None => keys.insert(name, payload.to_vec(), deadline),
+            Some(_) => {
+                self.replace_payload(keyspace, name, payload.to_vec());
+                self.set_deadline(keyspace, name, deadline);
+            }
         }
-        keys.set_deadline(name, deadline);
-        self.state.watches.changed(db, name);
+        self.count_change(keyspace, name);
         Ok(())
     }
 
     /// Whether these names can all be set to these payloads.
     pub fn has_room_for<'n>(
         &self,
-        db: u32,
+        keyspace: u32,
         pairs: impl IntoIterator<Item = (&'n [u8], &'n [u8])>,
     ) -> Result<(), OutOfMemory> {
+        let state = &self.locked.state;
         let more = |(name, payload): (&[u8], &[u8])| {
-            cost(name.len(), payload.len()).saturating_sub(self.cost_of(db, name))
+            cost(name.len(), payload.len()).saturating_sub(state.cost(keyspace, name))
         };
         let more = pairs.into_iter().map(more).fold(0, u64::saturating_add);
-        match more == 0 || self.state.bytes.saturating_add(more) <= self.bytes_max {
+        match more == 0 || state.bytes.saturating_add(more) <= self.bytes_max {
             true => Ok(()),
             false => Err(OutOfMemory),
         }
     }
 
-    /// The payload of a key to be changed, so many bytes long at least: zeros fill it up, and it is
-    /// made if it is not there.
-    pub fn grow(&mut self, db: u32, name: &[u8], len: usize) -> Result<&mut [u8], OutOfMemory> {
-        if !self.contains(db, name) {
-            self.remove(db, name);
-            self.make_room(db, name, len)?;
-            self.state.dbs.entry(db).or_default().insert(name, vec![0; len], NEVER);
+    /// Overwrites a part of a key's value from `start` on. A value that ends before `start` is padded
+    /// with zeros, and a key that does not exist is created. Returns the length of the value.
+    pub fn write_at(
+        &mut self,
+        keyspace: u32,
+        name: &[u8],
+        start: usize,
+        part: &[u8],
+    ) -> Result<usize, OutOfMemory> {
+        let end = start.saturating_add(part.len());
+        let len = self.live(keyspace, name).map(|record| record.payload.len());
+        if len.is_some() {
+            let capacity = self.capacity_for(keyspace, name, end)?;
+            self.overwrite(keyspace, name, start, part, capacity);
+        } else {
+            // An expired key may be in the way.
+            self.remove(keyspace, name);
+            self.check_room(keyspace, name, end)?;
+            let mut payload = vec![0; end];
+            write_part(&mut payload, start, part);
+            self.insert(keyspace, Record { name: name.into(), payload, deadline: NEVER });
         }
-        let capacity = self.slot(db, name).map_or(0, |slot| slot.payload.capacity());
-        if capacity < len {
-            let ample = len.saturating_add(len.min(GROWTH_BYTES_MAX));
-            let room = match self.make_room(db, name, ample) {
-                Ok(()) => ample,
-                Err(OutOfMemory) => self.make_room(db, name, len).map(|()| len)?,
-            };
-            if let Some(slot) = self.slot_mut(db, name) {
-                slot.payload.reserve_exact(room - slot.payload.len());
-            }
-        }
-        self.state.watches.changed(db, name);
-        let slot = self.slot_mut(db, name).ok_or(OutOfMemory)?;
-        if slot.payload.len() < len {
-            slot.payload.resize(len, 0);
-        }
-        Ok(&mut slot.payload)
+        self.count_change(keyspace, name);
+        Ok(len.map_or(end, |len| len.max(end)))
     }
 
-    /// Changes until when a key lives. Says whether it is there.
-    pub fn set_expiry(&mut self, db: u32, name: &[u8], expiry: Expiry) -> bool {
-        if !self.contains(db, name) {
+    /// Changes when a key expires. Returns whether it exists.
+    pub fn set_expiry(&mut self, keyspace: u32, name: &[u8], expiry: Expiry) -> bool {
+        if !self.contains(keyspace, name) {
             return false;
         }
-        let deadline = self.deadline(db, name, expiry);
+        let deadline = self.deadline(keyspace, name, expiry);
         if self.is_over(deadline) {
-            return self.remove(db, name);
+            return self.remove(keyspace, name);
         }
-        if let Some(keys) = self.state.dbs.get_mut(&db) {
-            keys.set_deadline(name, deadline);
-        }
-        self.state.watches.changed(db, name);
+        self.set_deadline(keyspace, name, deadline);
+        self.count_change(keyspace, name);
         true
     }
 
-    /// Deletes a key. Says whether it was there.
-    pub fn remove(&mut self, db: u32, name: &[u8]) -> bool {
-        let Some(slot) = self.take(db, name) else { return false };
-        let was_there = slot.is_live(self.now);
-        if was_there {
-            self.state.watches.changed(db, name);
+    /// Deletes a key. Returns whether it existed.
+    pub fn remove(&mut self, keyspace: u32, name: &[u8]) -> bool {
+        let Locked { state, log } = &mut *self.locked;
+        let Some((position, record)) = state.remove(keyspace, name) else { return false };
+        let existed = record.is_live(self.now);
+        log.remove(keyspace, position, record);
+        if existed {
+            self.count_change(keyspace, name);
         }
-        self.removed.payload(slot.payload);
-        was_there
+        existed
     }
 
-    /// Moves a key with its time to live, in place of what is there. Says whether it was there.
+    /// Renames a key, which keeps its expiry. It replaces a key that has the new name. Returns
+    /// whether it existed.
     pub fn rename(&mut self, from: (u32, &[u8]), to: (u32, &[u8])) -> Result<bool, OutOfMemory> {
-        let Some(slot) = self.slot(from.0, from.1).filter(|slot| slot.is_live(self.now)) else {
-            return Ok(false);
-        };
+        let Some(record) = self.live(from.0, from.1) else { return Ok(false) };
         if from == to {
             return Ok(true);
         }
-        let bytes = self.state.bytes.saturating_sub(slot.cost() + self.cost_of(to.0, to.1));
-        let more = cost(to.1.len(), slot.payload.capacity());
-        if to.1.len() > from.1.len() && bytes.saturating_add(more) > self.bytes_max {
+        let more = cost(to.1.len(), record.payload.capacity());
+        let less = record.cost() + self.locked.state.cost(to.0, to.1);
+        let bytes = self.locked.state.bytes.saturating_sub(less).saturating_add(more);
+        if to.1.len() > from.1.len() && bytes > self.bytes_max {
             return Err(OutOfMemory);
         }
         self.remove(to.0, to.1);
-        if let Some(slot) = self.take(from.0, from.1) {
-            self.state.bytes += more;
-            let deadline = slot.deadline();
-            self.state.dbs.entry(to.0).or_default().insert(to.1, slot.payload, deadline);
+        let Locked { state, log } = &mut *self.locked;
+        if let Some((position, record)) = state.remove(from.0, from.1) {
+            log.rename(from, position, to);
+            state.insert(to.0, Record { name: to.1.into(), ..record });
         }
-        self.state.watches.changed(from.0, from.1);
-        self.state.watches.changed(to.0, to.1);
+        self.count_change(from.0, from.1);
+        self.count_change(to.0, to.1);
         Ok(true)
     }
 
-    /// Empties a db.
-    pub fn flush(&mut self, db: u32) {
-        let State { dbs, bytes, watches } = &mut *self.state;
-        let Some(keys) = dbs.remove(&db) else { return };
-        let is_there = |name: &[u8]| keys.get(name).is_some_and(|slot| slot.is_live(self.now));
-        watches.flushed(db, is_there);
-        *bytes -= keys.slots().iter().map(Slot::cost).sum::<u64>();
-        self.removed.dbs.push(keys);
-    }
-
-    /// Empties every db.
-    pub fn flush_all(&mut self) {
-        let dbs: Vec<u32> = self.state.dbs.keys().copied().collect();
-        for db in dbs {
-            self.flush(db);
+    /// Empties a keyspace.
+    pub fn flush(&mut self, keyspace: u32) {
+        let Locked { state, log } = &mut *self.locked;
+        let Some(records) = state.remove_keyspace(keyspace) else { return };
+        let is_live = |name: &[u8]| records.get(name).is_some_and(|it| it.is_live(self.now));
+        let watched: Vec<Box<[u8]>> =
+            state.watches.names(keyspace).filter(|name| is_live(name)).map(Box::from).collect();
+        log.flush(keyspace, records);
+        for name in watched {
+            self.count_change(keyspace, &name);
         }
     }
 
-    /// Keys of a db, those that expired and were not purged yet included.
-    pub fn len(&self, db: u32) -> usize {
-        self.state.dbs.get(&db).map_or(0, Keyspace::len)
+    /// Empties every keyspace.
+    pub fn flush_all(&mut self) {
+        let keyspaces: Vec<u32> = self.locked.state.keyspaces.keys().copied().collect();
+        for keyspace in keyspaces {
+            self.flush(keyspace);
+        }
     }
 
-    /// Whether a db has no key.
-    pub fn is_empty(&self, db: u32) -> bool {
-        self.len(db) == 0
+    /// Returns the number of keys in a keyspace, including those that have expired and were not
+    /// removed yet.
+    pub fn len(&self, keyspace: u32) -> usize {
+        self.locked.state.keyspaces.get(&keyspace).map_or(0, Keyspace::len)
     }
 
-    /// The sizes of all dbs that have keys, in order.
+    /// Whether a keyspace has no key.
+    pub fn is_empty(&self, keyspace: u32) -> bool {
+        self.len(keyspace) == 0
+    }
+
+    /// Returns the sizes of all keyspaces that have keys, in order.
     pub fn sizes(&self) -> Vec<KeyspaceSize> {
-        let size = |(&db, keys): (&u32, &Keyspace)| KeyspaceSize {
-            db,
-            keys: keys.len(),
-            volatile: keys.volatile(),
+        let size = |(&keyspace, records): (&u32, &Keyspace)| KeyspaceSize {
+            keyspace,
+            keys: records.len(),
+            volatile: records.volatile(),
         };
-        let mut sizes: Vec<_> = self.state.dbs.iter().map(size).collect();
+        let mut sizes: Vec<_> = self.locked.state.keyspaces.iter().map(size).collect();
         sizes.retain(|size| size.keys > 0);
-        sizes.sort_unstable_by_key(|size| size.db);
+        sizes.sort_unstable_by_key(|size| size.keyspace);
         sizes
     }
 
-    /// Bytes held, names and bookkeeping included.
+    /// Returns the bytes held, including names and bookkeeping.
     pub fn bytes(&self) -> u64 {
-        self.state.bytes
+        self.locked.state.bytes
     }
 
-    /// The names of a db's keys, in no order.
-    pub fn names(&self, db: u32) -> impl Iterator<Item = &[u8]> {
-        self.live(self.slots(db))
+    /// Returns the names of a keyspace's keys, in no order.
+    pub fn names(&self, keyspace: u32) -> impl Iterator<Item = &[u8]> {
+        self.live_names(self.records(keyspace))
     }
 
-    /// Some names of a db, and the cursor with which to go on; 0 both for the start and for the end.
-    /// A walk meets every key that is there all the time, some of them perhaps twice.
+    /// Returns some names of a keyspace, and the cursor to go on with; 0 both at the start and at the
+    /// end. A scan meets every key that exists all the time, some of them perhaps twice.
     pub fn scan(
         &self,
-        db: u32,
+        keyspace: u32,
         cursor: usize,
         visits: usize,
     ) -> (usize, impl Iterator<Item = &[u8]>) {
-        let slots = self.slots(db);
-        let end = if cursor == 0 { slots.len() } else { cursor.min(slots.len()) };
+        let records = self.records(keyspace);
+        let end = if cursor == 0 { records.len() } else { cursor.min(records.len()) };
         let start = end.saturating_sub(visits.max(1));
-        (start, self.live(slots.get(start..end).unwrap_or_default()))
+        (start, self.live_names(records.get(start..end).unwrap_or_default()))
     }
 
-    /// Any name of a db.
-    pub fn random(&self, db: u32) -> Option<&[u8]> {
-        let slots = self.slots(db);
+    /// Returns a random name of a keyspace.
+    pub fn random(&self, keyspace: u32) -> Option<&[u8]> {
+        let records = self.records(keyspace);
         let random = usize::try_from(RandomState::new().hash_one(0) >> 1).unwrap_or(0);
-        let (before, after) = slots.split_at(random.checked_rem(slots.len())?);
-        self.live(after).next().or_else(|| self.live(before).next())
+        let (before, after) = records.split_at(random.checked_rem(records.len())?);
+        self.live_names(after).next().or_else(|| self.live_names(before).next())
     }
 
-    /// Begins to watch a key. Give the watch back with [`Txn::unwatch`].
-    pub fn watch(&mut self, db: u32, name: &[u8]) -> Watch {
-        let was_there = self.contains(db, name);
-        Watch { db, name: name.into(), changes: self.state.watches.add(db, name), was_there }
+    /// Begins to watch a key. The watch must be ended by [`Txn::unwatch`]. It is no change: it stands
+    /// even if the transaction is rolled back.
+    pub fn watch(&mut self, keyspace: u32, name: &[u8]) -> Watch {
+        let existed = self.contains(keyspace, name);
+        let changes = self.locked.state.watches.add(keyspace, name);
+        Watch { keyspace, name: name.into(), changes, existed }
     }
 
     /// Ends a watch.
     pub fn unwatch(&mut self, watch: &Watch) {
-        self.state.watches.remove(watch);
+        self.locked.state.watches.remove(watch);
     }
 
-    /// Whether a watched key is another than it was: it was written or deleted, or it expired.
+    /// Whether a watched key has been set, changed or deleted, or has expired.
     pub fn is_changed(&self, watch: &Watch) -> bool {
-        self.state.watches.changes(watch) != Some(watch.changes)
-            || watch.was_there && !self.contains(watch.db, &watch.name)
+        self.locked.state.watches.changes(watch) != Some(watch.changes)
+            || watch.existed && !self.contains(watch.keyspace, &watch.name)
     }
 
-    fn slots(&self, db: u32) -> &[Slot] {
-        self.state.dbs.get(&db).map_or(&[], Keyspace::slots)
+    fn records(&self, keyspace: u32) -> &[Record] {
+        self.locked.state.keyspaces.get(&keyspace).map_or(&[], Keyspace::records)
     }
 
-    fn live<'s>(&self, slots: &'s [Slot]) -> impl Iterator<Item = &'s [u8]> + use<'s> {
+    fn live_names<'s>(&self, records: &'s [Record]) -> impl Iterator<Item = &'s [u8]> + use<'s> {
         let now = self.now;
-        slots.iter().filter(move |slot| slot.is_live(now)).map(|slot| &*slot.name)
+        records.iter().filter(move |record| record.is_live(now)).map(|record| &*record.name)
     }
 
-    fn slot(&self, db: u32, name: &[u8]) -> Option<&Slot> {
-        self.state.dbs.get(&db)?.get(name)
+    fn live(&self, keyspace: u32, name: &[u8]) -> Option<&Record> {
+        self.locked.state.record(keyspace, name).filter(|record| record.is_live(self.now))
     }
 
-    fn slot_mut(&mut self, db: u32, name: &[u8]) -> Option<&mut Slot> {
-        self.state.dbs.get_mut(&db)?.get_mut(name)
+    fn insert(&mut self, keyspace: u32, record: Record) {
+        let Locked { state, log } = &mut *self.locked;
+        log.insert(keyspace, &record.name);
+        state.insert(keyspace, record);
     }
 
-    fn take(&mut self, db: u32, name: &[u8]) -> Option<Slot> {
-        let slot = self.state.dbs.get_mut(&db)?.remove(name)?;
-        self.state.bytes -= slot.cost();
-        Some(slot)
+    fn replace_payload(&mut self, keyspace: u32, name: &[u8], payload: Vec<u8>) {
+        let Locked { state, log } = &mut *self.locked;
+        let replace = |old: &mut Vec<u8>| std::mem::replace(old, payload);
+        if let Some(before) = state.change_payload(keyspace, name, replace) {
+            log.replace_payload(keyspace, name, before);
+        }
     }
 
-    fn deadline(&self, db: u32, name: &[u8], expiry: Expiry) -> i64 {
+    /// Overwrites a payload from `start` on, after giving it this capacity if it has less.
+    fn overwrite(
+        &mut self,
+        keyspace: u32,
+        name: &[u8],
+        start: usize,
+        part: &[u8],
+        capacity: usize,
+    ) {
+        let Locked { state, log } = &mut *self.locked;
+        let end = start.saturating_add(part.len());
+        if let Some(record) = state.record(keyspace, name) {
+            log.overwrite(keyspace, name, &record.payload, start..end);
+        }
+        state.change_payload(keyspace, name, |payload| {
+            payload.reserve_exact(capacity.saturating_sub(payload.len()));
+            write_part(payload, start, part);
+        });
+    }
+
+    fn set_deadline(&mut self, keyspace: u32, name: &[u8], deadline: i64) {
+        let Locked { state, log } = &mut *self.locked;
+        if let Some(before) = state.set_deadline(keyspace, name, deadline) {
+            log.set_deadline(keyspace, name, before);
+        }
+    }
+
+    fn count_change(&mut self, keyspace: u32, name: &[u8]) {
+        let Locked { state, log } = &mut *self.locked;
+        if state.watches.count(keyspace, name) {
+            log.count_change(keyspace, name);
+        }
+    }
+
+    fn deadline(&self, keyspace: u32, name: &[u8], expiry: Expiry) -> i64 {
         match expiry {
             Expiry::Never => NEVER,
             Expiry::At(time) => time.max(NEVER + 1),
-            Expiry::Keep => self.get(db, name).and_then(|entry| entry.expires).unwrap_or(NEVER),
+            Expiry::Keep => self.live(keyspace, name).map_or(NEVER, |record| record.deadline),
         }
     }
 
@@ -348,26 +388,52 @@ impl<'a> Txn<'a> {
         deadline <= self.now && deadline != NEVER
     }
 
-    fn cost_of(&self, db: u32, name: &[u8]) -> u64 {
-        self.slot(db, name).map_or(0, Slot::cost)
+    /// Whether a key may have a payload of this capacity.
+    fn check_room(&self, keyspace: u32, name: &[u8], capacity: usize) -> Result<(), OutOfMemory> {
+        let state = &self.locked.state;
+        let (before, after) = (state.cost(keyspace, name), cost(name.len(), capacity));
+        let bytes = (state.bytes - before).saturating_add(after);
+        if after > before && bytes > self.bytes_max { Err(OutOfMemory) } else { Ok(()) }
     }
 
-    /// Counts a key as one that has a payload of this capacity.
-    fn make_room(&mut self, db: u32, name: &[u8], payload_bytes: usize) -> Result<(), OutOfMemory> {
-        let (before, after) = (self.cost_of(db, name), cost(name.len(), payload_bytes));
-        let bytes = (self.state.bytes - before).saturating_add(after);
-        if after > before && bytes > self.bytes_max {
-            return Err(OutOfMemory);
+    /// Returns the capacity with which a key's payload can grow to `len` bytes: with room for more,
+    /// if the store has that.
+    fn capacity_for(&self, keyspace: u32, name: &[u8], len: usize) -> Result<usize, OutOfMemory> {
+        let record = self.locked.state.record(keyspace, name);
+        let capacity = record.map_or(0, |record| record.payload.capacity());
+        if len <= capacity {
+            return Ok(capacity);
         }
-        self.state.bytes = bytes;
-        Ok(())
+        let ample = len.saturating_add(len.min(GROWTH_BYTES_MAX));
+        match self.check_room(keyspace, name, ample) {
+            Ok(()) => Ok(ample),
+            Err(OutOfMemory) => self.check_room(keyspace, name, len).map(|()| len),
+        }
     }
 }
 
-impl Removed {
-    fn payload(&mut self, payload: Vec<u8>) {
-        if payload.capacity() >= HEAVY_BYTES_MIN {
-            self.payloads.push(payload);
+impl Drop for Txn<'_> {
+    fn drop(&mut self) {
+        let Locked { state, log } = &mut *self.locked;
+        if !log.is_empty() {
+            log.roll_back(state);
         }
+    }
+}
+
+/// Whether a payload is overwritten by another one rather than replaced. Then it has exactly the
+/// room that the other one takes.
+fn can_overwrite(payload: &Vec<u8>, by: &[u8]) -> bool {
+    payload.capacity() == by.len() && by.len() <= IN_PLACE_BYTES_MAX
+}
+
+/// Writes a part of a payload, which grows if the part ends behind it.
+fn write_part(payload: &mut Vec<u8>, start: usize, part: &[u8]) {
+    let end = start.saturating_add(part.len());
+    if payload.len() < end {
+        payload.resize(end, 0);
+    }
+    if let Some(place) = payload.get_mut(start..end) {
+        place.copy_from_slice(part);
     }
 }

@@ -1,11 +1,11 @@
-//! Keys that somebody watches, and how often each has changed since.
+//! Watched keys, and how often each has changed.
 
 use hashbrown::HashMap;
 
 /// See the [module](self).
 #[derive(Default)]
 pub(super) struct Watches {
-    dbs: HashMap<u32, Names, foldhash::fast::RandomState>,
+    keyspaces: HashMap<u32, Names, foldhash::fast::RandomState>,
 }
 
 type Names = HashMap<Box<[u8]>, Watched, foldhash::fast::RandomState>;
@@ -16,28 +16,27 @@ struct Watched {
     changes: u64,
 }
 
-/// A key as it was when somebody began to watch it. Give it back with [`Txn::unwatch`]: until then
-/// its changes are counted.
+/// A key as it was when the watch began. Its changes are counted until [`Txn::unwatch`].
 ///
 /// [`Txn::unwatch`]: super::Txn::unwatch
 #[derive(Debug)]
 pub struct Watch {
-    pub(super) db: u32,
+    pub(super) keyspace: u32,
     pub(super) name: Box<[u8]>,
     pub(super) changes: u64,
-    pub(super) was_there: bool,
+    pub(super) existed: bool,
 }
 
 impl Watches {
-    /// Begins to count the changes of a key; returns how many there were.
-    pub(super) fn add(&mut self, db: u32, name: &[u8]) -> u64 {
-        let watched = self.dbs.entry(db).or_default().entry(name.into()).or_default();
+    /// Begins to count the changes of a key. Returns the count so far.
+    pub(super) fn add(&mut self, keyspace: u32, name: &[u8]) -> u64 {
+        let watched = self.keyspaces.entry(keyspace).or_default().entry(name.into()).or_default();
         watched.watchers += 1;
         watched.changes
     }
 
     pub(super) fn remove(&mut self, watch: &Watch) {
-        let Some(names) = self.dbs.get_mut(&watch.db) else { return };
+        let Some(names) = self.keyspaces.get_mut(&watch.keyspace) else { return };
         if let Some(watched) = names.get_mut(&watch.name) {
             watched.watchers -= 1;
             if watched.watchers == 0 {
@@ -45,25 +44,33 @@ impl Watches {
             }
         }
         if names.is_empty() {
-            self.dbs.remove(&watch.db);
+            self.keyspaces.remove(&watch.keyspace);
         }
     }
 
-    /// A key changes.
-    pub(super) fn changed(&mut self, db: u32, name: &[u8]) {
-        if let Some(watched) = self.dbs.get_mut(&db).and_then(|names| names.get_mut(name)) {
-            watched.changes += 1;
+    /// Counts a change of a key. Returns whether the key is watched.
+    pub(super) fn count(&mut self, keyspace: u32, name: &[u8]) -> bool {
+        let watched = self.watched(keyspace, name);
+        watched.map(|watched| watched.changes = watched.changes.wrapping_add(1)).is_some()
+    }
+
+    /// Takes back what [`Watches::count`] counted.
+    pub(super) fn uncount(&mut self, keyspace: u32, name: &[u8]) {
+        if let Some(watched) = self.watched(keyspace, name) {
+            watched.changes = watched.changes.wrapping_sub(1);
         }
     }
 
-    /// All keys of a db that are there leave.
-    pub(super) fn flushed(&mut self, db: u32, is_there: impl Fn(&[u8]) -> bool) {
-        for (name, watched) in self.dbs.get_mut(&db).into_iter().flatten() {
-            watched.changes += u64::from(is_there(name));
-        }
+    /// Returns the watched names of a keyspace.
+    pub(super) fn names(&self, keyspace: u32) -> impl Iterator<Item = &[u8]> {
+        self.keyspaces.get(&keyspace).into_iter().flatten().map(|(name, _)| &**name)
     }
 
     pub(super) fn changes(&self, watch: &Watch) -> Option<u64> {
-        Some(self.dbs.get(&watch.db)?.get(&watch.name)?.changes)
+        Some(self.keyspaces.get(&watch.keyspace)?.get(&watch.name)?.changes)
+    }
+
+    fn watched(&mut self, keyspace: u32, name: &[u8]) -> Option<&mut Watched> {
+        self.keyspaces.get_mut(&keyspace)?.get_mut(name)
     }
 }

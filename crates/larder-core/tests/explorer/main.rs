@@ -161,7 +161,9 @@ fn r16_over_a_memory_store_a_done_delete_hides_the_old_row() {
 fn r16_over_a_memory_store_a_done_transaction_hides_the_old_row() {
     explore(|| {
         over_a_memory_store_a_row_changes(|tiers| {
-            transaction(tiers).remove(0, b"a");
+            let mut txn = transaction(tiers);
+            txn.remove(0, b"a");
+            txn.commit().unwrap();
         });
     });
 }
@@ -195,7 +197,9 @@ fn over_a_memory_store_no_reader_goes_back_in_time() {
 fn over_a_memory_store_no_reader_goes_back_in_time_when_transactions_write() {
     explore(|| {
         over_a_memory_store_a_value_grows(|tiers, version| {
-            transaction(tiers).set(0, b"a", &[version], Expiry::Never).unwrap();
+            let mut txn = transaction(tiers);
+            txn.set(0, b"a", &[version], Expiry::Never).unwrap();
+            txn.commit().unwrap();
         });
     });
 }
@@ -207,6 +211,7 @@ fn over_a_memory_store_no_reader_goes_back_in_time_when_everything_is_flushed() 
             let mut txn = tiers.store().begin();
             tiers.engine().flush(FlushCause::Command);
             txn.set(0, b"a", &[version], Expiry::Never).unwrap();
+            txn.commit().unwrap();
         });
     });
 }
@@ -218,7 +223,7 @@ fn over_a_memory_store_no_reader_goes_back_in_time_when_epochs_end() {
             let mut txn = tiers.store().begin();
             tiers.engine().end_current_epoch();
             txn.set(0, b"a", &[version], Expiry::Never).unwrap();
-            drop(txn);
+            txn.commit().unwrap();
             let epoch = tiers.engine().begin_epoch();
             tiers.engine().feed().always_fresh(epoch);
         });
@@ -265,7 +270,9 @@ fn over_a_memory_store_no_read_is_older_than_what_the_store_has_shown() {
     });
     explore(|| {
         the_store_shows_a_value(|tiers| {
-            transaction(tiers).set(0, b"a", b"1", Expiry::Never).unwrap();
+            let mut txn = transaction(tiers);
+            txn.set(0, b"a", b"1", Expiry::Never).unwrap();
+            txn.commit().unwrap();
         });
     });
 }

@@ -106,9 +106,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = |status| Self::new(status, error.to_string());
         match &error {
-            StoreError::Unreachable(_) | StoreError::NotReady(_) | StoreError::Full => {
-                problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon()
-            }
+            StoreError::Unreachable(_)
+            | StoreError::NotReady(_)
+            | StoreError::Full
+            | StoreError::NotDurable(_) => problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon(),
             StoreError::Lost => problem(StatusCode::BAD_GATEWAY),
             StoreError::TimedOut(_) => problem(StatusCode::GATEWAY_TIMEOUT),
             StoreError::Refused(text) => match text.split(' ').next().unwrap_or_default() {

@@ -3,9 +3,9 @@
 //!
 //! Read downwards: [`Embedded::take`] goes through what a client has sent; [`commands`] is the table
 //! that says who runs a command, with one file per family. A command, and a whole transaction,
-//! runs under the lock of the map from its first look to its last change ([`call`]), and the names
-//! that it may write are voided in the engine while that lock is held: a reader of the near tier
-//! who comes later finds the new value.
+//! runs in one transaction of the map ([`call`]), which is committed before its reply can be sent. The
+//! names that it may write are invalidated in the engine while the transaction holds the lock: a later
+//! reader of the near cache finds the new value.
 
 mod call;
 mod commands;
@@ -136,7 +136,10 @@ impl Drop for Embedded {
 fn answer(mut call: Call<'_>, spec: &Spec, args: Args<'_>) -> bool {
     let before = call.reply.len();
     call.session.tally.commands += 1;
-    if let Err(refusal) = accept(&mut call, spec, args) {
+    let outcome = accept(&mut call, spec, args);
+    // What a command has changed before it failed stays, as in Redis. If it cannot be committed,
+    // nothing of it is acknowledged.
+    if let Err(refusal) = call.commit().and(outcome) {
         call.reply.truncate(before);
         call.reply.error(refusal.text());
     }

@@ -21,7 +21,7 @@ pub(super) struct Call<'c> {
     pub(super) session: &'c mut Session,
     pub(super) reply: Reply<'c>,
     map: &'c MemoryStore,
-    /// Begun by the first look at a key, held to the end.
+    /// Begun by the first access to a key, held until the commit.
     txn: Option<Txn<'c>>,
 }
 
@@ -45,7 +45,12 @@ impl<'c> Call<'c> {
         Self { app, table, session, reply, map, txn: None }
     }
 
-    /// The map, locked until this call ends.
+    /// Ends the transaction, and keeps what was changed in it.
+    pub(super) fn commit(&mut self) -> Outcome {
+        Ok(self.txn.take().map_or(Ok(()), Txn::commit)?)
+    }
+
+    /// The map, locked until the commit.
     pub(super) fn txn(&mut self) -> &mut Txn<'c> {
         self.txn.get_or_insert_with(|| self.map.begin())
     }

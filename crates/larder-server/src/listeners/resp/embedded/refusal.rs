@@ -1,6 +1,6 @@
 //! Errors in Redis's words.
 
-use larder_core::memory_store::OutOfMemory;
+use larder_core::{StoreError, memory_store::OutOfMemory};
 use std::borrow::Cow;
 
 /// Why a command is not done: the error reply, its code first.
@@ -62,6 +62,13 @@ impl From<OutOfMemory> for Refusal {
     }
 }
 
+/// A commit that failed. Redis has the same code for a write that it cannot persist.
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        format!("MISCONF Larder: {error}").into_bytes().into()
+    }
+}
+
 impl From<Vec<u8>> for Refusal {
     fn from(text: Vec<u8>) -> Self {
         Self(text.into())
@@ -71,4 +78,18 @@ impl From<Vec<u8>> for Refusal {
 /// What C takes for the text: up to a zero byte.
 pub(super) fn c_text(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_commit_is_an_error_reply_that_clients_know() {
+        let error = StoreError::NotDurable("no space left on device".into());
+        let text = Refusal::from(error).text().to_vec();
+        let expected =
+            b"MISCONF Larder: the write could not be made durable: no space left on device";
+        assert_eq!(text, expected);
+    }
 }

@@ -109,6 +109,9 @@ fn replication(_: &mut Call<'_>, text: &mut Text) {
 fn keyspace(call: &mut Call<'_>, text: &mut Text) {
     for size in call.txn().sizes() {
         let (keys, expires) = (size.keys, size.volatile);
-        text.line(&format!("db{}", size.db), format!("keys={keys},expires={expires},avg_ttl=0"));
+        text.line(
+            &format!("db{}", size.keyspace),
+            format!("keys={keys},expires={expires},avg_ttl=0"),
+        );
     }
 }

@@ -48,11 +48,7 @@ fn overwrite(call: &mut Call<'_>, name: &[u8], start: usize, part: &[u8]) -> Out
         return Err(Refusal::TOO_LONG);
     }
     let Keyed { txn, db, reply, .. } = call.keyed();
-    let payload = txn.grow(db, name, end)?;
-    if let Some(place) = payload.get_mut(start..end) {
-        place.copy_from_slice(part);
-    }
-    reply.count(payload.len());
+    reply.count(txn.write_at(db, name, start, part)?);
     Ok(())
 }
 
