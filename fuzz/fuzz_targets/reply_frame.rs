@@ -1,4 +1,4 @@
-//! What is accepted as a reply can be looked into, to its last element.
+//! A frame that parses can be visited to its last element, and scans to the same length.
 #![no_main]
 
 use larder_resp::Limits;
@@ -7,16 +7,16 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(frame) = Frame::parse(data) else { return };
-    walk(&frame);
+    visit(&frame);
     assert_eq!(frame, frame.clone());
     let unlimited =
         Limits { elements_max: usize::MAX, line_bytes_max: usize::MAX, ..Limits::default() };
     assert_eq!(Scanner::new(unlimited).scan(data), Ok(Some(data.len())));
 });
 
-/// Visits every element; each aggregate has as many as it says.
-fn walk(frame: &Frame<'_>) {
+/// Visits every element, and checks the number of elements of each aggregate.
+fn visit(frame: &Frame<'_>) {
     let Some(items) = frame.items() else { return };
     let announced = items.len();
-    assert_eq!(items.map(|item| walk(&item)).count(), announced);
+    assert_eq!(items.map(|item| visit(&item)).count(), announced);
 }

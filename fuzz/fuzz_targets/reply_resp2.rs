@@ -1,5 +1,5 @@
-//! A reply in RESP2's words is one reply, of kinds that RESP2 has; where there are no such words
-//! nothing is written. The first byte says what was asked for.
+//! A converted reply is one reply, of types that RESP2 has. On an error nothing is written. The first
+//! byte selects the layout.
 #![no_main]
 
 use bytes::BytesMut;
@@ -9,19 +9,19 @@ use libfuzzer_sys::fuzz_target;
 
 const LAYOUTS: [Resp2Layout; 3] =
     [Resp2Layout::Plain, Resp2Layout::NullArray, Resp2Layout::FlatPairs];
-const BEFORE: &[u8] = b"+what was there\r\n";
+const BEFORE: &[u8] = b"+existing output\r\n";
 
 fuzz_target!(|data: &[u8]| {
     let Some((&layout, reply)) = data.split_first() else { return };
     let mut out = BytesMut::from(BEFORE);
     let written = write_as_resp2(&mut out, LAYOUTS[usize::from(layout) % LAYOUTS.len()], reply);
-    let resp2 = out.strip_prefix(BEFORE).expect("what was there before stays");
+    let resp2 = out.strip_prefix(BEFORE).expect("existing output is kept");
     if written.is_err() {
         assert!(resp2.is_empty());
         return;
     }
     if Frame::parse(reply).is_err() {
-        // Only whole replies are kept; of others nothing is promised but that they do no harm.
+        // Only complete replies are cached; for other bytes it must only not panic.
         return;
     }
     let unlimited = Limits {

@@ -1,4 +1,5 @@
-//! A stream of replies has the same lengths however it is cut. The first byte says how.
+//! The lengths of replies do not depend on how the stream is split. The first byte is the size of the
+//! pieces.
 #![no_main]
 
 use larder_resp::reply::Scanner;
@@ -13,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(whole.0.iter().sum::<usize>() <= stream.len());
 });
 
-/// The lengths of the replies, and the error that ended them.
+/// Returns the lengths of the replies, and the error that ended them.
 fn scan(stream: &[u8], step: usize, limits: Limits) -> (Vec<usize>, Option<ProtocolError>) {
     let mut scanner = Scanner::new(limits);
     let (mut start, mut end, mut lengths) = (0, 0, Vec::new());

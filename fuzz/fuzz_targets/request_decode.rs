@@ -1,5 +1,5 @@
-//! A stream of commands reads the same however it is cut, and when it is written anew. The first
-//! byte says how it is cut.
+//! Commands do not depend on how the stream is split, and are the same when they are written and
+//! decoded again. The first byte is the size of the pieces.
 #![no_main]
 
 use bytes::BytesMut;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(again, (whole.0, None));
 });
 
-/// The commands, also written to `out`, and the error that ended them.
+/// Returns the commands, also written to `out`, and the error that ended them.
 fn decode(
     stream: &[u8],
     step: usize,

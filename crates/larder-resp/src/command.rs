@@ -1,10 +1,10 @@
-//! The command table: what each command does to keys and to its connection, so that nobody else
-//! matches command names.
+//! The command table: what each command does to keys and to its connection. No other code matches
+//! command names.
 //!
-//! [`Table`] finds the [`Spec`] of a command that a client sent. The spec says its [`Class`], which
-//! arguments are keys, and whether and under which name its reply may be kept. `data.rs` is the
-//! table as data; the server's own `COMMAND` reply adds what it lacks. What is in neither is
-//! taken for a write to any key.
+//! [`Table`] finds the [`Spec`] of a command that a client sent. The spec contains its [`Class`],
+//! which arguments are keys, and whether its reply may be cached. `data.rs` is the table as data; the
+//! server's reply to `COMMAND` adds what it lacks. A command in neither is treated as a write to
+//! any key.
 
 mod cacheable;
 mod command_reply;

@@ -1,93 +1,76 @@
-//! What can be wrong with the bytes of a peer.
+//! Errors in the bytes that a peer sent.
 
-use std::fmt;
-
-/// The bytes are not RESP, or pass a limit. No frame can be found after it: the connection is lost.
+/// The bytes are not RESP, or exceed a limit. After it no further frame can be found: the
+/// connection must be closed.
 ///
-/// Where Redis has words for the same mistake, `Display` uses them; they follow `ERR ` in the
-/// reply to a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `Display` uses the text of Redis where Redis has the same error. In a reply to a client, `ERR `
+/// precedes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
-    /// A count of elements that is not a number, is negative, or passes
+    /// The number of elements is not a number, is negative, or exceeds
     /// [`Limits::elements_max`](crate::Limits::elements_max).
+    #[error("Protocol error: invalid multibulk length")]
     MultibulkLength,
-    /// A length of a bulk string that is not a number, is negative, or passes
+    /// The length of a bulk string is not a number, is negative, or exceeds
     /// [`Limits::bulk_bytes_max`](crate::Limits::bulk_bytes_max).
+    #[error("Protocol error: invalid bulk length")]
     BulkLength,
     /// More arguments than a client may send before it authenticates.
+    #[error("Protocol error: unauthenticated multibulk length")]
     UnauthenticatedMultibulkLength,
     /// A longer argument than a client may send before it authenticates.
+    #[error("Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulkLength,
-    /// An argument of a command that is no bulk string; the byte is what came instead of `$`.
+    /// An argument of a command is not a bulk string. The byte is the one in place of `$`.
+    #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
     ExpectedBulk(u8),
-    /// An inline command longer than [`Limits::inline_bytes_max`](crate::Limits::inline_bytes_max).
+    /// An inline command exceeds [`Limits::inline_bytes_max`](crate::Limits::inline_bytes_max).
+    #[error("Protocol error: too big inline request")]
     InlineTooBig,
-    /// The line that counts the arguments of a command does not end.
+    /// The line with the number of arguments of a command does not end.
+    #[error("Protocol error: too big mbulk count string")]
     MultibulkCountTooBig,
-    /// The line that gives the length of an argument does not end.
+    /// The line with the length of an argument does not end.
+    #[error("Protocol error: too big bulk count string")]
     BulkCountTooBig,
-    /// An inline command with a quote that is left open, or closed in the middle of a word.
+    /// An inline command has a quote that is not closed, or is closed inside a word.
+    #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
-    /// A reply line longer than [`Limits::line_bytes_max`](crate::Limits::line_bytes_max).
+    /// A line of a reply exceeds [`Limits::line_bytes_max`](crate::Limits::line_bytes_max).
+    #[error("Protocol error: too big reply line")]
     LineTooBig,
-    /// A carriage return without its line feed, or a bulk string without both after it.
+    /// A carriage return is not followed by a line feed, or a bulk string not by both.
+    #[error("Protocol error: expected CRLF")]
     MissingLineEnd,
-    /// A reply of a type that RESP does not have.
+    /// RESP has no type with this byte.
+    #[error("Protocol error: unknown reply type '{}'", char::from(*.0).escape_default())]
     UnknownType(u8),
-    /// A value that its type (the byte) does not allow, as in `:one` or `#maybe`.
+    /// The value is not valid for its type, which the byte names: `:one` or `#maybe`.
+    #[error("Protocol error: malformed reply of type '{}'", char::from(*.0))]
     Malformed(u8),
-    /// A streamed string or aggregate (`$?`, `*?`): part of RESP3, sent by no server.
+    /// A streamed string or aggregate (`$?`, `*?`): part of RESP3, but no server sends it.
+    #[error("Protocol error: streamed replies are not supported")]
     Streamed,
-    /// Aggregates nested deeper than [`Limits::depth_max`](crate::Limits::depth_max).
+    /// Aggregates are nested deeper than [`Limits::depth_max`](crate::Limits::depth_max).
+    #[error("Protocol error: reply nested too deep")]
     TooDeep,
-    /// A push inside another reply.
+    /// A push is inside another reply.
+    #[error("Protocol error: push inside a reply")]
     NestedPush,
-    /// A frame was to be viewed whose end is missing.
+    /// A complete frame was expected, but its end is missing.
+    #[error("Protocol error: incomplete frame")]
     Incomplete,
-    /// A frame was to be viewed with more bytes behind it.
+    /// One frame was expected, but more bytes follow it.
+    #[error("Protocol error: bytes after the frame")]
     TrailingBytes,
 }
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Protocol error: ")?;
-        f.write_str(match *self {
-            Self::MultibulkLength => "invalid multibulk length",
-            Self::BulkLength => "invalid bulk length",
-            Self::UnauthenticatedMultibulkLength => "unauthenticated multibulk length",
-            Self::UnauthenticatedBulkLength => "unauthenticated bulk length",
-            Self::ExpectedBulk(got) => {
-                return write!(f, "expected '$', got '{}'", char::from(got));
-            }
-            Self::InlineTooBig => "too big inline request",
-            Self::MultibulkCountTooBig => "too big mbulk count string",
-            Self::BulkCountTooBig => "too big bulk count string",
-            Self::UnbalancedQuotes => "unbalanced quotes in request",
-            Self::LineTooBig => "too big reply line",
-            Self::MissingLineEnd => "expected CRLF",
-            Self::UnknownType(got) => {
-                return write!(f, "unknown reply type '{}'", char::from(got).escape_default());
-            }
-            Self::Malformed(kind) => {
-                return write!(f, "malformed reply of type '{}'", char::from(kind));
-            }
-            Self::Streamed => "streamed replies are not supported",
-            Self::TooDeep => "reply nested too deep",
-            Self::NestedPush => "push inside a reply",
-            Self::Incomplete => "incomplete frame",
-            Self::TrailingBytes => "bytes after the frame",
-        })
-    }
-}
-
-impl std::error::Error for ProtocolError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn redis_words_are_kept() {
+    fn errors_that_redis_has_use_its_text() {
         for (error, words) in [
             (ProtocolError::MultibulkLength, "Protocol error: invalid multibulk length"),
             (ProtocolError::BulkLength, "Protocol error: invalid bulk length"),

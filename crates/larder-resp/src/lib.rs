@@ -1,8 +1,8 @@
 //! RESP2 and RESP3: bytes to frames and back.
 //!
 //! [`reply`] reads and writes what a server sends, [`request`] what a client sends, and [`command`]
-//! knows what each command does. Nothing here waits, reads a socket or knows a runtime: the caller
-//! owns the buffer, and what is handed out are views of it.
+//! is the table of what each command does. This crate does no I/O and needs no runtime: the caller
+//! owns the buffer, and parsed values borrow from it.
 
 pub mod command;
 mod error;

@@ -1,22 +1,23 @@
-//! What a peer may make us hold.
+//! Limits on what a peer may send.
 
-/// Bounds on what is accepted from a peer; the defaults are those of Redis.
+/// Limits on what is accepted from a peer. The defaults are those of Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes in one bulk string. Redis: `proto-max-bulk-len`, 512 MiB.
     pub bulk_bytes_max: usize,
     /// Elements in one aggregate, or arguments in one command. A map of n pairs has 2n elements.
     pub elements_max: usize,
-    /// Bytes in one inline command, and in the line that announces a length in a request.
+    /// Bytes in one inline command, and in a line of a request that contains a length.
     pub inline_bytes_max: usize,
-    /// Aggregates inside each other. An attribute counts as one. Each open one takes four bytes.
+    /// Nesting depth of aggregates. An attribute counts as one. The scanner uses four bytes per
+    /// level.
     pub depth_max: usize,
-    /// Bytes in one line of a reply: a simple string, an error, a number, a length.
+    /// Bytes in one line of a reply: a simple string, an error, a number or a length.
     pub line_bytes_max: usize,
 }
 
 impl Limits {
-    /// For bytes that were let in before.
+    /// For bytes that were checked against limits before.
     pub(crate) const NONE: Self = Self {
         bulk_bytes_max: usize::MAX,
         elements_max: usize::MAX,

@@ -1,13 +1,13 @@
-//! The end of a line, looked for while its bytes arrive, each byte once.
+//! Finds the end of a line while its bytes arrive, looking at each byte once.
 
-use crate::ProtocolError;
+use crate::error::ProtocolError;
 
-/// A line that may not be there in full yet.
+/// The search for the end of a line that may be incomplete.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LineSearch {
-    /// The offset of its first byte.
+    /// The offset of the line's first byte.
     start: usize,
-    /// Its carriage return is not before this offset.
+    /// There is no carriage return before this offset.
     searched: usize,
 }
 
@@ -16,12 +16,13 @@ impl LineSearch {
         Self { start, searched: start }
     }
 
-    /// The offset behind the line and its end; while that is not found, the least it can be.
+    /// Returns the offset behind the line's CRLF or, until that is found, the lowest it can be.
     pub(crate) fn after(&self) -> usize {
         self.searched.saturating_add(2)
     }
 
-    /// The line up to its carriage return, and the byte behind that; `None` until both are there.
+    /// Returns the line up to its carriage return, and the byte after it. `None` until both have
+    /// arrived.
     pub(crate) fn find<'b>(
         &mut self,
         buf: &'b [u8],

@@ -1,11 +1,11 @@
-//! Integers as RESP spells them: decimal, without leading zeros; read and written without `format!`.
+//! Integers in RESP: decimal, without leading zeros, parsed and written without `format!`.
 
 use bytes::{BufMut, BytesMut};
 
-/// Digits and sign of the longest, `i64::MIN`.
+/// Length of the longest, `i64::MIN`.
 const DIGITS_MAX: usize = 20;
 
-/// Reads what Redis's own reader would: no plus, no leading zero, no `-0`, no spaces.
+/// Parses what Redis parses: no plus, no leading zero, no `-0`, no spaces.
 pub(crate) fn parse(text: &[u8]) -> Option<i64> {
     match text {
         [b'0'] => Some(0),
@@ -28,7 +28,7 @@ fn parse_digits(digits: &[u8], append: impl Fn(i64, i64) -> Option<i64>) -> Opti
     })
 }
 
-/// Reads a length or a count: a number that is not negative.
+/// Parses a length or a count: a number that is not negative.
 pub(crate) fn parse_length(text: &[u8]) -> Option<usize> {
     usize::try_from(parse(text)?).ok()
 }
@@ -48,7 +48,7 @@ fn write_unsigned(out: &mut BytesMut, mut value: u64) {
     let mut digits = [b'0'; DIGITS_MAX];
     let mut used = 0;
     for digit in digits.iter_mut().rev() {
-        // A remainder of ten fits a byte.
+        // A remainder of ten fits in a byte.
         *digit += (value % 10) as u8;
         value /= 10;
         used += 1;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn parse_reads_what_write_wrote() {
         for value in [0, 1, -1, 9, 10, -10, 99, 100, 1_234_567_890, i64::MAX, i64::MIN] {
             let mut out = BytesMut::new();
             write(&mut out, value);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_refused() {
+    fn other_formats_are_refused() {
         for text in ["", "-", "+1", "01", "-0", "-01", " 1", "1 ", "1a", "0x1", "--1"] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }

@@ -1,7 +1,7 @@
 //! Replies: what a server sends.
 //!
-//! [`Scanner`] finds where a reply ends while its bytes arrive; [`Frame`] then looks into it
-//! without copying; the functions write one, and [`write_as_resp2`] turns one for older clients.
+//! [`Scanner`] finds the end of a reply while its bytes arrive. [`Frame`] is a view of a complete
+//! reply. The functions write replies; [`write_as_resp2`] converts one for RESP2 clients.
 
 mod frame;
 mod header;

@@ -1,6 +1,6 @@
 //! Requests: what a client sends.
 //!
-//! [`Decoder`] takes the commands off a read buffer one by one, as Redis would read them;
+//! [`Decoder`] parses the commands in a read buffer one by one, exactly as Redis does.
 //! [`write_command`] writes one.
 
 mod command;

@@ -1,47 +1,50 @@
-//! Reads that may be kept, and the names under which they are.
+//! Which reads may be cached, and how a read is encoded as part of a cache key.
 //!
-//! Several replies stand side by side under one key, each with the read that it answers. The read
-//! is the command without its key, in bytes that are equal when the commands are: each part
-//! behind its length, the name in upper case first. That of `GET` is empty, so that the commonest
-//! costs nothing.
+//! One Redis key may have several cached replies, one for each read of it. The encoded read is the
+//! command without its key: each part preceded by its length, the name in upper case first. Equal
+//! commands have equal encodings. That of `GET` is empty, so that the most common read costs
+//! nothing.
 
-use super::Spec;
-use crate::reply::{self, Resp2Layout};
-use crate::request::Command;
+use super::spec::Spec;
+use crate::{
+    reply::{self, Resp2Layout},
+    request::Command,
+};
 use bytes::BytesMut;
 
-/// Bytes in the longest read that is kept. A command whose arguments take more is relayed.
+/// Length of the longest encoded read that is cached. Longer commands are forwarded.
 pub const READ_BYTES_MAX: usize = 4 << 10;
 
-/// The read that has an empty name.
+/// The read whose encoding is empty.
 const GET: &[u8] = b"GET";
 
-/// How the reply to a read may be kept.
+/// How the reply to a read may be cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cacheable {
-    /// What becomes of the reply in RESP2.
+    /// How the reply is written in RESP2.
     pub resp2_layout: Resp2Layout,
-    /// Whether each key is a `GET` of its own: `MGET`. The reply is put together from theirs.
+    /// Whether this is `MGET`: each of its keys is cached as a `GET` of its own, and the reply is
+    /// assembled from theirs.
     pub is_multi_get: bool,
-    /// Whether it looks at fields of a hash. They may have times to live of their own, which the
-    /// key's does not tell of.
+    /// Whether it reads fields of a hash. Fields may have TTLs of their own, which the key's TTL does
+    /// not show.
     pub reads_hash_fields: bool,
-    /// Arguments that it may have, the name included. Outside of these the reply is an error, or
-    /// of another shape, or of several keys.
+    /// The number of arguments, the name included, with which the reply may be cached. With others it
+    /// is an error, has another layout, or belongs to several keys.
     pub(super) args_min: usize,
     pub(super) args_max: usize,
 }
 
 impl Spec {
-    /// Adds to `read` under which name the reply to `command` may be kept, and returns its key.
-    /// `None` if it may not be kept, whatever was added; also for `MGET`, whose keys are each kept
-    /// under the empty name.
+    /// Appends the encoded read of `command` to `read`, and returns its key. Returns `None` if the
+    /// reply may not be cached, and for `MGET`, whose keys are cached as `GET`s; what was appended
+    /// is then unspecified.
     pub fn encode_read<'a>(&self, command: &Command<'a>, read: &mut Vec<u8>) -> Option<&'a [u8]> {
         let cacheable =
-            self.cacheable.as_ref().filter(|cacheable| cacheable.keeps(command.args().len()))?;
+            self.cacheable.as_ref().filter(|cacheable| cacheable.accepts(command.args().len()))?;
         let mut args = command.args().skip(1);
         let key = args.next().filter(|_| !cacheable.is_multi_get)?;
-        // As a pattern it is compared in place.
+        // `matches!` compares the bytes inline; `==` would call `memcmp`.
         if !matches!(self.name.as_bytes(), GET) {
             let before = read.len();
             put_part(read, self.name.as_bytes());
@@ -57,12 +60,12 @@ impl Spec {
 }
 
 impl Cacheable {
-    fn keeps(&self, args: usize) -> bool {
+    fn accepts(&self, args: usize) -> bool {
         (self.args_min..=self.args_max).contains(&args)
     }
 }
 
-/// Writes the command that asks for `read`, which [`Spec::encode_read`] made, of this key.
+/// Writes the command of a read that [`Spec::encode_read`] encoded, with this key.
 pub fn write_read_command(out: &mut BytesMut, read: &[u8], key: &[u8]) {
     let mut parts = Parts(read);
     let name = parts.next().unwrap_or(GET);
@@ -72,8 +75,7 @@ pub fn write_read_command(out: &mut BytesMut, read: &[u8], key: &[u8]) {
     parts.for_each(|part| reply::bulk(out, part));
 }
 
-/// A part behind its length: seven bits a byte, the lowest first, all but the last with the
-/// eighth bit set.
+/// Appends the length of a part, as LEB128, then the part.
 fn put_part(read: &mut Vec<u8>, part: &[u8]) {
     let mut length = part.len() as u64;
     while length >= 0x80 {
@@ -84,7 +86,7 @@ fn put_part(read: &mut Vec<u8>, part: &[u8]) {
     read.extend_from_slice(part);
 }
 
-/// The parts of a read; they end where it is none.
+/// The parts of an encoded read. They end early if the encoding is invalid.
 #[derive(Clone)]
 struct Parts<'a>(&'a [u8]);
 
@@ -116,7 +118,7 @@ mod tests {
     use crate::command::Table;
     use crate::request::{Decoder, write_command};
 
-    /// The key and the read of a command; nothing if it is not kept.
+    /// Returns the key and the encoded read of a command, if it may be cached.
     fn encode(args: &[&[u8]]) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut sent = BytesMut::new();
         write_command(&mut sent, args);
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_is_written_out_as_the_command_that_it_was() {
+    fn a_read_is_decoded_to_its_command() {
         let long = [b'x'; 300];
         for args in [
             [b"GET".as_slice(), b"k"].as_slice(),
@@ -153,8 +155,8 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_equal_when_their_commands_are() {
-        assert_eq!(read(&[b"get", b"k"]), b"", "the one that the HTTP listener asks for too");
+    fn encodings_are_equal_when_their_commands_are() {
+        assert_eq!(read(&[b"get", b"k"]), b"", "the HTTP listener uses the same");
         assert_eq!(read(&[b"hget", b"k", b"f"]), read(&[b"HGET", b"other", b"f"]));
         let all: &[&[&[u8]]] = &[
             &[b"GET", b"k"],
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_on_the_list_in_this_form_is_not_kept() {
+    fn other_commands_and_arities_are_not_cacheable() {
         let long = [b'x'; READ_BYTES_MAX];
         for args in [
             [b"GET".as_slice()].as_slice(),
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_was_not_made_here_ends_where_it_makes_no_sense() {
+    fn an_invalid_encoding_ends_early() {
         for read in [b"\xff".as_slice(), b"\x05HGET", &[0xff; 40], b"\x04HGET\x09x"] {
             let mut out = BytesMut::new();
             write_read_command(&mut out, read, b"k");

@@ -1,40 +1,48 @@
-//! What a server's own `COMMAND` reply adds to the table.
+//! Adds the commands in a server's reply to `COMMAND` to the table.
 
-use super::{Class, KeySpec, Name, SessionCommand, Spec, Table};
-use crate::ProtocolError;
-use crate::reply::{Frame, Items};
+use super::{
+    key_spec::KeySpec,
+    name::Name,
+    spec::{Class, SessionCommand, Spec},
+    table::Table,
+};
+use crate::{
+    error::ProtocolError,
+    reply::{Frame, Items},
+};
 
 impl Table {
-    /// Adds the commands of a server that the table lacks, from its reply to `COMMAND` in RESP2 or
-    /// RESP3, and returns how many. An error reply adds none: what is not in the table is then
-    /// unknown, which is slower and no less right.
+    /// Adds the commands that the table lacks, from a server's reply to `COMMAND` in RESP2 or RESP3.
+    /// Returns how many were added. An error reply adds none: these commands are then unknown, which
+    /// is slower but still correct.
     ///
-    /// What the table has stays as it is, unless the server says that it writes where the table
-    /// says that it does not, or that it comes from a module. Meant for a new table: what another
-    /// server has added would stay.
+    /// An existing entry is replaced only if the server says that the command writes and the table
+    /// says that it does not, or if it comes from a module. Call this on a new table: commands that
+    /// another server added would remain.
     pub fn merge_command_reply(&mut self, command_reply: &[u8]) -> Result<usize, ProtocolError> {
         let reply = Frame::parse(command_reply)?;
         let entries = reply.items().into_iter().flatten();
-        Ok(entries.map(|entry| self.learn_all(&entry)).sum())
+        Ok(entries.map(|entry| self.merge_entry(&entry)).sum())
     }
 
-    /// Takes a command and its subcommands.
-    fn learn_all(&mut self, entry: &Frame<'_>) -> usize {
-        let Some(entry) = Entry::read(entry) else { return 0 };
-        let learned = self.learn(&entry);
+    /// Merges a command and its subcommands.
+    fn merge_entry(&mut self, entry: &Frame<'_>) -> usize {
+        let Some(entry) = Entry::parse(entry) else { return 0 };
+        let added = self.merge(&entry);
         let subcommands = entry.subcommands.into_iter().flatten();
-        let subcommands = subcommands.filter_map(|entry| Entry::read(&entry));
-        learned + subcommands.map(|entry| self.learn(&entry)).sum::<usize>()
+        let subcommands = subcommands.filter_map(|entry| Entry::parse(&entry));
+        added + subcommands.map(|entry| self.merge(&entry)).sum::<usize>()
     }
 
-    fn learn(&mut self, entry: &Entry<'_>) -> usize {
+    /// Returns the number of commands added: 0 or 1.
+    fn merge(&mut self, entry: &Entry<'_>) -> usize {
         let known = self.get(&entry.name);
-        let holds = known.is_some_and(|known| !entry.contradicts(known));
-        usize::from(!holds && self.add(entry.spec()))
+        let is_current = known.is_some_and(|known| !entry.contradicts(known));
+        usize::from(!is_current && self.add(entry.spec()))
     }
 }
 
-/// A command as its server describes it.
+/// An entry of the reply to `COMMAND`.
 struct Entry<'a> {
     name: Name,
     flags: Items<'a>,
@@ -46,8 +54,8 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// `None` for what is no command, or has too long a name.
-    fn read(entry: &Frame<'a>) -> Option<Self> {
+    /// Returns `None` if this is not a command or its name is too long.
+    fn parse(entry: &Frame<'a>) -> Option<Self> {
         let mut fields = entry.items()?;
         let name = Name::new(fields.next()?.as_str_bytes()?)?;
         let _arity = fields.next()?;
@@ -64,28 +72,36 @@ impl<'a> Entry<'a> {
         Some(Self { name, flags, first_key, last_key, key_step, key_specs, subcommands })
     }
 
-    /// Whether the server says of a command in the table what would make serving it wrong.
+    /// Returns whether serving the command by its spec in the table would be incorrect.
     fn contradicts(&self, known: &Spec) -> bool {
         self.has("module") || (self.has("write") && !known.class.may_write())
     }
 
     fn spec(&self) -> Spec {
         let keys = self.keys().unwrap_or(KeySpec::Unknown);
-        let class = match () {
-            () if self.has("write") && keys != KeySpec::Unknown => Class::Write,
-            () if self.has("write") => Class::WriteUnknown,
-            () if self.has("readonly") => Class::OtherRead,
-            () if self.has("pubsub") && self.has("noscript") => {
-                Class::Session(SessionCommand::Subscribe)
-            }
-            // A script perhaps. That it says neither does not mean that it does neither.
-            () => Class::WriteUnknown,
-        };
+        let class = self.class(keys);
         let keys = if class == Class::WriteUnknown { KeySpec::Unknown } else { keys };
         Spec { blocking: self.has("blocking"), ..Spec::new(self.name, class, keys) }
     }
 
-    /// `None` unless all its keys stand where it says, and it touches no others.
+    fn class(&self, keys: KeySpec) -> Class {
+        if self.has("write") {
+            match keys {
+                KeySpec::Unknown => Class::WriteUnknown,
+                _ => Class::Write,
+            }
+        } else if self.has("readonly") {
+            Class::OtherRead
+        } else if self.has("pubsub") && self.has("noscript") {
+            Class::Session(SessionCommand::Subscribe)
+        } else {
+            // It may run a script: without either flag it may still read and write.
+            Class::WriteUnknown
+        }
+    }
+
+    /// Returns `None` unless the entry gives the positions of all keys, and the command touches no
+    /// others.
     fn keys(&self) -> Option<KeySpec> {
         let moving = ["module", "movablekeys", "touches_arbitrary_keys"];
         let uncertain = moving.iter().any(|flag| self.has(flag))
@@ -106,7 +122,7 @@ fn positive(number: i64) -> Option<u16> {
     u16::try_from(number).ok().filter(|number| *number > 0)
 }
 
-/// Whether a key specification tells of something else than all the keys in some place.
+/// Returns whether a key specification is incomplete, or about something other than keys.
 fn is_uncertain(spec: &Frame<'_>) -> bool {
     let mut fields = spec.items().into_iter().flat_map(Items::pairs);
     let flags = fields.find(|(name, _)| name.as_str_bytes() == Some(b"flags"));
@@ -126,10 +142,10 @@ mod tests {
     use crate::reply;
     use bytes::BytesMut;
 
-    /// The keys of a command as `COMMAND` gives them.
+    /// The positions of the first and the last key, and the step, as in `COMMAND`.
     type Range = (i64, i64, i64);
 
-    /// A server that has this command alone. `subcommands` are entries too.
+    /// Writes an entry. `subcommands` are entries too.
     fn entry(
         name: &str,
         flags: &str,
@@ -165,26 +181,26 @@ mod tests {
         words.split_whitespace().for_each(|word| reply::simple(out, word.as_bytes()));
     }
 
-    fn completed(entries: &[BytesMut]) -> (Table, usize) {
+    fn merged(entries: &[BytesMut]) -> (Table, usize) {
         let mut out = BytesMut::new();
         reply::array(&mut out, entries.len());
         for entry in entries {
             out.extend_from_slice(entry);
         }
         let mut table = Table::builtin();
-        let learned = table.merge_command_reply(&out).unwrap();
-        (table, learned)
+        let added = table.merge_command_reply(&out).unwrap();
+        (table, added)
     }
 
-    fn learned(flags: &str, keys: Range, key_spec: &str) -> (Class, KeySpec, bool) {
-        let (table, _) = completed(&[entry("new.command", flags, keys, key_spec, &[])]);
+    fn spec_of(flags: &str, keys: Range, key_spec: &str) -> (Class, KeySpec, bool) {
+        let (table, _) = merged(&[entry("new.command", flags, keys, key_spec, &[])]);
         let spec = table.find(b"NEW.Command", None);
         assert_eq!(spec.name.as_bytes(), b"NEW.COMMAND");
         (spec.class, spec.keys, spec.blocking)
     }
 
     #[test]
-    fn a_new_command_is_what_its_flags_say_and_no_better() {
+    fn a_new_command_has_the_class_of_its_flags() {
         let known = KeySpec::Range { first: 1, last: -1, step: 2 };
         let unknown = KeySpec::Unknown;
         let at = (1, -1, 2);
@@ -212,20 +228,20 @@ mod tests {
             ("pubsub noscript", (0, 0, 0), "", (subscribe, unknown, false)),
             ("pubsub", (0, 0, 0), "", (Class::WriteUnknown, unknown, false)),
         ] {
-            assert_eq!(learned(flags, keys, key_spec), expected, "{flags}, {key_spec}");
+            assert_eq!(spec_of(flags, keys, key_spec), expected, "{flags}, {key_spec}");
         }
     }
 
     #[test]
-    fn what_the_table_has_stays_unless_serving_it_would_be_wrong() {
-        let (table, learned) = completed(&[
+    fn existing_entries_stay_unless_serving_them_would_be_incorrect() {
+        let (table, added) = merged(&[
             entry("get", "readonly", (2, 2, 1), "RO", &[]),
             entry("strlen", "write", (1, 1, 1), "RW", &[]),
             entry("ttl", "readonly module", (1, 1, 1), "RO", &[]),
             entry("ping", "write", (0, 0, 0), "", &[]),
             entry("pfcount", "readonly", (1, 1, 1), "RO", &[]),
         ]);
-        assert_eq!(learned, 3);
+        assert_eq!(added, 3);
         assert_eq!(table.find(b"GET", None).class, Class::Read);
         assert_eq!(table.find(b"GET", None).keys, KeySpec::FIRST);
         assert_eq!(table.find(b"STRLEN", None).class, Class::Write);
@@ -236,15 +252,15 @@ mod tests {
     }
 
     #[test]
-    fn subcommands_are_learned_with_and_without_their_container() {
+    fn subcommands_are_added_with_and_without_their_container() {
         let read = |name| entry(name, "readonly", (2, 2, 1), "RO", &[]);
         let long = read("a-name-that-is-longer-than-any-that-a-server-would-have");
-        let (table, learned) = completed(&[
+        let (table, added) = merged(&[
             entry("object", "", (0, 0, 0), "", &[read("object|freq"), read("object|shape")]),
             entry("ping", "", (0, 0, 0), "", &[read("ping|slowly")]),
             entry("fresh", "", (0, 0, 0), "", &[read("fresh|fish"), long]),
         ]);
-        assert_eq!(learned, 4, "a container among them");
+        assert_eq!(added, 4, "one of them a container");
         let find =
             |name: &str, argument: &str| table.find(name.as_bytes(), Some(argument.as_bytes()));
         assert_eq!(find("OBJECT", "shape").class, Class::OtherRead);
@@ -257,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_of_other_kinds_teach_nothing() {
+    fn other_replies_add_nothing() {
         for reply in ["-NOPERM no\r\n", "*0\r\n", "_\r\n", "*2\r\n:1\r\n*1\r\n$1\r\nx\r\n"] {
             assert_eq!(Table::builtin().merge_command_reply(reply.as_bytes()), Ok(0), "{reply:?}");
         }

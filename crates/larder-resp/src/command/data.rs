@@ -1,57 +1,66 @@
-//! The table as data: every command of Redis 7.0 to 8.x and of Valkey up to 9, grouped by what
-//! it does. Commands of modules are not here: which keys they touch, their server cannot promise.
+//! The table as data: every command of Redis 7.0 to 8.x and of Valkey up to 9, grouped by what it
+//! does. Commands of modules are missing on purpose: a server cannot guarantee which keys they
+//! touch.
 //!
-//! A subcommand is written as `CONFIG|GET`. Where only its container is named, it stands for every
-//! subcommand that is not; where only subcommands are, the others may write to any key.
+//! A subcommand is written as `CONFIG|GET`. An entry for a container alone applies to every
+//! subcommand without an entry. If there are entries for subcommands only, other subcommands may
+//! write to any key.
 
-use super::{Cacheable, Class, ClientCommand, KeySpec, SessionCommand};
+use super::{
+    cacheable::Cacheable,
+    key_spec::KeySpec,
+    spec::{Class, ClientCommand, SessionCommand},
+};
 use crate::reply::Resp2Layout;
 
-/// Commands that are treated alike.
+/// Commands with the same properties.
 #[derive(Clone, Copy)]
 pub(super) struct Group {
     pub(super) class: Class,
     pub(super) keys: KeySpec,
     pub(super) blocking: bool,
     pub(super) cacheable: Option<Cacheable>,
-    /// In upper case, between blanks.
+    /// In upper case, separated by spaces.
     pub(super) names: &'static str,
 }
 
-/// The second argument, of subcommands that have one key.
+/// Argument 2: the only key of a subcommand.
 const SECOND: KeySpec = range(2, 2, 1);
 const FIRST_TWO: KeySpec = range(1, 2, 1);
-/// All but the last argument, which is a time-out.
+/// All but the last argument, which is a timeout.
 const ALL_BUT_LAST: KeySpec = range(1, -2, 1);
-const COUNTED: KeySpec = KeySpec::Counted { also: 0, count: 1, step: 1 };
-const COUNTED_BEHIND_TIMEOUT: KeySpec = KeySpec::Counted { also: 0, count: 2, step: 1 };
-const COUNTED_BEHIND_KEY: KeySpec = KeySpec::Counted { also: 1, count: 2, step: 1 };
-const COUNTED_PAIRS: KeySpec = KeySpec::Counted { also: 0, count: 1, step: 2 };
+const COUNTED: KeySpec = KeySpec::Counted { destination: 0, count: 1, step: 1 };
+const COUNTED_AFTER_TIMEOUT: KeySpec = KeySpec::Counted { destination: 0, count: 2, step: 1 };
+const COUNTED_AFTER_DESTINATION: KeySpec = KeySpec::Counted { destination: 1, count: 2, step: 1 };
+const COUNTED_PAIRS: KeySpec = KeySpec::Counted { destination: 0, count: 1, step: 2 };
 
-/// As many arguments as one likes.
+/// No upper limit on the number of arguments.
 const ANY: usize = usize::MAX;
 
 pub(super) static GROUPS: &[Group] = &[
-    // Kept.
-    kept(args(2, 2), "GET STRLEN TYPE LLEN SCARD SMEMBERS ZCARD"),
-    kept(args(3, 3), "GETBIT LINDEX SISMEMBER ZSCORE ZRANK ZREVRANK"),
-    kept(args(4, 4), "GETRANGE LRANGE ZCOUNT"),
-    kept(args(2, 5), "BITCOUNT"),
-    kept(args(3, 6), "BITPOS"),
-    kept(args(4, 5), "GEODIST"),
-    kept(args(2, ANY), "GEOHASH"),
-    kept(args(3, ANY), "SMISMEMBER ZMSCORE"),
-    kept(Cacheable { resp2_layout: Resp2Layout::NullArray, ..args(2, ANY) }, "GEOPOS"),
-    kept(
+    // Cacheable reads.
+    cacheable(args(2, 2), "GET STRLEN TYPE LLEN SCARD SMEMBERS ZCARD"),
+    cacheable(args(3, 3), "GETBIT LINDEX SISMEMBER ZSCORE ZRANK ZREVRANK"),
+    cacheable(args(4, 4), "GETRANGE LRANGE ZCOUNT"),
+    cacheable(args(2, 5), "BITCOUNT"),
+    cacheable(args(3, 6), "BITPOS"),
+    cacheable(args(4, 5), "GEODIST"),
+    cacheable(args(2, ANY), "GEOHASH"),
+    cacheable(args(3, ANY), "SMISMEMBER ZMSCORE"),
+    cacheable(Cacheable { resp2_layout: Resp2Layout::NullArray, ..args(2, ANY) }, "GEOPOS"),
+    cacheable(
         Cacheable { resp2_layout: Resp2Layout::FlatPairs, ..args(4, ANY) },
         "ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZREVRANGEBYLEX",
     ),
-    kept(of_hash(2, 2), "HGETALL HKEYS HLEN HVALS"),
-    kept(of_hash(3, 3), "HEXISTS HGET HSTRLEN"),
-    kept(of_hash(3, ANY), "HMGET"),
-    // With one key.
-    Group { keys: KeySpec::ALL, ..kept(args(2, 2), "EXISTS") },
-    Group { keys: KeySpec::ALL, ..kept(Cacheable { is_multi_get: true, ..args(2, ANY) }, "MGET") },
+    cacheable(hash_args(2, 2), "HGETALL HKEYS HLEN HVALS"),
+    cacheable(hash_args(3, 3), "HEXISTS HGET HSTRLEN"),
+    cacheable(hash_args(3, ANY), "HMGET"),
+    // `EXISTS` with one key only; `MGET` as one `GET` per key.
+    Group { keys: KeySpec::ALL, ..cacheable(args(2, 2), "EXISTS") },
+    Group {
+        keys: KeySpec::ALL,
+        ..cacheable(Cacheable { is_multi_get: true, ..args(2, ANY) }, "MGET")
+    },
     //
     // Other reads.
     group(
@@ -70,9 +79,9 @@ pub(super) static GROUPS: &[Group] = &[
     group(Class::OtherRead, FIRST_TWO, "LCS"),
     group(Class::OtherRead, KeySpec::ALL, "SDIFF SINTER SUNION TOUCH"),
     group(Class::OtherRead, COUNTED, "SINTERCARD ZDIFF ZINTER ZINTERCARD ZUNION"),
-    waiting(group(Class::OtherRead, KeySpec::Streams, "XREAD")),
+    blocking(group(Class::OtherRead, KeySpec::Streams, "XREAD")),
     group(Class::OtherRead, KeySpec::FirstUnless(&["BY", "GET"]), "SORT_RO"),
-    // They look at all keys, or a script decides at which.
+    // Reads of all keys, or of keys that a script chooses.
     group(
         Class::OtherRead,
         KeySpec::Unknown,
@@ -102,8 +111,8 @@ pub(super) static GROUPS: &[Group] = &[
         FIRST_TWO,
         "COPY GEOSEARCHSTORE LMOVE RENAME RENAMENX RPOPLPUSH SMOVE ZRANGESTORE",
     ),
-    waiting(group(Class::Write, FIRST_TWO, "BLMOVE BRPOPLPUSH")),
-    // PFCOUNT stores what it counted.
+    blocking(group(Class::Write, FIRST_TWO, "BLMOVE BRPOPLPUSH")),
+    // `PFCOUNT` may store the count in the key.
     group(
         Class::Write,
         KeySpec::ALL,
@@ -111,29 +120,29 @@ pub(super) static GROUPS: &[Group] = &[
     ),
     group(Class::Write, range(1, -1, 2), "MSET MSETNX"),
     group(Class::Write, range(2, -1, 1), "BITOP"),
-    waiting(group(Class::Write, ALL_BUT_LAST, "BLPOP BRPOP BZPOPMAX BZPOPMIN")),
+    blocking(group(Class::Write, ALL_BUT_LAST, "BLPOP BRPOP BZPOPMAX BZPOPMIN")),
     group(Class::Write, COUNTED, "LMPOP ZMPOP"),
-    waiting(group(Class::Write, COUNTED_BEHIND_TIMEOUT, "BLMPOP BZMPOP")),
-    group(Class::Write, COUNTED_BEHIND_KEY, "ZDIFFSTORE ZINTERSTORE ZUNIONSTORE"),
+    blocking(group(Class::Write, COUNTED_AFTER_TIMEOUT, "BLMPOP BZMPOP")),
+    group(Class::Write, COUNTED_AFTER_DESTINATION, "ZDIFFSTORE ZINTERSTORE ZUNIONSTORE"),
     group(Class::Write, COUNTED_PAIRS, "MSETEX"),
-    waiting(group(Class::Write, KeySpec::Streams, "XREADGROUP")),
+    blocking(group(Class::Write, KeySpec::Streams, "XREADGROUP")),
     group(
         Class::Write,
         KeySpec::FirstUnless(&["STORE", "STOREDIST"]),
         "GEORADIUS GEORADIUSBYMEMBER",
     ),
     group(Class::Write, KeySpec::FirstUnless(&["STORE", "BY", "GET"]), "SORT"),
-    // Functions are data, but no keys.
+    // Functions are data, but not keys.
     group(
         Class::Write,
         KeySpec::None,
         "FUNCTION|DELETE FUNCTION|FLUSH FUNCTION|LOAD FUNCTION|RESTORE",
     ),
     //
-    // Writes to any key. CONFIG SET may lower `maxmemory`, which evicts.
+    // Writes to any key. `CONFIG SET` may lower `maxmemory`, which evicts keys.
     group(Class::WriteUnknown, KeySpec::Unknown, "CONFIG|SET EVAL EVALSHA FCALL MIGRATE"),
     //
-    // Everything may be another afterwards.
+    // All data may differ afterwards.
     group(
         Class::FlushAll,
         KeySpec::Unknown,
@@ -149,14 +158,14 @@ pub(super) static GROUPS: &[Group] = &[
          CLUSTER|REPLICATE CLUSTER|RESET CLUSTER|SET-CONFIG-EPOCH CLUSTER|SETSLOT CLUSTER|SYNCSLOTS",
     ),
     //
-    // Neither read nor write.
+    // Neither reads nor writes.
     group(
         Class::Neutral,
         KeySpec::None,
         "BGREWRITEAOF BGSAVE COMMAND ECHO LASTSAVE LOLWUT PFSELFTEST PING PUBLISH ROLE SAVE \
          SHUTDOWN SPUBLISH TIME",
     ),
-    waiting(group(Class::Neutral, KeySpec::None, "WAIT WAITAOF")),
+    blocking(group(Class::Neutral, KeySpec::None, "WAIT WAITAOF")),
     group(
         Class::Neutral,
         KeySpec::None,
@@ -181,7 +190,7 @@ pub(super) static GROUPS: &[Group] = &[
          CLUSTER|SLOTS",
     ),
     //
-    // What the listener notices.
+    // Commands that affect the connection.
     session(SessionCommand::Hello, "HELLO"),
     session(SessionCommand::Auth, "AUTH"),
     session(SessionCommand::Select, "SELECT"),
@@ -233,15 +242,15 @@ const fn group(class: Class, keys: KeySpec, names: &'static str) -> Group {
     Group { class, keys, blocking: false, cacheable: None, names }
 }
 
-const fn waiting(group: Group) -> Group {
+const fn blocking(group: Group) -> Group {
     Group { blocking: true, ..group }
 }
 
-const fn kept(cacheable: Cacheable, names: &'static str) -> Group {
+const fn cacheable(cacheable: Cacheable, names: &'static str) -> Group {
     Group { cacheable: Some(cacheable), ..group(Class::Read, KeySpec::FIRST, names) }
 }
 
-/// So many arguments, the name included.
+/// Cacheable with this many arguments, the name included.
 const fn args(min: usize, max: usize) -> Cacheable {
     Cacheable {
         resp2_layout: Resp2Layout::Plain,
@@ -252,7 +261,7 @@ const fn args(min: usize, max: usize) -> Cacheable {
     }
 }
 
-const fn of_hash(min: usize, max: usize) -> Cacheable {
+const fn hash_args(min: usize, max: usize) -> Cacheable {
     Cacheable { reads_hash_fields: true, ..args(min, max) }
 }
 

@@ -1,47 +1,45 @@
-//! Which arguments are keys.
+//! Which arguments of a command are keys.
 
-use crate::number;
-use crate::request::Command;
+use crate::{number, request::Command};
 
-/// Where the keys of a command stand; its name is at 0.
+/// The positions of a command's keys; its name is at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySpec {
-    /// It has none.
+    /// There are none.
     None,
-    /// At `first`, and every `step` from there up to `last`, which counts from the end when it is
-    /// negative: -1 is the last argument. The three numbers of Redis's `COMMAND`.
+    /// From `first` to `last`, every `step` arguments. A negative `last` counts from the end: -1 is
+    /// the last argument. These are the three numbers in the reply to `COMMAND`.
     Range {
-        /// Of the first key.
+        /// Position of the first key.
         first: u16,
-        /// Of the last key.
+        /// Position of the last key.
         last: i16,
-        /// From one key to the next.
+        /// Distance from one key to the next.
         step: u16,
     },
-    /// Argument `count` says how many keys follow it, each `step` behind the other; `also` is one
-    /// more, unless it is 0.
+    /// Argument `count` is the number of keys that follow it, one every `step` arguments.
     Counted {
-        /// Of a key in front of the count, or 0.
-        also: u16,
-        /// Of the number of keys.
+        /// Position of another key in front of the count, or 0.
+        destination: u16,
+        /// Position of the number of keys.
         count: u16,
-        /// From one key to the next.
+        /// Distance from one key to the next.
         step: u16,
     },
-    /// The first half of what follows `STREAMS`.
+    /// The first half of the arguments after `STREAMS`.
     Streams,
-    /// At 1 alone, unless one of these words follows: then unknown.
+    /// Argument 1 only, unless one of these words follows it: then unknown.
     FirstUnless(&'static [&'static str]),
-    /// Not to be told from the arguments.
+    /// They do not follow from the arguments.
     Unknown,
 }
 
-/// The keys of one command as it was sent.
+/// The keys of one command.
 #[derive(Clone, Debug)]
 pub enum CommandKeys<'a> {
-    /// These, and no others. None if there are too few arguments: such a command is refused.
+    /// Exactly these. Empty if there are too few arguments: Redis refuses such a command.
     Known(KeyArgs<'a>),
-    /// It cannot be told: any key may be among them.
+    /// Any key may be among them.
     Unknown,
 }
 
@@ -49,16 +47,16 @@ pub enum CommandKeys<'a> {
 #[derive(Clone, Debug)]
 pub struct KeyArgs<'a> {
     command: Command<'a>,
-    /// One key out of line, or 0.
-    also: usize,
+    /// The position of a key in front of the others, or 0.
+    destination: usize,
     next: usize,
-    /// Behind the last one.
+    /// The position behind the last one.
     end: usize,
     step: usize,
 }
 
 impl KeySpec {
-    /// Argument 1.
+    /// Argument 1 only.
     pub(super) const FIRST: Self = Self::Range { first: 1, last: 1, step: 1 };
     /// All arguments.
     pub(super) const ALL: Self = Self::Range { first: 1, last: -1, step: 1 };
@@ -70,8 +68,9 @@ impl KeySpec {
                 let end = position_after(last, command.args().len());
                 Some(KeyArgs::between(command, first.into(), end, step.into()))
             }
-            Self::Counted { also, count, step } => {
-                counted(command, count.into(), step.into()).map(|keys| keys.and(also.into()))
+            Self::Counted { destination, count, step } => {
+                counted(command, count.into(), step.into())
+                    .map(|keys| keys.with_destination(destination.into()))
             }
             Self::Streams => streams(command),
             Self::FirstUnless(words) => {
@@ -86,11 +85,11 @@ impl KeySpec {
 
 impl<'a> KeyArgs<'a> {
     fn between(command: &Command<'a>, first: usize, end: usize, step: usize) -> Self {
-        Self { command: *command, also: 0, next: first, end, step: step.max(1) }
+        Self { command: *command, destination: 0, next: first, end, step: step.max(1) }
     }
 
-    fn and(self, also: usize) -> Self {
-        Self { also, ..self }
+    fn with_destination(self, destination: usize) -> Self {
+        Self { destination, ..self }
     }
 }
 
@@ -98,8 +97,8 @@ impl<'a> Iterator for KeyArgs<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.also > 0 {
-            return self.command.arg(std::mem::take(&mut self.also));
+        if self.destination > 0 {
+            return self.command.arg(std::mem::take(&mut self.destination));
         }
         if self.next >= self.end {
             return None;
@@ -110,7 +109,7 @@ impl<'a> Iterator for KeyArgs<'a> {
     }
 }
 
-/// The position behind `last`, as `COMMAND` gives it.
+/// Returns the position behind `last`, which may count from the end.
 fn position_after(last: i16, args: usize) -> usize {
     let from_end = usize::from(last.unsigned_abs()) - usize::from(last < 0);
     match last < 0 {
@@ -119,31 +118,37 @@ fn position_after(last: i16, args: usize) -> usize {
     }
 }
 
-/// `None` where the count is not what Redis would take for one.
+/// Returns `None` where Redis would refuse the count.
 fn counted<'a>(command: &Command<'a>, count: usize, step: usize) -> Option<KeyArgs<'a>> {
     let keys = command.arg(count).and_then(number::parse_length).filter(|keys| *keys > 0)?;
     let end = keys.checked_mul(step)?.checked_add(count + 1)?;
-    // The last key may stand alone, without what else belongs to it.
+    // The arguments that belong to the last key may be missing.
     let last = end - step;
     (last < command.args().len()).then(|| KeyArgs::between(command, count + 1, end, step))
 }
 
-/// Passes over the options as Redis does: the name of a group may be `STREAMS` as well.
+/// Skips the options as Redis does: the name of a group may be `STREAMS` too.
 fn streams<'a>(command: &Command<'a>) -> Option<KeyArgs<'a>> {
     let mut at = 1;
     loop {
         let word = command.arg(at)?;
-        at += match () {
-            () if is_one_of(word, &["STREAMS"]) => break,
-            () if is_one_of(word, &["NOACK"]) => 1,
-            () if is_one_of(word, &["BLOCK", "COUNT", "CLAIM"]) => 2,
-            () if is_one_of(word, &["GROUP"]) => 3,
-            () => return None,
-        };
+        if is_one_of(word, &["STREAMS"]) {
+            break;
+        }
+        at += option_length(word)?;
     }
     let keys_and_ids = command.args().len() - (at + 1);
     let keys = keys_and_ids.is_multiple_of(2).then_some(keys_and_ids / 2)?;
     Some(KeyArgs::between(command, at + 1, at + 1 + keys, 1))
+}
+
+/// Returns the number of arguments that an option of `XREAD` or `XREADGROUP` takes, its name
+/// included.
+fn option_length(name: &[u8]) -> Option<usize> {
+    const LENGTHS: [(&str, usize); 5] =
+        [("NOACK", 1), ("BLOCK", 2), ("COUNT", 2), ("CLAIM", 2), ("GROUP", 3)];
+    let known = LENGTHS.iter().find(|(option, _)| name.eq_ignore_ascii_case(option.as_bytes()));
+    known.map(|(_, length)| *length)
 }
 
 fn is_one_of(arg: &[u8], words: &[&str]) -> bool {
@@ -153,10 +158,9 @@ fn is_one_of(arg: &[u8], words: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Limits;
-    use crate::request::Decoder;
+    use crate::{limits::Limits, request::Decoder};
 
-    /// The keys in a line, put together; `?` if they are unknown.
+    /// Returns the keys in a line, joined by spaces; `?` if they are unknown.
     fn keys(keys: KeySpec, line: &str) -> String {
         let line = format!("{line}\r\n");
         let mut decoder = Decoder::new(Limits::default());
@@ -197,8 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn counted_keys_are_as_many_as_it_says() {
-        let counted = |also, count, step| KeySpec::Counted { also, count, step };
+    fn counted_keys_follow_their_number() {
+        let counted = |destination, count, step| KeySpec::Counted { destination, count, step };
         for (counted, line, expected) in [
             (counted(0, 1, 1), "ZUNION 2 a b WITHSCORES", "a b"),
             (counted(1, 2, 1), "ZUNIONSTORE d 2 a b WEIGHTS 1 2", "d a b"),
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_found_behind_the_options() {
+    fn streams_are_found_after_the_options() {
         for (line, expected) in [
             ("XREAD STREAMS a b 0 0", "a b"),
             ("XREAD COUNT 2 BLOCK 100 streams a $", "a"),
@@ -237,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_leads_to_other_keys_makes_them_unknown() {
+    fn an_option_that_names_other_keys_makes_them_unknown() {
         let sort = KeySpec::FirstUnless(&["STORE", "BY"]);
         for (line, expected) in [
             ("SORT a LIMIT 0 1", "a"),

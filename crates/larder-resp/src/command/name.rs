@@ -1,16 +1,16 @@
-//! The names of commands, and the form in which they are looked up.
+//! Command names, and the packed form in which they are looked up.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// Bytes in the longest name that the table can hold; Redis's own go up to 29. What has a longer
+/// Maximum length of a name in the table. The longest of Redis has 29 bytes. A command with a longer
 /// name is unknown.
 pub const NAME_BYTES_MAX: usize = 31;
 
-/// A name in upper case; a subcommand's is `CONFIG|GET`, as Redis itself spells it.
+/// A name in upper case. A subcommand's is `CONFIG|GET`, as in Redis.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
-    /// Zero behind the name.
+    /// Padded with zeros.
     bytes: [u8; NAME_BYTES_MAX],
     length: u8,
 }
@@ -18,7 +18,7 @@ pub struct Name {
 impl Name {
     pub(super) const EMPTY: Self = Self { bytes: [0; NAME_BYTES_MAX], length: 0 };
 
-    /// `None` if it is too long.
+    /// Returns `None` if the name is too long.
     pub(super) fn new(name: &[u8]) -> Option<Self> {
         let mut bytes = [0; NAME_BYTES_MAX];
         bytes.get_mut(..name.len())?.copy_from_slice(name);
@@ -26,13 +26,13 @@ impl Name {
         Some(Self { bytes, length: u8::try_from(name.len()).ok()? })
     }
 
-    /// A subcommand's container and its name behind that.
+    /// Splits a subcommand's name into its container and the rest.
     pub(super) fn split(&self) -> Option<(&[u8], &[u8])> {
         let bar = self.as_bytes().iter().position(|byte| *byte == b'|')?;
         Some((self.bytes.get(..bar)?, self.as_bytes().get(bar + 1..)?))
     }
 
-    /// The name in upper case.
+    /// Returns the name in upper case.
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length.into()).unwrap_or_default()
     }
@@ -50,15 +50,16 @@ impl fmt::Debug for Name {
     }
 }
 
-/// A word of a name, as it is looked up: its bytes in upper case, and its length in the last.
+/// The name of a command, or of a subcommand without its container, packed for lookup: its bytes in
+/// upper case, and its length in the last byte.
 ///
-/// Made in registers, without a loop over bytes: a look-up costs less than the cache miss of the
-/// key that follows it.
+/// It is computed in registers, without a loop over bytes, so that a lookup costs less than the CPU
+/// cache miss of the key that follows it.
 #[derive(Clone, Copy, Debug, Eq)]
 pub(super) struct PackedName([u64; 4]);
 
 impl PackedName {
-    /// `None` if it is too long.
+    /// Returns `None` if the name is too long.
     #[inline]
     pub(super) fn new(name: &[u8]) -> Option<Self> {
         if name.len() > NAME_BYTES_MAX {
@@ -74,7 +75,7 @@ impl PackedName {
     }
 }
 
-/// PackedName by word: compared as arrays, they would go through memory.
+/// Compares word by word: a comparison of arrays would go through memory.
 impl PartialEq for PackedName {
     fn eq(&self, other: &Self) -> bool {
         let ([our0, our1, our2, our3], [their0, their1, their2, their3]) = (self.0, other.0);
@@ -82,8 +83,8 @@ impl PartialEq for PackedName {
     }
 }
 
-/// The first eight bytes, or as many as there are. Where the parts that it is put together from
-/// overlap, they agree.
+/// Returns the first eight bytes, or all if there are fewer. The loads that it combines may overlap,
+/// in bytes that are then equal.
 fn first_eight(bytes: &[u8]) -> u64 {
     let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
     let one = |at: usize| bytes.get(at).map_or(0, |byte| u64::from(*byte) << (8 * at));
@@ -94,19 +95,19 @@ fn first_eight(bytes: &[u8]) -> u64 {
     }
 }
 
-/// Eight ASCII bytes in upper case; other bytes stay as they are.
+/// Converts eight bytes to ASCII upper case; bytes that are not ASCII letters are unchanged.
 fn upper(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
     let low_bits = word & !HIGH;
-    // The high bit of each byte: whether it is at least `a`, and more than `z`.
+    // The high bit of each byte is set if the byte is at least `a`, and if it is above `z`.
     let from_a = low_bits + (0x80 - u64::from(b'a')) * EACH;
     let past_z = low_bits + (0x7f - u64::from(b'z')) * EACH;
     let lower = (from_a ^ past_z) & !word & HIGH;
     word ^ (lower >> 2)
 }
 
-/// Not keyed: names enter the table from our own data and from the server, never from a client.
+/// Not seeded: names enter the table from `data.rs` and from the server, never from a client.
 impl Hash for PackedName {
     fn hash<H: Hasher>(&self, state: &mut H) {
         const ODD: [u64; 4] = [
@@ -124,7 +125,7 @@ impl Hash for PackedName {
     }
 }
 
-/// Mixes what [`PackedName`]s give it.
+/// The hasher for [`PackedName`]s.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PackedNameHasher(u64);
 
@@ -142,7 +143,7 @@ impl Hasher for PackedNameHasher {
     }
 
     fn finish(&self) -> u64 {
-        // The map takes its tag from the highest bits, its place from the lowest.
+        // Hashbrown uses the highest bits as its tag and the lowest as the index of the bucket.
         self.0
     }
 }
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_does_not_count_and_every_byte_does() {
+    fn packed_names_differ_in_every_byte_but_not_in_case() {
         let all: Vec<u8> = (0..=255).collect();
         for length in 0..=NAME_BYTES_MAX {
             for name in all.windows(length.max(1)).map(|name| &name[..length]) {
@@ -175,13 +176,13 @@ mod tests {
         assert_ne!(
             PackedName::new(b"get"),
             PackedName::new(b"get\0"),
-            "padding is no part of the name"
+            "padding is not part of the name"
         );
         assert_eq!(Name::new(b"gEt").unwrap().as_bytes(), b"GET");
     }
 
     #[test]
-    fn a_longer_name_is_refused() {
+    fn longer_names_are_refused() {
         for (name, fits) in [([b'a'; 31].as_slice(), true), (&[b'a'; 32], false)] {
             assert_eq!(Name::new(name).is_some(), fits);
             assert_eq!(PackedName::new(name).is_some(), fits);

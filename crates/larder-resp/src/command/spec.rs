@@ -1,22 +1,26 @@
-//! What is known of one command.
+//! What the table says about one command.
 
-use super::{Cacheable, CommandKeys, KeySpec, Name};
+use super::{
+    cacheable::Cacheable,
+    key_spec::{CommandKeys, KeySpec},
+    name::Name,
+};
 use crate::request::Command;
 
-/// One command, or one subcommand of a command that has some.
+/// One command or subcommand.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
-    /// In upper case, `CLIENT|TRACKING` for a subcommand; empty for what nobody knows.
+    /// In upper case, `CLIENT|TRACKING` for a subcommand. Empty for an unknown command.
     pub name: Name,
-    /// How it is relayed, and what is forgotten for it.
+    /// How it is forwarded, and what it invalidates.
     pub class: Class,
     /// Which of its arguments are keys.
     pub keys: KeySpec,
-    /// Whether its reply may wait for other clients.
+    /// Whether its reply may have to wait for other clients.
     pub blocking: bool,
-    /// How its reply may be kept; there for [`Class::Read`] alone.
+    /// How its reply may be cached; set for [`Class::Read`] only.
     pub cacheable: Option<Cacheable>,
-    /// Whether its first argument may name a subcommand.
+    /// Whether its first argument may name a subcommand that has a spec of its own.
     pub(super) is_container: bool,
 }
 
@@ -25,41 +29,41 @@ impl Spec {
         Self { name, class, keys, blocking: false, cacheable: None, is_container: false }
     }
 
-    /// Whether its first argument may be a subcommand, which has a spec of its own.
+    /// Returns whether its first argument may name a subcommand, which has a spec of its own.
     pub fn is_container(&self) -> bool {
         self.is_container
     }
 
-    /// The arguments of `command`, whose spec this is, that are keys.
+    /// Returns the keys among the arguments of `command`, whose spec this is.
     pub fn keys_of<'a>(&self, command: &Command<'a>) -> CommandKeys<'a> {
         self.keys.of(command)
     }
 }
 
-/// What a command does, as far as it matters to what is kept (rules R3, R4 and R13).
+/// What a command does, as far as it affects cached values (rules R3, R4 and R13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It reads one key, at argument 1, and its reply may be kept where [`Spec::encode_read`] gives
-    /// it a name. Where it does not, and on any road but the tracked one, it is an `OtherRead`.
+    /// It reads one key, at argument 1. Its reply may be cached if [`Spec::encode_read`] accepts the
+    /// command and the reply was read on the tracking connection. Otherwise it is an `OtherRead`.
     Read,
-    /// It reads and never writes. Its keys are forgotten before its reply is handed on; when they
-    /// are [`CommandKeys::Unknown`], fence.
+    /// It reads and never writes. Its keys are invalidated before its reply is forwarded; if they are
+    /// [`CommandKeys::Unknown`], a fence comes first.
     OtherRead,
-    /// It may write to its keys, and reads no others. They are voided after its reply arrives and
-    /// before it is handed on; when they are [`CommandKeys::Unknown`], fence.
+    /// It may write to its keys, and reads no others. They are invalidated after its reply arrives
+    /// and before it is forwarded; if they are [`CommandKeys::Unknown`], a fence comes first.
     Write,
-    /// It may write to any key: fence after its reply.
+    /// It may write to any key: a fence follows its reply.
     WriteUnknown,
-    /// It may change everything at once, unseen by the feed: all is forgotten after its reply.
+    /// It may change everything without invalidations: all entries are removed after its reply.
     FlushAll,
     /// It neither reads nor writes keys.
     Neutral,
-    /// The listener must notice it. Of these `EXEC` alone touches keys: it may write to any.
+    /// It affects the connection. Of these only `EXEC` touches keys: it may write to any.
     Session(SessionCommand),
 }
 
 impl Class {
-    /// Whether it may change data, so that it is never sent twice (R14).
+    /// Returns whether it may change data, so that it must never be sent twice (R14).
     pub fn may_write(self) -> bool {
         match self {
             Self::Write | Self::WriteUnknown | Self::FlushAll => true,
@@ -69,7 +73,7 @@ impl Class {
     }
 }
 
-/// Commands that change what a connection is, or whose reply the listener makes or mends.
+/// Commands that change the state of a connection, or whose reply the listener makes or changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
     /// `HELLO`: protocol version, user, name.
@@ -78,7 +82,7 @@ pub enum SessionCommand {
     Auth,
     /// `SELECT`: the db.
     Select,
-    /// `RESET`: everything as at the start.
+    /// `RESET`: the state of a new connection.
     Reset,
     /// `QUIT`
     Quit,
@@ -92,31 +96,31 @@ pub enum SessionCommand {
     Watch,
     /// `UNWATCH`
     Unwatch,
-    /// `SUBSCRIBE`, `PSUBSCRIBE`, `SSUBSCRIBE`: as many replies as channels, then messages unasked.
+    /// `SUBSCRIBE`, `PSUBSCRIBE`, `SSUBSCRIBE`: one reply per channel, then messages.
     Subscribe,
-    /// `UNSUBSCRIBE`, `PUNSUBSCRIBE`, `SUNSUBSCRIBE`: as many replies as channels, at least one.
+    /// `UNSUBSCRIBE`, `PUNSUBSCRIBE`, `SUNSUBSCRIBE`: one reply per channel, at least one.
     Unsubscribe,
-    /// `MONITOR`: lines unasked.
+    /// `MONITOR`: a stream of lines.
     Monitor,
-    /// `CLIENT` and what follows it.
+    /// `CLIENT` with a subcommand.
     Client(ClientCommand),
-    /// `SYNC`, `PSYNC`, `REPLCONF`: the connection becomes a replica's.
+    /// `SYNC`, `PSYNC`, `REPLCONF`: the connection becomes that of a replica.
     Replicate,
-    /// `READONLY`: on a cluster's replica, reads are answered there.
+    /// `READONLY`: a replica of a cluster serves reads itself.
     Readonly,
-    /// `READWRITE`: the end of `READONLY`.
+    /// `READWRITE`: ends `READONLY`.
     Readwrite,
-    /// `ASKING`: of the next command only.
+    /// `ASKING`: affects the next command only.
     Asking,
-    /// `SCRIPT DEBUG`: the next script talks to a debugger, not in replies.
+    /// `SCRIPT DEBUG`: the next script uses the debugger's protocol instead of replies.
     ScriptDebug,
-    /// `ACL SETUSER`, `ACL DELUSER`, `ACL LOAD`: what users may do changes (R12).
+    /// `ACL SETUSER`, `ACL DELUSER`, `ACL LOAD`: change the rights of users (R12).
     AclChange,
     /// `INFO`: Larder adds a section.
     Info,
 }
 
-/// What follows `CLIENT`.
+/// A subcommand of `CLIENT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCommand {
     /// `CAPA` (Valkey)
@@ -145,13 +149,13 @@ pub enum ClientCommand {
     NoTouch,
     /// `PAUSE`
     Pause,
-    /// `REPLY`: some or all replies are left out.
+    /// `REPLY`: turns some or all replies off.
     Reply,
     /// `SETINFO`
     SetInfo,
     /// `SETNAME`
     SetName,
-    /// `TRACKING`: the client keeps a cache of its own.
+    /// `TRACKING`: the client has a cache of its own.
     Tracking,
     /// `TRACKINGINFO`
     TrackingInfo,
@@ -159,6 +163,6 @@ pub enum ClientCommand {
     Unblock,
     /// `UNPAUSE`
     Unpause,
-    /// Nothing, or what no server knew when this was written.
+    /// None, or one that no server had when this was written.
     Other,
 }

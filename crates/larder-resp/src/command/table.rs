@@ -1,12 +1,15 @@
-//! Finds the spec of a command, whatever the case of its letters.
+//! The command table: finds the spec of a command, ignoring case.
 
-use super::name::{PackedName, PackedNameHasher};
-use super::{Class, KeySpec, Name, Spec, data};
+use super::{
+    data,
+    key_spec::KeySpec,
+    name::{Name, PackedName, PackedNameHasher},
+    spec::{Class, Spec},
+};
 use crate::request::Command;
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
+use std::{collections::HashMap, hash::BuildHasherDefault};
 
-/// Commands and subcommands that a table holds at most; more are unknown. A server with every
+/// Maximum commands and subcommands in a table; further ones are unknown. A server with every
 /// well-known module has about 700.
 pub const COMMANDS_MAX: usize = 4096;
 
@@ -32,7 +35,8 @@ pub struct Table {
 type Map<N> = HashMap<N, Spec, BuildHasherDefault<PackedNameHasher>>;
 
 impl Table {
-    /// The commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of modules.
+    /// Creates a table with the commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of
+    /// modules.
     pub fn builtin() -> Self {
         let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, KeySpec::Unknown);
         let (commands, subcommands) = Default::default();
@@ -47,25 +51,25 @@ impl Table {
         table
     }
 
-    /// The spec of a command, or of its subcommand where it has some.
+    /// Returns the spec of a command, or of its subcommand if it has one.
     #[inline]
     pub fn spec(&self, command: &Command<'_>) -> &Spec {
-        self.look(command.name(), || command.arg(1))
+        self.find_with(command.name(), || command.arg(1))
     }
 
-    /// The spec of the command with this name and first argument. What nobody knows has no name
-    /// and may write to any key.
+    /// Returns the spec of the command with this name and first argument. The spec of an unknown
+    /// command has no name and may write to any key.
     pub fn find(&self, name: &[u8], argument: Option<&[u8]>) -> &Spec {
-        self.look(name, || argument)
+        self.find_with(name, || argument)
     }
 
-    /// Every command and subcommand, in no order.
+    /// Returns every command and subcommand, in no particular order.
     pub fn specs(&self) -> impl Iterator<Item = &Spec> {
         self.commands.values().chain(self.subcommands.values())
     }
 
     #[inline]
-    fn look<'a>(&self, name: &[u8], argument: impl FnOnce() -> Option<&'a [u8]>) -> &Spec {
+    fn find_with<'a>(&self, name: &[u8], argument: impl FnOnce() -> Option<&'a [u8]>) -> &Spec {
         let found = PackedName::new(name).and_then(|name| self.commands.get_key_value(&name));
         match found {
             Some((name, spec)) if spec.is_container => {
@@ -80,7 +84,7 @@ impl Table {
         self.subcommands.get(&(container, PackedName::new(argument?)?))
     }
 
-    /// The spec of this very name.
+    /// Returns the spec with exactly this name.
     pub(super) fn get(&self, name: &Name) -> Option<&Spec> {
         match name.split() {
             Some((container, name)) => self.subcommand(PackedName::new(container)?, Some(name)),
@@ -88,13 +92,13 @@ impl Table {
         }
     }
 
-    /// Adds a spec, in place of one of the same name. Says whether there was room.
+    /// Adds a spec, or replaces the one with the same name. Returns whether it fit.
     pub(super) fn add(&mut self, spec: Spec) -> bool {
-        self.has_room() && self.insert(spec).is_some()
+        self.has_capacity() && self.insert(spec).is_some()
     }
 
-    /// Room for a subcommand and a container that is new.
-    fn has_room(&self) -> bool {
+    /// Returns whether a subcommand and a new container fit.
+    fn has_capacity(&self) -> bool {
         self.commands.len() + self.subcommands.len() + 2 <= COMMANDS_MAX
     }
 
@@ -122,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_any_case_find_the_same() {
+    fn case_is_ignored() {
         for name in ["GEORADIUSBYMEMBER_RO", "georadiusbymember_ro", "GeoRadiusByMember_ro"] {
             assert_eq!(class(name, None), Class::OtherRead);
         }
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_may_write_anywhere() {
+    fn unknown_commands_may_write_to_any_key() {
         let long = "x".repeat(100);
         for name in ["", "GETT", "GE", "GET\0", " GET", "G\u{100}T", &long] {
             let table = Table::builtin();
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subcommand_is_found_behind_its_container_alone() {
+    fn a_subcommand_is_found_only_after_its_container() {
         assert_eq!(class("CONFIG", Some("get")), Class::Neutral);
         assert_eq!(class("CONFIG|GET", Some("get")), Class::WriteUnknown);
         assert_eq!(class("CONFIG", Some("|GET")), Class::WriteUnknown);
@@ -155,12 +159,12 @@ mod tests {
         assert_eq!(class("CLIENT", None), client(ClientCommand::Other));
         assert_eq!(class("CLIENT", Some("FROBNICATE")), client(ClientCommand::Other));
         assert_eq!(class("COMMAND", None), Class::Neutral);
-        // No container: its argument is a key, and may be called as a subcommand is.
+        // Not a container: its argument is a key, which may have the name of a subcommand.
         assert_eq!(class("GET", Some("TRACKING")), Class::Read);
     }
 
     #[test]
-    fn every_name_is_held_once() {
+    fn every_name_is_in_the_data_once() {
         let names: Vec<_> = data::GROUPS.iter().flat_map(|g| g.names.split_whitespace()).collect();
         let table = Table::builtin();
         for name in &names {
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_does_not_grow_without_end() {
+    fn the_size_of_a_table_is_limited() {
         let mut table = Table::builtin();
         let name = |n: usize| Name::new(format!("module.command{n}").as_bytes()).unwrap();
         let spec = |n| Spec::new(name(n), Class::OtherRead, KeySpec::None);

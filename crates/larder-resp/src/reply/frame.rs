@@ -1,11 +1,13 @@
-//! A reply, looked into without copying.
+//! A view of a complete reply: no bytes are copied.
 
-use super::header::Header;
-use super::scan::Scanner;
-use crate::{Limits, ProtocolError};
+use super::{
+    header::{Aggregate, Blob, Header, Scalar, split_verbatim},
+    scan::Scanner,
+};
+use crate::{error::ProtocolError, limits::Limits};
 use std::fmt;
 
-/// A view of one complete reply. Attributes in front of a value are passed over.
+/// A view of one complete reply. Attributes in front of a value are skipped.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame<'a> {
     /// `+`: a status.
@@ -18,33 +20,33 @@ pub enum Frame<'a> {
     Bulk(&'a [u8]),
     /// `_`, and RESP2's `$-1` and `*-1`.
     Null,
-    /// `,`: the text of a number, as it was sent.
+    /// `,`: a number, as text.
     Double(&'a [u8]),
     /// `#`
     Boolean(bool),
     /// `!`: an error of any bytes, its code first.
     BlobError(&'a [u8]),
-    /// `=`: a text and what it is written in, `txt` or `mkd`.
+    /// `=`: a text and its format, `txt` or `mkd`.
     Verbatim {
         /// Three bytes that name the format.
         format: [u8; 3],
         /// The text.
         text: &'a [u8],
     },
-    /// `(`: the text of a whole number of any size, as it was sent and unchecked.
+    /// `(`: an integer of any size, as unchecked text.
     BigNumber(&'a [u8]),
     /// `*`
     Array(Items<'a>),
-    /// `%`: keys and values in turn, see [`Items::pairs`].
+    /// `%`: keys and values alternate, see [`Items::pairs`].
     Map(Items<'a>),
     /// `~`
     Set(Items<'a>),
-    /// `>`: sent unasked, its kind first.
+    /// `>`: out-of-band data, its kind first.
     Push(Items<'a>),
 }
 
 impl<'a> Frame<'a> {
-    /// Views `bytes`, which must be one reply, whole and checked here to its last element.
+    /// Parses `bytes`, which must be exactly one complete reply. Checks every element.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
         match Scanner::new(Limits::NONE).scan(bytes)? {
             Some(length) if length == bytes.len() => Self::from_scanned(bytes),
@@ -53,13 +55,13 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The same of bytes in which a [`Scanner`](super::Scanner) has found one reply, of which nothing
-    /// is checked again. Of other bytes it says something, or that they are incomplete.
+    /// Like [`Frame::parse`], for bytes in which a [`Scanner`](super::Scanner) has found one reply:
+    /// nothing is checked again. For other bytes the result is unspecified, but it is safe to use.
     pub fn from_scanned(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
         view(bytes).map(|(frame, _)| frame).ok_or(ProtocolError::Incomplete)
     }
 
-    /// The bytes of a string: simple, bulk or verbatim.
+    /// Returns the bytes of a simple, bulk or verbatim string.
     pub fn as_str_bytes(&self) -> Option<&'a [u8]> {
         match *self {
             Self::Simple(text) | Self::Bulk(text) | Self::Verbatim { text, .. } => Some(text),
@@ -67,7 +69,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The value of an integer reply.
+    /// Returns the value of an integer.
     pub fn as_integer(&self) -> Option<i64> {
         match *self {
             Self::Integer(value) => Some(value),
@@ -75,7 +77,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The value of a double reply.
+    /// Returns the value of a double.
     pub fn as_double(&self) -> Option<f64> {
         match *self {
             Self::Double(text) => std::str::from_utf8(text).ok()?.parse().ok(),
@@ -83,7 +85,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The words of an error reply, without the type byte.
+    /// Returns the text of an error, without the type byte.
     pub fn as_error(&self) -> Option<&'a [u8]> {
         match *self {
             Self::Error(text) | Self::BlobError(text) => Some(text),
@@ -91,12 +93,12 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Whether the server refused.
+    /// Returns whether this is an error reply.
     pub fn is_error(&self) -> bool {
         self.as_error().is_some()
     }
 
-    /// The elements of an aggregate of any type.
+    /// Returns the elements of an aggregate.
     pub fn items(&self) -> Option<Items<'a>> {
         match self {
             Self::Array(items) | Self::Map(items) | Self::Set(items) | Self::Push(items) => {
@@ -106,7 +108,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// What a push is about: `invalidate`, `message`, ...
+    /// Returns the kind of a push: `invalidate`, `message`, ...
     pub fn push_kind(&self) -> Option<&'a [u8]> {
         match self {
             Self::Push(items) => items.clone().next()?.as_str_bytes(),
@@ -115,16 +117,16 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The elements of an aggregate, in the order sent.
+/// The elements of an aggregate, in order.
 #[derive(Clone)]
 pub struct Items<'a> {
-    /// From the next element to the end of the reply that all this is part of.
+    /// From the next element to the end of the outermost reply.
     bytes: &'a [u8],
     left: usize,
 }
 
 impl<'a> Items<'a> {
-    /// The elements two by two: the keys of a map with their values.
+    /// Returns the elements in pairs: the keys of a map with their values.
     pub fn pairs(mut self) -> impl Iterator<Item = (Frame<'a>, Frame<'a>)> {
         std::iter::from_fn(move || self.next().zip(self.next()))
     }
@@ -152,7 +154,7 @@ impl<'a> Iterator for Items<'a> {
 
 impl ExactSizeIterator for Items<'_> {}
 
-/// Equal elements, however they are spelled.
+/// Compares the elements, not the bytes that encode them.
 impl PartialEq for Items<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.clone().eq(other.clone())
@@ -165,18 +167,20 @@ impl fmt::Debug for Items<'_> {
     }
 }
 
-/// The reply at the start of checked `bytes`, with what follows it; of an aggregate, with what
-/// follows its first line.
+/// Returns the reply at the start of checked `bytes`, and the bytes that follow it: for an
+/// aggregate, those that follow its first line.
 fn view(mut bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     loop {
         let end = bytes.iter().position(|byte| *byte == b'\r')?;
         let (line, after) = (bytes.get(..end)?, bytes.get(end + 2..)?);
         return Some(match Header::parse(line).ok()? {
-            Header::Line(frame) => (frame, after),
-            Header::Blob(blob, length) => {
-                (blob.frame(after.get(..length)?).ok()?, after.get(length + 2..)?)
+            Header::Scalar(scalar) => (scalar.into(), after),
+            Header::Blob(kind, length) => {
+                (blob_frame(kind, after.get(..length)?)?, after.get(length + 2..)?)
             }
-            Header::Aggregate(kind, left) => (kind.frame(Items { bytes: after, left }), after),
+            Header::Aggregate(kind, left) => {
+                (aggregate_frame(kind, Items { bytes: after, left }), after)
+            }
             Header::Attribute(items) => {
                 bytes = behind(items, after)?;
                 continue;
@@ -185,8 +189,43 @@ fn view(mut bytes: &[u8]) -> Option<(Frame<'_>, &[u8])> {
     }
 }
 
+/// Returns the bytes behind this many replies.
 fn behind(items: usize, bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(Scanner::length_of(items, bytes)?..)
+}
+
+impl<'a> From<Scalar<'a>> for Frame<'a> {
+    fn from(scalar: Scalar<'a>) -> Self {
+        match scalar {
+            Scalar::Simple(text) => Self::Simple(text),
+            Scalar::Error(text) => Self::Error(text),
+            Scalar::Integer(value) => Self::Integer(value),
+            Scalar::Null => Self::Null,
+            Scalar::Double(text) => Self::Double(text),
+            Scalar::Boolean(value) => Self::Boolean(value),
+            Scalar::BigNumber(text) => Self::BigNumber(text),
+        }
+    }
+}
+
+fn blob_frame(kind: Blob, payload: &[u8]) -> Option<Frame<'_>> {
+    Some(match kind {
+        Blob::Bulk => Frame::Bulk(payload),
+        Blob::Error => Frame::BlobError(payload),
+        Blob::Verbatim => {
+            let (format, text) = split_verbatim(payload).ok()?;
+            Frame::Verbatim { format, text }
+        }
+    })
+}
+
+fn aggregate_frame(kind: Aggregate, items: Items<'_>) -> Frame<'_> {
+    match kind {
+        Aggregate::Array => Frame::Array(items),
+        Aggregate::Map => Frame::Map(items),
+        Aggregate::Set => Frame::Set(items),
+        Aggregate::Push => Frame::Push(items),
+    }
 }
 
 #[cfg(test)]
@@ -198,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_read() {
+    fn scalars_are_parsed() {
         for (bytes, expected) in [
             ("+OK\r\n", Frame::Simple(b"OK")),
             ("-ERR no\r\n", Frame::Error(b"ERR no")),
@@ -221,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_come_in_order_and_their_neighbours_are_found() {
+    fn nested_elements_come_in_order() {
         let reply = frame("*4\r\n*2\r\n:1\r\n*1\r\n:2\r\n$1\r\nx\r\n~0\r\n:3\r\n");
         let items = reply.items().unwrap();
         assert_eq!(items.len(), 4);
@@ -236,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_gives_pairs() {
+    fn a_map_has_pairs() {
         let reply = frame("%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n:2\r\n");
         let Frame::Map(items) = reply else { panic!("a map") };
         let pairs: Vec<_> = items.pairs().collect();
@@ -250,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_passed_over() {
+    fn attributes_are_skipped() {
         assert_eq!(frame("|1\r\n+ttl\r\n*2\r\n:1\r\n:2\r\n$1\r\nx\r\n"), Frame::Bulk(b"x"));
         let inside = frame("*2\r\n|1\r\n+a\r\n|1\r\n+b\r\n+c\r\n+d\r\n:1\r\n:2\r\n");
         let items: Vec<_> = inside.items().unwrap().collect();
@@ -258,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalidation_says_what_it_is() {
+    fn a_push_has_a_kind() {
         let push = frame(">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nfoo\r\n");
         assert_eq!(push.push_kind(), Some(b"invalidate".as_slice()));
         let names = push.items().unwrap().nth(1).unwrap().items().unwrap();
@@ -267,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_answer_for_their_types_alone() {
+    fn accessors_return_none_for_other_types() {
         assert_eq!(frame("=7\r\ntxt:abc\r\n").as_str_bytes(), Some(b"abc".as_slice()));
         assert_eq!(frame("-ERR\r\n").as_str_bytes(), None);
         assert_eq!(frame(":5\r\n").as_integer(), Some(5));
@@ -278,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_scanned_is_seen_as_what_is_parsed() {
+    fn from_scanned_equals_parse() {
         for bytes in ["+OK\r\n", "$3\r\nabc\r\n", "|1\r\n+a\r\n+b\r\n*2\r\n:1\r\n~1\r\n_\r\n"] {
             assert_eq!(Frame::from_scanned(bytes.as_bytes()), Frame::parse(bytes.as_bytes()));
         }
@@ -288,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn more_or_less_than_one_reply_is_refused() {
+    fn parse_refuses_anything_but_one_reply() {
         assert_eq!(Frame::parse(b"+OK\r"), Err(ProtocolError::Incomplete));
         assert_eq!(Frame::parse(b""), Err(ProtocolError::Incomplete));
         assert_eq!(Frame::parse(b"+OK\r\n+"), Err(ProtocolError::TrailingBytes));

@@ -1,18 +1,29 @@
-//! The first line of a reply: its type, and what follows it. The only place that knows the types.
+//! The first line of a reply: its type and what follows it. No other code knows the type bytes,
+//! except the conversion to RESP2.
 
-use super::frame::{Frame, Items};
-use crate::{ProtocolError, number};
+use crate::{error::ProtocolError, number};
 
-/// What the first line of a reply says.
+/// The first line of a reply.
 pub(super) enum Header<'a> {
     /// The line is the whole reply.
-    Line(Frame<'a>),
-    /// So many bytes follow, and a line end.
+    Scalar(Scalar<'a>),
+    /// This many bytes follow, then CRLF.
     Blob(Blob, usize),
-    /// So many replies follow.
+    /// This many replies follow.
     Aggregate(Aggregate, usize),
-    /// So many replies follow, then the one that they describe.
+    /// This many replies follow, then the reply that they describe.
     Attribute(usize),
+}
+
+/// A reply of one line.
+pub(super) enum Scalar<'a> {
+    Simple(&'a [u8]),
+    Error(&'a [u8]),
+    Integer(i64),
+    Null,
+    Double(&'a [u8]),
+    Boolean(bool),
+    BigNumber(&'a [u8]),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,23 +42,23 @@ pub(super) enum Aggregate {
 }
 
 impl<'a> Header<'a> {
-    /// Reads a line, given without its CRLF.
+    /// Parses a line, given without its CRLF.
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, ProtocolError> {
         let (&kind, text) = line.split_first().ok_or(ProtocolError::UnknownType(b'\r'))?;
         Ok(match kind {
-            b'+' => Self::Line(Frame::Simple(text)),
-            b'-' => Self::Line(Frame::Error(text)),
-            b':' => Self::Line(Frame::Integer(integer(text)?)),
-            b'_' if text.is_empty() => Self::Line(Frame::Null),
-            b'$' | b'*' if text == b"-1" => Self::Line(Frame::Null),
+            b'+' => Self::Scalar(Scalar::Simple(text)),
+            b'-' => Self::Scalar(Scalar::Error(text)),
+            b':' => Self::Scalar(Scalar::Integer(integer(text)?)),
+            b'_' if text.is_empty() => Self::Scalar(Scalar::Null),
+            b'$' | b'*' if text == b"-1" => Self::Scalar(Scalar::Null),
             b'$' => Self::Blob(Blob::Bulk, length(text, ProtocolError::BulkLength)?),
             b'*' => Self::Aggregate(Aggregate::Array, elements(text, 1)?),
-            b',' => Self::Line(Frame::Double(double(text)?)),
-            b'#' => Self::Line(Frame::Boolean(boolean(text)?)),
+            b',' => Self::Scalar(Scalar::Double(double(text)?)),
+            b'#' => Self::Scalar(Scalar::Boolean(boolean(text)?)),
             b'!' => Self::Blob(Blob::Error, length(text, ProtocolError::BulkLength)?),
             b'=' => Self::Blob(Blob::Verbatim, length(text, ProtocolError::BulkLength)?),
-            // A script may return any text as a big number, and Redis sends it as it is.
-            b'(' => Self::Line(Frame::BigNumber(text)),
+            // Unchecked: a script may return any text as a big number, and Redis sends it as it is.
+            b'(' => Self::Scalar(Scalar::BigNumber(text)),
             b'%' => Self::Aggregate(Aggregate::Map, elements(text, 2)?),
             b'~' => Self::Aggregate(Aggregate::Set, elements(text, 1)?),
             b'>' => Self::Aggregate(Aggregate::Push, elements(text, 1)?),
@@ -59,26 +70,20 @@ impl<'a> Header<'a> {
 }
 
 impl Blob {
-    pub(super) fn frame(self, payload: &[u8]) -> Result<Frame<'_>, ProtocolError> {
-        match (self, payload) {
-            (Self::Bulk, _) => Ok(Frame::Bulk(payload)),
-            (Self::Error, _) => Ok(Frame::BlobError(payload)),
-            (Self::Verbatim, [a, b, c, b':', text @ ..]) => {
-                Ok(Frame::Verbatim { format: [*a, *b, *c], text })
-            }
-            (Self::Verbatim, _) => Err(ProtocolError::Malformed(b'=')),
+    /// Checks that `payload` is valid for this type.
+    pub(super) fn check(self, payload: &[u8]) -> Result<(), ProtocolError> {
+        match self {
+            Self::Bulk | Self::Error => Ok(()),
+            Self::Verbatim => split_verbatim(payload).map(|_| ()),
         }
     }
 }
 
-impl Aggregate {
-    pub(super) fn frame(self, items: Items<'_>) -> Frame<'_> {
-        match self {
-            Self::Array => Frame::Array(items),
-            Self::Map => Frame::Map(items),
-            Self::Set => Frame::Set(items),
-            Self::Push => Frame::Push(items),
-        }
+/// Splits the payload of a verbatim string, such as `txt:abc`, into its format and its text.
+pub(super) fn split_verbatim(payload: &[u8]) -> Result<([u8; 3], &[u8]), ProtocolError> {
+    match payload {
+        [a, b, c, b':', text @ ..] => Ok(([*a, *b, *c], text)),
+        _ => Err(ProtocolError::Malformed(b'=')),
     }
 }
 
@@ -105,9 +110,9 @@ fn elements(text: &[u8], each: usize) -> Result<usize, ProtocolError> {
     count.checked_mul(each).ok_or(ProtocolError::MultibulkLength)
 }
 
-fn length(text: &[u8], otherwise: ProtocolError) -> Result<usize, ProtocolError> {
+fn length(text: &[u8], error: ProtocolError) -> Result<usize, ProtocolError> {
     match text {
         b"?" => Err(ProtocolError::Streamed),
-        _ => number::parse_length(text).ok_or(otherwise),
+        _ => number::parse_length(text).ok_or(error),
     }
 }

@@ -1,28 +1,29 @@
-//! A kept RESP3 reply in the words of RESP2: derived while it is copied, in one pass.
+//! Converts a cached RESP3 reply to RESP2 while copying it, in one pass.
 
-use super::scan::Scanner;
-use super::write;
-use crate::{ProtocolError, number};
+use super::{scan::Scanner, write};
+use crate::{error::ProtocolError, number};
 use bytes::{BufMut, BytesMut};
 
-/// What a reply becomes in RESP2, as far as its own bytes do not tell.
+/// How a reply is written in RESP2, as far as its RESP3 bytes do not determine that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resp2Layout {
-    /// The same values in the same places. Null is `$-1`.
+    /// The same values in the same order. Null is `$-1`.
     Plain,
-    /// As `Plain`, but null is `*-1`: an array was asked for.
+    /// As `Plain`, but null is `*-1`: the command replies with arrays.
     NullArray,
-    /// As `Plain`, but an array of pairs is an array twice as long: members with their scores.
+    /// As `Plain`, but an array of pairs becomes a flat array: members followed by their scores.
     FlatPairs,
 }
 
-/// Writes what `resp3`, one whole reply, would have been for a RESP2 client.
+/// Writes `resp3`, one complete reply, as Redis would send it to a RESP2 client.
 ///
-/// Bulk strings, integers, simple strings, errors and arrays keep their bytes, and a reply that is
-/// no more than that is copied unread; null is as `layout` says; maps are flat arrays, sets and
-/// pushes arrays, doubles, big numbers and verbatim strings bulk strings, booleans 0 or 1;
-/// attributes are left out. After an error, which no reply of a server causes, nothing was
-/// written: the bytes are none, or a list of pairs does not go on as it starts.
+/// Bulk strings, integers, simple strings, errors and arrays keep their bytes; a reply that is one
+/// of the first four is copied without a look inside. Null is written as `layout` says. Maps become
+/// flat arrays; sets and pushes arrays; doubles, big numbers and verbatim strings bulk strings;
+/// booleans 0 or 1. Attributes are omitted.
+///
+/// On an error nothing is written. No reply of a server causes one: the bytes are not a complete
+/// reply, or not every element of a list of pairs is a pair.
 pub fn write_as_resp2(
     out: &mut BytesMut,
     layout: Resp2Layout,
@@ -41,14 +42,14 @@ pub fn write_as_resp2(
     written
 }
 
-/// Copies what is the same in both versions in runs as long as possible.
+/// Copies bytes that are the same in both versions in the longest possible runs.
 struct Rewriter<'a, 'o> {
     out: &'o mut BytesMut,
     layout: Resp2Layout,
     resp3: &'a [u8],
-    /// Up to here `out` has it all.
+    /// The offset up to which `resp3` has been written to `out`.
     copied: usize,
-    /// Up to here it was read.
+    /// The offset up to which `resp3` has been parsed.
     at: usize,
 }
 
@@ -65,7 +66,7 @@ impl<'a> Rewriter<'a, '_> {
         Ok(())
     }
 
-    /// How many pairs the reply is a list of, if it is one to be flattened.
+    /// Returns the number of pairs if the reply is a list of pairs to be flattened.
     fn pairs(&self) -> Option<usize> {
         let Ok((line, after)) = self.line() else { return None };
         let first_is_a_pair = self.unread(after).starts_with(PAIR);
@@ -87,8 +88,8 @@ impl<'a> Rewriter<'a, '_> {
         Ok(())
     }
 
-    /// Rewrites so many elements and all that is in them. That they are complete is all that has to
-    /// be known of the nesting, so a count does instead of a stack.
+    /// Rewrites `count` elements and everything nested in them. The nesting does not affect how an
+    /// element is written, so a counter replaces a stack.
     fn elements(&mut self, count: usize) -> Result<(), ProtocolError> {
         let mut missing = count;
         while missing > 0 {
@@ -98,8 +99,8 @@ impl<'a> Rewriter<'a, '_> {
         Ok(())
     }
 
-    /// Rewrites one element, of an aggregate its first line. Returns how many elements more are
-    /// to come for it.
+    /// Rewrites one element, or the first line of an aggregate. Returns how many elements that line
+    /// announces.
     fn element(&mut self) -> Result<usize, ProtocolError> {
         let (line, after) = self.line()?;
         let (&kind, text) = line.split_first().ok_or(ProtocolError::UnknownType(b'\r'))?;
@@ -134,7 +135,7 @@ impl<'a> Rewriter<'a, '_> {
                 let bytes = Scanner::length_of(pairs, self.unread(after));
                 let end = after + bytes.ok_or(ProtocolError::Incomplete)?;
                 self.replace(end, |_| ());
-                // The value that it describes is still to come.
+                // The described value is still to come.
                 return Ok(1);
             }
             _ => return Err(ProtocolError::UnknownType(kind)),
@@ -147,7 +148,7 @@ impl<'a> Rewriter<'a, '_> {
         elements
     }
 
-    /// The next line without its end, and the offset behind that.
+    /// Returns the next line without its CRLF, and the offset behind that.
     fn line(&self) -> Result<(&'a [u8], usize), ProtocolError> {
         let unread = self.unread(self.at);
         let end = unread.iter().position(|byte| *byte == b'\r').ok_or(ProtocolError::Incomplete)?;
@@ -159,7 +160,7 @@ impl<'a> Rewriter<'a, '_> {
         }
     }
 
-    /// The payload at `start`, and the offset behind its line end.
+    /// Returns the payload at `start`, and the offset behind its CRLF.
     fn payload(&self, length: &[u8], start: usize) -> Result<(&'a [u8], usize), ProtocolError> {
         let length = number::parse_length(length).ok_or(ProtocolError::BulkLength)?;
         let unread = self.unread(start);
@@ -175,7 +176,7 @@ impl<'a> Rewriter<'a, '_> {
         self.resp3.get(from..).unwrap_or_default()
     }
 
-    /// Writes something else in place of what stands between here and `end`.
+    /// Writes something else in place of the bytes up to `end`.
     fn replace(&mut self, end: usize, write: impl FnOnce(&mut BytesMut)) {
         self.copy_to(self.at);
         write(self.out);
@@ -188,9 +189,9 @@ impl<'a> Rewriter<'a, '_> {
     }
 }
 
-/// The first line of a member with its score.
+/// The first line of a pair.
 const PAIR: &[u8] = b"*2\r\n";
-/// What stands in front of a verbatim string: `txt:`.
+/// Length of the format of a verbatim string: `txt:`.
 const FORMAT_BYTES: usize = 4;
 
 fn elements(count: &[u8]) -> Result<usize, ProtocolError> {
@@ -210,12 +211,12 @@ mod tests {
         let written = write_as_resp2(&mut out, layout, resp3.as_bytes());
         let out = String::from_utf8(out.to_vec()).unwrap();
         let out = out.strip_prefix("before").unwrap().to_owned();
-        assert!(written.is_ok() || out.is_empty(), "half of {resp3:?} was written");
+        assert!(written.is_ok() || out.is_empty(), "a part of {resp3:?} was written");
         written.map(|()| out)
     }
 
     #[test]
-    fn every_type_has_its_twin() {
+    fn every_type_is_converted() {
         for (resp3, resp2) in [
             ("$3\r\na\r\n\r\n", "$3\r\na\r\n\r\n"),
             (":-1\r\n", ":-1\r\n"),
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_as_the_shape_says_at_any_depth() {
+    fn null_follows_the_layout_at_any_depth() {
         let reply = "*2\r\n_\r\n*1\r\n_\r\n";
         let arrays = "*2\r\n*-1\r\n*1\r\n*-1\r\n";
         assert_eq!(rewritten(Resp2Layout::NullArray, reply).as_deref(), Ok(arrays));
@@ -254,19 +255,19 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_flattened_where_they_are_asked_for() {
+    fn pairs_are_flattened_only_with_flat_pairs() {
         let pairs = "*2\r\n*2\r\n+a\r\n,1\r\n*2\r\n+b\r\n,2\r\n";
         let flat = "*4\r\n+a\r\n$1\r\n1\r\n+b\r\n$1\r\n2\r\n";
         assert_eq!(rewritten(Resp2Layout::FlatPairs, pairs).as_deref(), Ok(flat));
-        let kept = "*2\r\n*2\r\n+a\r\n$1\r\n1\r\n*2\r\n+b\r\n$1\r\n2\r\n";
-        assert_eq!(rewritten(Resp2Layout::Plain, pairs).as_deref(), Ok(kept));
+        let nested = "*2\r\n*2\r\n+a\r\n$1\r\n1\r\n*2\r\n+b\r\n$1\r\n2\r\n";
+        assert_eq!(rewritten(Resp2Layout::Plain, pairs).as_deref(), Ok(nested));
         for same in ["*0\r\n", "*2\r\n+a\r\n+b\r\n", "*1\r\n*1\r\n:1\r\n"] {
             assert_eq!(rewritten(Resp2Layout::FlatPairs, same).as_deref(), Ok(same));
         }
     }
 
     #[test]
-    fn what_is_no_whole_reply_is_refused() {
+    fn incomplete_and_invalid_replies_are_refused() {
         for resp3 in [
             "",
             "*1\r\n",

@@ -1,13 +1,12 @@
-//! Where a reply ends: looked for while its bytes arrive, each byte once.
+//! Finds the end of a reply while its bytes arrive, looking at each byte once.
 
 use super::header::{Aggregate, Blob, Header};
-use crate::line::LineSearch;
-use crate::{Limits, ProtocolError};
+use crate::{error::ProtocolError, limits::Limits, line::LineSearch};
 
-/// Finds the end of the reply at the start of a buffer that grows.
+/// Finds the end of the reply at the start of a growing buffer.
 ///
-/// It remembers how far it came, so that a reply which arrives in many pieces costs no more than
-/// one which arrives whole. It does not recurse, and allocates only for aggregates inside others.
+/// It remembers its position, so a reply that arrives in many pieces costs no more than one that
+/// arrives whole. It does not recurse, and allocates only for nested aggregates.
 #[derive(Clone, Debug)]
 pub struct Scanner {
     limits: Limits,
@@ -15,11 +14,11 @@ pub struct Scanner {
     open: OpenAggregates,
 }
 
-/// What is looked for.
+/// What the scanner looks for next.
 #[derive(Clone, Copy, Debug)]
 enum Awaiting {
     Line(LineSearch),
-    /// A payload, from one offset to the other, and its line end.
+    /// A payload between two offsets, and the CRLF behind it.
     Payload {
         blob: Blob,
         start: usize,
@@ -28,7 +27,7 @@ enum Awaiting {
 }
 
 impl Scanner {
-    /// A scanner at the start of a reply.
+    /// Creates a scanner at the start of a reply.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -37,11 +36,11 @@ impl Scanner {
         }
     }
 
-    /// The length in bytes of the reply that `buf` starts with, or `None` while it is incomplete.
+    /// Returns the length in bytes of the reply at the start of `buf`, or `None` while it is
+    /// incomplete.
     ///
-    /// After `None`, call again with the same bytes and those that came since. After a length,
-    /// the scanner starts afresh: call with the bytes behind that reply. After an error the
-    /// stream is lost.
+    /// After `None`, call again with the same bytes and those that arrived since. After a length,
+    /// call with the bytes behind that reply. After an error the stream cannot be scanned further.
     pub fn scan(&mut self, buf: &[u8]) -> Result<Option<usize>, ProtocolError> {
         loop {
             let Some((element_done, offset)) = self.advance(buf)? else { return Ok(None) };
@@ -52,8 +51,8 @@ impl Scanner {
         }
     }
 
-    /// How long a buffer must be before the next [`scan`](Self::scan) can get any further: room
-    /// worth reserving.
+    /// Returns how long the buffer must be before the next [`scan`](Self::scan) can make progress:
+    /// the capacity worth reserving.
     pub fn bytes_needed(&self) -> usize {
         match &self.next {
             Awaiting::Line(line) => line.after(),
@@ -61,7 +60,8 @@ impl Scanner {
         }
     }
 
-    /// The length in bytes of so many replies at the start of `buf`, or `None` if it ends early.
+    /// Returns the length in bytes of `items` replies at the start of `buf`, or `None` if it ends
+    /// early.
     pub(super) fn length_of(items: usize, buf: &[u8]) -> Option<usize> {
         if items == 0 {
             return Some(0);
@@ -71,7 +71,7 @@ impl Scanner {
         scanner.scan(buf).ok()?
     }
 
-    /// Takes one line or payload: whether an element ended with it, and the offset behind it.
+    /// Scans one line or payload. Returns whether it completed an element, and the offset behind it.
     fn advance(&mut self, buf: &[u8]) -> Result<Option<(bool, usize)>, ProtocolError> {
         match &mut self.next {
             Awaiting::Line(line) => {
@@ -91,49 +91,57 @@ impl Scanner {
                 if line_end != b"\r\n" {
                     return Err(ProtocolError::MissingLineEnd);
                 }
-                blob.frame(buf.get(*start..*end).unwrap_or_default())?;
+                blob.check(buf.get(*start..*end).unwrap_or_default())?;
                 self.next = Awaiting::Line(LineSearch::at(after));
                 Ok(Some((true, after)))
             }
         }
     }
 
-    /// Acts on the first line of an element, which ends at `after`; says whether it was all of it.
+    /// Acts on the first line of an element, which ends at `after`. Returns whether the line was the
+    /// whole element.
     fn enter(&mut self, header: &Header<'_>, after: usize) -> Result<bool, ProtocolError> {
         match *header {
-            Header::Blob(_, bytes) if bytes > self.limits.bulk_bytes_max => {
-                Err(ProtocolError::BulkLength)
-            }
+            Header::Scalar(_) => Ok(true),
             Header::Blob(blob, bytes) => {
-                self.next =
-                    Awaiting::Payload { blob, start: after, end: after.saturating_add(bytes) };
+                if bytes > self.limits.bulk_bytes_max {
+                    return Err(ProtocolError::BulkLength);
+                }
+                let end = after.saturating_add(bytes);
+                self.next = Awaiting::Payload { blob, start: after, end };
                 Ok(false)
             }
-            Header::Aggregate(Aggregate::Push, _) if self.open.innermost > 0 => {
-                Err(ProtocolError::NestedPush)
+            Header::Aggregate(kind, items) => {
+                if kind == Aggregate::Push && self.open.innermost > 0 {
+                    return Err(ProtocolError::NestedPush);
+                }
+                if items == 0 {
+                    return Ok(true);
+                }
+                self.open_level(items, items)
             }
-            Header::Line(_) | Header::Aggregate(_, 0) => Ok(true),
-            Header::Aggregate(_, items) => self.open_level(items, items),
-            // The value that follows belongs to the level, so that both end as one element.
+            // The described value is counted in, so that attribute and value end as one element.
             Header::Attribute(items) => self.open_level(items, items.saturating_add(1)),
         }
     }
 
-    fn open_level(&mut self, counted: usize, items: usize) -> Result<bool, ProtocolError> {
-        if counted > self.limits.elements_max {
+    /// Enters an aggregate whose first line announces `announced` elements, of which `awaited` end
+    /// it.
+    fn open_level(&mut self, announced: usize, awaited: usize) -> Result<bool, ProtocolError> {
+        if announced > self.limits.elements_max {
             return Err(ProtocolError::MultibulkLength);
         }
-        self.open.enter(items, self.limits.depth_max)?;
+        self.open.enter(awaited, self.limits.depth_max)?;
         Ok(false)
     }
 }
 
-/// The aggregates that the scanner is inside of.
+/// The aggregates around the scanner's position.
 #[derive(Clone, Debug, Default)]
 struct OpenAggregates {
-    /// Elements still to come in the innermost one; 0 outside of all.
+    /// Elements still to come in the innermost one; 0 outside of any.
     innermost: u32,
-    /// The same of those around it, outermost first; never 0.
+    /// Elements still to come in those around it, outermost first; never 0.
     outer: Vec<u32>,
 }
 
@@ -151,8 +159,8 @@ impl OpenAggregates {
         Ok(())
     }
 
-    /// Counts an element that is complete, and with it every aggregate that it completes; says
-    /// whether none is left.
+    /// Counts a complete element, and every aggregate that it completes. Returns whether that
+    /// completed the outermost reply.
     fn close_element(&mut self) -> bool {
         while self.innermost > 0 {
             self.innermost -= 1;
@@ -174,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_is_measured() {
+    fn every_type_is_scanned() {
         for reply in [
             "+OK\r\n",
             "-ERR no\r\n",
@@ -211,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_reply_is_named() {
+    fn invalid_replies_have_their_error() {
         for (reply, error) in [
             ("\r\n", ProtocolError::UnknownType(b'\r')),
             ("HTTP/1.1\r\n", ProtocolError::UnknownType(b'H')),
@@ -238,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_hold_before_the_bytes_arrive() {
+    fn limits_apply_before_the_bytes_arrive() {
         let limits =
             Limits { bulk_bytes_max: 4, elements_max: 4, line_bytes_max: 5, ..Limits::default() };
         for (reply, outcome) in [
@@ -260,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_ends_at_the_limit() {
+    fn nesting_is_limited() {
         let limits = Limits { depth_max: 3, ..Limits::default() };
         let nested = |depth| "*1\r\n".repeat(depth) + ":1\r\n";
         assert_eq!(Scanner::new(limits).scan(nested(3).as_bytes()), Ok(Some(16)));
@@ -272,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn one_scanner_follows_a_stream_byte_by_byte() {
+    fn a_stream_is_scanned_byte_by_byte() {
         let replies = ["$3\r\nabc\r\n", "*2\r\n+a\r\n*1\r\n_\r\n", ">1\r\n+x\r\n", ":7\r\n"];
         let stream = replies.concat();
         let mut scanner = Scanner::new(Limits::default());
@@ -287,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_is_not_read_again() {
+    fn scanned_bytes_are_not_read_again() {
         let mut scanner = Scanner::new(Limits::default());
         assert_eq!(scanner.scan(b"*3\r\n:1\r\n+aaaa"), Ok(None));
         assert_eq!(scanner.scan(b"########+\r\r\r\raaa\r\n$9\r\n123456"), Ok(None));
@@ -295,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_known_from_the_length() {
+    fn bytes_needed_follows_from_the_length() {
         let mut scanner = Scanner::new(Limits::default());
         assert_eq!(scanner.scan(b"*2\r\n:1\r\n$1000\r\nab"), Ok(None));
         assert_eq!(scanner.bytes_needed(), 15 + 1000 + 2);

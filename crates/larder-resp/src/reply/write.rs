@@ -1,71 +1,71 @@
-//! Replies written to a buffer. An aggregate is its count, then its elements, written one by one.
+//! Writes replies. An aggregate is written as its count, then its elements one by one.
 
 use crate::number;
 use bytes::{BufMut, BytesMut};
 
-/// A status, such as `OK`; line ends in it become spaces.
+/// Writes a status, such as `OK`. Line ends in it become spaces.
 pub fn simple(out: &mut BytesMut, text: &[u8]) {
     line(out, b'+', text);
 }
 
-/// An error, its code first, such as `ERR unknown command`; line ends in it become spaces.
+/// Writes an error, its code first, such as `ERR unknown command`. Line ends in it become spaces.
 pub fn error(out: &mut BytesMut, text: &[u8]) {
     line(out, b'-', text);
 }
 
-/// An integer.
+/// Writes an integer.
 pub fn integer(out: &mut BytesMut, value: i64) {
     out.put_u8(b':');
     number::write(out, value);
     out.put_slice(b"\r\n");
 }
 
-/// A bulk string.
+/// Writes a bulk string.
 pub fn bulk(out: &mut BytesMut, payload: &[u8]) {
     count(out, b'$', payload.len());
     out.put_slice(payload);
     out.put_slice(b"\r\n");
 }
 
-/// RESP3's null.
+/// Writes the null of RESP3.
 pub fn null(out: &mut BytesMut) {
     out.put_slice(b"_\r\n");
 }
 
-/// RESP2's null where a string was asked for.
+/// Writes the null of RESP2 in place of a string.
 pub fn null_bulk(out: &mut BytesMut) {
     out.put_slice(b"$-1\r\n");
 }
 
-/// RESP2's null where an array was asked for.
+/// Writes the null of RESP2 in place of an array.
 pub fn null_array(out: &mut BytesMut) {
     out.put_slice(b"*-1\r\n");
 }
 
-/// The start of an array of so many elements.
+/// Writes the first line of an array with this many elements.
 pub fn array(out: &mut BytesMut, elements: usize) {
     count(out, b'*', elements);
 }
 
-/// The start of a map of so many pairs; RESP3 alone.
+/// Writes the first line of a map with this many pairs; RESP3 only.
 pub fn map(out: &mut BytesMut, pairs: usize) {
     count(out, b'%', pairs);
 }
 
-/// The start of a set of so many elements; RESP3 alone.
+/// Writes the first line of a set with this many elements; RESP3 only.
 pub fn set(out: &mut BytesMut, elements: usize) {
     count(out, b'~', elements);
 }
 
-/// The start of a push of so many elements, of which the first is its kind; RESP3 alone.
+/// Writes the first line of a push with this many elements, its kind included; RESP3 only.
 pub fn push(out: &mut BytesMut, elements: usize) {
     count(out, b'>', elements);
 }
 
-/// A line that announces how much follows.
+/// Writes a line with a length or a number of elements.
 pub(crate) fn count(out: &mut BytesMut, kind: u8, count: usize) {
     match u8::try_from(count) {
-        // Nearly all of them, and all of those in a command.
+        // The usual case, and nearly every line of a command.
         Ok(one @ 0..=9) => out.put_slice(&[kind, b'0' + one, b'\r', b'\n']),
         Ok(two @ 10..=99) => {
             out.put_slice(&[kind, b'0' + two / 10, b'0' + two % 10, b'\r', b'\n']);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_are_spelled_as_redis_spells_them() {
+    fn replies_are_encoded_as_redis_encodes_them() {
         assert_eq!(written(|out| simple(out, b"OK")), "+OK\r\n");
         assert_eq!(written(|out| integer(out, -42)), ":-42\r\n");
         assert_eq!(written(|out| bulk(out, b"a\r\nb")), "$4\r\na\r\nb\r\n");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cannot_be_broken_from_inside() {
+    fn line_ends_in_a_line_become_spaces() {
         assert_eq!(written(|out| error(out, b"ERR a\r\n+OK")), "-ERR a  +OK\r\n");
         assert_eq!(written(|out| simple(out, b"a\nb")), "+a b\r\n");
     }

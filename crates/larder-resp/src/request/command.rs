@@ -1,54 +1,54 @@
-//! A command that was read: its arguments, which are parts of a buffer.
+//! A parsed command: its arguments, as spans of a buffer.
 
 use super::write::write_args;
 use bytes::{BufMut, BytesMut};
 
-/// Where an argument lies in its buffer.
+/// The position of an argument in its buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
-/// One command and its arguments, of which there is at least one: the name.
+/// One command and its arguments: at least one, the name.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
     pub(super) encoding: Encoding<'a>,
     pub(super) spans: &'a [Span],
 }
 
-/// How it was sent, with the buffer that the spans are of.
+/// How the command was sent, and the buffer that the spans refer to.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Encoding<'a> {
-    /// An array of bulk strings: its bytes, all of them.
+    /// As an array of bulk strings: all its bytes.
     Multibulk(&'a [u8]),
-    /// A line: the words in it, unquoted.
+    /// As a line: its words, unquoted.
     Inline(&'a [u8]),
 }
 
 impl<'a> Command<'a> {
-    /// The first argument, spelled as the client spelled it.
+    /// Returns the first argument, in the case that the client used.
     #[inline]
     pub fn name(&self) -> &'a [u8] {
         self.arg(0).unwrap_or_default()
     }
 
-    /// The argument at `index`; the name is at 0.
+    /// Returns the argument at `index`; the name is at 0.
     #[inline]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         self.encoding.bytes(*self.spans.get(index)?)
     }
 
-    /// All arguments, the name first.
+    /// Returns all arguments, the name first.
     #[inline]
     pub fn args(&self) -> Args<'a> {
         Args { encoding: self.encoding, spans: self.spans.iter() }
     }
 
-    /// Writes the command such that any server reads the same arguments.
+    /// Writes the command so that every server parses the same arguments.
     ///
-    /// An array is copied as it came. A line is written as an array: what a server makes of a
-    /// line, it has in its own hand.
+    /// An array is copied unchanged. An inline command is written as an array, because servers may
+    /// split a line differently.
     pub fn write_to(&self, out: &mut BytesMut) {
         match self.encoding {
             Encoding::Multibulk(raw) => out.put_slice(raw),

@@ -1,20 +1,21 @@
-//! The commands in a read buffer, one by one.
+//! Parses the commands in a read buffer one by one.
 
-use super::command::{Command, Encoding, Span};
-use super::multibulk::Multibulk;
-use super::{fast_path, inline};
-use crate::line::LineSearch;
-use crate::{Limits, ProtocolError};
+use super::{
+    command::{Command, Encoding, Span},
+    fast_path, inline,
+    multibulk::Multibulk,
+};
+use crate::{error::ProtocolError, limits::Limits, line::LineSearch};
 
-/// Memory that a large command leaves behind is given back above this.
+/// Capacity above this, left by a large command, is freed.
 const SPANS_KEPT_MAX: usize = 1024;
 const TEXT_BYTES_KEPT_MAX: usize = 4096;
 
-/// Reads the commands of one client.
+/// Parses the commands of one client.
 ///
-/// Arguments are handed out as parts of the read buffer, and the list of them is used again, so
-/// that an ordinary command costs no allocation. A command that arrives in many pieces is read
-/// on from where its last piece ended.
+/// Arguments borrow from the read buffer, and the list of them is reused, so an ordinary command
+/// costs no allocation. For a command that arrives in many pieces, parsing continues where the last
+/// piece ended.
 ///
 /// ```
 /// use larder_resp::{Limits, request::Decoder};
@@ -29,13 +30,13 @@ const TEXT_BYTES_KEPT_MAX: usize = 4096;
 ///     names.push(command.name().to_vec());
 /// }
 /// assert_eq!(names, [b"GET".to_vec(), b"PING".to_vec()]);
-/// assert_eq!(unread, b"*1\r\n$4\r\nPI", "to be decoded again once there is more");
+/// assert_eq!(unread, b"*1\r\n$4\r\nPI", "to be decoded again with more bytes");
 /// # Ok::<(), larder_resp::ProtocolError>(())
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
-    /// Short commands are within all of them.
+    /// Whether `limits` allow every command that the fast path accepts.
     use_fast_path: bool,
     auth_required: bool,
     stage: Stage,
@@ -44,30 +45,30 @@ pub struct Decoder {
     text: Vec<u8>,
 }
 
-/// What is being read. All offsets count from the first byte of the command.
+/// The state of the current command. All offsets count from its first byte.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// Nothing: the next byte tells how the command is sent.
+    /// Before its first byte, which tells how the command is encoded.
     Start,
-    /// A line, whose end is not before the offset `searched`.
+    /// In an inline command that does not end before the offset `searched`.
     Inline {
         searched: usize,
     },
     Multibulk(Multibulk),
 }
 
-/// What [`Decoder::decode`] took off a buffer.
+/// The result of [`Decoder::decode`].
 #[derive(Clone, Copy, Debug)]
 pub struct Decoded<'a> {
-    /// Bytes at the start of the buffer that are done with once the command is; not 0 also where
-    /// there was only something to ignore.
+    /// Bytes to remove from the start of the buffer once the command has been handled. May be more
+    /// than 0 without a command: empty lines and empty arrays are ignored.
     pub consumed: usize,
-    /// The command, or `None` if what is left of the buffer holds no whole one.
+    /// The command, or `None` if the rest of the buffer does not contain a complete one.
     pub command: Option<Command<'a>>,
 }
 
 impl Decoder {
-    /// A decoder at the start of a connection.
+    /// Creates a decoder for a new connection.
     pub fn new(limits: Limits) -> Self {
         Self {
             use_fast_path: fast_path::is_within(&limits),
@@ -79,21 +80,21 @@ impl Decoder {
         }
     }
 
-    /// Whether the client has yet to authenticate: until then it may send 10 arguments of 16 KiB
-    /// in a command, enough for `AUTH` and `HELLO`.
+    /// Sets whether the client must authenticate first. Until it has, a command may have 10
+    /// arguments of 16 KiB, which is enough for `AUTH` and `HELLO`.
     pub fn set_auth_required(&mut self, required: bool) {
         self.auth_required = required;
     }
 
-    /// Takes the first command off `buf`. Empty lines and arrays without elements are ignored.
+    /// Parses the first command in `buf`. Empty lines and empty arrays are ignored.
     ///
-    /// `buf` begins where the last call stopped consuming, with at least the bytes that it left.
-    /// After an error nothing more can be read from the client; asked again, it is the same error.
+    /// `buf` must begin where the last call stopped consuming, and contain at least the bytes that
+    /// it left. After an error nothing more can be parsed; another call returns the same error.
     pub fn decode<'a>(&'a mut self, buf: &'a [u8]) -> Result<Decoded<'a>, ProtocolError> {
         let mut start = 0;
         loop {
             let unread = buf.get(start..).unwrap_or_default();
-            // Whoever asks again after an error asks from where this call began.
+            // Another call after an error starts at the same byte as this one.
             let read = self.read(unread).inspect_err(|_| self.restart())?;
             let Some(length) = read else {
                 return Ok(Decoded { consumed: start, command: None });
@@ -109,14 +110,13 @@ impl Decoder {
         }
     }
 
-    /// Forgets what it has read of a command that is not whole: the next call reads from its start,
-    /// or that of an earlier one.
+    /// Discards the state of an incomplete command: the next call may start at any command.
     pub fn restart(&mut self) {
         self.stage = Stage::Start;
     }
 
-    /// How many bytes, counted from the first that was not consumed, a buffer must hold before
-    /// the next [`decode`](Self::decode) can get any further: room worth reserving.
+    /// Returns how many unconsumed bytes the buffer must contain before the next
+    /// [`decode`](Self::decode) can make progress: the capacity worth reserving.
     pub fn bytes_needed(&self) -> usize {
         match &self.stage {
             Stage::Start => 1,
@@ -125,7 +125,8 @@ impl Decoder {
         }
     }
 
-    /// Reads on in the command that `buf` starts with; its length in bytes once it is whole.
+    /// Continues with the command at the start of `buf`. Returns its length in bytes once it is
+    /// complete.
     fn read(&mut self, buf: &[u8]) -> Result<Option<usize>, ProtocolError> {
         if matches!(self.stage, Stage::Start) {
             let Some(first) = buf.first() else { return Ok(None) };
@@ -185,7 +186,7 @@ mod tests {
 
     type Commands = Vec<Vec<Vec<u8>>>;
 
-    /// All commands in `buf`, and how many bytes of it are left.
+    /// Returns all commands in `buf`, and the number of bytes left.
     fn decode_all(decoder: &mut Decoder, buf: &[u8]) -> Result<(Commands, usize), ProtocolError> {
         let (mut rest, mut commands) = (buf, Vec::new());
         loop {
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_redis_ignores_is_consumed_without_a_command() {
+    fn empty_commands_are_consumed_and_ignored() {
         for ignored in ["\r\n", "\n", "  \t\r\n", "*0\r\n", "*-1\r\n", "*-10\r\n"] {
             let buf = ignored.repeat(2) + "PING\r\n" + ignored;
             assert_eq!(decode(buf.as_bytes()), Ok((strings(&[&["PING"]]), 0)), "{ignored:?}");
@@ -222,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_are_passed_over_as_redis_does() {
+    fn line_feeds_are_not_checked_as_in_redis() {
         let buf = b"*1\rX$4\rYPINGzz*1\r\n$1\r\nx\r\n";
         assert_eq!(decode(buf), Ok((strings(&[&["PING"], &["x"]]), 0)));
         assert_eq!(decode(b"ECHO a\r\r\n"), Ok((strings(&[&["ECHO", "a"]]), 0)));
     }
 
     #[test]
-    fn mistakes_are_answered_in_redis_words() {
+    fn invalid_commands_have_their_error() {
         for (buf, error) in [
             ("*\r\n", ProtocolError::MultibulkLength),
             ("*+1\r\n", ProtocolError::MultibulkLength),
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_at_the_limit() {
+    fn line_lengths_are_limited() {
         let digits = |count| "1".repeat(count);
         for (start, error) in [
             ("A", ProtocolError::InlineTooBig),
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_kept_short() {
+    fn unauthenticated_clients_have_lower_limits() {
         let mut decoder = Decoder::new(Limits::default());
         decoder.set_auth_required(true);
         assert_eq!(decode_all(&mut decoder, b"*10\r\n$16384\r\n"), Ok((Vec::new(), 13)));
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_is_the_buffer_itself() {
+    fn arguments_borrow_from_the_buffer() {
         let mut decoder = Decoder::new(Limits::default());
         let buf = b"\r\n*2\r\n$3\r\nget\r\n$1\r\nk\r\n";
         let command = decoder.decode(buf).unwrap().command.unwrap();
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_written_as_any_server_reads_it() {
+    fn write_to_writes_an_array() {
         let mut decoder = Decoder::new(Limits::default());
         for (sent, written) in [
             (b"\n*1\r\n$4\r\nPING\r\n".as_slice(), "*1\r\n$4\r\nPING\r\n"),
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_is_not_read_again() {
+    fn parsed_bytes_are_not_read_again() {
         let mut decoder = Decoder::new(Limits::default());
         assert!(decoder.decode(b"*2\r\n$3\r\nGET\r\n$1").unwrap().command.is_none());
         let command = decoder.decode(b"########get##$1\r\nk\r\n").unwrap().command.unwrap();
@@ -319,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_known_from_the_length() {
+    fn bytes_needed_follows_from_the_length() {
         let mut decoder = Decoder::new(Limits::default());
         let left = decode_all(&mut decoder, b"PING\r\n*1\r\n$1000\r\nab").unwrap().1;
         assert_eq!((left, decoder.bytes_needed()), (13, 11 + 1000 + 2));
     }
 
     #[test]
-    fn memory_of_a_large_command_is_given_back() {
+    fn memory_of_a_large_command_is_freed() {
         let mut decoder = Decoder::new(Limits::default());
         let large = "*5000\r\n".to_owned() + &"$1\r\nx\r\n".repeat(5000);
         assert_eq!(decode_all(&mut decoder, large.as_bytes()).unwrap().0[0].len(), 5000);

@@ -1,24 +1,25 @@
-//! The usual command: an array of a few short arguments, all of it there. It is read at one go,
-//! without the steps between which a command in pieces waits for the next.
+//! A fast path for the usual command: a complete array of a few short arguments. It is parsed in one
+//! pass, without the state machine that an incomplete command needs.
 
 use super::command::Span;
-use crate::Limits;
+use crate::limits::Limits;
 
-/// Arguments of the most, and bytes of the longest, that are read here.
+/// Maximum number of arguments, and maximum length of one: what fits in one and two digits.
 const ARGS_MAX: usize = 9;
 const ARG_BYTES_MAX: usize = 99;
-/// Bytes of the longest line that is read here, without its end.
+/// Length of the longest line that the fast path accepts, without its CRLF.
 const LINE_BYTES_MAX: usize = 3;
 
-/// Whether no limit lies below what is read here, so that none need be looked at.
+/// Returns whether `limits` allow everything that the fast path accepts, so that it need not check
+/// them.
 pub(super) fn is_within(limits: &Limits) -> bool {
     limits.elements_max >= ARGS_MAX
         && limits.bulk_bytes_max >= ARG_BYTES_MAX
         && limits.inline_bytes_max >= LINE_BYTES_MAX
 }
 
-/// Adds the arguments of the command that `buf` starts with, and returns its length in bytes.
-/// `None`, whatever was added, where it is not a usual one or not whole.
+/// Appends the arguments of the command at the start of `buf`, and returns its length in bytes.
+/// Returns `None` if the command is not a usual one or is incomplete; `spans` is then unspecified.
 #[inline]
 pub(super) fn read(buf: &[u8], spans: &mut Vec<Span>) -> Option<usize> {
     let [b'*', count @ b'1'..=b'9', b'\r', b'\n', ..] = buf else { return None };
@@ -34,7 +35,7 @@ pub(super) fn read(buf: &[u8], spans: &mut Vec<Span>) -> Option<usize> {
         let start = at + line;
         let end = start + usize::from(bytes);
         spans.push(Span { start, end });
-        // As elsewhere, the end of the line behind an argument is passed over unread.
+        // As in `multibulk`, the CRLF behind an argument is not checked.
         at = end + 2;
     }
     (at <= buf.len()).then_some(at)
@@ -49,12 +50,12 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_short_and_whole_is_read() {
-        let usual = b"*2\r\n$3\r\nGET\r\n$12\r\nabcdefghijkl\r\n";
-        assert_eq!(length(usual), Some(usual.len()));
-        assert_eq!(length(&[usual, &b"*1\r\n"[..]].concat()), Some(usual.len()));
-        for bytes in 0..usual.len() {
-            assert_eq!(length(&usual[..bytes]), None, "{bytes} bytes of it");
+    fn only_short_and_complete_commands_are_accepted() {
+        let command = b"*2\r\n$3\r\nGET\r\n$12\r\nabcdefghijkl\r\n";
+        assert_eq!(length(command), Some(command.len()));
+        assert_eq!(length(&[command, &b"*1\r\n"[..]].concat()), Some(command.len()));
+        for bytes in 0..command.len() {
+            assert_eq!(length(&command[..bytes]), None, "{bytes} bytes of it");
         }
         for other in [
             "PING\r\n",

@@ -1,14 +1,14 @@
-//! A command typed as a line: words between blanks, some of them in quotes, as Redis splits them.
+//! Splits an inline command into words, as Redis does.
 
 use super::command::Span;
-use crate::ProtocolError;
+use crate::error::ProtocolError;
 
-/// Splits `line`, given without its end: the words go to `text` one after the other, unquoted,
-/// and where each lies there to `spans`.
+/// Splits `line`, given without its line end. Appends the unquoted words to `text`, and the position
+/// of each to `spans`.
 ///
 /// Between double quotes, `\n`, `\r`, `\t`, `\b`, `\a` and `\x41` stand for one byte, and any other
-/// byte after a backslash for itself; between single quotes only `\'` is special. A quote may
-/// open inside a word, but only a blank or the end may follow where it closes.
+/// byte after a backslash for itself. Between single quotes only `\'` is special. A quote may open
+/// inside a word, but a closing quote must be followed by a blank or the end of the line.
 pub(super) fn split(
     line: &[u8],
     text: &mut Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) fn split(
 fn word<'l>(mut rest: &'l [u8], text: &mut Vec<u8>) -> Result<&'l [u8], ProtocolError> {
     loop {
         rest = match rest {
-            // Not every blank: Redis takes a vertical tab or a form feed here for a part of the word.
+            // Not every blank: in Redis a vertical tab or a form feed does not end a word.
             [] | [b' ' | b'\n' | b'\r' | b'\t', ..] => return Ok(rest),
             [b'"', after @ ..] => return double_quoted(after, text),
             [b'\'', after @ ..] => return single_quoted(after, text),
@@ -97,7 +97,7 @@ fn is_hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }
 
-/// The value of a digit that [`is_hex`].
+/// Returns the value of a hexadecimal digit.
 fn hex(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
@@ -115,9 +115,9 @@ mod tests {
         Ok(spans.iter().map(|span| text[span.start..span.end].to_vec()).collect())
     }
 
-    /// What redis-server 7.0 answers to each, as arguments of ECHO.
+    /// The words are those of redis-server 7.0, as its `ECHO` shows them.
     #[test]
-    fn words_are_those_that_redis_finds() {
+    fn lines_are_split_as_redis_splits_them() {
         let expect: &[(&[u8], &[&[u8]])] = &[
             (b"", &[]),
             (b" \t\x0b\x0c\r\n", &[]),

@@ -1,22 +1,21 @@
-//! A command sent as an array of bulk strings, read while its bytes arrive.
+//! Parses a command sent as an array of bulk strings, while its bytes arrive.
 //!
-//! As lenient as Redis, so that both find the same arguments in the same bytes: what stands in
-//! the place of a line feed, or of the line end behind an argument, is passed over unread.
+//! As lenient as Redis, so that both find the same arguments in the same bytes: the line feed of a
+//! line, and the CRLF behind an argument, are skipped without a check.
 
 use super::command::Span;
-use crate::line::LineSearch;
-use crate::{Limits, ProtocolError, number};
+use crate::{error::ProtocolError, limits::Limits, line::LineSearch, number};
 
-/// What a client that has not proved who it is may send.
+/// Limits for a client that has not authenticated, as in Redis.
 const UNAUTHENTICATED_ARGS_MAX: usize = 10;
 const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 << 10;
 
-/// How far the reading of one command came.
+/// The state of one command.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Multibulk {
-    /// The line that counts the arguments is next.
+    /// The line with the number of arguments is next.
     Count(LineSearch),
-    /// The line that gives the length of an argument is next.
+    /// The line with the length of an argument is next.
     Length { line: LineSearch, args_left: usize },
     /// An argument is next.
     Arg { span: Span, args_left: usize },
@@ -30,8 +29,8 @@ impl Multibulk {
         }
     }
 
-    /// Reads on in `buf`, which starts with the command, and adds its arguments to `spans`.
-    /// Returns the length of the command in bytes once it is whole.
+    /// Continues in `buf`, which starts with the command, and appends its arguments to `spans`.
+    /// Returns the length of the command in bytes once it is complete.
     pub(super) fn read(
         &mut self,
         buf: &[u8],
@@ -77,7 +76,7 @@ impl Multibulk {
     }
 }
 
-/// The number of arguments; what is not positive counts as none, as in Redis.
+/// Returns the number of arguments. As in Redis, a number that is not positive means none.
 fn count(line: &[u8], limits: &Limits, auth_required: bool) -> Result<usize, ProtocolError> {
     let count = line.get(1..).and_then(number::parse).ok_or(ProtocolError::MultibulkLength)?;
     match usize::try_from(count.max(0)) {

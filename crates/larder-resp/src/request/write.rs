@@ -1,10 +1,10 @@
-//! Commands written to a buffer.
+//! Writes commands.
 
-use crate::reply;
+use crate::reply::{array, bulk};
 use bytes::BytesMut;
 
-/// Room for the line that announces an argument, and the line ends.
-const HEAD_BYTES: usize = 16;
+/// An upper bound on the bytes around an argument: the line with its length, and the CRLFs.
+const OVERHEAD_BYTES: usize = 16;
 
 /// Writes a command, its name first, as an array of bulk strings.
 pub fn write_command(out: &mut BytesMut, args: &[&[u8]]) {
@@ -15,10 +15,10 @@ pub(super) fn write_args<'a>(
     out: &mut BytesMut,
     args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
 ) {
-    out.reserve(HEAD_BYTES + args.clone().map(|arg| HEAD_BYTES + arg.len()).sum::<usize>());
-    reply::array(out, args.len());
+    out.reserve(OVERHEAD_BYTES + args.clone().map(|arg| OVERHEAD_BYTES + arg.len()).sum::<usize>());
+    array(out, args.len());
     for arg in args {
-        reply::bulk(out, arg);
+        bulk(out, arg);
     }
 }
 

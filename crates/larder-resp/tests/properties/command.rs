@@ -1,4 +1,4 @@
-//! The command table, asked about any arguments.
+//! The command table, with any arguments.
 
 use crate::garbage::any_garbage;
 use crate::value::any_bytes;
@@ -15,14 +15,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(Table::builtin);
 
 proptest! {
     #[test]
-    fn any_arguments_have_keys_among_them_and_a_read_that_leads_back(
+    fn keys_are_arguments_and_reads_decode_to_their_command(
         args in vec(any_argument(), 0..9),
     ) {
         for spec in TABLE.specs() {
             let name = spec.name.as_bytes();
             let words = name.split(|byte| *byte == b'|').chain(args.iter().map(Vec::as_slice));
             let words: Vec<_> = words.collect();
-            sent(&words, |command| {
+            decoded(&words, |command| {
                 if let CommandKeys::Known(mut keys) = spec.keys_of(command) {
                     assert!(keys.all(|key| words[1..].contains(&key)), "{name:?} {args:?}");
                 }
@@ -32,12 +32,12 @@ proptest! {
     }
 
     #[test]
-    fn any_name_has_a_spec_that_is_no_less_careful_than_its_own(
+    fn a_name_has_its_own_spec_or_that_of_an_unknown_command(
         name in any_argument(),
         args in vec(any_argument(), 0..3),
     ) {
         let words: Vec<_> = [&name].into_iter().chain(&args).map(Vec::as_slice).collect();
-        sent(&words, |command| {
+        decoded(&words, |command| {
             let spec = TABLE.spec(command);
             let name = spec.name.as_bytes();
             let upper: Vec<_> = words.iter().map(|word| word.to_ascii_uppercase()).collect();
@@ -48,15 +48,15 @@ proptest! {
     }
 
     #[test]
-    fn garbage_completes_nothing_and_breaks_nothing(bytes in any_garbage(), read in any_garbage()) {
+    fn garbage_adds_no_wrong_commands(bytes in any_garbage(), read in any_garbage()) {
         let mut table = TABLE.clone();
-        let learned = table.merge_command_reply(&bytes).unwrap_or(0);
-        prop_assert_eq!(table.specs().count(), TABLE.specs().count() + learned);
+        let added = table.merge_command_reply(&bytes).unwrap_or(0);
+        prop_assert_eq!(table.specs().count(), TABLE.specs().count() + added);
         write_read_command(&mut BytesMut::new(), &read, b"k");
     }
 }
 
-/// Words that mean something to some command, numbers, and anything else.
+/// Names and options of commands, numbers, and any bytes.
 fn any_argument() -> impl Strategy<Value = Vec<u8>> {
     let words = [
         "GET",
@@ -81,13 +81,13 @@ fn any_argument() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => select(words.to_vec()).prop_map(|word| word.as_bytes().to_vec()), 1 => any_bytes()]
 }
 
-fn sent(words: &[&[u8]], check: impl FnOnce(&Command<'_>)) {
+fn decoded(words: &[&[u8]], check: impl FnOnce(&Command<'_>)) {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, words);
     check(&Decoder::new(Limits::default()).decode(&bytes).unwrap().command.unwrap());
 }
 
-/// What is written from a read is the command that it was made of, its name in upper case.
+/// Checks that an encoded read decodes to its command, with the name in upper case.
 fn check_read(spec: &Spec, command: &Command<'_>) {
     let mut read = Vec::new();
     let Some(key) = spec.encode_read(command, &mut read) else { return };

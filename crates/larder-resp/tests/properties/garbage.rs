@@ -1,5 +1,5 @@
-//! Bytes that mean nothing, or nearly something: the answer stays within the buffer, and is the
-//! same for one piece and for many.
+//! Invalid and nearly valid bytes: results stay within the buffer, and do not depend on how the bytes
+//! are split into reads.
 
 use larder_resp::reply::{Frame, Scanner};
 use larder_resp::request::{Decoded, Decoder};
@@ -10,18 +10,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
-    fn a_scanned_reply_can_be_viewed(bytes in any_garbage()) {
+    fn a_scanned_reply_can_be_parsed(bytes in any_garbage()) {
         let scanned = Scanner::new(Limits::default()).scan(&bytes);
         if let Ok(Some(length)) = scanned {
             prop_assert!(0 < length && length <= bytes.len());
-            walk(&Frame::parse(&bytes[..length]).unwrap());
+            visit(&Frame::parse(&bytes[..length]).unwrap());
         }
-        let viewed = Frame::parse(&bytes).map(|frame| walk(&frame));
+        let viewed = Frame::parse(&bytes).map(|frame| visit(&frame));
         prop_assert_eq!(viewed.is_ok(), scanned == Ok(Some(bytes.len())));
     }
 
     #[test]
-    fn a_reply_is_the_same_byte_by_byte(bytes in any_garbage(), limits in any_limits()) {
+    fn scanning_byte_by_byte_gives_the_same_result(bytes in any_garbage(), limits in any_limits()) {
         let mut scanner = Scanner::new(limits);
         let in_pieces = (0..=bytes.len())
             .map(|end| scanner.scan(&bytes[..end]))
@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn commands_are_the_same_byte_by_byte(
+    fn decoding_byte_by_byte_gives_the_same_commands(
         bytes in any_garbage(),
         limits in any_limits(),
         auth_required in any::<bool>(),
@@ -45,7 +45,7 @@ proptest! {
     }
 }
 
-/// Pieces of RESP, put together at random.
+/// Random sequences of pieces of RESP.
 pub(crate) fn any_garbage() -> impl Strategy<Value = Vec<u8>> {
     let known: Vec<&[u8]> = vec![
         b"\r\n",
@@ -100,16 +100,16 @@ fn any_limits() -> impl Strategy<Value = Limits> {
     )
 }
 
-/// Visits every element; each aggregate has as many as it says.
-fn walk(frame: &Frame<'_>) {
+/// Visits every element, and checks the number of elements of each aggregate.
+fn visit(frame: &Frame<'_>) {
     let Some(items) = frame.items() else { return };
     let announced = items.len();
-    assert_eq!(items.map(|item| walk(&item)).count(), announced);
+    assert_eq!(items.map(|item| visit(&item)).count(), announced);
 }
 
 type Commands = Vec<Vec<Vec<u8>>>;
 
-/// The commands of a stream that arrives `step` bytes at a time, and how it ended.
+/// Returns the commands of a stream that arrives `step` bytes at a time, and how it ended.
 fn commands(
     decoder: &mut Decoder,
     stream: &[u8],

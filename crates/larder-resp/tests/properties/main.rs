@@ -1,10 +1,6 @@
-//! What must hold for all bytes, whoever made them and however they are cut.
+//! Properties that hold for all bytes, however they are split into reads.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test says what is wrong by failing"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic fails the test")]
 
 mod command;
 mod garbage;

@@ -1,4 +1,4 @@
-//! Replies: against `redis-protocol`, and cut to pieces.
+//! Replies: compared with `redis-protocol`, and split into pieces.
 
 use crate::value::{Value, any_resp2, any_resp3};
 use bytes::BytesMut;
@@ -9,7 +9,7 @@ use redis_protocol::{resp2, resp3};
 
 proptest! {
     #[test]
-    fn resp3_written_here_is_read_there(value in any_resp3()) {
+    fn redis_protocol_parses_resp3_that_we_write(value in any_resp3()) {
         let mut out = BytesMut::new();
         value.write(&mut out, b"");
         let (frame, length) = resp3::decode::complete::decode(&out).unwrap().unwrap();
@@ -18,17 +18,17 @@ proptest! {
     }
 
     #[test]
-    fn resp3_written_there_is_read_here(value in any_resp3()) {
+    fn we_parse_resp3_that_redis_protocol_writes(value in any_resp3()) {
         let frame = value.to_resp3();
         let mut bytes = vec![0; 1 << 16];
         let length = resp3::encode::complete::encode(&mut bytes, &frame, false).unwrap();
         bytes.truncate(length);
-        // Their maps have no order: compare what they make of ours.
+        // The maps of redis-protocol have no order: compare in its representation.
         prop_assert_eq!(Value::read(Frame::parse(&bytes).unwrap()).to_resp3(), frame);
     }
 
     #[test]
-    fn resp2_written_here_is_read_there(value in any_resp2()) {
+    fn redis_protocol_parses_resp2_that_we_write(value in any_resp2()) {
         let mut out = BytesMut::new();
         value.write_resp2(&mut out);
         let (frame, length) = resp2::decode::decode(&out).unwrap().unwrap();
@@ -37,7 +37,7 @@ proptest! {
     }
 
     #[test]
-    fn resp2_written_there_is_read_here(value in any_resp2()) {
+    fn we_parse_resp2_that_redis_protocol_writes(value in any_resp2()) {
         let mut bytes = vec![0; 1 << 16];
         let length = resp2::encode::encode(&mut bytes, &value.to_resp2(), false).unwrap();
         bytes.truncate(length);
@@ -45,7 +45,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_cut_anywhere_holds_the_same_replies(
+    fn a_split_stream_has_the_same_replies(
         values in proptest::collection::vec(any_resp3(), 1..6),
         piece_lengths in proptest::collection::vec(1_usize..40, 1..40),
         attribute in proptest::sample::select(["", "|0\r\n", "|1\r\n+ttl\r\n%1\r\n+a\r\n*1\r\n:1\r\n"].as_slice()),
@@ -61,7 +61,7 @@ proptest! {
     }
 }
 
-/// All replies of a stream that arrives piece by piece.
+/// Returns all replies of a stream that arrives in pieces.
 fn replies_in_pieces(stream: &[u8], piece_lengths: impl Iterator<Item = usize>) -> Vec<Value> {
     let mut scanner = Scanner::new(Limits::default());
     let (mut start, mut end, mut replies) = (0, 0, Vec::new());

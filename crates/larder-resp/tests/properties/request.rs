@@ -1,4 +1,4 @@
-//! Requests: against `redis-protocol`, typed as lines, and cut to pieces.
+//! Requests: compared with `redis-protocol`, sent inline, and split into pieces.
 
 use crate::value::any_bytes;
 use bytes::BytesMut;
@@ -13,12 +13,12 @@ type Args = Vec<Vec<u8>>;
 #[derive(Clone, Copy, Debug)]
 enum Sent {
     Array,
-    Line,
+    Inline,
 }
 
 proptest! {
     #[test]
-    fn a_command_written_here_is_read_there(args in any_args()) {
+    fn redis_protocol_parses_a_command_that_we_write(args in any_args()) {
         let mut out = BytesMut::new();
         send(&mut out, &args, Sent::Array);
         let (frame, length) = resp2::decode::decode(&out).unwrap().unwrap();
@@ -28,7 +28,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stream_cut_anywhere_holds_the_same_commands(
+    fn a_split_stream_has_the_same_commands(
         commands in proptest::collection::vec((any_args(), any_sent()), 1..6),
         ignored in proptest::sample::select(["", "\r\n", "*0\r\n", "*-1\r\n", " \n"].as_slice()),
         piece_lengths in proptest::collection::vec(1_usize..40, 1..40),
@@ -56,7 +56,7 @@ fn any_args() -> impl Strategy<Value = Args> {
 }
 
 fn any_sent() -> impl Strategy<Value = Sent> {
-    prop_oneof![Just(Sent::Array), Just(Sent::Line)]
+    prop_oneof![Just(Sent::Array), Just(Sent::Inline)]
 }
 
 fn send(out: &mut BytesMut, args: &Args, sent: Sent) {
@@ -65,7 +65,7 @@ fn send(out: &mut BytesMut, args: &Args, sent: Sent) {
             let args: Vec<_> = args.iter().map(Vec::as_slice).collect();
             write_command(out, &args);
         }
-        Sent::Line => {
+        Sent::Inline => {
             let words: Vec<_> = args.iter().map(|arg| quote(arg)).collect();
             out.extend_from_slice(words.join(b"  ".as_slice()).as_slice());
             out.extend_from_slice(b"\r\n");
@@ -73,7 +73,7 @@ fn send(out: &mut BytesMut, args: &Args, sent: Sent) {
     }
 }
 
-/// A word of a line, in the lightest quotes that it needs.
+/// Quotes a word of an inline command if it needs quotes.
 fn quote(arg: &[u8]) -> Vec<u8> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'$' | b'\x0b' | b'\\');
     if !arg.is_empty() && arg.iter().all(plain) {
@@ -99,7 +99,7 @@ fn double_quote(arg: &[u8]) -> Vec<u8> {
     [b"\"".to_vec(), escaped.collect(), b"\"".to_vec()].concat()
 }
 
-/// All commands of a stream that arrives piece by piece, and what they are written as again.
+/// Returns all commands of a stream that arrives in pieces, and the bytes that they are written as.
 fn commands_in_pieces(
     stream: &[u8],
     piece_lengths: impl Iterator<Item = usize>,

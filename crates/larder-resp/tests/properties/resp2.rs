@@ -1,4 +1,4 @@
-//! RESP3 replies in the words of RESP2: against the tree that they were written from.
+//! The conversion to RESP2, compared with the tree that the RESP3 reply was written from.
 
 use crate::garbage::any_garbage;
 use crate::value::{Value, any_resp3};
@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 proptest! {
     #[test]
-    fn a_reply_is_its_own_tree_in_resp2(
+    fn a_reply_is_converted_to_its_tree_in_resp2(
         value in any_resp3(),
         layout in select([Resp2Layout::Plain, Resp2Layout::NullArray].as_slice()),
         attribute in select(["", "|0\r\n", "|1\r\n+ttl\r\n%1\r\n+a\r\n*1\r\n_\r\n"].as_slice()),
@@ -45,7 +45,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
-    fn garbage_is_refused_whole_or_becomes_resp2(
+    fn garbage_is_refused_or_becomes_resp2(
         bytes in any_garbage(),
         layout in select([Resp2Layout::Plain, Resp2Layout::NullArray, Resp2Layout::FlatPairs].as_slice()),
     ) {
@@ -54,14 +54,14 @@ proptest! {
         let out = out.strip_prefix(b"before").unwrap();
         prop_assert!(written.is_ok() || out.is_empty());
         if Frame::parse(&bytes).is_ok() {
-            // A list that starts as pairs and goes on otherwise may be refused.
+            // A list in which only the first elements are pairs may be refused.
             prop_assert!(written.is_ok() || layout == Resp2Layout::FlatPairs);
             prop_assert!(written.is_err() || is_resp2(out), "{}", out.escape_ascii());
         }
     }
 }
 
-/// What a server would send to a RESP2 client.
+/// Writes what a server would send to a RESP2 client.
 fn write_expected(out: &mut BytesMut, value: &Value, layout: Resp2Layout) {
     let all = |out: &mut BytesMut, items: &[Value]| {
         reply::array(out, items.len());
@@ -89,7 +89,7 @@ fn write_expected(out: &mut BytesMut, value: &Value, layout: Resp2Layout) {
     }
 }
 
-/// Whether this is one reply, of the types that RESP2 has.
+/// Returns whether this is one reply, of types that RESP2 has.
 fn is_resp2(bytes: &[u8]) -> bool {
     let (mut rest, mut missing) = (bytes, 1);
     while missing > 0 {

@@ -1,5 +1,5 @@
-//! Any reply, as a tree: made up, written with larder-resp, read back, and put in the words of
-//! the `redis-protocol` crate, which is the judge of both.
+//! Random replies as trees: written and parsed with larder-resp, and converted to the types of the
+//! `redis-protocol` crate for comparison.
 
 use bytes::{BufMut, BytesMut};
 use larder_resp::reply::{self, Frame};
@@ -19,14 +19,14 @@ pub(crate) enum Value {
     Verbatim(Vec<u8>),
     BigNumber(String),
     Array(Vec<Value>),
-    /// Its keys differ.
+    /// With distinct keys.
     Map(Vec<(String, Value)>),
-    /// They differ.
+    /// With distinct elements.
     Set(Vec<Value>),
     Push(Vec<Value>),
 }
 
-/// What RESP2 can say.
+/// Any value of RESP2.
 pub(crate) fn any_resp2() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![any_line(), any_binary(), Just(Value::Null)];
     leaf.prop_recursive(4, 32, 6, |inner| {
@@ -34,7 +34,7 @@ pub(crate) fn any_resp2() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What RESP3 can say.
+/// Any value of RESP3.
 pub(crate) fn any_resp3() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any_line(),
@@ -75,7 +75,7 @@ fn any_binary() -> impl Strategy<Value = Value> {
     any_bytes().prop_map(Value::Bulk)
 }
 
-/// Bytes among which those of the protocol are frequent.
+/// Random bytes, in which the protocol's own bytes are frequent.
 pub(crate) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), proptest::sample::select(b"\r\n$*1".as_slice())];
     proptest::collection::vec(byte, 0..24)
@@ -86,7 +86,7 @@ fn keyed(values: Vec<Value>) -> Vec<(String, Value)> {
 }
 
 impl Value {
-    /// Writes it, with an attribute's bytes, or none, in front of every value.
+    /// Writes the value, with `attribute` in front of it and of every nested value.
     pub(crate) fn write(&self, out: &mut BytesMut, attribute: &[u8]) {
         out.put_slice(attribute);
         match self {
@@ -113,7 +113,7 @@ impl Value {
         }
     }
 
-    /// Writes it as a RESP2 server does.
+    /// Writes the value in RESP2.
     pub(crate) fn write_resp2(&self, out: &mut BytesMut) {
         match self {
             Self::Null => reply::null_bulk(out),

@@ -1,18 +1,18 @@
-//! Keys of every type and size, and every read of the allow-list in all its forms.
+//! Keys of every type and size, and every cacheable read in all its forms.
 
-use crate::wire::Wire;
+use crate::raw_client::RawClient;
 
-/// Above these counts Redis changes from a list of entries to a table (128 and 512 by default).
+/// Above 128 or 512 entries (its defaults) Redis changes from a listpack to a table.
 const ENTRIES_OF_A_TABLE: usize = 600;
 
-/// Fills an empty server, and returns the keys with one that does not exist.
-pub(crate) fn fill(wire: &mut Wire) -> Vec<&'static [u8]> {
-    strings(wire);
-    lists(wire);
-    hashes(wire);
-    sets(wire);
-    sorted_sets(wire);
-    assert!(!wire.line("XADD stream 1-1 f v").starts_with(b"-"));
+/// Fills an empty server. Returns its keys and one that does not exist.
+pub(crate) fn fill(client: &mut RawClient) -> Vec<&'static [u8]> {
+    strings(client);
+    lists(client);
+    hashes(client);
+    sets(client);
+    sorted_sets(client);
+    assert!(!client.line("XADD stream 1-1 f v").starts_with(b"-"));
     let mut keys: Vec<&[u8]> = STRINGS.iter().map(|(key, _)| *key).collect();
     keys.extend(OTHERS.iter().map(|key| key.as_bytes()));
     keys.push(b"missing");
@@ -45,35 +45,35 @@ const OTHERS: &[&str] = &[
     "stream",
 ];
 
-fn strings(wire: &mut Wire) {
+fn strings(client: &mut RawClient) {
     for (key, value) in STRINGS {
-        assert_eq!(wire.call(&[b"SET", key, value]), b"+OK\r\n");
+        assert_eq!(client.call(&[b"SET", key, value]), b"+OK\r\n");
     }
 }
 
-fn lists(wire: &mut Wire) {
-    add(wire, "RPUSH", "list", &[b"a", b"", b"-17", "ü".as_bytes(), b"\r\n\xff"]);
+fn lists(client: &mut RawClient) {
+    add(client, "RPUSH", "list", &[b"a", b"", b"-17", "ü".as_bytes(), b"\r\n\xff"]);
     let long: Vec<_> = numbered(ENTRIES_OF_A_TABLE).chain([vec![b'y'; 9000]]).collect();
-    add(wire, "RPUSH", "longlist", &slices(&long));
+    add(client, "RPUSH", "longlist", &slices(&long));
 }
 
-fn hashes(wire: &mut Wire) {
+fn hashes(client: &mut RawClient) {
     add(
-        wire,
+        client,
         "HSET",
         "hash",
         &[b"f", b"v", b"1", b"-2", b"", b"", b"\r\n\xff", "größe".as_bytes()],
     );
     let large: Vec<_> =
         numbered(2 * ENTRIES_OF_A_TABLE).chain([b"f".into(), vec![b'z'; 100]]).collect();
-    add(wire, "HSET", "largehash", &slices(&large));
+    add(client, "HSET", "largehash", &slices(&large));
 }
 
-fn sets(wire: &mut Wire) {
-    add(wire, "SADD", "set", &[b"m", b"", b"7", "ü".as_bytes(), b"\r\n\xff"]);
-    add(wire, "SADD", "intset", &[b"-1", b"7", b"9223372036854775807"]);
+fn sets(client: &mut RawClient) {
+    add(client, "SADD", "set", &[b"m", b"", b"7", "ü".as_bytes(), b"\r\n\xff"]);
+    add(client, "SADD", "intset", &[b"-1", b"7", b"9223372036854775807"]);
     let large: Vec<_> = numbered(ENTRIES_OF_A_TABLE).chain([b"m".into()]).collect();
-    add(wire, "SADD", "largeset", &slices(&large));
+    add(client, "SADD", "largeset", &slices(&large));
 }
 
 /// Scores whose texts are hard: seventeen digits, huge, tiny, without end, and minus zero.
@@ -101,13 +101,13 @@ const SCORES: &[&str] = &[
     "inf",
 ];
 
-fn sorted_sets(wire: &mut Wire) {
+fn sorted_sets(client: &mut RawClient) {
     let members: Vec<_> = SCORES.iter().map(|score| format!("m{score}")).collect();
     let pairs = SCORES.iter().zip(&members);
     let few: Vec<_> =
         pairs.flat_map(|(score, member)| [score.as_bytes(), member.as_bytes()]).collect();
     add(
-        wire,
+        client,
         "ZADD",
         "zset",
         &[few.as_slice(), &[b"7", b"m", b"8", b"\r\n\xff", b"9", b""]].concat(),
@@ -117,14 +117,14 @@ fn sorted_sets(wire: &mut Wire) {
         .zip(numbered(ENTRIES_OF_A_TABLE))
         .flat_map(|(score, member)| [score, member])
         .collect();
-    add(wire, "ZADD", "largezset", &[slices(&many).as_slice(), &[b"7", b"m"]].concat());
+    add(client, "ZADD", "largezset", &[slices(&many).as_slice(), &[b"7", b"m"]].concat());
     let places: [&[u8]; 9] =
         [b"13.361389", b"38.115556", b"m", b"-179.9", b"-85", b"far", b"0", b"0", b"n"];
-    add(wire, "GEOADD", "geo", &places);
+    add(client, "GEOADD", "geo", &places);
 }
 
-fn add(wire: &mut Wire, command: &str, key: &str, args: &[&[u8]]) {
-    let reply = wire.call(&[&[command.as_bytes(), key.as_bytes()], args].concat());
+fn add(client: &mut RawClient, command: &str, key: &str, args: &[&[u8]]) {
+    let reply = client.call(&[&[command.as_bytes(), key.as_bytes()], args].concat());
     assert!(reply.starts_with(b":"), "{command} {key}: {}", reply.escape_ascii());
 }
 
@@ -136,7 +136,7 @@ fn slices(values: &[Vec<u8>]) -> Vec<&[u8]> {
     values.iter().map(Vec::as_slice).collect()
 }
 
-/// Reads, with their further arguments, to be asked of every key.
+/// Reads, with the arguments after the key, to be sent for every key.
 pub(crate) const READS: &[&str] = &[
     "GET",
     "EXISTS",

@@ -1,8 +1,8 @@
-//! The keys that are found are those that the server finds.
+//! The table finds the same keys in a command as the server.
 
+use crate::raw_client::RawClient;
 use crate::samples::{FENCED, WITH_KEYS};
 use crate::table::{Described, described};
-use crate::wire::Wire;
 use bytes::BytesMut;
 use larder_resp::Limits;
 use larder_resp::command::{Class, CommandKeys, Spec, Table};
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 type Names = BTreeSet<Vec<u8>>;
 
-/// The spec of a command given as a line, and its keys; `None` if they are unknown.
+/// Returns the spec of a command given as a line, and its keys; `None` if they are unknown.
 fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, &line.split_whitespace().map(str::as_bytes).collect::<Vec<_>>());
@@ -27,30 +27,30 @@ fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
     (*spec, keys)
 }
 
-/// `None` where the server says that there are none.
-fn found_by_server(wire: &mut Wire, line: &str) -> Option<Names> {
-    let reply = wire.line(&format!("COMMAND GETKEYS {line}"));
+/// Returns `None` if the server finds none.
+fn found_by_server(client: &mut RawClient, line: &str) -> Option<Names> {
+    let reply = client.line(&format!("COMMAND GETKEYS {line}"));
     let frame = Frame::parse(&reply).unwrap();
     Some(frame.items()?.map(|key| key.as_str_bytes().unwrap().to_vec()).collect())
 }
 
 #[test]
-fn keys_are_those_that_the_server_finds() {
+fn keys_are_those_of_the_server() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
-    let mut wire = Wire::open(&server, "3");
+    let mut client = RawClient::open(&server, "3");
     let table = Table::builtin();
     for line in WITH_KEYS {
         let (_, keys) = found(&table, line);
-        assert_eq!(keys, found_by_server(&mut wire, line), "{line}");
+        assert_eq!(keys, found_by_server(&mut client, line), "{line}");
         assert!(keys.is_some_and(|keys| !keys.is_empty()), "{line}");
     }
 }
 
 #[test]
-fn what_cannot_be_told_is_fenced() {
+fn commands_with_unknown_keys_are_fenced() {
     let table = Table::builtin();
     for line in FENCED {
         let (spec, keys) = found(&table, line);
@@ -70,14 +70,14 @@ fn every_command_with_keys_has_a_sample() {
         WITH_KEYS.iter().chain(FENCED).map(|line| found(&table, line).0.name.to_string()).collect();
     let lacks_a_sample = |command: &Described| {
         let has_keys = command.keys != [0; 3] || command.is("movablekeys");
-        // The others have channels in their place, or are watched.
+        // The arguments of the others are channels, or keys to watch.
         let touches = matches!(
             command.spec(&table).class,
             Class::Read | Class::OtherRead | Class::Write | Class::WriteUnknown
         );
         has_keys && touches && !sampled.contains(&command.name)
     };
-    let described = described(&mut Wire::open(&server, "3"));
+    let described = described(&mut RawClient::open(&server, "3"));
     let missing = described.iter().filter(|command| lacks_a_sample(command));
     assert_eq!(missing.map(|command| &command.name).collect::<Vec<_>>(), Vec::<&String>::new());
 }

@@ -1,14 +1,10 @@
-//! The command table and the RESP2 forms, against a real Redis.
+//! The command table and the conversion to RESP2, compared with a real Redis.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test says what is wrong by failing"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic fails the test")]
 
 mod data_set;
 mod keys;
+mod raw_client;
 mod replies;
 mod samples;
 mod table;
-mod wire;

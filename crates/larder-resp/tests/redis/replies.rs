@@ -1,7 +1,7 @@
-//! The RESP2 forms of replies are byte for byte those of the server.
+//! Replies converted to RESP2 are byte for byte those of the server.
 
 use crate::data_set::{READS, STRINGS, fill};
-use crate::wire::Wire;
+use crate::raw_client::RawClient;
 use bytes::BytesMut;
 use larder_resp::Limits;
 use larder_resp::command::{Cacheable, Class, Table, write_read_command};
@@ -16,7 +16,7 @@ fn as_resp2(layout: Resp2Layout, resp3: &[u8]) -> Vec<u8> {
     out.to_vec()
 }
 
-/// The read that a command is kept under, with what the table says of it.
+/// Returns the encoded read of a command, and how its reply may be cached.
 fn read_of(table: &Table, args: &[&[u8]]) -> (Cacheable, Vec<u8>) {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, args);
@@ -28,80 +28,80 @@ fn read_of(table: &Table, args: &[&[u8]]) -> (Cacheable, Vec<u8>) {
     (spec.cacheable.unwrap(), read)
 }
 
-/// Whether it has a value, and not only the absence of one.
-fn tells_something(reply: &[u8]) -> bool {
+/// Returns whether a reply contains a value.
+fn has_value(reply: &[u8]) -> bool {
     !matches!(reply, b"_\r\n" | b":0\r\n" | b"*0\r\n" | b"$0\r\n\r\n") && !reply.starts_with(b"-")
 }
 
 #[test]
-fn every_read_that_is_kept_has_the_bytes_of_both_versions() {
+fn every_cacheable_read_has_the_bytes_of_both_versions() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
-    let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
+    let [mut resp2, mut resp3] = ["2", "3"].map(|version| RawClient::open(&server, version));
     let keys = fill(&mut resp3);
     let table = Table::builtin();
     let mut seen = BTreeSet::new();
     for (line, key) in READS.iter().flat_map(|line| keys.iter().map(move |key| (line, *key))) {
         let mut args: Vec<_> = line.split_whitespace().map(str::as_bytes).collect();
         args.insert(1, key);
-        let said = format!("{line}, of {}", key.escape_ascii());
+        let context = format!("{line}, key {}", key.escape_ascii());
         let (cacheable, read) = read_of(&table, &args);
         let reply = resp3.call(&args);
         let expected = resp2.call(&args);
         assert_eq!(
             as_resp2(cacheable.resp2_layout, &reply).escape_ascii().to_string(),
             expected.escape_ascii().to_string(),
-            "{said}"
+            "{context}"
         );
 
         let mut again = BytesMut::new();
         write_read_command(&mut again, &read, key);
-        assert_eq!(resp3.send(&again), reply, "{said}, asked by its read");
-        if tells_something(&reply) {
+        assert_eq!(resp3.send(&again), reply, "{context}, decoded from its read");
+        if has_value(&reply) {
             seen.insert(args[0].to_vec());
         }
     }
-    let kept = table
+    let cacheable = table
         .specs()
         .filter(|spec| spec.cacheable.is_some_and(|cacheable| !cacheable.is_multi_get));
-    let kept: BTreeSet<_> = kept.map(|spec| spec.name.as_bytes().to_vec()).collect();
-    assert_eq!(seen, kept, "each is asked for, and has said something");
+    let cacheable: BTreeSet<_> = cacheable.map(|spec| spec.name.as_bytes().to_vec()).collect();
+    assert_eq!(seen, cacheable, "every cacheable read was sent and returned a value");
 }
 
 #[test]
-fn mget_is_put_together_from_what_get_answers() {
+fn mget_is_assembled_from_replies_to_get() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
-    let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
+    let [mut resp2, mut resp3] = ["2", "3"].map(|version| RawClient::open(&server, version));
     fill(&mut resp3);
     let table = Table::builtin();
     let Some(Cacheable { resp2_layout: layout, is_multi_get: true, .. }) =
         table.find(b"MGET", None).cacheable
     else {
-        panic!("MGET is kept key by key")
+        panic!("MGET is cached as GETs")
     };
     let keys: Vec<_> = STRINGS.iter().map(|(key, _)| *key).chain([b"missing".as_slice()]).collect();
-    let mut together = BytesMut::new();
-    array(&mut together, keys.len());
+    let mut assembled = BytesMut::new();
+    array(&mut assembled, keys.len());
     for key in &keys {
-        together.extend_from_slice(&resp3.call(&[b"GET", key]));
+        assembled.extend_from_slice(&resp3.call(&[b"GET", key]));
     }
     let mget = [[b"MGET".as_slice()].as_slice(), &keys].concat();
-    assert_eq!(resp3.call(&mget), together);
-    assert_eq!(resp2.call(&mget), as_resp2(layout, &together));
+    assert_eq!(resp3.call(&mget), assembled);
+    assert_eq!(resp2.call(&mget), as_resp2(layout, &assembled));
 }
 
 #[test]
-fn every_type_of_reply_is_turned_as_the_server_turns_it() {
+fn every_type_of_reply_is_converted_as_the_server_does() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
-    let [mut resp2, mut resp3] = ["2", "3"].map(|version| Wire::open(&server, version));
+    let [mut resp2, mut resp3] = ["2", "3"].map(|version| RawClient::open(&server, version));
     for (kind, first) in [
         ("string", '$'),
         ("integer", ':'),

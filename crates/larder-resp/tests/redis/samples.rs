@@ -1,6 +1,6 @@
-//! Commands as clients send them, at least one for each that has keys.
+//! Sample commands: at least one for each command that has keys.
 
-/// Their keys are known, and are those that `COMMAND GETKEYS` finds.
+/// Commands whose keys are known, and are those that `COMMAND GETKEYS` finds.
 pub(crate) const WITH_KEYS: &[&str] = &[
     "APPEND k v",
     "BITCOUNT k 0 -1",

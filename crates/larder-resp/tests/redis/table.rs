@@ -1,11 +1,11 @@
-//! The builtin table agrees with what a server says of its own commands.
+//! The builtin table agrees with a server's reply to `COMMAND`.
 
-use crate::wire::Wire;
+use crate::raw_client::RawClient;
 use larder_resp::command::{Class, KeySpec, Spec, Table};
 use larder_resp::reply::Frame;
 use larder_testkit::{RedisServer, require_redis};
 
-/// A command or subcommand as its server describes it.
+/// A command or subcommand in the reply to `COMMAND`.
 pub(crate) struct Described {
     /// In upper case, `XGROUP|CREATE` for a subcommand.
     pub(crate) name: String,
@@ -27,13 +27,13 @@ impl Described {
     }
 }
 
-/// All commands and subcommands of the server.
-pub(crate) fn described(wire: &mut Wire) -> Vec<Described> {
-    let reply = wire.line("COMMAND");
+/// Returns all commands and subcommands of the server.
+pub(crate) fn described(client: &mut RawClient) -> Vec<Described> {
+    let reply = client.line("COMMAND");
     let entries = Frame::parse(&reply).unwrap().items().unwrap();
     let mut all = Vec::new();
     entries.for_each(|entry| describe(&entry, &mut all));
-    assert!(all.len() > 300, "those of a whole server");
+    assert!(all.len() > 300, "a full server has more");
     all
 }
 
@@ -49,56 +49,53 @@ fn describe(entry: &Frame<'_>, all: &mut Vec<Described>) {
 }
 
 #[test]
-fn no_command_is_classed_as_less_than_it_does() {
+fn no_class_is_weaker_than_what_the_command_does() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
     let table = Table::builtin();
-    for command in described(&mut Wire::open(&server, "3")) {
+    for command in described(&mut RawClient::open(&server, "3")) {
         let (name, class) = (&*command.name, command.spec(&table).class);
         match class {
-            Class::Read => assert!(command.is("readonly"), "{name} is kept"),
+            Class::Read => assert!(command.is("readonly"), "{name} is cacheable"),
             _ if command.is("write") => assert!(class.may_write(), "{name} writes"),
             Class::OtherRead | Class::Write | Class::WriteUnknown | Class::FlushAll => {}
-            // A picture.
+            // Draws ASCII art, but has the flag `readonly`.
             Class::Neutral if name == "LOLWUT" => {}
             Class::Neutral | Class::Session(_) => {
                 assert!(!command.is("readonly") && !command.is("movablekeys"), "{name} has keys");
             }
         }
         if class == Class::OtherRead {
-            let looks_at_keys = name.ends_with("KEYSINSLOT");
-            assert!(
-                command.is("readonly") || looks_at_keys,
-                "{name} does not say that it reads only"
-            );
+            let reads_keys = name.ends_with("KEYSINSLOT");
+            assert!(command.is("readonly") || reads_keys, "{name} is not marked readonly");
         }
     }
 }
 
 #[test]
-fn blocking_commands_are_those_that_may_wait() {
+fn blocking_commands_are_those_of_the_server() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
     let table = Table::builtin();
-    for command in described(&mut Wire::open(&server, "3")) {
-        // Servers before 7.2 do not say it of WAIT.
-        let waits = command.is("blocking") || command.name == "WAIT";
-        assert_eq!(command.spec(&table).blocking, waits, "{}", command.name);
+    for command in described(&mut RawClient::open(&server, "3")) {
+        // Servers before 7.2 do not mark WAIT as blocking.
+        let blocks = command.is("blocking") || command.name == "WAIT";
+        assert_eq!(command.spec(&table).blocking, blocks, "{}", command.name);
     }
 }
 
 #[test]
-fn ranges_of_keys_are_those_of_the_server() {
+fn key_ranges_are_those_of_the_server() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
     let table = Table::builtin();
-    for command in described(&mut Wire::open(&server, "3")) {
+    for command in described(&mut RawClient::open(&server, "3")) {
         let spec = command.spec(&table);
         let touches_keys = matches!(spec.class, Class::Read | Class::OtherRead | Class::Write);
         if !touches_keys || command.is("movablekeys") {
@@ -114,12 +111,12 @@ fn ranges_of_keys_are_those_of_the_server() {
 }
 
 #[test]
-fn the_table_lacks_nothing_and_a_server_teaches_it_nothing() {
+fn a_server_adds_only_commands_of_modules() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
-    let described = described(&mut Wire::open(&server, "3"));
+    let described = described(&mut RawClient::open(&server, "3"));
     let builtin = Table::builtin();
     for command in described.iter().filter(|command| !command.is("module")) {
         assert_eq!(command.spec(&builtin).name.to_string(), command.name);
@@ -127,29 +124,29 @@ fn the_table_lacks_nothing_and_a_server_teaches_it_nothing() {
     let modules = described.iter().filter(|command| command.is("module")).count();
     for version in ["2", "3"] {
         let mut table = Table::builtin();
-        let reply = Wire::open(&server, version).line("COMMAND");
+        let reply = RawClient::open(&server, version).line("COMMAND");
         assert_eq!(table.merge_command_reply(&reply), Ok(modules), "RESP{version}");
     }
 }
 
 #[test]
-fn what_is_learned_is_what_was_written_by_hand_or_safer() {
+fn specs_from_a_server_are_equal_to_the_builtin_ones_or_safer() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
-    let mut wire = Wire::open(&server, "3");
+    let mut client = RawClient::open(&server, "3");
     let builtin = Table::builtin();
     let mut table = Table::builtin();
-    table.merge_command_reply(&under_new_names(&wire.line("COMMAND"))).unwrap();
-    for command in described(&mut wire) {
+    table.merge_command_reply(&under_new_names(&client.line("COMMAND"))).unwrap();
+    for command in described(&mut client) {
         let known = command.spec(&builtin);
         let name = format!("~{}", command.name);
-        let learned = Described { name, ..command };
-        let (name, spec) = (&learned.name, learned.spec(&table));
+        let added = Described { name, ..command };
+        let (name, spec) = (&added.name, added.spec(&table));
         assert_eq!(spec.name.to_string(), *name);
         assert!(!matches!(spec.class, Class::Read | Class::Neutral), "{name}: {:?}", spec.class);
-        // What it stores cannot be read, and is no reason to send it only once.
+        // PFCOUNT is marked readonly: the cached count that it writes is not visible to clients.
         let may_write = known.class.may_write() && name != "~PFCOUNT";
         assert!(spec.class.may_write() || !may_write, "{name}: {:?}", spec.class);
         if matches!(spec.class, Class::Write | Class::OtherRead) && spec.keys != KeySpec::Unknown {
@@ -158,7 +155,7 @@ fn what_is_learned_is_what_was_written_by_hand_or_safer() {
     }
 }
 
-/// A reply to `COMMAND` in which every name starts with `~`.
+/// Prefixes every name in a reply to `COMMAND` with `~`.
 fn under_new_names(reply: &[u8]) -> Vec<u8> {
     const ENTRY: &[u8] = b"*10\r\n$";
     let mut renamed = Vec::new();

@@ -1,4 +1,4 @@
-//! A connection that shows the very bytes of replies.
+//! A client that returns the raw bytes of replies.
 
 use bytes::{Buf, BytesMut};
 use larder_resp::Limits;
@@ -9,39 +9,39 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Longer than any reply here takes.
+/// Longer than any reply in these tests takes.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-pub(crate) struct Wire {
+pub(crate) struct RawClient {
     stream: TcpStream,
     unread: BytesMut,
 }
 
-impl Wire {
-    /// A connection that speaks RESP2 or RESP3.
+impl RawClient {
+    /// Connects with RESP2 or RESP3.
     pub(crate) fn open(server: &RedisServer, version: &str) -> Self {
         let stream = TcpStream::connect(server.addr()).unwrap();
         stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut wire = Self { stream, unread: BytesMut::new() };
-        let hello = wire.line(&format!("HELLO {version}"));
+        let mut client = Self { stream, unread: BytesMut::new() };
+        let hello = client.line(&format!("HELLO {version}"));
         assert!(!hello.starts_with(b"-"), "{}", hello.escape_ascii());
-        wire
+        client
     }
 
-    /// The reply to a command given as words between blanks.
+    /// Returns the reply to a command, given as words separated by spaces.
     pub(crate) fn line(&mut self, line: &str) -> Vec<u8> {
         self.call(&line.split_whitespace().map(str::as_bytes).collect::<Vec<_>>())
     }
 
-    /// The reply to a command.
+    /// Returns the reply to a command.
     pub(crate) fn call(&mut self, args: &[&[u8]]) -> Vec<u8> {
         let mut command = BytesMut::new();
         write_command(&mut command, args);
         self.send(&command)
     }
 
-    /// The reply to a command that is written already.
+    /// Returns the reply to a command that is already encoded.
     pub(crate) fn send(&mut self, command: &[u8]) -> Vec<u8> {
         self.stream.write_all(command).unwrap();
         let mut scanner = Scanner::new(Limits::default());
