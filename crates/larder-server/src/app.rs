@@ -4,9 +4,9 @@ use crate::{
     backend::Backend,
     config::Config,
     health::Health,
-    listeners::resp::Traffic,
     metrics::Metrics,
     origins::DeclaredOrigin,
+    stats::resp::RespStats,
     users::Users,
     verify::{Samples, Verifier},
 };
@@ -29,7 +29,7 @@ pub(crate) struct App {
     tiers: Tiers<Reply, Backend>,
     origins: Vec<Arc<DeclaredOrigin>>,
     metrics: Metrics,
-    traffic: Arc<Traffic>,
+    resp_stats: Arc<RespStats>,
     commands: RwLock<Arc<Table>>,
     keeps_hashes: AtomicBool,
     health: Health,
@@ -52,7 +52,7 @@ impl App {
             tiers: Tiers::new(engine, backend),
             origins: origins.into_iter().map(Arc::new).collect(),
             metrics,
-            traffic: Arc::default(),
+            resp_stats: Arc::default(),
             commands: RwLock::new(Arc::new(Table::builtin())),
             // Until the store has told what it knows.
             keeps_hashes: AtomicBool::new(false),
@@ -82,8 +82,8 @@ impl App {
     }
 
     /// What the RESP listener counts.
-    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
-        &self.traffic
+    pub(crate) fn resp_stats(&self) -> &Arc<RespStats> {
+        &self.resp_stats
     }
 
     /// The commands that the store knows.

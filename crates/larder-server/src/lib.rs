@@ -13,6 +13,7 @@ mod metrics;
 mod origins;
 mod rlimit;
 mod serve;
+mod stats;
 mod upkeep;
 mod users;
 mod verify;

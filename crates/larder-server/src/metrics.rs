@@ -215,9 +215,9 @@ pub(crate) fn exposition(app: &App) -> Result<String, fmt::Error> {
 fn register_requests(registry: &mut Registry, app: &App) {
     let requests = Family::<Labels, Counter>::default();
     app.metrics().http.add_to(&requests, "http");
-    app.traffic().results().add_to(&requests, "resp");
+    app.resp_stats().results().add_to(&requests, "resp");
     registry.register("requests", "Reads that may be kept, by how they were answered", requests);
-    let resp = app.traffic().counts();
+    let resp = app.resp_stats().counts();
     let relayed = [
         ("read", resp.relayed_reads),
         ("write", resp.relayed_writes),

@@ -128,13 +128,12 @@ impl BoundListeners {
             tracing::info!(%address, %store, "serving http://{address}/docs");
         }
         if let Some(listeners) = self.resp {
-            let traffic = Arc::clone(app.traffic());
             let (app, draining) = (Arc::clone(app), draining.clone());
             let config = &app.config().resp;
             let address = config.address.map(tracing::field::display);
             let tls = config.tls.as_ref().map(|tls| tracing::field::display(tls.address));
             tracing::info!(address, tls, "serving Redis clients");
-            served.spawn(resp::serve(listeners, app, traffic, draining));
+            served.spawn(resp::serve(listeners, app, draining));
         }
         served
     }

@@ -9,6 +9,7 @@ mod bypass;
 mod classify;
 mod client;
 mod connection;
+mod context;
 mod desk;
 mod embedded;
 mod hello;
@@ -18,9 +19,7 @@ mod near;
 mod rounds;
 mod session;
 mod socket;
-mod traffic;
 mod workers;
 
 pub(crate) use accept::{Listeners, serve};
-pub(crate) use traffic::{Traffic, TrafficCounts};
 pub(crate) use workers::Workers;

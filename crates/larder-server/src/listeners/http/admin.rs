@@ -7,8 +7,8 @@ use super::{
 use crate::{
     app::App,
     health::Condition,
-    listeners::resp::TrafficCounts,
     metrics::{ResultCounts, evictions, exposition},
+    stats::resp::RespCounts,
     verify::{Verified, Verifier},
 };
 use http::StatusCode;
@@ -72,7 +72,7 @@ pub(super) struct Stats {
 struct Resp {
     requests: ResultCounts,
     #[serde(flatten)]
-    traffic: TrafficCounts,
+    traffic: RespCounts,
 }
 
 pub(super) fn stats(app: &App) -> Response {
@@ -82,7 +82,10 @@ pub(super) fn stats(app: &App) -> Response {
         uptime_seconds: app.uptime().as_secs(),
         condition: Condition::of(app),
         requests: app.metrics().http().counts(),
-        resp: Resp { requests: app.traffic().results().counts(), traffic: app.traffic().counts() },
+        resp: Resp {
+            requests: app.resp_stats().results().counts(),
+            traffic: app.resp_stats().counts(),
+        },
         near: near(app, &counts),
         feed: feed(app, &counts),
         flights_joined: counts.flights_joined,

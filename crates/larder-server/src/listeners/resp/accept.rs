@@ -1,6 +1,6 @@
 //! Clients: accepted by one task, handed round to the [workers](super::workers).
 
-use super::{client::Accepted, traffic::Traffic, workers::Workers};
+use super::{client::Accepted, context::ProxyContext, workers::Workers};
 use crate::{app::App, config::RespConfig};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
@@ -89,11 +89,11 @@ fn remove_stale(path: &std::path::Path) {
 pub(crate) async fn serve(
     (listeners, workers): (Listeners, Workers),
     app: Arc<App>,
-    traffic: Arc<Traffic>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let workers = workers.start(&app, &traffic, &draining);
     let places = Arc::new(Semaphore::new(app.config().maxclients));
+    let context = Arc::new(ProxyContext::new(app));
+    let workers = workers.start(&context, &draining);
     let mut next = workers.iter().cycle();
     loop {
         let accepted = tokio::select! {
@@ -110,7 +110,7 @@ pub(crate) async fn serve(
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            traffic.client_rejected();
+            context.stats().client_rejected();
             reject(accepted, b"ERR max number of clients reached");
             continue;
         };

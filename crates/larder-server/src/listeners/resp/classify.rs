@@ -1,8 +1,8 @@
 //! What a command is to this listener: the table's answer, with the arguments read where they
 //! change the client's state.
 
-use super::{bypass::KeyedRead, hello::Hello, traffic::Relayed};
-use crate::{app::App, config::RespConfig, users::User};
+use super::{bypass::KeyedRead, hello::Hello};
+use crate::{app::App, config::RespConfig, stats::resp::Relayed, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
     command::{Class, ClientCommand, CommandKeys, KeyArgs, SessionCommand, Spec},

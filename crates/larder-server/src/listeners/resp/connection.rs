@@ -12,6 +12,7 @@ mod upstream;
 use super::{
     classify::{Kind, Local, shows_password},
     client::{self, Client},
+    context::ProxyContext,
     desk::Desk,
     embedded::{self, Embedded},
     hello::Hello,
@@ -20,9 +21,8 @@ use super::{
     near::{Reads, Requests},
     rounds::Place,
     session::{Before, Session, Stream},
-    traffic::Traffic,
 };
-use crate::app::App;
+use crate::{app::App, stats::resp::RespStats};
 use bytes::{Buf, BytesMut};
 use larder_core::{Bypass, Moment};
 use larder_redis::{Ready, Upstream, UpstreamError};
@@ -60,7 +60,7 @@ const FAIR_SHARE: usize = 256;
 pub(super) struct Connection {
     app: Arc<App>,
     table: Arc<Table>,
-    traffic: Arc<Traffic>,
+    traffic: Arc<RespStats>,
     client: Client,
     input: BytesMut,
     output: BytesMut,
@@ -122,21 +122,17 @@ enum Judged {
 }
 
 impl Connection {
-    pub(super) fn new(
-        app: Arc<App>,
-        traffic: Arc<Traffic>,
-        client: Client,
-        desk: Rc<Desk>,
-    ) -> Self {
+    pub(super) fn new(context: &ProxyContext, client: Client, desk: Rc<Desk>) -> Self {
+        let app = Arc::clone(context.app());
         let authenticated = app.config().resp.requirepass.is_none();
         let mut decoder = Decoder::new(app.config().resp.limits);
         decoder.set_auth_required(!authenticated);
-        let embedded = Embedded::of(&app, &traffic, &client);
+        let embedded = Embedded::of(&app, context.guests(), &client);
         Self {
             table: app.commands(),
             session: Session::new(app.backend().db()),
             app,
-            traffic,
+            traffic: Arc::clone(context.stats()),
             client,
             input: BytesMut::new(),
             output: BytesMut::new(),

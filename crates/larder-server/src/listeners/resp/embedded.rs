@@ -18,7 +18,7 @@ mod reply;
 mod session;
 mod times;
 
-use super::{classify::Local, client::Client, near::Requests, traffic::Traffic};
+use super::{classify::Local, client::Client, near::Requests};
 use crate::app::App;
 use bytes::{Buf, BytesMut};
 use call::{Args, Call};
@@ -52,9 +52,9 @@ pub(super) enum Stopped {
 
 impl Embedded {
     /// Serves this client, unless there is a Redis to do so.
-    pub(super) fn of(app: &Arc<App>, traffic: &Arc<Traffic>, client: &Client) -> Option<Self> {
+    pub(super) fn of(app: &Arc<App>, guests: &Arc<Guests>, client: &Client) -> Option<Self> {
         app.backend().map()?;
-        let presence = Guests::enter(traffic, client.ends(), app.engine().clock().now());
+        let presence = Guests::enter(guests, client.ends(), app.engine().clock().now());
         Some(Self { app: Arc::clone(app), session: Session::new(presence) })
     }
 

@@ -1,8 +1,7 @@
 //! Reads served from memory: decode a few, look for all of them, copy. What is not in memory, or no
 //! read at all, is left for others.
 
-use super::traffic::Traffic;
-use crate::{app::App, verify::Verifier};
+use crate::{app::App, stats::resp::RespStats, verify::Verifier};
 use bytes::BytesMut;
 use larder_core::{CachedRef, Key, Moment, near::Reader};
 use larder_redis::Reply;
@@ -78,7 +77,7 @@ enum Next {
 /// used up, and why it stopped.
 pub(super) fn serve_hits(
     app: &App,
-    (table, traffic): (&Table, &Traffic),
+    (table, traffic): (&Table, &RespStats),
     wish: Wish,
     (decoder, input): (&mut Decoder, &[u8]),
     batch: &mut Batch,

@@ -36,8 +36,8 @@ fn section(app: &App) -> String {
     let engine = app.engine();
     let counts = engine.counts();
     let age = engine.feed().age(engine.clock().now());
-    let traffic = app.traffic().counts();
-    let results = app.traffic().results().counts();
+    let traffic = app.resp_stats().counts();
+    let results = app.resp_stats().results().counts();
     let mut text = String::from("# Larder\r\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
         // Writing to a string does not fail.

@@ -1,10 +1,7 @@
 //! Reads that miss: fetched together when all that waits is reads.
 
-use super::{
-    hits::{Wish, put},
-    traffic::Traffic,
-};
-use crate::app::App;
+use super::hits::{Wish, put};
+use crate::{app::App, stats::resp::RespStats};
 use bytes::{Buf, BytesMut};
 use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
 use larder_redis::Reply;
@@ -124,7 +121,7 @@ impl Reads {
 
     /// Waits for the replies, and writes them in the order asked. An error is all of a reply, also
     /// to `MGET`.
-    pub(super) async fn finish(mut self, app: &App, traffic: &Traffic, output: &mut BytesMut) {
+    pub(super) async fn finish(mut self, app: &App, traffic: &RespStats, output: &mut BytesMut) {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
             let behind = self.keys.len().saturating_sub(command.keys);
@@ -193,7 +190,7 @@ fn put_fetched(reply: &Reply, shape: Resp2Layout, resp3: bool, output: &mut Byte
     }
 }
 
-fn count(traffic: &Traffic, outcome: Result<&Fetched<Reply>, &FetchError>) {
+fn count(traffic: &RespStats, outcome: Result<&Fetched<Reply>, &FetchError>) {
     match outcome {
         Ok(fetched) => traffic.results().answered(fetched),
         Err(_) => traffic.results().failed(),

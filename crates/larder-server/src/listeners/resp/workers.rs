@@ -6,10 +6,9 @@
 use super::{
     client::Accepted,
     connection::{Close, Connection},
+    context::ProxyContext,
     rounds::Rounds,
-    traffic::Traffic,
 };
-use crate::app::App;
 use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, thread};
 use tokio::{
     runtime::{Builder, EnterGuard, Runtime},
@@ -47,13 +46,11 @@ impl Workers {
     /// Lets them begin. They go on without clients until whoever tells of `draining` is gone.
     pub(super) fn start(
         self,
-        app: &Arc<App>,
-        traffic: &Arc<Traffic>,
+        context: &Arc<ProxyContext>,
         draining: &watch::Receiver<bool>,
     ) -> Vec<Worker> {
         let start = |(number, runtime)| {
-            let (app, traffic) = (Arc::clone(app), Arc::clone(traffic));
-            Worker::start(number, runtime, (app, traffic), draining.clone())
+            Worker::start(number, runtime, Arc::clone(context), draining.clone())
         };
         self.0.into_iter().enumerate().filter_map(start).collect()
     }
@@ -63,13 +60,13 @@ impl Worker {
     fn start(
         number: usize,
         runtime: Runtime,
-        (app, traffic): (Arc<App>, Arc<Traffic>),
+        context: Arc<ProxyContext>,
         mut draining: watch::Receiver<bool>,
     ) -> Option<Self> {
         let (clients, handed) = mpsc::channel(HANDED_MAX);
         let (tell_done, done) = oneshot::channel();
         let work = move || {
-            LocalSet::new().block_on(&runtime, work(app, traffic, handed, draining.clone()));
+            LocalSet::new().block_on(&runtime, work(context, handed, draining.clone()));
             // Nobody may be listening, as after the drain's time is over.
             tell_done.send(()).ok();
             // Who is served over HTTP still needs the store.
@@ -97,8 +94,7 @@ impl Worker {
 
 /// One worker: serves its clients until there are no more.
 async fn work(
-    app: Arc<App>,
-    traffic: Arc<Traffic>,
+    proxy: Arc<ProxyContext>,
     handed: mpsc::Receiver<Handed>,
     draining: watch::Receiver<bool>,
 ) {
@@ -111,15 +107,14 @@ async fn work(
             Err(error) = rounds.hold(poll) => {
                 tracing::error!(%error, "a worker cannot wait for its clients any more");
             }
-            () = serve_handed(app, traffic, handed, &rounds, draining) => {}
+            () = serve_handed(proxy, handed, &rounds, draining) => {}
         }
     });
     poll_fn(|context| rounds.desk().lap(context, |context| work.as_mut().poll(context))).await;
 }
 
 async fn serve_handed(
-    app: Arc<App>,
-    traffic: Arc<Traffic>,
+    proxy: Arc<ProxyContext>,
     mut handed: mpsc::Receiver<Handed>,
     rounds: &Rc<Rounds>,
     draining: watch::Receiver<bool>,
@@ -127,7 +122,7 @@ async fn serve_handed(
     let mut clients = JoinSet::new();
     while let Some((accepted, permit)) = handed.recv().await {
         let Ok((mut client, place)) = accepted.settle(rounds) else { continue };
-        let (app, traffic) = (Arc::clone(&app), Arc::clone(&traffic));
+        let proxy = Arc::clone(&proxy);
         let desk = Rc::clone(rounds.desk());
         let mut draining = draining.clone();
         clients.spawn_local(async move {
@@ -141,10 +136,10 @@ async fn serve_handed(
                 tracing::debug!(%error, "a client did not shake hands");
                 return;
             }
-            let connection = Connection::new(app, Arc::clone(&traffic), client, desk);
-            traffic.client_came();
+            let connection = Connection::new(&proxy, client, desk);
+            proxy.stats().client_came();
             let close = connection.run(place, draining).await;
-            traffic.client_went();
+            proxy.stats().client_went();
             drop(permit);
             if let Close::Upstream(error) = close {
                 tracing::debug!(%error, "a client's upstream connection ended, and it with it");

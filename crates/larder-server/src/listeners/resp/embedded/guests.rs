@@ -1,7 +1,6 @@
 //! The clients of a Larder without a Redis, for `CLIENT LIST`.
 
 use super::session::Tally;
-use crate::listeners::resp::traffic::Traffic;
 use larder_core::Moment;
 use std::{
     collections::BTreeMap,
@@ -57,7 +56,7 @@ pub(super) struct Seen {
 
 /// A client's place among the others, until it is dropped.
 pub(super) struct Presence {
-    traffic: Arc<Traffic>,
+    guests: Arc<Guests>,
     guest: Arc<Guest>,
 }
 
@@ -70,15 +69,14 @@ pub(super) enum About {
 }
 
 impl Guests {
-    pub(super) fn enter(traffic: &Arc<Traffic>, ends: Ends, now: Moment) -> Presence {
-        let guests = traffic.guests();
+    pub(super) fn enter(guests: &Arc<Self>, ends: Ends, now: Moment) -> Presence {
         let seen = Seen { active: now, db: 0, resp3: false, queued: None, command: "NULL" };
         let (name, library, library_version) = (Vec::new(), Vec::new(), Vec::new());
         let shown = Shown { seen, name, library, library_version };
         let id = guests.last.fetch_add(1, Relaxed) + 1;
         let guest = Arc::new(Guest { id, ends, came: now, shown: Mutex::new(shown) });
         guests.present().insert(id, Arc::clone(&guest));
-        Presence { traffic: Arc::clone(traffic), guest }
+        Presence { guests: Arc::clone(guests), guest }
     }
 
     pub(super) fn count(&self, tally: Tally) {
@@ -112,6 +110,10 @@ impl Guests {
 }
 
 impl Presence {
+    pub(super) fn guests(&self) -> &Guests {
+        &self.guests
+    }
+
     pub(super) fn id(&self) -> u64 {
         self.guest.id
     }
@@ -147,7 +149,7 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.traffic.guests().present().remove(&self.guest.id);
+        self.guests.present().remove(&self.guest.id);
     }
 }
 

@@ -138,8 +138,8 @@ impl Session {
         self.presence.show(seen);
         let tally = std::mem::take(&mut self.tally);
         // All of them are answered from memory.
-        app.traffic().results().hits(tally.hits + tally.misses);
-        app.traffic().guests().count(tally);
+        app.resp_stats().results().hits(tally.hits + tally.misses);
+        self.presence.guests().count(tally);
     }
 }
 

@@ -51,7 +51,7 @@ fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     call.session.show(call.app);
     let wanted = |id| ids.as_ref().is_none_or(|ids| ids.contains(&id));
     let now = call.app.engine().clock().now();
-    let lines = call.app.traffic().guests().list(now, wanted);
+    let lines = call.session.presence.guests().list(now, wanted);
     call.reply.verbatim(&lines);
     Ok(())
 }

@@ -73,7 +73,7 @@ fn server(call: &mut Call<'_>, text: &mut Text) {
 }
 
 fn clients(call: &mut Call<'_>, text: &mut Text) {
-    text.line("connected_clients", call.app.traffic().counts().clients);
+    text.line("connected_clients", call.app.resp_stats().counts().clients);
     text.line("maxclients", call.app.config().maxclients);
     text.line("blocked_clients", 0);
 }
@@ -91,8 +91,8 @@ fn persistence(_: &mut Call<'_>, text: &mut Text) {
 }
 
 fn stats(call: &mut Call<'_>, text: &mut Text) {
-    let counts = call.app.traffic().counts();
-    let tally = call.app.traffic().guests().tally();
+    let counts = call.app.resp_stats().counts();
+    let tally = call.session.presence.guests().tally();
     text.line("total_connections_received", counts.accepted);
     text.line("total_commands_processed", tally.commands);
     text.line("rejected_connections", counts.rejected);

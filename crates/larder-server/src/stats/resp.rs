@@ -1,13 +1,12 @@
-//! What the listener counts. Hits are added up over a batch first.
+//! What the RESP listener counts. Hits are added up over a batch first.
 
-use super::embedded::Guests;
 use crate::metrics::Results;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// See the [module](self).
 #[derive(Default)]
-pub(crate) struct Traffic {
+pub(crate) struct RespStats {
     results: Results,
     relayed_reads: AtomicU64,
     relayed_writes: AtomicU64,
@@ -18,12 +17,11 @@ pub(crate) struct Traffic {
     rejected: AtomicU64,
     upstreams: AtomicU64,
     upstreams_refused: AtomicU64,
-    guests: Guests,
 }
 
 /// A reading of what is not in the [`Results`].
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct TrafficCounts {
+pub(crate) struct RespCounts {
     pub(crate) relayed_reads: u64,
     pub(crate) relayed_writes: u64,
     pub(crate) relayed_others: u64,
@@ -37,25 +35,20 @@ pub(crate) struct TrafficCounts {
 
 /// What a command was, for the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Relayed {
+pub(crate) enum Relayed {
     Read,
     Write,
     Other,
 }
 
-impl Traffic {
+impl RespStats {
     /// Reads that may be kept, by how they were answered.
     pub(crate) fn results(&self) -> &Results {
         &self.results
     }
 
-    /// The clients that are served without a Redis.
-    pub(super) fn guests(&self) -> &Guests {
-        &self.guests
-    }
-
     /// A command went upstream.
-    pub(super) fn relayed(&self, what: Relayed) {
+    pub(crate) fn relayed(&self, what: Relayed) {
         let counter = match what {
             Relayed::Read => &self.relayed_reads,
             Relayed::Write => &self.relayed_writes,
@@ -65,38 +58,38 @@ impl Traffic {
     }
 
     /// A reply waited for a fence.
-    pub(super) fn fenced(&self) {
+    pub(crate) fn fenced(&self) {
         self.fences.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn client_came(&self) {
+    pub(crate) fn client_came(&self) {
         self.accepted.fetch_add(1, Relaxed);
         self.clients.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn client_went(&self) {
+    pub(crate) fn client_went(&self) {
         self.clients.fetch_sub(1, Relaxed);
     }
 
     /// A client was turned away, because of `maxclients` or protected mode.
-    pub(super) fn client_rejected(&self) {
+    pub(crate) fn client_rejected(&self) {
         self.rejected.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn upstream_opened(&self) {
+    pub(crate) fn upstream_opened(&self) {
         self.upstreams.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn upstream_closed(&self) {
+    pub(crate) fn upstream_closed(&self) {
         self.upstreams.fetch_sub(1, Relaxed);
     }
 
-    pub(super) fn upstream_refused(&self) {
+    pub(crate) fn upstream_refused(&self) {
         self.upstreams_refused.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn counts(&self) -> TrafficCounts {
-        TrafficCounts {
+    pub(crate) fn counts(&self) -> RespCounts {
+        RespCounts {
             relayed_reads: self.relayed_reads.load(Relaxed),
             relayed_writes: self.relayed_writes.load(Relaxed),
             relayed_others: self.relayed_others.load(Relaxed),
