@@ -3,10 +3,10 @@
 //! Flags and their help come from the table of settings. What is wrong with the words of the command
 //! line is clap's to say (exit 2); what is wrong with the values is the settings' (exit 78).
 
+mod check_config;
 mod help;
 mod remote;
-mod show;
-mod summary;
+mod stats;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{self, Config, ConfigErrors, Environment, table};
-use remote::Question;
+use remote::RemoteCommand;
 
 /// `EX_CONFIG` of `sysexits.h`.
 const BAD_CONFIGURATION: u8 = 78;
@@ -32,13 +32,13 @@ pub enum Parsed {
 
 /// What there is to say instead of serving.
 #[derive(Debug)]
-pub enum Reply {
+pub enum Output {
     /// Help, the version, or a mistake in the words of the command line.
-    Clap(clap::Error),
+    Usage(clap::Error),
     /// What `check-config` shows.
-    Shown(String),
+    Text(String),
     /// What is wrong with the settings.
-    Wrong(ConfigErrors),
+    InvalidConfig(ConfigErrors),
     /// Why a running server could not be asked.
     Failed(String),
 }
@@ -47,7 +47,7 @@ pub enum Reply {
 pub fn run_from_env() -> Parsed {
     match parse(std::env::args_os(), &config::of_process()) {
         Ok(config) => Parsed::Serve(config),
-        Err(reply) => Parsed::Exit(reply.say().into()),
+        Err(reply) => Parsed::Exit(reply.print().into()),
     }
 }
 
@@ -55,38 +55,38 @@ pub fn run_from_env() -> Parsed {
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: &Environment,
-) -> Result<Box<Config>, Reply> {
-    let matches = command().try_get_matches_from(args).map_err(Reply::Clap)?;
+) -> Result<Box<Config>, Output> {
+    let matches = command().try_get_matches_from(args).map_err(Output::Usage)?;
     let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
-    let resolved = config::resolve(&flags(matches), environment).map_err(Reply::Wrong)?;
-    let question = match name {
-        "check-config" => return Err(Reply::Shown(show::text(&resolved))),
-        "stats" => Question::Stats { json: matches.get_flag("json") },
-        "passthrough" => {
-            Question::Passthrough(matches.get_one::<String>("switch").map(|switch| switch == "on"))
-        }
+    let resolved = config::resolve(&flags(matches), environment).map_err(Output::InvalidConfig)?;
+    let command = match name {
+        "check-config" => return Err(Output::Text(check_config::text(&resolved))),
+        "stats" => RemoteCommand::Stats { json: matches.get_flag("json") },
+        "passthrough" => RemoteCommand::Passthrough(
+            matches.get_one::<String>("switch").map(|switch| switch == "on"),
+        ),
         _ => return Ok(Box::new(resolved.config)),
     };
-    Err(question.ask(&resolved.config).map_or_else(Reply::Failed, Reply::Shown))
+    Err(command.ask(&resolved.config).map_or_else(Output::Failed, Output::Text))
 }
 
-impl Reply {
+impl Output {
     /// The exit code that goes with it.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Clap(error) => u8::try_from(error.exit_code()).unwrap_or(FAILED),
-            Self::Shown(_) => 0,
-            Self::Wrong(_) => BAD_CONFIGURATION,
+            Self::Usage(error) => u8::try_from(error.exit_code()).unwrap_or(FAILED),
+            Self::Text(_) => 0,
+            Self::InvalidConfig(_) => BAD_CONFIGURATION,
             Self::Failed(_) => FAILED,
         }
     }
 
     /// Says it, on stdout or stderr, and returns the exit code.
-    fn say(&self) -> u8 {
+    fn print(&self) -> u8 {
         let said = match self {
-            Self::Clap(error) => error.print(),
-            Self::Shown(text) => writeln!(io::stdout(), "{text}"),
-            Self::Wrong(mistakes) => writeln!(io::stderr(), "{mistakes}"),
+            Self::Usage(error) => error.print(),
+            Self::Text(text) => writeln!(io::stdout(), "{text}"),
+            Self::InvalidConfig(errors) => writeln!(io::stderr(), "{errors}"),
             Self::Failed(why) => writeln!(io::stderr(), "larder: {why}"),
         };
         // A closed pipe takes nothing away from a failure.
@@ -123,9 +123,9 @@ fn command() -> Command {
         )
         .args(table::TABLE.iter().flat_map(|group| {
             group.settings.iter().map(|setting| {
-                Arg::new(setting.about().flag)
-                    .long(setting.about().flag)
-                    .value_name(setting.about().placeholder)
+                Arg::new(setting.info().flag)
+                    .long(setting.info().flag)
+                    .value_name(setting.info().placeholder)
                     .help(help::of(*setting))
                     .help_heading(group.heading)
                     .global(true)
@@ -135,7 +135,7 @@ fn command() -> Command {
 
 fn flags(matches: &ArgMatches) -> Vec<(&'static str, String)> {
     table::all()
-        .map(|setting| setting.about().flag)
+        .map(|setting| setting.info().flag)
         .filter_map(|flag| Some((flag, matches.get_one::<String>(flag)?.clone())))
         .collect()
 }

@@ -6,36 +6,36 @@
 //! `Settings`; `resolve.rs` makes the [`Config`] of them. Once there is a plan, nobody checks again.
 
 mod environment;
+mod error;
 mod file;
-mod given;
-mod mistake;
 mod origins;
-mod plan;
+mod raw;
 mod redis_env;
 mod resolve;
 pub(crate) mod table;
 mod template;
 mod tls;
+mod types;
 mod units;
 mod value;
 
-use given::{Given, Settings};
-use mistake::Source;
+use error::Source;
 pub(crate) use origins::default_ttls as origin_ttls;
-pub(crate) use resolve::Line;
+use raw::{RawSettings, RawValue};
+pub(crate) use resolve::ConfigLine;
 
 pub use environment::{Environment, of_process};
-pub use mistake::ConfigErrors;
-pub use plan::{
+pub use error::ConfigErrors;
+pub use template::{IdPath, KeyTemplate};
+pub use types::{
     Config, HttpConfig, OriginConfig, OriginKind, RespConfig, StoreConfig, StoreKind, TlsConfig,
 };
-pub use template::{IdPath, KeyTemplate};
 pub(crate) use units::parse_duration;
 
 /// A plan, and for people to read, where each part of it came from.
 pub(crate) struct Resolved {
     pub(crate) config: Config,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<ConfigLine>,
 }
 
 /// Resolves flags (names without `--`), environment and the file that they name.
@@ -43,24 +43,24 @@ pub(crate) fn resolve(
     flags: &[(&'static str, String)],
     environment: &Environment,
 ) -> Result<Resolved, ConfigErrors> {
-    let mut settings = Settings::default();
+    let mut settings = RawSettings::default();
     put_flags(flags, &mut settings);
     environment::read(environment, &mut settings);
     redis_env::read(environment, &mut settings);
     file::read(&mut settings);
-    resolve::refuse_contradictions(&mut settings);
+    resolve::check_consistency(&mut settings);
     tls::read(&mut settings);
-    if !settings.mistakes.is_empty() {
-        return Err(ConfigErrors::of(settings.mistakes));
+    if !settings.errors.is_empty() {
+        return Err(ConfigErrors::of(settings.errors));
     }
     let config = resolve::config(&settings, environment);
     Ok(Resolved { config, lines: resolve::lines(&settings) })
 }
 
-fn put_flags(flags: &[(&'static str, String)], settings: &mut Settings) {
+fn put_flags(flags: &[(&'static str, String)], settings: &mut RawSettings) {
     for (flag, text) in flags {
-        for setting in table::all().filter(|setting| setting.about().flag == *flag) {
-            settings.put(setting, Given { text: text.clone(), source: Source::Flag(flag) });
+        for setting in table::all().filter(|setting| setting.info().flag == *flag) {
+            settings.put(setting, RawValue { text: text.clone(), source: Source::Flag(flag) });
         }
     }
 }

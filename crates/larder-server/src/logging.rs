@@ -14,14 +14,14 @@ const DEFAULT_FILTER: &str = "info";
 
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogPlan {
+pub struct LogConfig {
     /// A filter as in `RUST_LOG`.
     pub filter: String,
     /// Whether a terminal may be written to in colour.
     pub color: bool,
 }
 
-impl LogPlan {
+impl LogConfig {
     /// What `RUST_LOG` and `NO_COLOR` say, and a notice when that cannot be understood.
     pub(crate) fn of(environment: &Environment) -> (Self, Option<String>) {
         let set = |name| environment.get(name).filter(|value| !value.is_empty());
@@ -43,7 +43,7 @@ impl LogPlan {
 }
 
 /// Starts logging for the whole process. Fails when something else already has.
-pub fn start(config: &LogPlan) -> Result<(), TryInitError> {
+pub fn start(config: &LogConfig) -> Result<(), TryInitError> {
     let filter = EnvFilter::new(&config.filter);
     let registry = tracing_subscriber::registry().with(filter);
     if io::stderr().is_terminal() {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use larder_core::near::Policy;
 use larder_redis::Endpoint;
-use larder_server::cli::Reply;
+use larder_server::cli::Output;
 use larder_server::config::{Config, StoreKind};
 use larder_testkit::{Authority, Signed};
 use proptest::prelude::*;
@@ -346,7 +346,7 @@ fn check_config_ends_as_the_server_would() {
 
 #[test]
 fn the_help_names_every_setting_its_variable_and_its_default() {
-    let Err(Reply::Clap(help)) = larder().args("--help").parse() else { panic!("no help") };
+    let Err(Output::Usage(help)) = larder().args("--help").parse() else { panic!("no help") };
     let help = help.to_string();
     for text in [
         "--store <URL|memory>",

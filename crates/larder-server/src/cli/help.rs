@@ -4,14 +4,14 @@ use crate::config::{self, table::AnySetting};
 
 /// The help of one flag: what it does, then its default, limits and variable.
 pub(crate) fn of(setting: &dyn AnySetting) -> String {
-    let about = setting.about();
+    let info = setting.info();
     let default = match setting.show(None).as_str() {
         "none" => String::new(),
         default => format!("default {default}; "),
     };
     let limits = setting.limits().map(|limits| format!("{limits}; ")).unwrap_or_default();
-    let or_file = if about.secret { " (or ..._FILE)" } else { "" };
-    format!("{}\n[{default}{limits}{}{or_file}]", about.help, about.variable())
+    let or_file = if info.secret { " (or ..._FILE)" } else { "" };
+    format!("{}\n[{default}{limits}{}{or_file}]", info.help, info.variable())
 }
 
 /// What follows the flags.

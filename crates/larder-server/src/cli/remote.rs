@@ -1,6 +1,6 @@
 //! Commands that talk to a running server, over HTTP.
 
-use super::summary;
+use super::stats;
 use crate::config::Config;
 use larder_redis::Secret;
 use serde_json::Value;
@@ -11,20 +11,20 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A question to a running server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Question {
+pub(super) enum RemoteCommand {
     /// How it is, for people, or as the JSON that it answers.
     Stats { json: bool },
     /// How the switch stands; first set, if there is something to set.
     Passthrough(Option<bool>),
 }
 
-impl Question {
+impl RemoteCommand {
     /// Asks the server of this plan, and says what it answered.
     pub(super) fn ask(self, config: &Config) -> Result<String, String> {
         let server = Server::of(config)?;
         match self {
             Self::Stats { json: true } => server.get("/v1/stats"),
-            Self::Stats { json: false } => Ok(summary::text(&read(&server.get("/v1/stats")?)?)),
+            Self::Stats { json: false } => Ok(stats::text(&read(&server.get("/v1/stats")?)?)),
             Self::Passthrough(None) => state(&server.get("/v1/passthrough")?),
             Self::Passthrough(Some(true)) => state(&server.put("/v1/passthrough/on")?),
             Self::Passthrough(Some(false)) => state(&server.put("/v1/passthrough/off")?),

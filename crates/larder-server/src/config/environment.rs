@@ -10,8 +10,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::given::{Given, Settings};
-use super::mistake::{ConfigError, Source, did_you_mean};
+use super::error::{ConfigError, Source, did_you_mean};
+use super::raw::{RawSettings, RawValue};
 use super::table;
 
 /// Variables by name. Handed in, so that tests need no real ones.
@@ -28,22 +28,22 @@ pub fn of_process() -> Environment {
 }
 
 /// Puts in what the `LARDER_*` variables say.
-pub(crate) fn read(environment: &Environment, settings: &mut Settings) {
+pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
     for setting in table::all() {
-        let about = setting.about();
-        let variable = about.variable();
+        let info = setting.info();
+        let variable = info.variable();
         if is_service_link(environment, &variable) {
             settings.notices.push(format!(
                 "{variable} is ignored: Kubernetes made it for a service; set {} by its flag or in \
                  the file",
-                about.flag
+                info.flag
             ));
             continue;
         }
-        match look_up(environment, &variable, about.secret) {
-            Ok(Some(given)) => settings.put(setting, given),
+        match look_up(environment, &variable, info.secret) {
+            Ok(Some(value)) => settings.put(setting, value),
             Ok(None) => {}
-            Err(mistake) => settings.put_wrong(setting, mistake),
+            Err(error) => settings.set_invalid(setting, error),
         }
     }
     refuse_unknown(environment, settings);
@@ -54,7 +54,7 @@ pub(crate) fn look_up(
     environment: &Environment,
     name: &str,
     may_be_file: bool,
-) -> Result<Option<Given>, ConfigError> {
+) -> Result<Option<RawValue>, ConfigError> {
     let file_name = format!("{name}_FILE");
     let direct = text_of(environment, name)?;
     let path = if may_be_file { text_of(environment, &file_name)? } else { None };
@@ -65,15 +65,15 @@ pub(crate) fn look_up(
         }),
         (None, Some(path)) => text_in_file(file_name, &path).map(Some),
         (direct, None) => {
-            Ok(direct.map(|text| Given { text, source: Source::Variable(name.to_owned()) }))
+            Ok(direct.map(|text| RawValue { text, source: Source::Variable(name.to_owned()) }))
         }
     }
 }
 
-fn text_in_file(variable: String, path: &str) -> Result<Given, ConfigError> {
+fn text_in_file(variable: String, path: &str) -> Result<RawValue, ConfigError> {
     let source = Source::Variable(variable);
     match read_limited(Path::new(path), SECRET_FILE_BYTES_MAX) {
-        Ok(text) => Ok(Given { text: text.trim_end_matches(['\r', '\n']).to_owned(), source }),
+        Ok(text) => Ok(RawValue { text: text.trim_end_matches(['\r', '\n']).to_owned(), source }),
         Err(why) => Err(ConfigError { source, text: format!("{path} cannot be read: {why}") }),
     }
 }
@@ -99,18 +99,18 @@ fn text_of(environment: &Environment, name: &str) -> Result<Option<String>, Conf
     }
 }
 
-fn refuse_unknown(environment: &Environment, settings: &mut Settings) {
-    let known: Vec<String> = table::abouts()
-        .flat_map(|about| {
-            let file = about.secret.then(|| format!("{}_FILE", about.variable()));
-            [Some(about.variable()), file].into_iter().flatten()
+fn refuse_unknown(environment: &Environment, settings: &mut RawSettings) {
+    let known: Vec<String> = table::infos()
+        .flat_map(|info| {
+            let file = info.secret.then(|| format!("{}_FILE", info.variable()));
+            [Some(info.variable()), file].into_iter().flatten()
         })
         .collect();
     for name in environment.keys().filter(|name| name.starts_with("LARDER_")) {
         if !known.contains(name) && !is_service_link(environment, name) {
             let hint = did_you_mean(name, &known);
             let source = Source::Variable(name.clone());
-            settings.mistake(source, format!("there is no such setting{hint}"));
+            settings.error(source, format!("there is no such setting{hint}"));
         }
     }
 }

@@ -6,11 +6,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::environment::read_limited;
-use super::given::{Given, Settings};
-use super::mistake::{ConfigError, Source, did_you_mean};
+use super::error::{ConfigError, Source, did_you_mean};
 use super::origins;
+use super::raw::{RawSettings, RawValue};
 use super::table::{self, AnySetting, CONFIG, place};
-use super::value::Form;
+use super::value::TomlType;
 
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
@@ -43,24 +43,24 @@ impl Document {
 }
 
 /// Puts in what the file says, where one is named.
-pub(crate) fn read(settings: &mut Settings) {
+pub(crate) fn read(settings: &mut RawSettings) {
     let Some(path) = settings.get(&CONFIG) else { return };
     match read_limited(&path, CONFIG_BYTES_MAX) {
         Ok(text) => read_document(&Document { path, text }, settings),
         Err(why) => {
             settings.file_is_broken = true;
             let text = format!("{} cannot be read: {why}", path.display());
-            settings.mistake(settings.source(&CONFIG), text);
+            settings.error(settings.source(&CONFIG), text);
         }
     }
 }
 
-fn read_document(document: &Document, settings: &mut Settings) {
+fn read_document(document: &Document, settings: &mut RawSettings) {
     let (root, errors) = DeTable::parse_recoverable(&document.text);
     for error in &errors {
         // The message alone: the error's `Display` quotes the line, which may hold a secret.
         let offset = error.span().map_or(0, |span| span.start);
-        settings.mistake(document.source_at(offset), format!("not TOML: {}", error.message()));
+        settings.error(document.source_at(offset), format!("not TOML: {}", error.message()));
     }
     // What comes after a broken line may have landed anywhere.
     settings.file_is_broken = !errors.is_empty();
@@ -69,87 +69,87 @@ fn read_document(document: &Document, settings: &mut Settings) {
     }
 }
 
-fn read_root(document: &Document, root: &DeTable<'_>, settings: &mut Settings) {
+fn read_root(document: &Document, root: &DeTable<'_>, settings: &mut RawSettings) {
     for (key, item) in root {
         let name = key.get_ref().as_ref();
-        let is_section = !name.is_empty() && table::abouts().any(|about| about.section == name);
+        let is_section = !name.is_empty() && table::infos().any(|info| info.section == name);
         match item.get_ref() {
             _ if name == "origin" => origins::read(document, item, settings),
             DeValue::Table(section) if is_section => {
                 section.iter().for_each(|(key, item)| put(document, name, key, item, settings));
             }
-            _ if is_section => settings.mistake(
+            _ if is_section => settings.error(
                 document.source(key),
                 format!("{name} is a section: write [{name}] on a line of its own"),
             ),
             DeValue::Table(_) if find("", name).is_none() => {
-                let sections = table::abouts().map(|about| about.section).chain(["origin"]);
+                let sections = table::infos().map(|info| info.section).chain(["origin"]);
                 let hint = did_you_mean(name, sections.filter(|section| !section.is_empty()));
                 let text = format!("[{name}]: there is no such section{hint}");
-                settings.mistake(document.source(key), text);
+                settings.error(document.source(key), text);
             }
             _ => put(document, "", key, item, settings),
         }
     }
 }
 
-fn put(doc: &Document, section: &str, key: &Key<'_>, item: &Item<'_>, settings: &mut Settings) {
+fn put(doc: &Document, section: &str, key: &Key<'_>, item: &Item<'_>, settings: &mut RawSettings) {
     let name = key.get_ref().as_ref();
     let Some(setting) = find(section, name) else {
         let text =
             format!("{}: there is no such setting{}", place(section, name), hint(section, name));
-        return settings.mistake(doc.source(key), text);
+        return settings.error(doc.source(key), text);
     };
-    match text_of(setting.about().form, item.get_ref()) {
-        Ok(text) => settings.put(setting, Given { text, source: doc.source(key) }),
+    match text_of(setting.info().toml_type, item.get_ref()) {
+        Ok(text) => settings.put(setting, RawValue { text, source: doc.source(key) }),
         Err(why) => {
             let text = format!("{}: {why}", place(section, name));
-            settings.put_wrong(setting, ConfigError { source: doc.source(item), text });
+            settings.set_invalid(setting, ConfigError { source: doc.source(item), text });
         }
     }
 }
 
 fn find(section: &str, key: &str) -> Option<&'static dyn AnySetting> {
     table::all().find(|setting| {
-        let about = setting.about();
-        !key.is_empty() && about.section == section && about.key == key
+        let info = setting.info();
+        !key.is_empty() && info.section == section && info.key == key
     })
 }
 
 /// Where the key may belong: to a section if it is written like a flag or stands in the wrong
 /// section, or else to the key of the same section that it resembles.
 fn hint(section: &str, key: &str) -> String {
-    let elsewhere = table::abouts().find(|about| {
-        !about.key.is_empty() && (about.flag == key || about.key == key && section.is_empty())
+    let elsewhere = table::infos().find(|info| {
+        !info.key.is_empty() && (info.flag == key || info.key == key && section.is_empty())
     });
-    if let Some(about) = elsewhere {
-        return format!("; did you mean {}?", about.place());
+    if let Some(info) = elsewhere {
+        return format!("; did you mean {}?", info.place());
     }
-    let keys = table::abouts().filter(|about| about.section == section).map(|about| about.key);
+    let keys = table::infos().filter(|info| info.section == section).map(|info| info.key);
     did_you_mean(key, keys.filter(|key| !key.is_empty()))
 }
 
 /// The text of a TOML value, as it would stand in a variable or after a flag.
-pub(crate) fn text_of(form: Form, value: &DeValue<'_>) -> Result<String, String> {
-    match (form, value) {
+pub(crate) fn text_of(toml_type: TomlType, value: &DeValue<'_>) -> Result<String, String> {
+    match (toml_type, value) {
         (_, DeValue::String(text)) => Ok(text.to_string()),
-        (Form::Number, DeValue::Integer(number)) => {
+        (TomlType::Number, DeValue::Integer(number)) => {
             i64::from_str_radix(number.as_str(), number.radix())
                 .map(|number| number.to_string())
                 .map_err(|_| "the number is too large".to_owned())
         }
-        (Form::Switch, DeValue::Boolean(switch)) => Ok(switch.to_string()),
-        (Form::List, DeValue::Array(items)) => items
+        (TomlType::Bool, DeValue::Boolean(switch)) => Ok(switch.to_string()),
+        (TomlType::List, DeValue::Array(items)) => items
             .iter()
-            .map(|item| text_of(Form::Text, item.get_ref()))
+            .map(|item| text_of(TomlType::String, item.get_ref()))
             .collect::<Result<Vec<_>, _>>()
             .map(|texts| texts.join(",")),
         (_, other) => {
-            let expected = match form {
-                Form::Text => "a string",
-                Form::Number => "a whole number or a string",
-                Form::Switch => "true, false or a string",
-                Form::List => "an array of strings or a string",
+            let expected = match toml_type {
+                TomlType::String => "a string",
+                TomlType::Number => "a whole number or a string",
+                TomlType::Bool => "true, false or a string",
+                TomlType::List => "an array of strings or a string",
             };
             Err(format!("this takes {expected}, not {}", type_of(other)))
         }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::error::{ConfigError, Source, did_you_mean};
 use super::file::{Document, text_of};
-use super::given::Settings;
-use super::mistake::{ConfigError, Source, did_you_mean};
-use super::plan::{OriginConfig, OriginKind};
+use super::raw::RawSettings;
 use super::table::{TTL_MAX, between, millis, secs};
 use super::template::{IdPath, KeyTemplate};
+use super::types::{OriginConfig, OriginKind};
 use super::units::show_duration;
-use super::value::{Form, Value};
+use super::value::{TomlType, Value};
 
 const KEYS: [&str; 7] = ["name", "kind", "file", "key", "path", "ttl", "negative-ttl"];
 const DEFAULT_TTL: Duration = secs(5 * 60);
@@ -48,17 +48,17 @@ pub(crate) fn default_ttls() -> (String, String) {
 }
 
 /// Takes every `[[origin]]`.
-pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &mut Settings) {
+pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &mut RawSettings) {
     let tables = item.get_ref().as_array().into_iter().flatten();
     let tables: Vec<_> =
         tables.filter_map(|item| Some((item, item.get_ref().as_table()?))).collect();
     if tables.len() != item.get_ref().as_array().map_or(1, |array| array.len()) {
         let text = "origins are tables: write [[origin]] above the keys of each";
-        settings.mistake(document.source(item), text);
+        settings.error(document.source(item), text);
     }
     for (item, table) in tables {
         let source = document.source(item);
-        let mut fields = Fields { document, table, source, mistakes: &mut settings.mistakes };
+        let mut fields = Fields { document, table, source, errors: &mut settings.errors };
         let Some(config) = fields.config() else { continue };
         let source = fields.source.clone();
         add(Origin { config, source }, settings);
@@ -66,7 +66,7 @@ pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &
 }
 
 /// Two origins must not make the same keys or answer the same requests.
-fn add(origin: Origin, settings: &mut Settings) {
+fn add(origin: Origin, settings: &mut RawSettings) {
     for other in &settings.origins {
         let (one, two) = (&origin.config, &other.config);
         let same = [
@@ -76,7 +76,7 @@ fn add(origin: Origin, settings: &mut Settings) {
         ];
         for (field, _, value) in same.into_iter().filter(|(_, is_same, _)| *is_same) {
             let text = format!("[[origin]] {field}: {value:?} is taken by {}", other.source);
-            settings.mistakes.push(ConfigError { source: origin.source.clone(), text });
+            settings.errors.push(ConfigError { source: origin.source.clone(), text });
         }
     }
     settings.origins.push(origin);
@@ -87,7 +87,7 @@ struct Fields<'a> {
     document: &'a Document,
     table: &'a DeTable<'a>,
     source: Source,
-    mistakes: &'a mut Vec<ConfigError>,
+    errors: &'a mut Vec<ConfigError>,
 }
 
 impl Fields<'_> {
@@ -117,7 +117,7 @@ impl Fields<'_> {
             if !KEYS.contains(&name) {
                 let hint = did_you_mean(name, KEYS);
                 let text = format!("[[origin]] {name}: there is no such key{hint}");
-                self.mistakes.push(ConfigError { source: self.document.source(key), text });
+                self.errors.push(ConfigError { source: self.document.source(key), text });
             }
         }
     }
@@ -125,16 +125,16 @@ impl Fields<'_> {
     fn required<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         if !self.table.contains_key(key) {
             let text = format!("[[origin]] has no {key}");
-            self.mistakes.push(ConfigError { source: self.source.clone(), text });
+            self.errors.push(ConfigError { source: self.source.clone(), text });
         }
-        self.read(key, Form::Text, read)
+        self.read(key, TomlType::String, read)
     }
 
     fn duration(&mut self, key: &str, default: Duration) -> Option<Duration> {
         if !self.table.contains_key(key) {
             return Some(default);
         }
-        self.read(key, Form::Number, |text| {
+        self.read(key, TomlType::Number, |text| {
             between(millis(1), TTL_MAX).check(Duration::read(text)?)
         })
     }
@@ -142,15 +142,15 @@ impl Fields<'_> {
     fn read<T>(
         &mut self,
         key: &str,
-        form: Form,
+        toml_type: TomlType,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         let item = self.table.get(key)?;
-        match text_of(form, item.get_ref()).and_then(|text| read(&text)) {
+        match text_of(toml_type, item.get_ref()).and_then(|text| read(&text)) {
             Ok(value) => Some(value),
             Err(why) => {
                 let text = format!("[[origin]] {key}: {why}");
-                self.mistakes.push(ConfigError { source: self.document.source(item), text });
+                self.errors.push(ConfigError { source: self.document.source(item), text });
                 None
             }
         }

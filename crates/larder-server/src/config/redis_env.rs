@@ -7,8 +7,8 @@ use larder_redis::RedisUrl;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::environment::{Environment, look_up};
-use super::given::{Given, Settings};
-use super::mistake::{ConfigError, Source};
+use super::error::{ConfigError, Source};
+use super::raw::{RawSettings, RawValue};
 use super::table::STORE;
 
 /// As `redis-cli` has it.
@@ -16,8 +16,8 @@ const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
 
 /// Puts in the store that the `REDIS_*` variables name.
-pub(crate) fn read(environment: &Environment, settings: &mut Settings) {
-    if settings.is_given(&STORE) {
+pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
+    if settings.is_set(&STORE) {
         return;
     }
     let (parts, wrong_parts) = Parts::look_up(environment);
@@ -27,11 +27,11 @@ pub(crate) fn read(environment: &Environment, settings: &mut Settings) {
             put_url(url, settings);
         }
         Ok(None) => put_parts(&parts, wrong_parts, settings),
-        Err(mistake) => settings.put_wrong(&STORE, mistake),
+        Err(error) => settings.set_invalid(&STORE, error),
     }
 }
 
-fn warn_of(parts: &Parts, winner: &Source, settings: &mut Settings) {
+fn warn_of(parts: &Parts, winner: &Source, settings: &mut RawSettings) {
     let names: Vec<_> = parts.all().map(|part| part.source.to_string()).collect();
     if !names.is_empty() {
         let names = names.join(", ");
@@ -39,31 +39,31 @@ fn warn_of(parts: &Parts, winner: &Source, settings: &mut Settings) {
     }
 }
 
-fn put_url(url: Given, settings: &mut Settings) {
+fn put_url(url: RawValue, settings: &mut RawSettings) {
     match url.text.parse::<RedisUrl>() {
         Ok(_) => settings.put(&STORE, url),
         Err(why) => {
-            let mistake = ConfigError { source: url.source, text: why.to_string() };
-            settings.put_wrong(&STORE, mistake);
+            let error = ConfigError { source: url.source, text: why.to_string() };
+            settings.set_invalid(&STORE, error);
         }
     }
 }
 
-fn put_parts(parts: &Parts, mut wrong: Vec<ConfigError>, settings: &mut Settings) {
+fn put_parts(parts: &Parts, mut wrong: Vec<ConfigError>, settings: &mut RawSettings) {
     let url = parts.url(&mut wrong);
     match url.filter(|_| wrong.is_empty()) {
         Some(url) => settings.put(&STORE, url),
-        None => wrong.into_iter().for_each(|mistake| settings.put_wrong(&STORE, mistake)),
+        None => wrong.into_iter().for_each(|error| settings.set_invalid(&STORE, error)),
     }
 }
 
 #[derive(Default)]
 struct Parts {
-    host: Option<Given>,
-    port: Option<Given>,
-    db: Option<Given>,
-    username: Option<Given>,
-    password: Option<Given>,
+    host: Option<RawValue>,
+    port: Option<RawValue>,
+    db: Option<RawValue>,
+    username: Option<RawValue>,
+    password: Option<RawValue>,
 }
 
 impl Parts {
@@ -71,8 +71,8 @@ impl Parts {
         let mut wrong = Vec::new();
         let mut part = |name, may_be_file| match look_up(environment, name, may_be_file) {
             Ok(found) => found,
-            Err(mistake) => {
-                wrong.push(mistake);
+            Err(error) => {
+                wrong.push(error);
                 None
             }
         };
@@ -86,13 +86,13 @@ impl Parts {
         (parts, wrong)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Given> {
+    fn all(&self) -> impl Iterator<Item = &RawValue> {
         let Self { host, port, db, username, password } = self;
         [host, port, db, username, password].into_iter().flatten()
     }
 
     /// The URL that the parts make, if there are any.
-    fn url(&self, wrong: &mut Vec<ConfigError>) -> Option<Given> {
+    fn url(&self, wrong: &mut Vec<ConfigError>) -> Option<RawValue> {
         let first = self.all().next()?;
         let Some(place) = self.host.as_ref().or(self.port.as_ref()) else {
             wrong.push(ConfigError {
@@ -110,7 +110,7 @@ impl Parts {
             wrong.push(ConfigError { source: place.source.clone(), text });
         }
         let text = format!("redis://{credentials}{host}:{port}/{db}");
-        Some(Given { text, source: place.source.clone() })
+        Some(RawValue { text, source: place.source.clone() })
     }
 
     /// The port, and the host that comes with it when Kubernetes sets it: `tcp://10.0.0.1:6379`.
@@ -146,8 +146,8 @@ impl Parts {
 
     /// `user:password@`, or nothing.
     fn credentials(&self) -> String {
-        let encoded = |part: &Option<Given>| {
-            let text = part.as_ref().map(|given| given.text.as_str()).unwrap_or_default();
+        let encoded = |part: &Option<RawValue>| {
+            let text = part.as_ref().map(|value| value.text.as_str()).unwrap_or_default();
             utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
         };
         match (&self.username, &self.password) {

@@ -8,9 +8,8 @@ use std::{
 use larder_core::{EngineConfig, KeyFilter, near::NearConfig};
 
 use super::environment::Environment;
-use super::given::Settings;
-use super::mistake::Source;
-use super::plan::{Config, HttpConfig, RespConfig, StoreConfig, StoreKind, TlsConfig};
+use super::error::Source;
+use super::raw::RawSettings;
 use super::table::{
     self, AnySetting, BIND, CLIENT_QUERY_BUFFER_LIMIT, DRAIN_TIMEOUT, HTTP_ALLOWED_HOSTS,
     HTTP_BIND, HTTP_CONCURRENCY, HTTP_MAX_BODY, HTTP_PORT, HTTP_QUEUE, HTTP_TOKEN, IO_THREADS,
@@ -19,9 +18,10 @@ use super::table::{
     PROTO_MAX_MULTIBULK_LEN, REQUIREPASS, STALENESS_BOUND, STORE, STORE_MAXMEMORY, STORE_TIMEOUT,
     Setting, TIMEOUT, TLS_PORT, UNIXSOCKET, URL,
 };
+use super::types::{Config, HttpConfig, RespConfig, StoreConfig, StoreKind, TlsConfig};
 use super::units::show_size;
-use super::value::Share;
-use crate::logging::LogPlan;
+use super::value::SampleRate;
+use crate::logging::LogConfig;
 use larder_redis::{Endpoint, RedisUrl, Secret};
 use larder_resp::Limits;
 
@@ -29,11 +29,11 @@ use larder_resp::Limits;
 const VALUES_PER_NEAR_MIN: u64 = 8;
 
 /// The plan of settings that have no mistakes.
-pub(crate) fn config(settings: &Settings, environment: &Environment) -> Config {
+pub(crate) fn config(settings: &RawSettings, environment: &Environment) -> Config {
     let mut notices = settings.notices.clone();
     notices.extend(no_store_notice(settings));
     notices.extend(unprotected_notices(settings));
-    let (logs, wrong_filter) = LogPlan::of(environment);
+    let (logs, wrong_filter) = LogConfig::of(environment);
     notices.extend(wrong_filter);
     Config {
         engine: engine(settings),
@@ -50,7 +50,7 @@ pub(crate) fn config(settings: &Settings, environment: &Environment) -> Config {
     }
 }
 
-fn engine(settings: &Settings) -> EngineConfig {
+fn engine(settings: &RawSettings) -> EngineConfig {
     EngineConfig {
         near: NearConfig {
             bytes_max: settings.get(&MAXMEMORY).0,
@@ -64,7 +64,7 @@ fn engine(settings: &Settings) -> EngineConfig {
     }
 }
 
-fn store(settings: &Settings) -> StoreConfig {
+fn store(settings: &RawSettings) -> StoreConfig {
     StoreConfig {
         kind: match settings.get(&STORE) {
             StoreKind::Redis(url) => {
@@ -77,7 +77,7 @@ fn store(settings: &Settings) -> StoreConfig {
     }
 }
 
-fn resp(settings: &Settings) -> RespConfig {
+fn resp(settings: &RawSettings) -> RespConfig {
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let tls = address(settings.get(&BIND), settings.get(&TLS_PORT));
     RespConfig {
@@ -104,7 +104,7 @@ fn resp(settings: &Settings) -> RespConfig {
 }
 
 /// One hit in how many is compared.
-fn verify_every(share: Share) -> Option<NonZeroU64> {
+fn verify_every(share: SampleRate) -> Option<NonZeroU64> {
     NonZeroU64::new(share.0.into()).map(|share| NonZeroU64::MIN.saturating_add(999_999 / share))
 }
 
@@ -113,7 +113,7 @@ fn address(bind: IpAddr, port: u16) -> Option<SocketAddr> {
     (port != 0).then(|| SocketAddr::new(bind, port))
 }
 
-fn http(settings: &Settings) -> HttpConfig {
+fn http(settings: &RawSettings) -> HttpConfig {
     HttpConfig {
         address: address(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT)),
         token: settings.get(&HTTP_TOKEN),
@@ -126,7 +126,7 @@ fn http(settings: &Settings) -> HttpConfig {
 
 /// Where the HTTP listener is, unless something else was said. What listens on every address
 /// answers on this machine's own.
-fn url(settings: &Settings) -> Option<String> {
+fn url(settings: &RawSettings) -> Option<String> {
     let said = Some(settings.get(&URL)).filter(|url| !url.is_empty());
     said.or_else(|| {
         let mut address = address(settings.get(&HTTP_BIND), settings.get(&HTTP_PORT))?;
@@ -144,7 +144,7 @@ fn in_memory(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn no_store_notice(settings: &Settings) -> Option<String> {
+fn no_store_notice(settings: &RawSettings) -> Option<String> {
     (settings.source(&STORE) == Source::Default).then(|| {
         "no store is set, so values live in this process alone and end with it; for a shared one, \
          set --store redis://host:6379 or REDIS_URL"
@@ -152,43 +152,44 @@ fn no_store_notice(settings: &Settings) -> Option<String> {
     })
 }
 
-fn unprotected_notices(settings: &Settings) -> impl Iterator<Item = String> {
-    [&HTTP_DOOR, &RESP_DOOR].into_iter().filter(|door| door.is_open(settings)).map(|door| {
+fn unprotected_notices(settings: &RawSettings) -> impl Iterator<Item = String> {
+    [&HTTP_LISTENER, &RESP_LISTENER].into_iter().filter(|listener| listener.is_open(settings)).map(|listener| {
         format!(
             "protected-mode is off and there is no {}: whoever reaches {} {} can read and write \
              everything",
-            door.secret.flag,
-            door.bind.flag,
-            settings.get(door.bind)
+            listener.secret.flag,
+            listener.bind.flag,
+            settings.get(listener.bind)
         )
     })
 }
 
 /// Finds what is right by itself and wrong together.
-pub(crate) fn refuse_contradictions(settings: &mut Settings) {
-    if settings.is_sound(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
-        refuse_large_values(settings);
+pub(crate) fn check_consistency(settings: &mut RawSettings) {
+    if settings.are_valid(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
+        check_value_limit(settings);
     }
-    if settings.is_sound(&[&HTTP_PORT, &PORT, &TLS_PORT, &UNIXSOCKET]) && is_idle(settings) {
+    if settings.are_valid(&[&HTTP_PORT, &PORT, &TLS_PORT, &UNIXSOCKET]) && serves_nothing(settings)
+    {
         let text = "http-port 0 turns the HTTP listener off, and there is no other: nothing is \
                     left to serve";
-        settings.mistake(settings.source(&HTTP_PORT), text);
+        settings.error(settings.source(&HTTP_PORT), text);
     }
-    if settings.is_sound(&[&STORE, &BIND, &PORT, &UNIXSOCKET]) && is_own_store(settings) {
+    if settings.are_valid(&[&STORE, &BIND, &PORT, &UNIXSOCKET]) && store_is_own_listener(settings) {
         let text = "this is where this Larder itself listens for Redis clients: name the Redis \
                     behind it, or choose another --port or --unixsocket";
-        settings.mistake(settings.source(&STORE), text);
+        settings.error(settings.source(&STORE), text);
     }
-    for door in [&HTTP_DOOR, &RESP_DOOR] {
-        if settings.is_sound(&[door.bind, door.secret, &PROTECTED_MODE]) {
-            refuse_open_door(settings, door);
+    for listener in [&HTTP_LISTENER, &RESP_LISTENER] {
+        if settings.are_valid(&[listener.bind, listener.secret, &PROTECTED_MODE]) {
+            check_exposure(settings, listener);
         }
     }
 }
 
 /// Whether the store is the own RESP listener, as far as names tell: each connection would open
 /// another.
-fn is_own_store(settings: &Settings) -> bool {
+fn store_is_own_listener(settings: &RawSettings) -> bool {
     let StoreKind::Redis(url) = settings.get(&STORE) else { return false };
     match url.endpoint {
         Endpoint::Tcp { host, port } => {
@@ -202,7 +203,7 @@ fn is_own_store(settings: &Settings) -> bool {
     }
 }
 
-fn refuse_large_values(settings: &mut Settings) {
+fn check_value_limit(settings: &mut RawSettings) {
     let (value, near) = (settings.get(&NEAR_MAX_VALUE).0, settings.get(&MAXMEMORY).0);
     if value <= near / VALUES_PER_NEAR_MIN {
         return;
@@ -219,68 +220,70 @@ fn refuse_large_values(settings: &mut Settings) {
         Source::Default => settings.source(&MAXMEMORY),
         source => source,
     };
-    settings.mistake(at, text);
+    settings.error(at, text);
 }
 
 /// `2mb, larder.toml:3`
-fn shown(settings: &Settings, setting: &dyn AnySetting) -> String {
+fn shown(settings: &RawSettings, setting: &dyn AnySetting) -> String {
     format!("{}, {}", settings.show(setting), settings.source(setting))
 }
 
 /// Whether nothing listens.
-fn is_idle(settings: &Settings) -> bool {
+fn serves_nothing(settings: &RawSettings) -> bool {
     [&HTTP_PORT, &PORT, &TLS_PORT].iter().all(|port| settings.get(port) == 0)
         && settings.get(&UNIXSOCKET).is_none()
 }
 
 /// A listener, and the secret that lets it be open to other machines.
-struct Door {
+struct ExposedListener {
     bind: &'static Setting<IpAddr>,
     ports: &'static [&'static Setting<u16>],
     secret: &'static Setting<Option<Secret>>,
 }
 
-static HTTP_DOOR: Door = Door { bind: &HTTP_BIND, ports: &[&HTTP_PORT], secret: &HTTP_TOKEN };
-static RESP_DOOR: Door = Door { bind: &BIND, ports: &[&PORT, &TLS_PORT], secret: &REQUIREPASS };
+static HTTP_LISTENER: ExposedListener =
+    ExposedListener { bind: &HTTP_BIND, ports: &[&HTTP_PORT], secret: &HTTP_TOKEN };
+static RESP_LISTENER: ExposedListener =
+    ExposedListener { bind: &BIND, ports: &[&PORT, &TLS_PORT], secret: &REQUIREPASS };
 
-impl Door {
+impl ExposedListener {
     /// Whether other machines reach it without a secret.
-    fn is_open(&self, settings: &Settings) -> bool {
+    fn is_open(&self, settings: &RawSettings) -> bool {
         let is_loopback = settings.get(self.bind).to_canonical().is_loopback();
         let listens = self.ports.iter().any(|port| settings.get(port) != 0);
         !is_loopback && listens && settings.get(self.secret).is_none()
     }
 }
 
-fn refuse_open_door(settings: &mut Settings, door: &Door) {
-    if !settings.get(&PROTECTED_MODE) || !door.is_open(settings) {
+fn check_exposure(settings: &mut RawSettings, listener: &ExposedListener) {
+    if !settings.get(&PROTECTED_MODE) || !listener.is_open(settings) {
         return;
     }
-    let (bind, secret) = (door.bind.flag, door.secret.flag);
+    let (bind, secret) = (listener.bind.flag, listener.secret.flag);
     let text = format!(
         "{bind} {} is reached from other machines and no {secret} is set, so anyone there could \
          read and write everything: set {secret}, or set {bind} to 127.0.0.1, or set \
          protected-mode to no",
-        settings.get(door.bind)
+        settings.get(listener.bind)
     );
-    settings.mistake(settings.source(door.bind), text);
+    settings.error(settings.source(listener.bind), text);
 }
 
 /// A line of `check-config`: a name, its value, where that came from.
-pub(crate) struct Line {
+pub(crate) struct ConfigLine {
     pub(crate) name: String,
     pub(crate) value: String,
     pub(crate) source: String,
 }
 
 /// The plan for people to read, secrets as `***`.
-pub(crate) fn lines(settings: &Settings) -> Vec<Line> {
-    let rows = table::all().map(|setting| Line {
-        name: setting.about().flag.to_owned(),
+pub(crate) fn lines(settings: &RawSettings) -> Vec<ConfigLine> {
+    let rows = table::all().map(|setting| ConfigLine {
+        name: setting.info().flag.to_owned(),
         value: settings.show(setting),
         source: described(&settings.source(setting)),
     });
-    let origins = settings.origins.iter().map(|origin| Line {
+    let origins = settings.origins.iter().map(|origin| ConfigLine {
         name: format!("origin {}", origin.config.name),
         value: origin.show(),
         source: origin.source.to_string(),

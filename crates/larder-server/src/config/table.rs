@@ -10,9 +10,9 @@ use std::time::Duration;
 use larder_core::near::Policy;
 use larder_redis::Secret;
 
-use super::plan::StoreKind;
+use super::types::StoreKind;
 use super::units::{GIB, KIB, MIB};
-use super::value::{Form, KeyPrefixes, Share, Size, Value};
+use super::value::{KeyPrefixes, SampleRate, Size, TomlType, Value};
 
 /// A row: `--http-port` = `LARDER_HTTP_PORT` = `[http] port`.
 pub(crate) struct Setting<T: 'static> {
@@ -123,9 +123,9 @@ table! {
             default: KeyPrefixes(Vec::new()), range: None,
             help: "What the names of keys that are never kept begin with; stands above near-allow",
         };
-        NEAR_VERIFY: Share = Setting {
+        NEAR_VERIFY: SampleRate = Setting {
             flag: "near-verify", section: "near", key: "verify",
-            default: Share(0), range: None,
+            default: SampleRate(0), range: None,
             help: "The part of the hits that is compared with the store, as 0.1%; what differs is \
                    counted, logged and forgotten",
         };
@@ -276,13 +276,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static dyn AnySetting> {
 }
 
 /// What the layers need to know of every setting.
-pub(crate) fn abouts() -> impl Iterator<Item = About> {
-    all().map(AnySetting::about)
+pub(crate) fn infos() -> impl Iterator<Item = SettingInfo> {
+    all().map(AnySetting::info)
 }
 
 /// A setting, whatever its kind.
 pub(crate) trait AnySetting: Sync {
-    fn about(&self) -> About;
+    fn info(&self) -> SettingInfo;
 
     /// Whether `text` is a value within the limits, and if not, what would be.
     fn check(&self, text: &str) -> Result<(), String>;
@@ -296,17 +296,17 @@ pub(crate) trait AnySetting: Sync {
 
 /// What the layers need to know of a setting, whatever its kind.
 #[derive(Clone, Copy)]
-pub(crate) struct About {
+pub(crate) struct SettingInfo {
     pub(crate) flag: &'static str,
     pub(crate) section: &'static str,
     pub(crate) key: &'static str,
     pub(crate) help: &'static str,
     pub(crate) placeholder: &'static str,
-    pub(crate) form: Form,
+    pub(crate) toml_type: TomlType,
     pub(crate) secret: bool,
 }
 
-impl About {
+impl SettingInfo {
     /// `LARDER_HTTP_PORT`
     pub(crate) fn variable(&self) -> String {
         format!("LARDER_{}", self.flag.replace('-', "_").to_ascii_uppercase())
@@ -335,10 +335,10 @@ impl<T: Value> Setting<T> {
 }
 
 impl<T: Value> AnySetting for Setting<T> {
-    fn about(&self) -> About {
+    fn info(&self) -> SettingInfo {
         let &Setting { flag, section, key, help, .. } = self;
-        let (placeholder, form, secret) = (T::PLACEHOLDER, T::FORM, T::SECRET);
-        About { flag, section, key, help, placeholder, form, secret }
+        let (placeholder, toml_type, secret) = (T::PLACEHOLDER, T::TOML_TYPE, T::SECRET);
+        SettingInfo { flag, section, key, help, placeholder, toml_type, secret }
     }
 
     fn check(&self, text: &str) -> Result<(), String> {
@@ -396,13 +396,13 @@ mod tests {
 
     #[test]
     fn there_is_one_scheme_of_names() {
-        for about in abouts().filter(|about| !about.key.is_empty()) {
-            let expected = match (about.section, about.key) {
+        for info in infos().filter(|info| !info.key.is_empty()) {
+            let expected = match (info.section, info.key) {
                 ("store", "url") => "store".to_owned(),
                 ("" | "resp", key) => key.to_owned(),
                 (section, key) => format!("{section}-{key}"),
             };
-            assert_eq!(about.flag, expected);
+            assert_eq!(info.flag, expected);
         }
     }
 
@@ -411,7 +411,7 @@ mod tests {
         for setting in all() {
             let default = setting.show(None);
             if default != "none" {
-                assert_eq!(setting.check(&default), Ok(()), "{}", setting.about().flag);
+                assert_eq!(setting.check(&default), Ok(()), "{}", setting.info().flag);
                 assert_eq!(setting.show(Some(&default)), default);
             }
         }

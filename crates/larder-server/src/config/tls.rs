@@ -6,26 +6,26 @@ use larder_redis::tls::{
     CertificateChain, ClientTls, Identity, PrivateKey, RootCertificates, ServerTls, TlsError,
 };
 
-use super::given::Settings;
-use super::plan::StoreKind;
+use super::raw::RawSettings;
 use super::table::{
     AnySetting, PORT, STORE, STORE_CA_FILE, STORE_CERT_FILE, STORE_KEY_FILE, Setting,
     TLS_CA_CERT_FILE, TLS_CERT_FILE, TLS_KEY_FILE, TLS_PORT,
 };
+use super::types::StoreKind;
 
 type File = Setting<Option<PathBuf>>;
 
 /// Reads what TLS needs, where it is asked for.
-pub(crate) fn read(settings: &mut Settings) {
-    if settings.is_sound(&[&STORE, &STORE_CA_FILE, &STORE_CERT_FILE, &STORE_KEY_FILE]) {
+pub(crate) fn read(settings: &mut RawSettings) {
+    if settings.are_valid(&[&STORE, &STORE_CA_FILE, &STORE_CERT_FILE, &STORE_KEY_FILE]) {
         settings.store_tls = store(settings);
     }
-    if settings.is_sound(&[&TLS_PORT, &TLS_CERT_FILE, &TLS_KEY_FILE, &TLS_CA_CERT_FILE]) {
+    if settings.are_valid(&[&TLS_PORT, &TLS_CERT_FILE, &TLS_KEY_FILE, &TLS_CA_CERT_FILE]) {
         settings.server_tls = server(settings);
     }
 }
 
-fn store(settings: &mut Settings) -> Option<ClientTls> {
+fn store(settings: &mut RawSettings) -> Option<ClientTls> {
     if !matches!(settings.get(&STORE), StoreKind::Redis(url) if url.is_tls()) {
         for file in [&STORE_CA_FILE, &STORE_CERT_FILE, &STORE_KEY_FILE] {
             refuse_without_tls(file, settings);
@@ -47,27 +47,27 @@ fn store(settings: &mut Settings) -> Option<ClientTls> {
 }
 
 /// Whoever names a certificate believes that there is TLS.
-fn refuse_without_tls(file: &'static File, settings: &mut Settings) {
+fn refuse_without_tls(file: &'static File, settings: &mut RawSettings) {
     if settings.get(file).is_some() {
         let text = format!(
             "{} is for a store that is reached over TLS, and this one is not: write rediss:// or \
              valkeys:// in its URL",
             file.flag
         );
-        settings.mistake(settings.source(file), text);
+        settings.error(settings.source(file), text);
     }
 }
 
-fn system_roots(settings: &mut Settings) -> Option<RootCertificates> {
+fn system_roots(settings: &mut RawSettings) -> Option<RootCertificates> {
     RootCertificates::from_system()
         .map_err(|why| {
             let text = format!("{why}: name the CA of the store's certificate in store-ca-file");
-            settings.mistake(settings.source(&STORE), text);
+            settings.error(settings.source(&STORE), text);
         })
         .ok()
 }
 
-fn server(settings: &mut Settings) -> Option<ServerTls> {
+fn server(settings: &mut RawSettings) -> Option<ServerTls> {
     if settings.get(&TLS_PORT) == 0 {
         return None;
     }
@@ -85,18 +85,18 @@ fn server(settings: &mut Settings) -> Option<ServerTls> {
     tls.map_err(|why| refuse(&TLS_CA_CERT_FILE, &why, settings)).ok()
 }
 
-fn refuse_one_port_for_both(settings: &mut Settings) {
-    if settings.is_sound(&[&PORT]) && settings.get(&PORT) == settings.get(&TLS_PORT) {
+fn refuse_one_port_for_both(settings: &mut RawSettings) {
+    if settings.are_valid(&[&PORT]) && settings.get(&PORT) == settings.get(&TLS_PORT) {
         let text = "tls-port and port are the same: choose another for one of them, or set port \
                     to 0 for TLS alone";
-        settings.mistake(settings.source(&TLS_PORT), text);
+        settings.error(settings.source(&TLS_PORT), text);
     }
 }
 
-fn must_have(one: &dyn AnySetting, other: &'static File, settings: &mut Settings) {
+fn must_have(one: &dyn AnySetting, other: &'static File, settings: &mut RawSettings) {
     if settings.get(other).is_none() {
-        let text = format!("{} needs {} as well", one.about().flag, other.flag);
-        settings.mistake(settings.source(one), text);
+        let text = format!("{} needs {} as well", one.info().flag, other.flag);
+        settings.error(settings.source(one), text);
     }
 }
 
@@ -104,7 +104,7 @@ fn must_have(one: &dyn AnySetting, other: &'static File, settings: &mut Settings
 fn identity(
     certificate: &'static File,
     key: &'static File,
-    settings: &mut Settings,
+    settings: &mut RawSettings,
 ) -> Option<Identity> {
     let chain = of_file(certificate, CertificateChain::from_pem_file, settings);
     let private = of_file(key, PrivateKey::from_pem_file, settings);
@@ -115,12 +115,12 @@ fn identity(
 fn of_file<T>(
     file: &'static File,
     read: impl FnOnce(&Path) -> Result<T, TlsError>,
-    settings: &mut Settings,
+    settings: &mut RawSettings,
 ) -> Option<T> {
     let path = settings.get(file)?;
     read(&path).map_err(|why| refuse(file, &why, settings)).ok()
 }
 
-fn refuse(setting: &dyn AnySetting, why: &TlsError, settings: &mut Settings) {
-    settings.mistake(settings.source(setting), why.to_string());
+fn refuse(setting: &dyn AnySetting, why: &TlsError, settings: &mut RawSettings) {
+    settings.error(settings.source(setting), why.to_string());
 }

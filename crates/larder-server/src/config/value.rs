@@ -10,7 +10,7 @@ use std::time::Duration;
 use larder_core::near::Policy;
 use larder_redis::{RedisUrl, RedisUrlError, Secret};
 
-use super::plan::StoreKind;
+use super::types::StoreKind;
 use super::units::{parse_duration, parse_size, show_duration, show_size};
 
 /// A kind of value.
@@ -18,7 +18,7 @@ pub(crate) trait Value: Clone + Send + Sync + 'static {
     /// Stands for the value in `--help`.
     const PLACEHOLDER: &'static str;
     /// How TOML may write it.
-    const FORM: Form;
+    const TOML_TYPE: TomlType;
     /// Whether it may also come from the file that a `*_FILE` variable names.
     const SECRET: bool = false;
 
@@ -31,13 +31,13 @@ pub(crate) trait Value: Clone + Send + Sync + 'static {
 
 /// The TOML types that a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum TomlType {
     /// A string.
-    Text,
+    String,
     /// An integer, or a string with a unit.
     Number,
     /// `true`, `false`, or a string.
-    Switch,
+    Bool,
     /// An array of strings, or one string with commas.
     List,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Size(pub(crate) u64);
 
 impl Value for Size {
     const PLACEHOLDER: &'static str = "SIZE";
-    const FORM: Form = Form::Number;
+    const TOML_TYPE: TomlType = TomlType::Number;
 
     fn read(text: &str) -> Result<Self, String> {
         parse_size(text).map(Self).ok_or_else(|| {
@@ -63,7 +63,7 @@ impl Value for Size {
 
 impl Value for Duration {
     const PLACEHOLDER: &'static str = "TIME";
-    const FORM: Form = Form::Number;
+    const TOML_TYPE: TomlType = TomlType::Number;
 
     fn read(text: &str) -> Result<Self, String> {
         parse_duration(text).ok_or_else(|| {
@@ -82,7 +82,7 @@ impl Value for Duration {
 /// A number of things.
 impl Value for usize {
     const PLACEHOLDER: &'static str = "NUMBER";
-    const FORM: Form = Form::Number;
+    const TOML_TYPE: TomlType = TomlType::Number;
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("{text:?} is not a whole number: write for example 1024"))
@@ -96,7 +96,7 @@ impl Value for usize {
 /// A port.
 impl Value for u16 {
     const PLACEHOLDER: &'static str = "PORT";
-    const FORM: Form = Form::Number;
+    const TOML_TYPE: TomlType = TomlType::Number;
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("{text:?} is not a port: write a number from 0 to 65535"))
@@ -109,7 +109,7 @@ impl Value for u16 {
 
 impl Value for bool {
     const PLACEHOLDER: &'static str = "yes|no";
-    const FORM: Form = Form::Switch;
+    const TOML_TYPE: TomlType = TomlType::Bool;
 
     fn read(text: &str) -> Result<Self, String> {
         match text.to_ascii_lowercase().as_str() {
@@ -126,7 +126,7 @@ impl Value for bool {
 
 impl Value for IpAddr {
     const PLACEHOLDER: &'static str = "ADDRESS";
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::String;
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| {
@@ -145,7 +145,7 @@ impl Value for IpAddr {
 /// The address of a server, if any.
 impl Value for String {
     const PLACEHOLDER: &'static str = "URL";
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::String;
 
     fn read(text: &str) -> Result<Self, String> {
         match url::Url::parse(text) {
@@ -162,7 +162,7 @@ impl Value for String {
 /// The path of a file, if any.
 impl Value for Option<PathBuf> {
     const PLACEHOLDER: &'static str = "FILE";
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::String;
 
     fn read(text: &str) -> Result<Self, String> {
         match text {
@@ -179,7 +179,7 @@ impl Value for Option<PathBuf> {
 /// Host names and IP addresses, in lower case.
 impl Value for Vec<String> {
     const PLACEHOLDER: &'static str = "NAME,...";
-    const FORM: Form = Form::List;
+    const TOML_TYPE: TomlType = TomlType::List;
 
     fn read(text: &str) -> Result<Self, String> {
         // Nothing typed is an empty list: what stands in a weaker layer is taken back.
@@ -198,7 +198,7 @@ pub(crate) struct KeyPrefixes(pub(crate) Vec<String>);
 
 impl Value for KeyPrefixes {
     const PLACEHOLDER: &'static str = "PREFIX,...";
-    const FORM: Form = Form::List;
+    const TOML_TYPE: TomlType = TomlType::List;
 
     fn read(text: &str) -> Result<Self, String> {
         // As with other lists.
@@ -217,14 +217,14 @@ impl Value for KeyPrefixes {
 
 /// A part of the whole, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub(crate) struct Share(pub(crate) u32);
+pub(crate) struct SampleRate(pub(crate) u32);
 
 /// Millionths in a hundredth.
 const PERCENT: f64 = 10_000.0;
 
-impl Value for Share {
+impl Value for SampleRate {
     const PLACEHOLDER: &'static str = "PERCENT";
-    const FORM: Form = Form::Number;
+    const TOML_TYPE: TomlType = TomlType::Number;
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
     fn read(text: &str) -> Result<Self, String> {
@@ -259,7 +259,7 @@ fn host_name(text: &str) -> Result<String, String> {
 
 impl Value for Policy {
     const PLACEHOLDER: &'static str = "clock-pro|lru";
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::String;
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|()| format!("{text:?} is not a policy: write clock-pro or lru"))
@@ -272,7 +272,7 @@ impl Value for Policy {
 
 impl Value for StoreKind {
     const PLACEHOLDER: &'static str = "URL|memory";
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::String;
     const SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {
@@ -302,7 +302,7 @@ impl Value for StoreKind {
 /// A bearer token, if any.
 impl Value for Option<Secret> {
     const PLACEHOLDER: &'static str = "TOKEN";
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::String;
     const SECRET: bool = true;
 
     fn read(text: &str) -> Result<Self, String> {

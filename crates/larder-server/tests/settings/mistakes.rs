@@ -327,6 +327,6 @@ fn a_variable_that_is_not_text() {
     let value = std::ffi::OsString::from_vec(vec![0xff]);
     let environment = [("LARDER_MAXMEMORY".to_owned(), value)].into();
     let reply = larder_server::cli::parse(["larder".into()], &environment).unwrap_err();
-    let larder_server::cli::Reply::Wrong(mistakes) = reply else { panic!("{reply:?}") };
+    let larder_server::cli::Output::InvalidConfig(mistakes) = reply else { panic!("{reply:?}") };
     assert!(mistakes.to_string().ends_with("\n  LARDER_MAXMEMORY: its value is not UTF-8"));
 }

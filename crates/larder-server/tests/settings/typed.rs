@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use larder_server::cli::{self, Reply};
+use larder_server::cli::{self, Output};
 use larder_server::config::{Config, Environment};
 use tempfile::TempDir;
 
@@ -62,7 +62,7 @@ impl Typed {
     /// The report's lines, paths relative to the folder, without the head line.
     pub(crate) fn mistakes(&self) -> Vec<String> {
         match self.parse() {
-            Err(Reply::Wrong(mistakes)) => {
+            Err(Output::InvalidConfig(mistakes)) => {
                 let text = self.relative(&mistakes.to_string());
                 text.lines().skip(1).map(|line| line.trim_start().to_owned()).collect()
             }
@@ -73,7 +73,7 @@ impl Typed {
     /// What `check-config` shows, columns separated by one space.
     pub(crate) fn shown(&self) -> Vec<String> {
         match self.parse() {
-            Err(Reply::Shown(text)) => {
+            Err(Output::Text(text)) => {
                 let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
                 self.relative(&text).lines().map(words).collect()
             }
@@ -81,7 +81,7 @@ impl Typed {
         }
     }
 
-    pub(crate) fn parse(&self) -> Result<Box<Config>, Reply> {
+    pub(crate) fn parse(&self) -> Result<Box<Config>, Output> {
         cli::parse(self.args.clone(), &self.environment)
     }
 

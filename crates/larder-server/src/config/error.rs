@@ -58,7 +58,7 @@ impl fmt::Display for ConfigErrors {
             1 => write!(f, "larder: a mistake in the configuration")?,
             many => write!(f, "larder: {many} mistakes in the configuration")?,
         }
-        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
     }
 }
 

@@ -11,7 +11,7 @@ use larder_redis::{RedisUrl, Secret, tls::ServerTls};
 use larder_resp::Limits;
 
 use super::template::{IdPath, KeyTemplate};
-use crate::logging::LogPlan;
+use crate::logging::LogConfig;
 
 /// Everything that `larder serve` needs to know. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct Config {
     /// One hit in so many is compared with the store; `None` for none.
     pub verify_every: Option<NonZeroU64>,
     /// What is logged.
-    pub logs: LogPlan,
+    pub logs: LogConfig,
     /// What is to be said once at the start: not wrong, but easily overlooked.
     pub notices: Vec<String>,
 }
