@@ -1,64 +1,66 @@
-//! The running server: its parts, wired once, shared by every listener.
+//! The running server: its parts, wired once and shared by every listener, and the operations that
+//! requests are made of.
 
 use crate::{
     backend::Backend,
+    commands::Commands,
     config::Config,
-    health::Health,
-    metrics::Metrics,
     origins::DeclaredOrigin,
-    stats::resp::RespStats,
+    stats::{latency::Latency, reads::ReadStats, resp::RespStats},
     users::Users,
-    verify::{Samples, Verifier},
+    verify::{Sample, Verifier},
 };
 use larder_core::{
-    Clock, Engine, FetchError, Fetched, Key, Moment, Origin, PendingFetch, Put, StoreError, Tiers,
-    WriteGuard,
+    Bypass, Clock, Engine, FetchError, Fetched, Key, Moment, Origin, PendingFetch, Put, StoreError,
+    Tiers, WriteGuard,
 };
 use larder_redis::Reply;
 use larder_resp::command::{Cacheable, Table};
 use std::{
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
+use tokio::sync::mpsc::Receiver;
 
 /// See the [module](self).
 pub(crate) struct App {
     tiers: Tiers<Reply, Backend>,
     origins: Vec<Arc<DeclaredOrigin>>,
-    metrics: Metrics,
-    resp_stats: Arc<RespStats>,
-    commands: RwLock<Arc<Table>>,
-    keeps_hashes: AtomicBool,
-    health: Health,
-    verifier: Option<Verifier>,
+    commands: Commands,
     users: Arc<Users>,
+    verifier: Option<Verifier>,
+    http_stats: ReadStats,
+    resp_stats: Arc<RespStats>,
+    latency: Latency,
+    draining: AtomicBool,
     config: Config,
     started: Moment,
 }
 
 impl App {
-    /// Wires the parts. Needs a runtime; waits for nothing. Samples of what is served come out where
-    /// they are asked for.
-    pub(crate) fn start(config: &Config, origins: Vec<DeclaredOrigin>) -> (Self, Option<Samples>) {
+    /// Wires the parts without blocking. Must be called within a runtime. Also returns the queue of
+    /// hits to compare with the store, if `near-verify` asks for any.
+    pub(crate) fn start(
+        config: &Config,
+        origins: Vec<DeclaredOrigin>,
+    ) -> (Self, Option<Receiver<Sample>>) {
         let engine = Engine::new(&config.engine, Clock::System);
         let backend = Backend::start(&config.store, &engine);
-        let metrics = Metrics::new(origins.iter().map(Origin::name));
         let started = engine.clock().now();
         let (verifier, samples) = config.verify_every.map(Verifier::new).unzip();
         let app = Self {
             tiers: Tiers::new(engine, backend),
+            latency: Latency::new(origins.iter().map(Origin::name)),
             origins: origins.into_iter().map(Arc::new).collect(),
-            metrics,
-            resp_stats: Arc::default(),
-            commands: RwLock::new(Arc::new(Table::builtin())),
-            // Until the store has told what it knows.
-            keeps_hashes: AtomicBool::new(false),
-            health: Health::default(),
-            verifier,
+            commands: Commands::new(),
             users: Arc::default(),
+            verifier,
+            http_stats: ReadStats::default(),
+            resp_stats: Arc::default(),
+            draining: AtomicBool::new(false),
             config: config.clone(),
             started,
         };
@@ -77,44 +79,50 @@ impl App {
         &self.origins
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
+    pub(crate) fn http_stats(&self) -> &ReadStats {
+        &self.http_stats
     }
 
-    /// What the RESP listener counts.
     pub(crate) fn resp_stats(&self) -> &Arc<RespStats> {
         &self.resp_stats
     }
 
-    /// The commands that the store knows.
+    pub(crate) fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// Returns the commands that the store has.
     pub(crate) fn commands(&self) -> Arc<Table> {
-        Arc::clone(&self.commands.read().unwrap_or_else(PoisonError::into_inner))
+        self.commands.table()
     }
 
-    /// Whether replies to such reads are kept. Fields of a hash may have times to live of their
-    /// own where the store knows of such, and the key's tells nothing of them.
+    /// Returns whether replies to such reads are cached. See [`Commands::caches`].
     pub(crate) fn keeps(&self, near: &Cacheable) -> bool {
-        !near.reads_hash_fields || self.keeps_hashes.load(Relaxed)
+        self.commands.caches(near)
     }
 
-    /// The store knows other commands than before.
+    /// Replaces the commands that the store has.
     pub(crate) fn set_commands(&self, commands: Table, fields_expire: bool) {
-        self.keeps_hashes.store(!fields_expire, Relaxed);
-        *self.commands.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(commands);
+        self.commands.replace(commands, fields_expire);
     }
 
-    /// Compares a sample of what is served from memory, where that is asked for.
+    /// Returns the sampling of hits, if `near-verify` is on.
     pub(crate) fn verifier(&self) -> Option<&Verifier> {
         self.verifier.as_ref()
     }
 
-    /// Users of the store besides that of its URL.
+    /// Returns the users of the store other than the user of its URL.
     pub(crate) fn users(&self) -> &Arc<Users> {
         &self.users
     }
 
-    pub(crate) fn health(&self) -> &Health {
-        &self.health
+    pub(crate) fn start_draining(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// Returns whether the server has been asked to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -125,19 +133,19 @@ impl App {
         self.engine().clock().now().since(self.started)
     }
 
-    /// A hit in memory, or nothing. Never waits.
+    /// Returns a hit in the near cache. Never blocks.
     pub(crate) fn get_cached(&self, name: &[u8]) -> Option<Fetched<Reply>> {
         let hit = self.tiers.get(self.key(name))?;
         self.verify_hit(self.key(name));
         Some(hit)
     }
 
-    /// The first half of a read that is not in memory; it has been sent when this returns.
+    /// Starts a read that missed the near cache. The request has been sent when this returns.
     pub(crate) fn start_fetch(&self, key: Key<'_>) -> PendingFetch<Reply> {
         self.tiers.start(key)
     }
 
-    /// The second half.
+    /// Waits for the reply to [`start_fetch`](Self::start_fetch).
     pub(crate) async fn finish_fetch(
         &self,
         key: Key<'_>,
@@ -146,7 +154,8 @@ impl App {
         self.timed(self.tiers.finish(key, started)).await
     }
 
-    /// Another road takes a write to these names. See [`Engine::write`].
+    /// Announces a write to these keys that does not go through the store's own methods. See
+    /// [`Engine::write`].
     pub(crate) fn announce_write<'a>(
         &self,
         names: impl IntoIterator<Item = &'a [u8]>,
@@ -154,7 +163,7 @@ impl App {
         self.tiers.engine().write(names)
     }
 
-    /// A value of the store.
+    /// Returns a value from the near cache or the store.
     pub(crate) async fn get(&self, name: &[u8]) -> Result<Fetched<Reply>, FetchError> {
         let key = self.key(name);
         let started = self.tiers.start(key);
@@ -165,12 +174,13 @@ impl App {
         self.finish_fetch(key, started).await
     }
 
-    /// A value of the store, read past the near tier.
-    pub(crate) async fn get_past_near(&self, name: &[u8]) -> Result<Fetched<Reply>, FetchError> {
-        self.timed(self.tiers.bypass(self.key(name), larder_core::Bypass::Request)).await
+    /// Returns a value from the store, bypassing the near cache.
+    pub(crate) async fn get_uncached(&self, name: &[u8]) -> Result<Fetched<Reply>, FetchError> {
+        self.timed(self.tiers.bypass(self.key(name), Bypass::Request)).await
     }
 
-    /// A value of the store or else of the origin. The load goes on when whoever asked leaves.
+    /// Returns a value from the near cache, the store or the origin. The load continues if the caller
+    /// is dropped: other readers may wait for it.
     pub(crate) async fn get_or_load(
         self: &Arc<Self>,
         origin: &Arc<DeclaredOrigin>,
@@ -179,8 +189,8 @@ impl App {
         let (app, origin) = (Arc::clone(self), Arc::clone(origin));
         let load = tokio::spawn(async move {
             let name = origin.key(&id);
-            let metered = app.metrics.metered(&*origin, app.engine().clock());
-            let load = origin.load_of(&metered, &id);
+            let timed = app.latency.timed(&*origin, app.engine().clock());
+            let load = origin.load_through(&timed, &id);
             app.tiers.fetch_or_load(app.key(name.as_bytes()), load).await
         });
         load.await.unwrap_or(Err(FetchError::LeaderDropped))
@@ -199,7 +209,7 @@ impl App {
         self.timed(self.tiers.delete(self.key(name))).await
     }
 
-    /// Has a hit compared with the store, where it is one of the sample.
+    /// Queues a hit for comparison with the store if it is due.
     fn verify_hit(&self, key: Key<'_>) {
         if let Some(verifier) = self.verifier().filter(|verifier| verifier.is_due(1)) {
             verifier.compare(key);
@@ -210,12 +220,12 @@ impl App {
         Key::plain(name, self.backend().db())
     }
 
-    /// Notes how long the store took.
+    /// Records how long the store took.
     async fn timed<T>(&self, request: impl Future<Output = T>) -> T {
         let clock = self.engine().clock();
-        let begun = clock.now();
-        let answer = request.await;
-        self.metrics.store_answered(clock.now().since(begun));
-        answer
+        let start = clock.now();
+        let reply = request.await;
+        self.latency.store_answered(clock.now().since(start));
+        reply
     }
 }

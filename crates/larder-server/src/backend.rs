@@ -1,4 +1,4 @@
-//! The store behind the near tier: Redis, or a map in this process.
+//! The store behind the near cache: Redis, or the memory of this process.
 
 use crate::config::{StoreConfig, StoreKind};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use larder_core::{
 use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState};
 use std::sync::Arc;
 
-/// Keys of each db that one purge of the map looks at.
+/// Keys of each database that one purge of the memory store visits.
 const PURGE_VISITS: usize = 20_000;
 
 /// See the [module](self).
@@ -19,7 +19,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Opens the store. Returns at once: a Redis that is away is waited for in the background.
+    /// Opens the store without blocking: the connection to Redis is established in the background.
     pub(crate) fn start(config: &StoreConfig, engine: &Arc<Engine<Reply>>) -> Self {
         match &config.kind {
             StoreKind::Redis(url) => Self::Redis {
@@ -27,7 +27,7 @@ impl Backend {
                 store: RedisStore::start(url, Arc::clone(engine), config.timeout),
             },
             StoreKind::Memory => {
-                // Every change passes through this process, so there is nothing to wait for.
+                // Every change is made by this process, so no heartbeat is needed.
                 let epoch = engine.begin_epoch();
                 engine.feed().always_fresh(epoch);
                 Self::Memory(MemoryStore::new(engine.clock().clone(), config.maxmemory))
@@ -35,7 +35,7 @@ impl Backend {
         }
     }
 
-    /// The db that HTTP serves.
+    /// Returns the database that the HTTP listener serves.
     pub(crate) fn db(&self) -> u32 {
         match self {
             Self::Redis { url, .. } => url.db,
@@ -43,7 +43,7 @@ impl Backend {
         }
     }
 
-    /// Where Redis is, if that is the store.
+    /// Returns the URL of Redis, if that is the store.
     pub(crate) fn url(&self) -> Option<&RedisUrl> {
         match self {
             Self::Redis { url, .. } => Some(url),
@@ -51,7 +51,7 @@ impl Backend {
         }
     }
 
-    /// The map, if that is the store.
+    /// Returns the memory store, if that is the store.
     pub(crate) fn map(&self) -> Option<&MemoryStore> {
         match self {
             Self::Redis { .. } => None,
@@ -59,21 +59,21 @@ impl Backend {
         }
     }
 
-    /// Waits until every change that the store has told of by now has been applied (R4).
+    /// Waits until every invalidation that the store has sent so far has been applied (R4).
     pub(crate) async fn fence(&self) {
         if let Self::Redis { store, .. } = self {
             store.fence().await;
         }
     }
 
-    /// A client heard that the store does not serve as a primary now (R8).
+    /// Ends the epoch because a reply showed that the store is not a primary now (R8).
     pub(crate) fn end_current_epoch(&self) {
         if let Self::Redis { store, .. } = self {
             store.end_current_epoch();
         }
     }
 
-    /// The commands that the store knows, as it describes them.
+    /// Returns the store's reply to `COMMAND`, or `None` if it is the memory store.
     pub(crate) async fn describe_commands(&self) -> Result<Option<Bytes>, StoreError> {
         match self {
             Self::Redis { store, .. } => store.commands().await.map(Some),
@@ -81,15 +81,15 @@ impl Backend {
         }
     }
 
-    /// What the store says of one of its users.
+    /// Returns the store's reply to `ACL GETUSER`.
     pub(crate) async fn describe_user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
         match self {
             Self::Redis { store, .. } => store.user(name).await,
-            Self::Memory(_) => Err(StoreError::Unreachable("it has no users".into())),
+            Self::Memory(_) => Err(StoreError::Unreachable("the memory store has no users".into())),
         }
     }
 
-    /// Where values live, for people; without secrets.
+    /// Returns the store's address for people, without secrets.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Redis { url, .. } => url.to_string(),
@@ -97,15 +97,15 @@ impl Backend {
         }
     }
 
-    /// What the tracked connection is doing; `None` where there needs to be none.
-    pub(crate) fn link(&self) -> Option<TrackingState> {
+    /// Returns the state of the tracking connection, or `None` if the store needs none.
+    pub(crate) fn tracking(&self) -> Option<TrackingState> {
         match self {
             Self::Redis { store, .. } => Some(store.tracking_state()),
             Self::Memory(_) => None,
         }
     }
 
-    /// Gives back the memory of what has expired.
+    /// Frees the memory of expired keys in the memory store.
     pub(crate) fn remove_expired(&self) {
         if let Self::Memory(map) = self {
             map.remove_expired(PURGE_VISITS);

@@ -1,20 +1,22 @@
-//! The Larder server: settings to a plan, a plan to running parts, parts to listeners.
+//! The Larder server: configuration, wiring, listeners and command line.
 //!
 //! [`serve()`] is the table of contents.
 
 mod app;
 mod backend;
+mod background;
+mod bound;
 pub mod cli;
+mod commands;
 pub mod config;
-mod health;
 mod listeners;
 pub mod logging;
-mod metrics;
+mod ops;
 mod origins;
 mod rlimit;
 mod serve;
+mod signals;
 mod stats;
-mod upkeep;
 mod users;
 mod verify;
 

@@ -1,39 +1,55 @@
-//! Declared origins: what makes the values of some keys.
+//! Declared origins: the values that the store does not have.
+//!
+//! A new kind of origin is a file here that implements [`Source`], a variant of
+//! [`OriginKind`] and an arm in [`open`].
 
 mod json;
+mod source;
 
 use crate::config::{OriginConfig, OriginKind};
 use bytes::Bytes;
 use json::JsonFile;
 use larder_core::{BoxFuture, Load, Origin, OriginError};
-use std::fmt;
+use source::Source;
 
-/// An origin together with what was declared of it.
+/// An origin with its declaration.
 pub(crate) struct DeclaredOrigin {
     config: OriginConfig,
-    source: JsonFile,
+    source: Box<dyn Source>,
 }
 
-/// Opens every declared origin, or says what is wrong with the first that does not open.
-pub(crate) async fn open(plans: &[OriginConfig]) -> Result<Vec<DeclaredOrigin>, BadOrigin> {
-    let mut origins = Vec::with_capacity(plans.len());
-    for config in plans {
-        let OriginKind::Json { file } = &config.kind;
-        let source = JsonFile::open(file.clone())
-            .await
-            .map_err(|reason| BadOrigin { name: config.name.clone(), reason })?;
-        origins.push(DeclaredOrigin { config: config.clone(), source });
+/// An origin that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("origin {name}: {reason}")]
+pub(crate) struct OpenError {
+    name: String,
+    reason: String,
+}
+
+/// Opens every declared origin.
+pub(crate) async fn open(configs: &[OriginConfig]) -> Result<Vec<DeclaredOrigin>, OpenError> {
+    let mut origins = Vec::with_capacity(configs.len());
+    for config in configs {
+        let source = match &config.kind {
+            OriginKind::Json { file } => JsonFile::open(&config.name, file.clone()).await,
+        };
+        match source {
+            Ok(source) => {
+                origins.push(DeclaredOrigin { config: config.clone(), source: Box::new(source) });
+            }
+            Err(reason) => return Err(OpenError { name: config.name.clone(), reason }),
+        }
     }
     Ok(origins)
 }
 
 impl DeclaredOrigin {
-    /// The route that serves it, as OpenAPI writes it.
+    /// Returns the route that serves this origin, in OpenAPI's syntax.
     pub(crate) fn path(&self) -> &str {
         self.config.path.as_str()
     }
 
-    /// The id in the path of a request that is for this route, as it stands there.
+    /// Returns the id in a request's path, still percent-encoded, if the path is of this route.
     pub(crate) fn id_in<'a>(&self, path: &'a str) -> Option<&'a str> {
         self.config.path.id_in(path)
     }
@@ -42,36 +58,34 @@ impl DeclaredOrigin {
         &self.config
     }
 
-    /// The key of an id.
+    /// Returns the key of an id in the store.
     pub(crate) fn key(&self, id: &str) -> String {
         self.config.key.key(id)
     }
 
-    /// How `through`, which stands for this origin, is asked for an id.
-    pub(crate) fn load_of<'a>(&self, through: &'a dyn Origin, id: &'a str) -> Load<'a> {
-        Load { origin: through, id, ttl: self.config.ttl, negative_ttl: self.config.negative_ttl }
+    /// Returns how to load an id through `origin`, which is this one or a wrapper of it.
+    pub(crate) fn load_through<'a>(&self, origin: &'a dyn Origin, id: &'a str) -> Load<'a> {
+        Load { origin, id, ttl: self.config.ttl, negative_ttl: self.config.negative_ttl }
     }
 
-    /// Some ids and their number, for documentation and statistics.
-    pub(crate) fn rows(&self) -> usize {
+    /// Returns the number of rows, if the source knows it.
+    pub(crate) fn rows(&self) -> Option<usize> {
         self.source.rows()
     }
 
-    /// A row that exists, for examples: its id and its JSON.
+    /// Returns a row that exists, with its id, if the source has one at hand.
     pub(crate) fn example(&self) -> Option<(String, Bytes)> {
-        let id = self.source.example_id()?;
-        let row = self.source.row(&id)?;
-        Some((id, row))
+        self.source.example()
     }
 
-    /// What is wrong with it, for people.
+    /// Returns what does not work at the moment, for people.
     pub(crate) fn problem(&self) -> Option<String> {
-        self.source.problem().map(|why| format!("origin {}: {why}", self.config.name))
+        self.source.problem().map(|problem| format!("origin {}: {problem}", self.config.name))
     }
 
-    /// Reads it again when it changed. Gives the keys whose values are out of date by that.
-    pub(crate) async fn reload_if_changed(&self) -> Vec<String> {
-        let changed = self.source.reload_if_changed(&self.config.name).await;
+    /// Waits until rows change, and returns their keys in the store.
+    pub(crate) async fn changed_keys(&self) -> Vec<String> {
+        let changed = self.source.changes().await;
         changed.iter().map(|id| self.key(id)).collect()
     }
 }
@@ -82,19 +96,11 @@ impl Origin for DeclaredOrigin {
     }
 
     fn load<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, OriginError>> {
-        Box::pin(async move { Ok(self.source.row(id)) })
-    }
-}
-
-/// An origin that does not open.
-#[derive(Debug)]
-pub(crate) struct BadOrigin {
-    name: String,
-    reason: String,
-}
-
-impl fmt::Display for BadOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "origin {}: {}", self.name, self.reason)
+        Box::pin(async move {
+            self.source.find(id).await.map_err(|reason| OriginError {
+                origin: self.config.name.as_str().into(),
+                reason: reason.into(),
+            })
+        })
     }
 }

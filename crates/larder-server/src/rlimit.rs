@@ -1,17 +1,17 @@
-//! The limit of open files, which most systems set too low for a server: each client is one, or two
-//! when it has a connection to the store of its own.
+//! The limit of open files. Most systems set it too low for a server: each client takes one file
+//! descriptor, or two if it has an upstream connection of its own.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are open whoever is connected: listeners, the store, the files of origins.
-const OTHERS: u64 = 64;
+/// File descriptors besides those of clients: listeners, the store, origin files.
+const RESERVED: u64 = 64;
 
-/// Raises the limit as far as `maxclients` needs and the system allows. Says so where that is not
-/// enough.
-pub(crate) fn allow(maxclients: usize) {
+/// Raises the limit as far as `maxclients` needs and the system allows. Logs a warning if that is
+/// not enough.
+pub(crate) fn raise(maxclients: usize) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = 2 * maxclients as u64 + OTHERS;
-    // No limit is `None`.
+    let wanted = 2 * maxclients as u64 + RESERVED;
+    // `None` means unlimited.
     let possible = wanted.min(maximum.unwrap_or(u64::MAX));
     let mut limit = current.unwrap_or(u64::MAX);
     if limit < possible
@@ -19,7 +19,7 @@ pub(crate) fn allow(maxclients: usize) {
     {
         limit = possible;
     }
-    if limit < maxclients as u64 + OTHERS {
+    if limit < maxclients as u64 + RESERVED {
         tracing::warn!(
             limit,
             maxclients,

@@ -1,3 +1,7 @@
-//! Counters. Nothing here imports the parts that it counts for.
+//! Counters and histograms. Nothing here imports the parts that it counts for, so every part may
+//! count; [`ops`](crate::ops) reads them.
 
+pub(crate) mod latency;
+pub(crate) mod reads;
 pub(crate) mod resp;
+pub(crate) mod verify;

@@ -1,50 +1,47 @@
-//! Users of the store besides that of its URL, and which of them share its entries (R12).
+//! Users of the store other than the user of its URL, and whether they share the near cache (R12).
 //!
-//! Entries were read by the user of the URL. Another user may have them without asking the store
-//! only if both may read every key, so that there is nothing that the store would refuse. `ACL
-//! GETUSER` says so; it is asked again several times in each staleness bound, and its answer holds
-//! for one bound after it was asked for.
+//! Entries were read as the user of the URL. Another user may be served an entry without asking
+//! the store only if both may read every key: then there is nothing that the store would refuse.
+//! [`background::acl`](crate::background) asks the store and records its answers here; an answer
+//! holds for one staleness bound from when it was asked for.
 
-mod rights;
-
-use crate::app::App;
 use larder_core::{Clock, Moment};
-use rights::may_read_all;
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
-use tokio::{sync::Notify, time::timeout};
-
-/// Times that the store is asked in each bound.
-const ASKED_PER_BOUND: u32 = 4;
+use tokio::sync::Notify;
 
 /// See the [module](self).
 #[derive(Default)]
 pub(crate) struct Users {
     known: Mutex<HashMap<Box<[u8]>, Weak<User>>>,
-    /// Rights that changed through this process, counted: an answer from before counts no more.
+    /// Counts changes of rights made through this process: an answer that was asked for before a
+    /// change is discarded.
     changes: AtomicU64,
-    /// There is somebody new to ask about, or rights have changed.
-    news: Notify,
+    /// Wakes the background task: there is a new user, or rights have changed.
+    changed: Notify,
 }
 
-/// A user who is not that of the URL.
+/// A user who is not the user of the URL.
 #[derive(Debug)]
 pub(crate) struct User {
     name: Box<[u8]>,
-    /// Until when the last answer holds, if it was yes.
+    /// When the last positive answer expires.
     shares_until: Mutex<Moment>,
 }
 
 impl User {
-    /// Whether entries may be served to this user.
+    /// Returns whether this user may be served entries of the near cache.
     pub(crate) fn shares(&self, clock: &Clock) -> bool {
         clock.now() < *lock(&self.shares_until)
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name
     }
 }
 
@@ -57,7 +54,7 @@ impl PartialEq for User {
 impl Eq for User {}
 
 impl Users {
-    /// The user of this name, who shares nothing before the store was asked.
+    /// Returns the user of this name. A new user shares nothing until the store has been asked.
     pub(crate) fn get(&self, name: &[u8]) -> Arc<User> {
         let mut known = lock(&self.known);
         if let Some(user) = known.get(name).and_then(Weak::upgrade) {
@@ -67,64 +64,38 @@ impl Users {
         let user = Arc::new(user);
         known.retain(|_, user| user.strong_count() > 0);
         known.insert(name.into(), Arc::downgrade(&user));
-        self.news.notify_one();
+        self.changed.notify_one();
         user
     }
 
-    /// Rights have changed: nobody shares anything before the store was asked again.
+    /// Ends all sharing until the store has been asked again, because rights may have changed.
     pub(crate) fn revoke_sharing(&self) {
         let known = lock(&self.known);
         self.changes.fetch_add(1, Relaxed);
         for user in known.values().filter_map(Weak::upgrade) {
             *lock(&user.shares_until) = Moment::START;
         }
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
-    fn all(&self) -> (u64, Vec<Arc<User>>) {
+    /// Returns the users that have clients, and the number of changes of rights so far.
+    pub(crate) fn snapshot(&self) -> (u64, Vec<Arc<User>>) {
         let known = lock(&self.known);
         (self.changes.load(Relaxed), known.values().filter_map(Weak::upgrade).collect())
     }
 
-    /// Puts in an answer, unless rights have changed since it was asked for.
-    fn answered(&self, user: &User, changes: u64, until: Moment) {
+    /// Records an answer, unless rights have changed since the snapshot that it was asked for.
+    pub(crate) fn record(&self, user: &User, changes: u64, until: Moment) {
         let _known = lock(&self.known);
         if self.changes.load(Relaxed) == changes {
             *lock(&user.shares_until) = until;
         }
     }
-}
 
-/// Asks the store about the users that there are, until the server ends.
-pub(crate) async fn watch(app: Weak<App>) {
-    loop {
-        let Some(app) = app.upgrade() else { return };
-        let pause = ask(&app).await;
-        // Does not keep the server alive.
-        let users = Arc::clone(app.users());
-        drop(app);
-        timeout(pause, users.news.notified()).await.ok();
+    /// Waits for a new user or a change of rights.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
     }
-}
-
-/// Asks about everybody once; returns for how long that is enough.
-async fn ask(app: &App) -> Duration {
-    let bound = app.engine().feed().bound();
-    let (changes, users) = app.users().all();
-    // While nobody is there, only somebody new is waited for.
-    let Some(own) = app.backend().url().filter(|_| !users.is_empty()) else { return bound };
-    let asked = app.engine().clock().now();
-    let own_reads_all = reads_all(app, own.user().unwrap_or("default").as_bytes()).await;
-    for user in users {
-        let reads_all = own_reads_all && reads_all(app, &user.name).await;
-        let until = if reads_all { asked.plus(bound) } else { Moment::START };
-        app.users().answered(&user, changes, until);
-    }
-    bound / ASKED_PER_BOUND
-}
-
-async fn reads_all(app: &App, name: &[u8]) -> bool {
-    app.backend().describe_user(name).await.is_ok_and(|reply| may_read_all(&reply))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

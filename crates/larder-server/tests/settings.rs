@@ -40,7 +40,7 @@ fn with_nothing_typed_the_defaults_hold() {
     assert_eq!(config.engine.near.policy, Policy::ClockPro);
     assert_eq!(config.http.address, "127.0.0.1:8000".parse().ok());
     assert_eq!(config.resp.address, "127.0.0.1:6380".parse().ok());
-    assert!(!config.resp.address_is_wanted);
+    assert!(!config.resp.address_is_explicit);
     assert_eq!(config.resp.tls, None);
     assert_eq!(config.resp.unixsocket, None);
     assert_eq!(config.resp.requirepass, None);
@@ -63,7 +63,7 @@ fn plain_names_are_those_of_the_resp_listener() {
         larder().file("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'").args("--port 7000");
     let config = typed.args("--io-threads 3 --requirepass secret").config();
     assert_eq!(config.resp.address, "127.0.0.1:7000".parse().ok());
-    assert!(config.resp.address_is_wanted);
+    assert!(config.resp.address_is_explicit);
     assert_eq!(config.resp.unixsocket, Some("/tmp/l.sock".into()));
     assert_eq!(config.resp.timeout, Duration::from_mins(5));
     assert_eq!(config.resp.workers, 3);

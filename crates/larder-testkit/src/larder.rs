@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long Larder may take to leave, after SIGTERM or on its own account.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
 /// What Larder says when another program was quicker to bind its port: then it gets another one.
-const PORT_TAKEN: &str = "taken by another program";
+const PORT_TAKEN: &str = "in use by another program";
 
 /// A running Larder. It is killed when this is dropped.
 pub struct Larder {

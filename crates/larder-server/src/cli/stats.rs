@@ -1,35 +1,35 @@
-//! What `larder stats` shows: the numbers that people look for first.
+//! The output of `larder stats`: the numbers that people look for first.
 
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Width of the names.
-const NAMES: usize = 12;
+/// Width of the column of names.
+const NAME_WIDTH: usize = 12;
 
-/// The stats of a server as lines of a name and what there is to say.
+/// Formats the JSON of `/v1/stats` as lines of a name and its numbers.
 pub(super) fn text(stats: &Value) -> String {
     let mut out = String::new();
     let mut line = |name: &str, text: String| {
         // Writing to a string does not fail.
-        writeln!(out, "{name:NAMES$}{text}").ok();
+        writeln!(out, "{name:NAME_WIDTH$}{text}").ok();
     };
-    let condition = word(stats, "/status");
+    let status = word(stats, "/status");
     let version = word(stats, "/version");
     line(
         "status",
-        format!("{condition}, up {}, version {version}", up(number(stats, "/uptime_seconds"))),
+        format!("{status}, up {}, version {version}", up(number(stats, "/uptime_seconds"))),
     );
     for problem in stats.pointer("/problems").and_then(Value::as_array).into_iter().flatten() {
         line("", format!("! {}", problem.as_str().unwrap_or_default()));
     }
     line("store", format!("{}, feed {}", word(stats, "/store/url"), feed(stats)));
-    line("near tier", near(stats));
-    for (name, path) in [("resp", "/resp/requests"), ("http", "/requests")] {
+    line("near cache", near(stats));
+    for (name, path) in [("resp", "/resp/requests"), ("http", "/http/requests")] {
         line(name, requests(stats.pointer(path).unwrap_or(&Value::Null)));
     }
-    line("relayed", relayed(stats));
+    line("forwarded", forwarded(stats));
     line("clients", clients(stats));
-    line("not kept", counts(stats.pointer("/fills_refused")));
+    line("not cached", counts(stats.pointer("/fills_refused")));
     line("evicted", counts(stats.pointer("/near/evictions")));
     line("flushed", counts(stats.pointer("/flushes")));
     line("verified", counts(stats.pointer("/verified")));
@@ -38,10 +38,10 @@ pub(super) fn text(stats: &Value) -> String {
 }
 
 fn feed(stats: &Value) -> String {
-    let link = word(stats, "/feed/link");
+    let state = word(stats, "/feed/state");
     match stats.pointer("/feed/age_seconds").and_then(Value::as_f64) {
-        Some(age) => format!("{link}, {:.0} ms old", age * 1000.0),
-        None => link.to_owned(),
+        Some(age) => format!("{state}, {:.0} ms old", age * 1000.0),
+        None => state.to_owned(),
     }
 }
 
@@ -55,45 +55,45 @@ fn near(stats: &Value) -> String {
 fn requests(requests: &Value) -> String {
     let count = |name: &str| number(requests, &format!("/{name}"));
     let bypass = requests.pointer("/bypass");
-    let passed: u64 = bypass.map_or(0, |reasons| {
+    let bypassed: u64 = bypass.map_or(0, |reasons| {
         reasons.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
     });
     let [hit, miss, collapsed, error] = ["hit", "miss", "collapsed", "error"].map(count);
-    let all = hit + miss + collapsed + error + passed;
+    let all = hit + miss + collapsed + error + bypassed;
     let mut text = format!(
-        "{all} reads: {hit} hits ({}), {miss} misses, {collapsed} joined, {passed} bypassed, \
+        "{all} reads: {hit} hits ({}), {miss} misses, {collapsed} collapsed, {bypassed} bypassed, \
          {error} failed",
         percent(hit, all)
     );
-    if passed > 0 {
+    if bypassed > 0 {
         write!(text, " [{}]", counts(bypass)).ok();
     }
     text
 }
 
-fn relayed(stats: &Value) -> String {
-    let count = |name: &str| number(stats, &format!("/resp/relayed_{name}"));
+fn forwarded(stats: &Value) -> String {
+    let count = |name: &str| number(stats, &format!("/resp/forwarded/{name}"));
     let fences = number(stats, "/resp/fences");
     format!(
         "{} reads, {} writes, {} others; {fences} fences",
-        count("reads"),
-        count("writes"),
-        count("others")
+        count("read"),
+        count("write"),
+        count("other")
     )
 }
 
 fn clients(stats: &Value) -> String {
     let count = |name: &str| number(stats, &format!("/resp/{name}"));
     format!(
-        "{} connected ({} so far, {} turned away), {} upstream connections",
-        count("clients"),
-        count("accepted"),
-        count("rejected"),
-        count("upstreams")
+        "{} connected ({} accepted, {} rejected), {} upstream connections",
+        count("connected_clients"),
+        count("connections_accepted"),
+        count("connections_rejected"),
+        count("upstream_connections")
     )
 }
 
-/// Those that are not 0.
+/// Formats the counts that are not 0.
 fn counts(counts: Option<&Value>) -> String {
     let counts = counts.and_then(Value::as_object).into_iter().flatten();
     let some = counts.filter(|(_, count)| count.as_u64() != Some(0));
@@ -137,17 +137,17 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_not_there_leaves_no_hole() {
+    fn missing_numbers_leave_no_gap() {
         assert!(text(&json!({})).starts_with("status      ?, up 0m 0s"));
     }
 
     #[test]
-    fn hits_are_a_part_of_all_reads() {
+    fn the_hit_ratio_is_that_of_all_reads() {
         let bypass = json!({ "order": 2, "request": 0 });
         let shown = requests(&json!({ "hit": 7, "miss": 1, "collapsed": 0, "bypass": bypass }));
         assert_eq!(
             shown,
-            "10 reads: 7 hits (70.0%), 1 misses, 0 joined, 2 bypassed, 0 failed [order 2]"
+            "10 reads: 7 hits (70.0%), 1 misses, 0 collapsed, 2 bypassed, 0 failed [order 2]"
         );
         assert_eq!(
             (up(59), up(3_660), up(90_000)),

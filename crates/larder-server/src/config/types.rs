@@ -66,7 +66,7 @@ pub struct RespConfig {
     /// Where to listen; `None` for no TCP listener.
     pub address: Option<SocketAddr>,
     /// Whether somebody asked for this address. Where nobody did, another program may have it.
-    pub address_is_wanted: bool,
+    pub address_is_explicit: bool,
     /// The TLS listener.
     pub tls: Option<TlsConfig>,
     /// The unix socket to listen on.

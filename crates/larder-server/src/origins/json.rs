@@ -1,105 +1,109 @@
-//! A JSON file: one object, whose members are the rows by id. Read again when it changes; a broken
-//! new version keeps the old one and says so.
+//! A JSON file: one object, whose members are the rows by id.
+//!
+//! The file is read again when it changes. If the new version is not valid, the rows of the old one
+//! stay in force and the error is reported.
 
+use super::source::Source;
 use bytes::Bytes;
+use larder_core::BoxFuture;
 use serde_json::Value;
 use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::sleep};
 
-/// Bytes that a file may have.
+/// Maximum size of a file.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+/// How often the file is checked for changes.
+const POLL_PERIOD: Duration = Duration::from_millis(500);
 
 /// See the [module](self).
 pub(super) struct JsonFile {
+    /// The origin's name, for the log.
+    origin: String,
     path: PathBuf,
     state: Mutex<State>,
 }
 
 struct State {
     rows: Arc<Rows>,
-    seen: Option<Stamp>,
+    version: Option<FileVersion>,
     problem: Option<String>,
 }
 
 /// Rows by id, each as compact JSON.
 type Rows = HashMap<Box<str>, Bytes>;
 
-/// What tells one version of a file from another.
+/// Metadata that differs between two versions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+struct FileVersion {
     modified: SystemTime,
     bytes: u64,
-    file: u64,
+    inode: u64,
 }
 
 impl JsonFile {
-    /// Reads the file, or says what is wrong with it.
-    pub(super) async fn open(path: PathBuf) -> Result<Self, String> {
-        let (seen, rows) = read(path.clone()).await?;
-        let state = State { rows: Arc::new(rows), seen: Some(seen), problem: None };
-        Ok(Self { path, state: Mutex::new(state) })
+    /// Reads the file. An error says what is wrong with it.
+    pub(super) async fn open(origin: &str, path: PathBuf) -> Result<Self, String> {
+        let (version, rows) = read(path.clone()).await?;
+        let state = State { rows: Arc::new(rows), version: Some(version), problem: None };
+        Ok(Self { origin: origin.to_owned(), path, state: Mutex::new(state) })
     }
 
-    pub(super) fn row(&self, id: &str) -> Option<Bytes> {
-        let rows = Arc::clone(&self.state().rows);
-        rows.get(id).cloned()
+    fn rows(&self) -> Arc<Rows> {
+        Arc::clone(&self.state().rows)
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.state().rows.len()
-    }
-
-    /// The first id in the order of numbers, then of letters.
-    pub(super) fn example_id(&self) -> Option<String> {
-        let rows = Arc::clone(&self.state().rows);
-        rows.keys().min_by_key(|id| (id.len(), *id)).map(ToString::to_string)
-    }
-
-    pub(super) fn problem(&self) -> Option<String> {
-        self.state().problem.clone()
-    }
-
-    /// Looks at the file and reads it when it is another than last time. Gives the ids whose rows
-    /// came, went or changed.
-    pub(super) async fn reload_if_changed(&self, name: &str) -> Vec<Box<str>> {
-        let stamp = fs::metadata(&self.path).and_then(|meta| Stamp::of(&meta));
-        if stamp.as_ref().ok() == self.state().seen.as_ref() {
+    /// Reads the file again if its metadata has changed. Returns the ids of rows that were added,
+    /// removed or changed.
+    async fn reload_if_changed(&self) -> Vec<Box<str>> {
+        let version = fs::metadata(&self.path).and_then(|meta| FileVersion::of(&meta));
+        if version.as_ref().ok() == self.state().version.as_ref() {
             return Vec::new();
         }
         match read(self.path.clone()).await {
-            Ok((seen, rows)) => {
-                let rows = Arc::new(rows);
-                let mut state = self.state();
-                let before = std::mem::replace(&mut state.rows, Arc::clone(&rows));
-                state.seen = Some(seen);
-                state.problem = None;
-                drop(state);
-                let changed = changed(&before, &rows);
-                tracing::info!(
-                    origin = name,
-                    rows = rows.len(),
-                    changed = changed.len(),
-                    "file read again"
-                );
-                changed
-            }
-            Err(why) => {
-                let mut state = self.state();
-                state.seen = stamp.ok();
-                let news = state.problem.as_ref() != Some(&why);
-                state.problem = Some(why.clone());
-                drop(state);
-                if news {
-                    tracing::warn!(origin = name, why, "the rows read before are kept");
-                }
+            Ok((version, rows)) => self.replace(version, rows),
+            Err(problem) => {
+                self.report(version.ok(), problem);
                 Vec::new()
             }
+        }
+    }
+
+    fn replace(&self, version: FileVersion, rows: Rows) -> Vec<Box<str>> {
+        let rows = Arc::new(rows);
+        let mut state = self.state();
+        let before = std::mem::replace(&mut state.rows, Arc::clone(&rows));
+        state.version = Some(version);
+        state.problem = None;
+        drop(state);
+        let changed = changed(&before, &rows);
+        tracing::info!(
+            origin = self.origin,
+            rows = rows.len(),
+            changed = changed.len(),
+            "origin file reloaded"
+        );
+        changed
+    }
+
+    /// Remembers a problem, and logs it if it is a new one.
+    fn report(&self, version: Option<FileVersion>, problem: String) {
+        let mut state = self.state();
+        state.version = version;
+        let is_new = state.problem.as_ref() != Some(&problem);
+        state.problem = Some(problem.clone());
+        drop(state);
+        if is_new {
+            tracing::warn!(
+                origin = self.origin,
+                problem,
+                "cannot reload the origin file; the rows read before stay in force"
+            );
         }
     }
 
@@ -108,40 +112,74 @@ impl JsonFile {
     }
 }
 
-impl Stamp {
-    fn of(meta: &fs::Metadata) -> io::Result<Self> {
-        use std::os::unix::fs::MetadataExt;
-        Ok(Self { modified: meta.modified()?, bytes: meta.len(), file: meta.ino() })
+impl Source for JsonFile {
+    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, String>> {
+        Box::pin(async move { Ok(self.rows().get(id).cloned()) })
+    }
+
+    fn changes(&self) -> BoxFuture<'_, Vec<Box<str>>> {
+        Box::pin(async move {
+            loop {
+                sleep(POLL_PERIOD).await;
+                let changed = self.reload_if_changed().await;
+                if !changed.is_empty() {
+                    return changed;
+                }
+            }
+        })
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.state().problem.clone()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        Some(self.rows().len())
+    }
+
+    /// Returns the first row in the order of numbers, then of letters.
+    fn example(&self) -> Option<(String, Bytes)> {
+        let rows = self.rows();
+        let first = rows.iter().min_by_key(|(id, _)| (id.len(), *id));
+        first.map(|(id, row)| (id.to_string(), row.clone()))
     }
 }
 
-async fn read(path: PathBuf) -> Result<(Stamp, Rows), String> {
-    let read = spawn_blocking(move || read_now(&path)).await;
-    read.unwrap_or_else(|_| Err("reading it was broken off".into()))
+impl FileVersion {
+    fn of(meta: &fs::Metadata) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        Ok(Self { modified: meta.modified()?, bytes: meta.len(), inode: meta.ino() })
+    }
 }
 
-/// The stamp is taken first: a change while the file is read is seen at the next look.
-fn read_now(path: &Path) -> Result<(Stamp, Rows), String> {
+async fn read(path: PathBuf) -> Result<(FileVersion, Rows), String> {
+    let read = spawn_blocking(move || read_now(&path)).await;
+    read.unwrap_or_else(|_| Err("reading the file was interrupted".into()))
+}
+
+/// Takes the metadata before the text, so that a change during the read is noticed at the next
+/// poll.
+fn read_now(path: &Path) -> Result<(FileVersion, Rows), String> {
     let show = path.display();
     let cannot = |error: io::Error| format!("cannot read {show}: {error}");
     let meta = fs::metadata(path).map_err(cannot)?;
     if meta.len() > FILE_BYTES_MAX {
         return Err(format!("{show} is larger than {FILE_BYTES_MAX} bytes"));
     }
-    let stamp = Stamp::of(&meta).map_err(cannot)?;
+    let version = FileVersion::of(&meta).map_err(cannot)?;
     let text = fs::read(path).map_err(cannot)?;
-    let rows = parse(&text).map_err(|why| format!("{show}: {why}"))?;
-    Ok((stamp, rows))
+    let rows = parse(&text).map_err(|reason| format!("{show}: {reason}"))?;
+    Ok((version, rows))
 }
 
 fn parse(text: &[u8]) -> Result<Rows, String> {
     let table: serde_json::Map<String, Value> = serde_json::from_slice(text)
-        .map_err(|error| format!("not an object of rows by id: {error}"))?;
+        .map_err(|error| format!("not a JSON object of rows by id: {error}"))?;
     table
         .into_iter()
         .map(|(id, row)| match row {
             Value::Object(_) => Ok((id.into_boxed_str(), Bytes::from(row.to_string()))),
-            other => Err(format!("the row of id {id:?} is {}, not an object", kind(&other))),
+            other => Err(format!("the row with id {id:?} is {}, not an object", kind(&other))),
         })
         .collect()
 }
@@ -157,10 +195,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// Returns the ids of rows that were added, removed or changed.
 fn changed(before: &Rows, after: &Rows) -> Vec<Box<str>> {
-    let came_or_changed = after.iter().filter(|(id, row)| before.get(*id) != Some(*row));
-    let went = before.iter().filter(|(id, _)| !after.contains_key(*id));
-    came_or_changed.chain(went).map(|(id, _)| id.clone()).collect()
+    let added_or_changed = after.iter().filter(|(id, row)| before.get(*id) != Some(*row));
+    let removed = before.iter().filter(|(id, _)| !after.contains_key(*id));
+    added_or_changed.chain(removed).map(|(id, _)| id.clone()).collect()
 }
 
 #[cfg(test)]
@@ -174,17 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_table_of_rows_is_named() {
+    fn a_file_of_another_form_is_refused_with_a_reason() {
         let why = |text: &[u8]| parse(text).unwrap_err();
-        assert!(why(b"[]").contains("not an object of rows by id"));
-        assert!(why(b"{\"7\": [1]}").contains("the row of id \"7\" is an array"));
+        assert!(why(b"[]").contains("not a JSON object of rows by id"));
+        assert!(why(b"{\"7\": [1]}").contains("the row with id \"7\" is an array"));
         assert!(
             why(b"{\n\"7\": {\n").contains("line 2") || why(b"{\n\"7\": {\n").contains("line 3")
         );
     }
 
     #[tokio::test]
-    async fn a_change_names_the_rows_and_a_broken_file_keeps_them() {
+    async fn a_change_returns_the_ids_and_a_broken_file_leaves_the_rows() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("users.json");
         let write = |text: &str| {
@@ -192,25 +231,25 @@ mod tests {
             fs::write(&path, text).unwrap();
         };
         write(r#"{"1": {"a": 1}, "2": {"a": 2}}"#);
-        let file = JsonFile::open(path.clone()).await.unwrap();
-        assert!(file.reload_if_changed("t").await.is_empty(), "nothing changed");
+        let file = JsonFile::open("t", path.clone()).await.unwrap();
+        assert!(file.reload_if_changed().await.is_empty(), "nothing changed");
 
         write(r#"{"1": {"a": 1}, "2": {"a": 22}, "3": {}}"#);
-        let mut changed = file.reload_if_changed("t").await;
+        let mut changed = file.reload_if_changed().await;
         changed.sort();
         assert_eq!(changed, ["2".into(), Box::<str>::from("3")]);
 
         write("{ broken");
-        assert!(file.reload_if_changed("t").await.is_empty());
+        assert!(file.reload_if_changed().await.is_empty());
         assert!(file.problem().unwrap().contains("users.json"));
-        assert_eq!(file.row("2").unwrap(), r#"{"a":22}"#);
+        assert_eq!(file.rows()["2"], r#"{"a":22}"#);
 
         fs::remove_file(&path).unwrap();
-        file.reload_if_changed("t").await;
+        file.reload_if_changed().await;
         assert!(file.problem().unwrap().contains("cannot read"));
 
         write(r#"{"2": {"a": 22}}"#);
-        let mut changed = file.reload_if_changed("t").await;
+        let mut changed = file.reload_if_changed().await;
         changed.sort();
         assert_eq!(changed, ["1".into(), Box::<str>::from("3")]);
         assert_eq!(file.problem(), None);

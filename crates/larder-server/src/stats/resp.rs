@@ -1,13 +1,12 @@
 //! What the RESP listener counts. Hits are added up over a batch first.
 
-use crate::metrics::Results;
-use serde::Serialize;
+use super::reads::ReadStats;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// See the [module](self).
 #[derive(Default)]
 pub(crate) struct RespStats {
-    results: Results,
+    results: ReadStats,
     relayed_reads: AtomicU64,
     relayed_writes: AtomicU64,
     relayed_others: AtomicU64,
@@ -19,8 +18,8 @@ pub(crate) struct RespStats {
     upstreams_refused: AtomicU64,
 }
 
-/// A reading of what is not in the [`Results`].
-#[derive(Clone, Copy, Debug, Serialize)]
+/// A reading of what is not in the [`ReadStats`].
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RespCounts {
     pub(crate) relayed_reads: u64,
     pub(crate) relayed_writes: u64,
@@ -43,7 +42,7 @@ pub(crate) enum Relayed {
 
 impl RespStats {
     /// Reads that may be kept, by how they were answered.
-    pub(crate) fn results(&self) -> &Results {
+    pub(crate) fn results(&self) -> &ReadStats {
         &self.results
     }
 

@@ -112,7 +112,7 @@ fn two_hundred_readers_of_one_cold_row_cost_one_load_and_one_flight() {
     assert!(found.iter().all(|found| found.value() == Some(r#"{"name":"Ada"}"#)));
     let collapsed = found.iter().filter(|found| found.cache_status.ends_with("; collapsed"));
     assert_eq!(collapsed.count(), READERS - 1);
-    assert_eq!(harness.larder.count("/requests/collapsed"), READERS as u64 - 1);
+    assert_eq!(harness.larder.count("/http/requests/collapsed"), READERS as u64 - 1);
     assert_eq!(loads(&harness.larder), 1);
     // Before the load and after it, once each.
     assert_eq!(harness.redis.command_calls("get"), gets + 2);

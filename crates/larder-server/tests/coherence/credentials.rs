@@ -7,9 +7,9 @@ use crate::setup::{heat, larder, path};
 
 /// Reads and writes work, each read in Redis, and health says why.
 fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
-    let link = || larder.stats()["feed"]["link"] == "pass-through";
+    let link = || larder.stats()["feed"]["state"] == "pass-through";
     eventually(LIMIT, "larder to pass through", link);
-    assert!(larder.stats()["feed"]["why"].as_str().unwrap().contains(why), "{}", larder.stats());
+    assert!(larder.stats()["feed"]["reason"].as_str().unwrap().contains(why), "{}", larder.stats());
     let ready = http::get(&larder.url("/readyz"), &[]);
     assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
     assert!(ready.json()["problems"][0].as_str().unwrap().contains(why), "{}", ready.text());
@@ -83,9 +83,9 @@ fn a_wrong_password_is_an_outage_that_ends_when_it_is_right() {
     let redis = RedisServer::builder().user_acl("app on >secret ~* &* +@all").start();
     let larder = larder(&redis.url_for("app", "hunter2")).start();
     eventually(LIMIT, "larder to ask again", || redis.command_calls("hello") >= 3);
-    let why = larder.stats()["feed"]["why"].to_string();
+    let why = larder.stats()["feed"]["reason"].to_string();
     assert!(why.contains("WRONGPASS"), "{why}");
-    assert_eq!(larder.stats()["feed"]["link"], "down", "nothing passes through");
+    assert_eq!(larder.stats()["feed"]["state"], "down", "nothing passes through");
     let answer = http::get(&larder.url(&path("k")), &[]);
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("WRONGPASS"), "{}", answer.text());
@@ -137,9 +137,9 @@ fn where_the_db_cannot_be_selected_nothing_reaches_another() {
     let redis = RedisServer::builder().databases(2).start();
     let larder = larder(&format!("{}/7", redis.url())).start();
     redis.cmd(&["SET", "k", "of db 0"]);
-    let why = || larder.stats()["feed"]["why"].to_string();
+    let why = || larder.stats()["feed"]["reason"].to_string();
     eventually(LIMIT, "health to say why", || why().contains("SELECT 7"));
-    assert_eq!(larder.stats()["feed"]["link"], "down", "nothing passes through");
+    assert_eq!(larder.stats()["feed"]["state"], "down", "nothing passes through");
     let read = http::get(&larder.url(&path("k")), &[]);
     assert_eq!(read.status, 503, "{}", read.text());
     assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 503);

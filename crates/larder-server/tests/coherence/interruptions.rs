@@ -34,9 +34,9 @@ fn after_replicaof_nothing_comes_from_memory_until_the_server_is_a_primary_again
         is_late && found.status == 200 && found.body == "of the primary"
     });
     eventually(LIMIT, "health to say why", || {
-        harness.larder.stats()["feed"]["link"] == "pass-through"
+        harness.larder.stats()["feed"]["state"] == "pass-through"
     });
-    let why = harness.larder.stats()["feed"]["why"].to_string();
+    let why = harness.larder.stats()["feed"]["reason"].to_string();
     assert!(why.contains("slave"), "{why}");
     assert_eq!(harness.put("k", "to a replica"), 503);
     primary.cmd(&["SET", "k", "replicated"]);

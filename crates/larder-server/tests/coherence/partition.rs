@@ -46,7 +46,7 @@ fn a_tracked_connection_in_a_black_hole_ends_hits_at_the_bound_and_is_replaced()
     // The other connection still reaches Redis.
     assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
 
-    let down = || harness.larder.stats()["feed"]["link"] == "down";
+    let down = || harness.larder.stats()["feed"]["state"] == "down";
     eventually(GIVEN_UP, "the silent connection to be given up", down);
     harness.relay().heal();
     harness.heat("k", "new");
@@ -66,7 +66,7 @@ fn with_every_connection_in_a_black_hole_hits_end_at_the_bound_and_come_back() {
         assert!([502, 503, 504].contains(&found.status), "{found:?}");
     }
 
-    let down = || harness.larder.stats()["feed"]["link"] == "down";
+    let down = || harness.larder.stats()["feed"]["state"] == "down";
     eventually(GIVEN_UP, "the silent connection to be given up", down);
     harness.relay().heal();
     harness.heat("k", "new");

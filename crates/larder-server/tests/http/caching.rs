@@ -189,7 +189,7 @@ fn reads_are_counted_by_result() {
     server.send("HEAD", "/get/k", &[], b"");
     server.get("/v1/keys/k", &[("if-none-match", "*")]);
     server.get("/get/k", &[("cache-control", "no-cache")]);
-    let requests = &server.get("/v1/stats", &[]).json()["requests"];
+    let requests = &server.get("/v1/stats", &[]).json()["http"]["requests"];
     assert_eq!((&requests["hit"], &requests["miss"]), (&3.into(), &1.into()), "{requests}");
     assert_eq!(requests["bypass"]["request"], 1, "{requests}");
     let metrics = server.get("/metrics", &[]);

@@ -79,7 +79,7 @@ fn draining_ends_at_the_timeout() {
     let _upload = HeldRequest::begin(&server);
     let (status, took) = server.terminate();
     assert!(status.code() == Some(0) && took < AT_ONCE, "{status} after {took:?}");
-    assert!(server.log().contains("drain-timeout is over"), "{}", server.log());
+    assert!(server.log().contains("drain-timeout expired"), "{}", server.log());
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_taken_port_is_reported() {
     let port = other.local_addr().unwrap().port().to_string();
     let (code, log) = builder().args(&["--http-port", &port]).fails_with();
     assert_eq!(code, 1, "{log}");
-    assert!(log.contains(&format!("127.0.0.1:{port} is taken by another program")), "{log}");
+    assert!(log.contains(&format!("127.0.0.1:{port} is in use by another program")), "{log}");
     assert!(log.contains("--http-port"), "{log}");
 }
 

@@ -122,6 +122,6 @@ fn each_hit_is_counted_once() {
     for target in ["/get/k", "/get/k", "/v1/keys/k", "/get/k"] {
         assert_eq!(server.get(target, &[]).status, 200);
     }
-    let requests = &server.get("/v1/stats", &[]).json()["requests"];
+    let requests = &server.get("/v1/stats", &[]).json()["http"]["requests"];
     assert_eq!((&requests["hit"], &requests["miss"]), (&3.into(), &1.into()), "{requests}");
 }

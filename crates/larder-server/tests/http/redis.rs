@@ -113,7 +113,7 @@ fn answer_while_draining(flags: &[&str]) {
     relay.hold(TRACKED, Direction::ToClient);
     let mut wire = server.wire();
     wire.write(&head("GET", "/get/k", &[]));
-    eventually(LIMIT, "the fill to start", || stats(&server)["fills_under_way"] == 1);
+    eventually(LIMIT, "the fill to start", || stats(&server)["fills_in_flight"] == 1);
     server.signal(Signal::TERM);
     eventually(LIMIT, "draining", || server.log().contains("draining"));
     relay.release(TRACKED, Direction::ToClient);

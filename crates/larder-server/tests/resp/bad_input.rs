@@ -167,9 +167,13 @@ fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
     let Some(harness) = start(&[]) else { return };
     let idle = idle_clients(harness.resp_port(), IDLE);
     eventually(LIMIT, "the idle clients to be there", || {
-        harness.larder.count("/resp/clients") == IDLE
+        harness.larder.count("/resp/connected_clients") == IDLE
     });
-    assert_eq!(harness.larder.count("/resp/upstreams"), 0, "who asks nothing costs Redis nothing");
+    assert_eq!(
+        harness.larder.count("/resp/upstream_connections"),
+        0,
+        "who asks nothing costs Redis nothing"
+    );
 
     let (mut slow, mut neighbour) = (harness.wire(), harness.wire());
     let began = Instant::now();
@@ -186,7 +190,9 @@ fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
     slow.expect_next("+OK");
     assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
     drop(idle);
-    eventually(LIMIT, "the idle clients to be gone", || harness.larder.count("/resp/clients") == 2);
+    eventually(LIMIT, "the idle clients to be gone", || {
+        harness.larder.count("/resp/connected_clients") == 2
+    });
 }
 
 /// Clients that ask nothing, until this is dropped.
@@ -210,8 +216,10 @@ impl Drop for IdleClients {
 
 /// Nothing is left of the clients before, and others are served.
 fn proves_unharmed(harness: &Harness) {
-    eventually(LIMIT, "no client to be left", || harness.larder.count("/resp/clients") == 0);
-    assert_eq!(harness.larder.count("/resp/upstreams"), 0);
+    eventually(LIMIT, "no client to be left", || {
+        harness.larder.count("/resp/connected_clients") == 0
+    });
+    assert_eq!(harness.larder.count("/resp/upstream_connections"), 0);
     let mut wire = harness.wire();
     wire.expect("SET after v", "+OK");
     harness.heat(&mut wire, "GET after", "$1 v");

@@ -91,7 +91,7 @@ fn stats_show_what_people_look_for_first() {
     }
     let json = larder(&harness, &["stats", "--json"]).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["resp"]["relayed_writes"], 1);
+    assert_eq!(json["resp"]["forwarded"]["write"], 1);
 }
 
 #[test]

@@ -43,7 +43,9 @@ fn the_next_thousand_clients_begin_anew() {
             wire.expect("PING", "+PONG");
         }
     }
-    eventually(LIMIT, "all clients to be gone", || harness.larder.count("/resp/upstreams") == 0);
+    eventually(LIMIT, "all clients to be gone", || {
+        harness.larder.count("/resp/upstream_connections") == 0
+    });
     assert_eq!(harness.redis.info("clients", "tracking_clients").as_deref(), Some("1"));
     harness.direct().expect("PUBSUB NUMPAT", ":0");
     harness.direct().expect("PUBSUB CHANNELS", "*0");
@@ -64,7 +66,9 @@ fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
         drop(gone);
         wire.expect("GET k", "$1 v");
     }
-    eventually(LIMIT, "the others to be gone", || harness.larder.count("/resp/clients") == 1);
+    eventually(LIMIT, "the others to be gone", || {
+        harness.larder.count("/resp/connected_clients") == 1
+    });
 }
 
 #[test]
@@ -74,10 +78,10 @@ fn an_idle_client_is_closed_and_its_upstream_with_it() {
     for wire in &mut idle {
         wire.expect("SET k v", "+OK");
     }
-    assert_eq!(harness.larder.count("/resp/upstreams"), 5);
+    assert_eq!(harness.larder.count("/resp/upstream_connections"), 5);
     assert!(idle.iter_mut().all(Wire::is_closed));
-    eventually(LIMIT, "all to be gone", || harness.larder.count("/resp/clients") == 0);
-    assert_eq!(harness.larder.count("/resp/upstreams"), 0);
+    eventually(LIMIT, "all to be gone", || harness.larder.count("/resp/connected_clients") == 0);
+    assert_eq!(harness.larder.count("/resp/upstream_connections"), 0);
 }
 
 #[test]

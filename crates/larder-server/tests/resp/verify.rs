@@ -36,10 +36,10 @@ fn what_changes_all_the_time_is_never_taken_for_a_difference() {
             _ => drop(direct.line(&format!("SET n {round} PX 20"))),
         }
     }
-    assert!(harness.larder.count("/verified/same") > 50, "{}", harness.larder.stats()["verified"]);
-    assert_eq!(harness.larder.count("/verified/different"), 0);
+    assert!(harness.larder.count("/verified/match") > 50, "{}", harness.larder.stats()["verified"]);
+    assert_eq!(harness.larder.count("/verified/mismatch"), 0);
     let info = readable(&wire.line("INFO larder"));
-    assert!(info.contains("larder_verified_different:0"), "{info}");
+    assert!(info.contains("larder_verified_mismatch:0"), "{info}");
 }
 
 #[test]
@@ -72,9 +72,9 @@ fn a_memory_that_differs_from_redis_is_counted_logged_and_forgotten() {
     harness.heat(&mut wire, "GET k", "$5 lying");
     eventually(LIMIT, "the difference to be found", || {
         wire.line("GET k");
-        harness.larder.count("/verified/different") > 0
+        harness.larder.count("/verified/mismatch") > 0
     });
-    assert!(harness.larder.log().contains("memory and store differ"));
+    assert!(harness.larder.log().contains("near cache and store differ"));
     lies.store(false, SeqCst);
     eventually(LIMIT, "the truth", || readable(&wire.line("GET k")) == "$5 truth");
 }

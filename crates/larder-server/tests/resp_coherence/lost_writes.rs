@@ -154,7 +154,9 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
     harness.redis.kill_clients();
     // Subscribers are of another type.
     harness.foreign_client().pipeline(&["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE replica"]);
-    eventually(LIMIT, "larder to notice", || harness.larder.count("/resp/upstreams") == 0);
+    eventually(LIMIT, "larder to notice", || {
+        harness.larder.count("/resp/upstream_connections") == 0
+    });
     for client in &mut kept {
         client.expect("PING", "PONG");
         client.expect("SET k 2", "OK");
@@ -165,7 +167,9 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
         let end = std::iter::from_fn(|| client.next().ok()).take(100).count();
         assert!(end < 100, "not closed");
     }
-    eventually(LIMIT, "larder to notice", || harness.larder.count("/resp/upstreams") == 0);
+    eventually(LIMIT, "larder to notice", || {
+        harness.larder.count("/resp/upstream_connections") == 0
+    });
     for client in &mut kept {
         client.expect("PING", "PONG");
     }

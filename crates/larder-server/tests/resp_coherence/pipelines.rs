@@ -118,7 +118,7 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
         harness.relay().hold(TRACKED, ToClient);
         client.ask(&[&format!("GET {cold}"), "GET hot", &format!("GET {late}"), "MGET hot"]);
         eventually(LIMIT, "the reads to be on their way", || {
-            harness.larder.stats()["fills_under_way"] == 2
+            harness.larder.stats()["fills_in_flight"] == 2
         });
         thread::sleep(Duration::from_millis(5));
         // Whoever sees the second of these must see the first.

@@ -56,7 +56,7 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
 fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
     let Some(harness) = start(ONE_WORKER) else { return };
     harness.foreign_client().call(&format!("SET k {}", "v".repeat(100_000)));
-    let clients = harness.larder.count("/resp/clients");
+    let clients = harness.larder.count("/resp/connected_clients");
     let mut deaf: Vec<Client> = (0..4).map(|_| harness.client()).collect();
     for (at, client) in deaf.iter_mut().enumerate() {
         if at % 2 == 0 {
@@ -66,8 +66,12 @@ fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
     }
     others_are_served(&harness);
     drop(deaf);
-    eventually(LIMIT, "them to be gone", || harness.larder.count("/resp/clients") == clients);
-    eventually(LIMIT, "their roads to be gone", || harness.larder.count("/resp/upstreams") == 0);
+    eventually(LIMIT, "them to be gone", || {
+        harness.larder.count("/resp/connected_clients") == clients
+    });
+    eventually(LIMIT, "their roads to be gone", || {
+        harness.larder.count("/resp/upstream_connections") == 0
+    });
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn who_comes_after_the_dead_starts_anew() {
     }
     // And their connections are gone.
     eventually(LIMIT, "all upstream connections to be closed", || {
-        harness.larder.count("/resp/upstreams") == 0
+        harness.larder.count("/resp/upstream_connections") == 0
     });
     eventually(LIMIT, "redis to see them closed", || {
         let clients = foreign.call("CLIENT LIST");

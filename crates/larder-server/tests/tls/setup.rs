@@ -44,7 +44,7 @@ impl TlsHarness {
 
     /// Returns how many clients have completed a handshake and are connected.
     pub(crate) fn clients(&self) -> u64 {
-        self.larder.count("/resp/clients")
+        self.larder.count("/resp/connected_clients")
     }
 
     /// Repeats a read until it is answered from memory. Every reply must be the expected one.

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         return ExitCode::from(78);
     }
     if args.iter().any(|arg| arg == "--port-taken-once") && File::create_new("taken").is_ok() {
-        eprintln!("the port is taken by another program");
+        eprintln!("the port is in use by another program");
         return ExitCode::FAILURE;
     }
     if args.iter().any(|arg| arg == "--version") {

@@ -121,7 +121,7 @@ fn components(errors: &ErrorResponses, has_token: bool) -> Components {
         .schema_from::<KeyValue<'_>>()
         .schema_from::<Fields<'_>>()
         .schema_from::<Passthrough>()
-        .schema("Condition", admin::condition())
+        .schema("Health", admin::health())
         .responses_from_iter(errors.responses());
     if !has_token {
         return components.build();

@@ -41,7 +41,7 @@ impl FastPath {
             && request.body().is_end_stream()
             && auth::check(&app.config().http, request.method(), request.uri(), headers).is_ok()
             && !CacheDirectives::of(headers).no_cache
-            && !app.health().is_draining();
+            && !app.is_draining();
         if !may_hit {
             return None;
         }

@@ -82,7 +82,7 @@ pub(super) async fn read(
 ) -> Result<Result<Fetched<Reply>, FetchError>, Problem> {
     let directives = CacheDirectives::of(headers);
     if directives.no_cache {
-        return Ok(app.get_past_near(key).await);
+        return Ok(app.get_uncached(key).await);
     }
     if directives.only_if_cached {
         return app.get_cached(key).map(Ok).ok_or_else(not_cached);

@@ -30,7 +30,7 @@ pub(super) async fn read(
     let key = origin.key(&id);
     let directives = CacheDirectives::of(headers);
     let found = if directives.no_cache {
-        app.get_past_near(key.as_bytes()).await.ok()
+        app.get_uncached(key.as_bytes()).await.ok()
     } else {
         app.get_cached(key.as_bytes())
     };

@@ -50,7 +50,7 @@ impl Router {
             announce_empty_body(&mut response);
         }
         // Asks clients of a draining server to send their next request elsewhere.
-        if self.app.health().is_draining() {
+        if self.app.is_draining() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -73,11 +73,11 @@ pub(super) fn respond(
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(error) => {
-            app.metrics().http().failed();
+            app.http_stats().failed();
             return Problem::from(error).into_response();
         }
     };
-    app.metrics().http().answered(&fetched);
+    app.http_stats().answered(&fetched);
     let status = cache_status::value(app, fetched.found, fetched.collapsed);
     let mut response = match fetched.value.payload() {
         Payload::String(payload) => found(request, payload, &fetched.value, headers, format),

@@ -21,26 +21,27 @@ pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
     let example = json!({
         "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": 42,
         "status": "ok", "coherent": true, "problems": [],
-        "requests": requests(40, 2),
+        "http": { "requests": requests(40, 2) },
         "resp": {
             "requests": requests(0, 0),
-            "relayed_reads": 0, "relayed_writes": 0, "relayed_others": 0, "fences": 0,
-            "clients": 0, "accepted": 0, "rejected": 0, "upstreams": 0, "upstreams_refused": 0,
+            "forwarded": { "read": 0, "write": 0, "other": 0 }, "fences": 0,
+            "connected_clients": 0, "connections_accepted": 0, "connections_rejected": 0,
+            "upstream_connections": 0, "upstream_connections_failed": 0,
         },
         "near": {
             "items": 2, "bytes": 612, "maxmemory": 268_435_456, "max_entries": 0,
             "policy": "clock-pro", "hits": 40, "misses": 2,
-            "evictions": { "full": 0, "expired": 0, "invalidation": 0, "ended": 0 },
+            "evictions": { "full": 0, "expired": 0, "invalidation": 0, "flush": 0 },
         },
         "feed": {
-            "link": "tracked", "why": null, "server_version": "7.0.15",
-            "age_seconds": 0.05, "bound_seconds": 1.0, "epochs": 1, "invalidations": 0,
+            "state": "tracked", "reason": null, "server_version": "7.0.15",
+            "age_seconds": 0.05, "staleness_bound_seconds": 1.0, "epochs": 1, "invalidations": 0,
         },
-        "flights_joined": 0, "fills_under_way": 0,
+        "flights_joined": 0, "fills_in_flight": 0,
         "fills_refused": {
             "feed-down": 0, "lease-invalidated": 0, "too-large": 0, "ttl-gone": 0, "not-allowed": 0,
         },
-        "verified": { "same": 0, "different": 0, "undecided": 0 },
+        "verified": { "match": 0, "mismatch": 0, "inconclusive": 0 },
         "flushes": { "flushed": 0, "epoch-ended": 0, "command": 0 },
         "store": { "url": "redis://127.0.0.1:6379" },
         "origins": [{ "name": "users", "path": "/users/{id}", "rows": 330, "problem": null }],
@@ -88,7 +89,7 @@ fn switch_state() -> Content {
 }
 
 pub(super) fn metrics(errors: &ErrorResponses) -> PathItem {
-    let example = "# HELP larder_near_hits Look-ups that the near tier answered.\n\
+    let example = "# HELP larder_near_hits Lookups that found an entry in the near cache.\n\
                    # TYPE larder_near_hits counter\n\
                    larder_near_hits_total 40\n# EOF\n";
     let metrics = Operation::new(TAG, "metrics", "All counters, for Prometheus")
@@ -108,7 +109,7 @@ pub(super) fn livez(errors: &ErrorResponses) -> PathItem {
 pub(super) fn readyz(errors: &ErrorResponses) -> PathItem {
     let answer = |status: &str| {
         let example = json!({ "status": status, "coherent": true, "problems": [] });
-        content(Ref::from_schema_name("Condition"), example)
+        content(Ref::from_schema_name("Health"), example)
     };
     let readyz = Operation::new(TAG, "readyz", "Whether the server is ready for requests")
         .about("A degraded server is slower but correct, and still ready.")
@@ -120,7 +121,7 @@ pub(super) fn readyz(errors: &ErrorResponses) -> PathItem {
 }
 
 /// Returns the schema of the response of `/readyz`.
-pub(super) fn condition() -> ObjectBuilder {
+pub(super) fn health() -> ObjectBuilder {
     let status = string().enum_values(Some(["ok", "degraded", "draining"]));
     let coherent = ObjectBuilder::new()
         .schema_type(Type::Boolean)

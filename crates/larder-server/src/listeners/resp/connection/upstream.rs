@@ -39,7 +39,7 @@ impl Connection {
         let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
         self.blocks &= self.session.is_awaiting();
         if let Some(asked) = self.asked.take_if(|_| frames > 0) {
-            self.app.metrics().upstream_answered(self.app.engine().clock().now().since(asked));
+            self.app.latency().upstream_answered(self.app.engine().clock().now().since(asked));
         }
         if self.session.has_shown_password() {
             self.authenticated = true;

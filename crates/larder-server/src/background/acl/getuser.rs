@@ -1,9 +1,9 @@
-//! What a reply to `ACL GETUSER` says of a user's right to read.
+//! Reads from a reply to `ACL GETUSER` whether a user may read every key.
 
 use larder_resp::reply::Frame;
 
-/// Categories that no read of the near tier is in.
-const WITHOUT_READS: [&[u8]; 8] = [
+/// Rules that take no cacheable read away: no such read is in these categories.
+const HARMLESS_RULES: [&[u8]; 8] = [
     b"-@admin",
     b"-@blocking",
     b"-@connection",
@@ -14,7 +14,8 @@ const WITHOUT_READS: [&[u8]; 8] = [
     b"-@write",
 ];
 
-/// Whether the user is one who may read every key with every reading command. When in doubt, not.
+/// Returns whether the user may read every key with every reading command. An unclear reply means
+/// no.
 pub(super) fn may_read_all(reply: &[u8]) -> bool {
     let Ok(frame) = Frame::parse(reply) else { return false };
     let Some(fields) = frame.items() else { return false };
@@ -26,12 +27,12 @@ pub(super) fn may_read_all(reply: &[u8]) -> bool {
     is(b"commands", has_all_reads) && is(b"keys", has_all_keys)
 }
 
-/// Rules stand in the order in which they were given, later ones above earlier ones.
+/// Later rules override earlier ones.
 fn has_all_reads(rules: &[u8]) -> bool {
     let words = rules.split(|byte| *byte == b' ');
     words.fold(false, |has, rule| match rule {
         b"+@all" | b"+@read" => true,
-        _ if rule.starts_with(b"-") => has && WITHOUT_READS.contains(&rule),
+        _ if rule.starts_with(b"-") => has && HARMLESS_RULES.contains(&rule),
         _ => has,
     })
 }

@@ -1,0 +1,39 @@
+//! Learns which commands the store has, once in each epoch: behind the same address there may be
+//! another server.
+
+use super::ticker::every;
+use crate::app::App;
+use larder_resp::command::Table;
+use std::{sync::Weak, time::Duration};
+
+/// How often to check for a new epoch.
+const PERIOD: Duration = Duration::from_millis(250);
+
+/// A server with this command has fields that expire by themselves.
+const HEXPIRE: &[u8] = b"hexpire\r\n";
+
+pub(super) async fn run(app: Weak<App>) {
+    let mut known_epoch = 0;
+    every(PERIOD, app, async move |app| learn_commands(&app, &mut known_epoch).await).await;
+}
+
+async fn learn_commands(app: &App, known_epoch: &mut u64) {
+    let epoch = app.engine().feed().epochs_begun();
+    if epoch == *known_epoch {
+        return;
+    }
+    match app.backend().describe_commands().await {
+        Ok(None) => *known_epoch = epoch,
+        Ok(Some(reply)) => {
+            *known_epoch = epoch;
+            let mut table = Table::builtin();
+            if let Err(error) = table.merge_command_reply(&reply) {
+                tracing::warn!(%error, "cannot read the store's reply to COMMAND");
+                return;
+            }
+            let fields_expire = reply.windows(HEXPIRE.len()).any(|part| part == HEXPIRE);
+            app.set_commands(table, fields_expire);
+        }
+        Err(error) => tracing::debug!(%error, "the store does not describe its commands"),
+    }
+}
