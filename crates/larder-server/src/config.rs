@@ -1,13 +1,18 @@
-//! The settings: what a person typed becomes a plan, or a list of everything that is wrong.
+//! The configuration: what a person has typed becomes a [`Config`] or a list of every error in it.
 //!
-//! `--http-port` = `LARDER_HTTP_PORT` = `[http] port`; a flag stands above the environment, that
-//! above the file, that above the default. `table.rs` knows all settings, and nothing else does.
-//! The layers (`environment.rs`, `redis_env.rs`, `file.rs`) put texts with their places into
-//! `Settings`; `resolve.rs` makes the [`Config`] of them. Once there is a plan, nobody checks again.
+//! `--http-port` = `LARDER_HTTP_PORT` = `[http] port`. A flag overrides the environment, which
+//! overrides the file, which overrides the default. `table.rs` has every setting. The layers
+//! (`environment.rs`, `redis_env.rs`, `file.rs`) put texts with their sources into `RawSettings`;
+//! `consistency.rs` checks what belongs together; `resolve.rs` makes the [`Config`], which needs no
+//! further check.
 
+mod consistency;
+mod document;
 mod environment;
 mod error;
 mod file;
+mod lines;
+mod logs;
 mod origins;
 mod raw;
 mod redis_env;
@@ -20,25 +25,26 @@ mod units;
 mod value;
 
 use error::Source;
+pub(crate) use lines::ConfigLine;
 pub(crate) use origins::default_ttls as origin_ttls;
 use raw::{RawSettings, RawValue};
-pub(crate) use resolve::ConfigLine;
 
 pub use environment::{Environment, of_process};
 pub use error::ConfigErrors;
 pub use template::{IdPath, KeyTemplate};
 pub use types::{
-    Config, HttpConfig, OriginConfig, OriginKind, RespConfig, StoreConfig, StoreKind, TlsConfig,
+    Config, HttpConfig, LogConfig, OriginConfig, OriginKind, RespConfig, StoreConfig, StoreKind,
+    TlsConfig,
 };
 pub(crate) use units::parse_duration;
 
-/// A plan, and for people to read, where each part of it came from.
+/// A configuration, and for people to read, where each value of it came from.
 pub(crate) struct Resolved {
     pub(crate) config: Config,
     pub(crate) lines: Vec<ConfigLine>,
 }
 
-/// Resolves flags (names without `--`), environment and the file that they name.
+/// Resolves flags (names without `--`), the environment and the file that they name.
 pub(crate) fn resolve(
     flags: &[(&'static str, String)],
     environment: &Environment,
@@ -48,13 +54,13 @@ pub(crate) fn resolve(
     environment::read(environment, &mut settings);
     redis_env::read(environment, &mut settings);
     file::read(&mut settings);
-    resolve::check_consistency(&mut settings);
+    consistency::check(&mut settings);
     tls::read(&mut settings);
     if !settings.errors.is_empty() {
         return Err(ConfigErrors::of(settings.errors));
     }
     let config = resolve::config(&settings, environment);
-    Ok(Resolved { config, lines: resolve::lines(&settings) })
+    Ok(Resolved { config, lines: lines::of(&settings) })
 }
 
 fn put_flags(flags: &[(&'static str, String)], settings: &mut RawSettings) {

@@ -352,7 +352,7 @@ fn the_help_names_every_setting_its_variable_and_its_default() {
         "--store <URL|memory>",
         "default memory; LARDER_STORE (or ..._FILE)]",
         "[default 1s; 50ms to 1m; LARDER_STALENESS_BOUND]",
-        "Near tier:",
+        "Near cache:",
         "negative-ttl = \"30s\"",
         "path = \"/users/{id}\"",
         "Exit codes:",
@@ -418,9 +418,9 @@ fn toml_like() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
-    /// No text makes it panic; what is no plan is a report that counts its lines.
+    /// No text makes it panic: every file is a configuration or a list of errors.
     #[test]
-    fn any_file_is_a_plan_or_a_report(text in prop_oneof![any::<String>(), toml_like()]) {
+    fn any_file_is_a_configuration_or_errors(text in prop_oneof![any::<String>(), toml_like()]) {
         let typed = larder().file(&text);
         if let Err(reply) = typed.parse() {
             prop_assert_eq!(reply.code(), 78);

@@ -1,8 +1,8 @@
 //! The layer of `LARDER_*` variables.
 //!
-//! A variable that is empty counts as not set, as compose files leave them. Secrets may stand in a
-//! file that a `*_FILE` variable names. A `LARDER_*` variable that means nothing is a mistake,
-//! unless it is one of those that Kubernetes makes for a service whose name starts with `larder`.
+//! An empty variable counts as not set, because compose files pass unset variables as empty ones.
+//! Secrets may be in a file that a `*_FILE` variable names. An unknown `LARDER_*` variable is an
+//! error, unless Kubernetes sets it for a service whose name starts with `larder`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,27 +14,27 @@ use super::error::{ConfigError, Source, did_you_mean};
 use super::raw::{RawSettings, RawValue};
 use super::table;
 
-/// Variables by name. Handed in, so that tests need no real ones.
+/// Variables by name. A parameter, so that tests need not set real ones.
 pub type Environment = BTreeMap<String, OsString>;
 
-/// A secret is a line, not a document.
+/// Maximum size of a file that holds a secret.
 const SECRET_FILE_BYTES_MAX: u64 = 64 << 10;
 
-/// The environment of this process: the one place that reads it.
+/// Returns the environment of this process. Nothing else reads it.
 pub fn of_process() -> Environment {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect()
 }
 
-/// Puts in what the `LARDER_*` variables say.
+/// Puts in the `LARDER_*` variables.
 pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
     for setting in table::all() {
         let info = setting.info();
         let variable = info.variable();
         if is_service_link(environment, &variable) {
             settings.notices.push(format!(
-                "{variable} is ignored: Kubernetes made it for a service; set {} by its flag or in \
+                "{variable} is ignored: Kubernetes sets it for a service; set {} by its flag or in \
                  the file",
                 info.flag
             ));
@@ -49,7 +49,7 @@ pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
     refuse_unknown(environment, settings);
 }
 
-/// The text of a variable, or of the file that its `*_FILE` twin names.
+/// Returns the text of a variable, or of the file that its `*_FILE` variable names.
 pub(crate) fn look_up(
     environment: &Environment,
     name: &str,
@@ -61,7 +61,7 @@ pub(crate) fn look_up(
     match (direct, path) {
         (Some(_), Some(_)) => Err(ConfigError {
             source: Source::Variable(name.to_owned()),
-            text: format!("{file_name} is set as well: keep one of them"),
+            text: format!("{file_name} is also set: keep only one of them"),
         }),
         (None, Some(path)) => text_in_file(file_name, &path).map(Some),
         (direct, None) => {
@@ -74,16 +74,16 @@ fn text_in_file(variable: String, path: &str) -> Result<RawValue, ConfigError> {
     let source = Source::Variable(variable);
     match read_limited(Path::new(path), SECRET_FILE_BYTES_MAX) {
         Ok(text) => Ok(RawValue { text: text.trim_end_matches(['\r', '\n']).to_owned(), source }),
-        Err(why) => Err(ConfigError { source, text: format!("{path} cannot be read: {why}") }),
+        Err(error) => Err(ConfigError { source, text: format!("cannot read {path}: {error}") }),
     }
 }
 
-/// The text of a file of at most `bytes_max` bytes.
+/// Reads a file of at most `bytes_max` bytes.
 pub(crate) fn read_limited(path: &Path, bytes_max: u64) -> io::Result<String> {
     let mut text = String::new();
     let length = File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
     if length as u64 > bytes_max {
-        return Err(io::Error::other(format!("it is longer than {bytes_max} bytes")));
+        return Err(io::Error::other(format!("it is larger than {bytes_max} bytes")));
     }
     Ok(text)
 }
@@ -110,12 +110,12 @@ fn refuse_unknown(environment: &Environment, settings: &mut RawSettings) {
         if !known.contains(name) && !is_service_link(environment, name) {
             let hint = did_you_mean(name, &known);
             let source = Source::Variable(name.clone());
-            settings.error(source, format!("there is no such setting{hint}"));
+            settings.error(source, format!("unknown setting{hint}"));
         }
     }
 }
 
-/// Whether a variable is one that Kubernetes makes for each service: for one named `larder-http`,
+/// Returns whether Kubernetes sets this variable for a service: for one named `larder-http`,
 /// `LARDER_HTTP_PORT=tcp://10.0.0.1:80`, `LARDER_HTTP_SERVICE_HOST`, `LARDER_HTTP_PORT_80_TCP` ...
 fn is_service_link(environment: &Environment, name: &str) -> bool {
     let is_address = || {
@@ -127,11 +127,11 @@ fn is_service_link(environment: &Environment, name: &str) -> bool {
         || name.contains("_SERVICE_PORT_")
         || name.ends_with("_PORT") && is_address()
         || name.rsplit_once("_PORT_").is_some_and(|(_, rest)| is_port_and_protocol(rest))
-        // `..._PORT_80_TCP_PORT` holds `_PORT` twice.
+        // `..._PORT_80_TCP_PORT` contains `_PORT` twice.
         || name.strip_suffix("_PORT").is_some_and(|name| is_service_link(environment, name))
 }
 
-/// `80_TCP`, `80_TCP_ADDR`, `80_TCP_PROTO`
+/// Matches `80_TCP`, `80_TCP_ADDR` and `80_TCP_PROTO`.
 fn is_port_and_protocol(text: &str) -> bool {
     let Some((port, protocol)) = text.split_once('_') else { return false };
     let protocol = protocol.trim_end_matches("_ADDR").trim_end_matches("_PROTO");

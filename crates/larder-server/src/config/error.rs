@@ -1,17 +1,17 @@
-//! What is wrong with the settings: all of it at once, each with its place.
+//! Errors in the configuration: all of them at once, each with its source.
 
 use std::fmt;
 
-/// Where a value came from, in the order in which mistakes are reported.
+/// Where a value came from, in the order in which errors are reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// A flag, without its `--`.
     Flag(&'static str),
-    /// A variable of the environment, by name.
+    /// An environment variable, by name.
     Variable(String),
     /// A line of the file, counted from 1.
     File { path: String, line: usize },
-    /// Nobody set it.
+    /// No layer has set it.
     Default,
 }
 
@@ -26,11 +26,11 @@ impl fmt::Display for Source {
     }
 }
 
-/// One thing that is wrong.
+/// One error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfigError {
     pub(crate) source: Source,
-    /// What is wrong and what would be right; no secret in it.
+    /// What is wrong and what would be right. Contains no secret.
     pub(crate) text: String,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Everything that is wrong: flags first, then the environment, then the file line by line.
+/// Every error: flags first, then the environment, then the file line by line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
@@ -52,11 +52,11 @@ impl ConfigErrors {
 }
 
 impl fmt::Display for ConfigErrors {
-    /// One line for each, after a line that counts them.
+    /// Writes one line for each error, after a line that counts them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => write!(f, "larder: a mistake in the configuration")?,
-            many => write!(f, "larder: {many} mistakes in the configuration")?,
+            1 => write!(f, "larder: 1 error in the configuration")?,
+            many => write!(f, "larder: {many} errors in the configuration")?,
         }
         self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
     }
@@ -64,7 +64,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// `; did you mean X?` for the candidate closest to `word`, if one is close.
+/// Returns `; did you mean X?` for the candidate closest to `word`, or nothing if none is close.
 pub(crate) fn did_you_mean<S: AsRef<str>>(
     word: &str,
     candidates: impl IntoIterator<Item = S>,

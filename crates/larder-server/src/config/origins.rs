@@ -8,52 +8,34 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::document::{Document, text_of};
 use super::error::{ConfigError, Source, did_you_mean};
-use super::file::{Document, text_of};
-use super::raw::RawSettings;
+use super::raw::{OriginDeclaration, RawSettings};
 use super::table::{TTL_MAX, between, millis, secs};
 use super::template::{IdPath, KeyTemplate};
 use super::types::{OriginConfig, OriginKind};
 use super::units::show_duration;
 use super::value::{TomlType, Value};
 
-const KEYS: [&str; 7] = ["name", "kind", "file", "key", "path", "ttl", "negative-ttl"];
+/// Keys of every kind of origin.
+const KEYS: [&str; 6] = ["name", "kind", "key", "path", "ttl", "negative-ttl"];
+/// Further keys, by the kind that they belong to.
+const KEYS_OF_KINDS: [(&str, &[&str]); 1] = [("json", &["file"])];
 const DEFAULT_TTL: Duration = secs(5 * 60);
 const DEFAULT_NEGATIVE_TTL: Duration = secs(30);
 
-/// An origin and where the file declares it.
-pub(crate) struct Origin {
-    pub(crate) config: OriginConfig,
-    pub(crate) source: Source,
-}
-
-impl Origin {
-    /// All of it on one line.
-    pub(crate) fn show(&self) -> String {
-        let OriginConfig { kind: OriginKind::Json { file }, key, path, ttl, negative_ttl, .. } =
-            &self.config;
-        format!(
-            "json {}, key {key}, path {}, ttl {}, negative-ttl {}",
-            file.display(),
-            path.as_str(),
-            show_duration(*ttl),
-            show_duration(*negative_ttl)
-        )
-    }
-}
-
-/// The defaults of `ttl` and `negative-ttl`, for the help.
+/// Returns the defaults of `ttl` and `negative-ttl`, for the help.
 pub(crate) fn default_ttls() -> (String, String) {
     (show_duration(DEFAULT_TTL), show_duration(DEFAULT_NEGATIVE_TTL))
 }
 
-/// Takes every `[[origin]]`.
+/// Puts in every `[[origin]]`.
 pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &mut RawSettings) {
     let tables = item.get_ref().as_array().into_iter().flatten();
     let tables: Vec<_> =
         tables.filter_map(|item| Some((item, item.get_ref().as_table()?))).collect();
     if tables.len() != item.get_ref().as_array().map_or(1, |array| array.len()) {
-        let text = "origins are tables: write [[origin]] above the keys of each";
+        let text = "an origin is a table: write [[origin]] above the keys of each";
         settings.error(document.source(item), text);
     }
     for (item, table) in tables {
@@ -61,12 +43,12 @@ pub(crate) fn read(document: &Document, item: &Spanned<DeValue<'_>>, settings: &
         let mut fields = Fields { document, table, source, errors: &mut settings.errors };
         let Some(config) = fields.config() else { continue };
         let source = fields.source.clone();
-        add(Origin { config, source }, settings);
+        add(OriginDeclaration { config, source }, settings);
     }
 }
 
-/// Two origins must not make the same keys or answer the same requests.
-fn add(origin: Origin, settings: &mut RawSettings) {
+/// Adds an origin. No two origins may have the same keys or the same route.
+fn add(origin: OriginDeclaration, settings: &mut RawSettings) {
     for other in &settings.origins {
         let (one, two) = (&origin.config, &other.config);
         let same = [
@@ -75,14 +57,14 @@ fn add(origin: Origin, settings: &mut RawSettings) {
             ("path", one.path == two.path, one.path.as_str().to_owned()),
         ];
         for (field, _, value) in same.into_iter().filter(|(_, is_same, _)| *is_same) {
-            let text = format!("[[origin]] {field}: {value:?} is taken by {}", other.source);
+            let text = format!("[[origin]] {field}: {value:?} is already used by {}", other.source);
             settings.errors.push(ConfigError { source: origin.source.clone(), text });
         }
     }
     settings.origins.push(origin);
 }
 
-/// The keys of one origin.
+/// The TOML table of one origin.
 struct Fields<'a> {
     document: &'a Document,
     table: &'a DeTable<'a>,
@@ -94,16 +76,14 @@ impl Fields<'_> {
     fn config(&mut self) -> Option<OriginConfig> {
         self.refuse_unknown();
         let name = self.required("name", name);
-        let kind = self.required("kind", kind);
-        let document = self.document;
-        let file = self.required("file", |text| readable(document.beside(text)));
+        let kind = self.kind();
         let key = self.required("key", KeyTemplate::parse);
         let path = self.required("path", IdPath::parse);
         let ttl = self.duration("ttl", DEFAULT_TTL);
         let negative_ttl = self.duration("negative-ttl", DEFAULT_NEGATIVE_TTL);
         Some(OriginConfig {
             name: name?,
-            kind: kind.and(file).map(|file| OriginKind::Json { file })?,
+            kind: kind?,
             key: key?,
             path: path?,
             ttl: ttl?,
@@ -111,12 +91,26 @@ impl Fields<'_> {
         })
     }
 
+    /// Reads the kind and the keys that belong to it.
+    fn kind(&mut self) -> Option<OriginKind> {
+        let document = self.document;
+        match self.required("kind", kind)? {
+            "json" => {
+                let file = self.required("file", |text| readable(document.beside(text)))?;
+                Some(OriginKind::Json { file })
+            }
+            _ => None,
+        }
+    }
+
     fn refuse_unknown(&mut self) {
+        let kinds = KEYS_OF_KINDS.iter().flat_map(|(_, keys)| keys.iter().copied());
+        let known: Vec<&str> = KEYS.into_iter().chain(kinds).collect();
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
-            if !KEYS.contains(&name) {
-                let hint = did_you_mean(name, KEYS);
-                let text = format!("[[origin]] {name}: there is no such key{hint}");
+            if !known.contains(&name) {
+                let hint = did_you_mean(name, &known);
+                let text = format!("[[origin]] {name}: unknown key{hint}");
                 self.errors.push(ConfigError { source: self.document.source(key), text });
             }
         }
@@ -124,7 +118,7 @@ impl Fields<'_> {
 
     fn required<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         if !self.table.contains_key(key) {
-            let text = format!("[[origin]] has no {key}");
+            let text = format!("[[origin]]: {key} is missing");
             self.errors.push(ConfigError { source: self.source.clone(), text });
         }
         self.read(key, TomlType::String, read)
@@ -135,7 +129,7 @@ impl Fields<'_> {
             return Some(default);
         }
         self.read(key, TomlType::Number, |text| {
-            between(millis(1), TTL_MAX).check(Duration::read(text)?)
+            between(millis(1), TTL_MAX).check(Duration::parse(text)?)
         })
     }
 
@@ -148,8 +142,8 @@ impl Fields<'_> {
         let item = self.table.get(key)?;
         match text_of(toml_type, item.get_ref()).and_then(|text| read(&text)) {
             Ok(value) => Some(value),
-            Err(why) => {
-                let text = format!("[[origin]] {key}: {why}");
+            Err(reason) => {
+                let text = format!("[[origin]] {key}: {reason}");
                 self.errors.push(ConfigError { source: self.document.source(item), text });
                 None
             }
@@ -166,21 +160,21 @@ fn name(text: &str) -> Result<String, String> {
     Err(format!("{text:?} is not a name: use letters, digits, - and _"))
 }
 
-fn kind(text: &str) -> Result<(), String> {
-    match text {
-        "json" => Ok(()),
-        _ => Err(format!("{text:?} is not a kind of origin; there is json")),
-    }
+fn kind(text: &str) -> Result<&'static str, String> {
+    let mut kinds = KEYS_OF_KINDS.iter().map(|(kind, _)| *kind);
+    kinds
+        .find(|kind| *kind == text)
+        .ok_or_else(|| format!("{text:?} is not a kind of origin: write json"))
 }
 
-/// The path of a file that can be opened. A pipe is none: to open it could wait for ever.
+/// Checks that a file can be opened. A named pipe is refused because opening it could block.
 fn readable(path: PathBuf) -> Result<PathBuf, String> {
     let open = |path: &Path| match fs::metadata(path)?.is_file() {
         true => File::open(path).map(drop),
-        false => Err(io::Error::other("it is not a file")),
+        false => Err(io::Error::other("it is not a regular file")),
     };
     match open(&path) {
         Ok(()) => Ok(path),
-        Err(why) => Err(format!("{} cannot be read: {why}", path.display())),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     }
 }

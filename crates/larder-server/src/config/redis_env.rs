@@ -1,7 +1,8 @@
-//! The store as other programs are told of it: `REDIS_URL`, or `REDIS_HOST` and its companions.
+//! The layer of the variables that other programs use as well: `REDIS_URL`, or `REDIS_HOST` and its
+//! companions.
 //!
-//! These variables may be meant for others too, so they count only where no flag and no
-//! `LARDER_STORE` names the store; then they stand above the file.
+//! They may be meant for other programs, so they count only if neither a flag nor `LARDER_STORE`
+//! sets the store. They override the file.
 
 use larder_redis::RedisUrl;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -11,11 +12,11 @@ use super::error::{ConfigError, Source};
 use super::raw::{RawSettings, RawValue};
 use super::table::STORE;
 
-/// As `redis-cli` has it.
+/// The defaults of `redis-cli`.
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 6379;
 
-/// Puts in the store that the `REDIS_*` variables name.
+/// Puts in the store that the `REDIS_*` variables describe.
 pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
     if settings.is_set(&STORE) {
         return;
@@ -23,7 +24,7 @@ pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
     let (parts, wrong_parts) = Parts::look_up(environment);
     match look_up(environment, "REDIS_URL", true) {
         Ok(Some(url)) => {
-            warn_of(&parts, &url.source, settings);
+            warn_ignored(&parts, &url.source, settings);
             put_url(url, settings);
         }
         Ok(None) => put_parts(&parts, wrong_parts, settings),
@@ -31,7 +32,7 @@ pub(crate) fn read(environment: &Environment, settings: &mut RawSettings) {
     }
 }
 
-fn warn_of(parts: &Parts, winner: &Source, settings: &mut RawSettings) {
+fn warn_ignored(parts: &Parts, winner: &Source, settings: &mut RawSettings) {
     let names: Vec<_> = parts.all().map(|part| part.source.to_string()).collect();
     if !names.is_empty() {
         let names = names.join(", ");
@@ -42,8 +43,8 @@ fn warn_of(parts: &Parts, winner: &Source, settings: &mut RawSettings) {
 fn put_url(url: RawValue, settings: &mut RawSettings) {
     match url.text.parse::<RedisUrl>() {
         Ok(_) => settings.put(&STORE, url),
-        Err(why) => {
-            let error = ConfigError { source: url.source, text: why.to_string() };
+        Err(error) => {
+            let error = ConfigError { source: url.source, text: error.to_string() };
             settings.set_invalid(&STORE, error);
         }
     }
@@ -57,6 +58,7 @@ fn put_parts(parts: &Parts, mut wrong: Vec<ConfigError>, settings: &mut RawSetti
     }
 }
 
+/// The variables, as found.
 #[derive(Default)]
 struct Parts {
     host: Option<RawValue>,
@@ -91,13 +93,13 @@ impl Parts {
         [host, port, db, username, password].into_iter().flatten()
     }
 
-    /// The URL that the parts make, if there are any.
+    /// Builds a URL of the parts, if there are any.
     fn url(&self, wrong: &mut Vec<ConfigError>) -> Option<RawValue> {
         let first = self.all().next()?;
         let Some(place) = self.host.as_ref().or(self.port.as_ref()) else {
             wrong.push(ConfigError {
                 source: first.source.clone(),
-                text: "neither REDIS_HOST nor REDIS_URL says where Redis is".to_owned(),
+                text: "neither REDIS_HOST nor REDIS_URL is set".to_owned(),
             });
             return None;
         };
@@ -106,14 +108,15 @@ impl Parts {
         let host = bracketed(host.as_deref().unwrap_or(DEFAULT_HOST));
         let (credentials, db) = (self.credentials(), self.db(wrong));
         if format!("redis://{host}").parse::<RedisUrl>().is_err() {
-            let text = "this is not the name or the address of a host".to_owned();
+            let text = "this is not a host name or an IP address".to_owned();
             wrong.push(ConfigError { source: place.source.clone(), text });
         }
         let text = format!("redis://{credentials}{host}:{port}/{db}");
         Some(RawValue { text, source: place.source.clone() })
     }
 
-    /// The port, and the host that comes with it when Kubernetes sets it: `tcp://10.0.0.1:6379`.
+    /// Parses the port, and the host that is part of it if Kubernetes has set it:
+    /// `tcp://10.0.0.1:6379`.
     fn port(&self, wrong: &mut Vec<ConfigError>) -> (Option<String>, u16) {
         let Some(port) = &self.port else { return (None, DEFAULT_PORT) };
         let (host, number) = match port.text.strip_prefix("tcp://").map(|at| at.rsplit_once(':')) {
@@ -137,14 +140,13 @@ impl Parts {
     fn db(&self, wrong: &mut Vec<ConfigError>) -> u32 {
         let Some(db) = &self.db else { return 0 };
         db.text.parse().unwrap_or_else(|_| {
-            let text =
-                format!("{:?} is not the number of a database: write for example 0", db.text);
+            let text = format!("{:?} is not a database number: write for example 0", db.text);
             wrong.push(ConfigError { source: db.source.clone(), text });
             0
         })
     }
 
-    /// `user:password@`, or nothing.
+    /// Returns `user:password@`, or nothing.
     fn credentials(&self) -> String {
         let encoded = |part: &Option<RawValue>| {
             let text = part.as_ref().map(|value| value.text.as_str()).unwrap_or_default();

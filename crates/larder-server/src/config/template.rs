@@ -1,14 +1,14 @@
-//! Texts with an `{id}` in them: the keys of an origin and its route.
+//! Templates with an `{id}`: the keys of an origin and its route.
 
 use std::fmt;
 
 const ID: &str = "{id}";
 
-/// First segments of the paths that the server answers itself.
+/// First segments of the server's own routes.
 const BUILT_IN_SEGMENTS: [&str; 8] =
     ["get", "set", "v1", "metrics", "livez", "readyz", "openapi.json", "docs"];
 
-/// A key with an id in it: `users:{id}`.
+/// A template of keys: `users:{id}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTemplate {
     before: String,
@@ -16,17 +16,19 @@ pub struct KeyTemplate {
 }
 
 impl KeyTemplate {
-    /// A text that holds `{id}` once, or what is wrong with it.
+    /// Parses a text that contains `{id}` exactly once. The error says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once(ID) {
             Some((before, after)) if !after.contains(ID) => {
                 Ok(Self { before: before.to_owned(), after: after.to_owned() })
             }
-            _ => Err(format!("{text:?} must hold {{id}} once: write for example users:{{id}}")),
+            _ => Err(format!(
+                "{text:?} must contain {{id}} exactly once: write for example users:{{id}}"
+            )),
         }
     }
 
-    /// The key for an id.
+    /// Returns the key for an id.
     pub fn key(&self, id: &str) -> String {
         [&self.before, id, &self.after].concat()
     }
@@ -38,19 +40,19 @@ impl fmt::Display for KeyTemplate {
     }
 }
 
-/// A route whose last segment is an id: `/users/{id}`, as OpenAPI writes it too.
+/// A route whose last segment is an id: `/users/{id}`, which is also OpenAPI's syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPath(String);
 
 impl IdPath {
-    /// A path that ends with the segment `{id}` and that no built-in route answers, or what is
-    /// wrong with it.
+    /// Parses a path that ends with the segment `{id}` and collides with no built-in route. The
+    /// error says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Some(segments) = text.strip_prefix('/').and_then(|rest| rest.strip_suffix("/{id}"))
         else {
             return Err(format!(
-                "{text:?} must start with / and end with {{id}} as a segment of its own: write for \
-                 example /users/{{id}}"
+                "{text:?} must start with / and end with the segment {{id}}: write for example \
+                 /users/{{id}}"
             ));
         };
         if let Some(wrong) = segments.split('/').find(|segment| !is_segment(segment)) {
@@ -65,13 +67,13 @@ impl IdPath {
         Ok(Self(text.to_owned()))
     }
 
-    /// The id in a path like this one, as it stands there.
+    /// Returns the id in a request's path, still percent-encoded, if the path matches.
     pub fn id_in<'a>(&self, path: &'a str) -> Option<&'a str> {
         let id = path.strip_prefix(self.0.strip_suffix(ID)?)?;
         (!id.is_empty() && !id.contains('/')).then_some(id)
     }
 
-    /// The path with `{id}` in it.
+    /// Returns the path with `{id}` in it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The settings that name certificates and keys: what is in the files is read here, once.
+//! The settings that name certificates and keys. The files are read here, once.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use larder_redis::tls::{
 
 use super::raw::RawSettings;
 use super::table::{
-    AnySetting, PORT, STORE, STORE_CA_FILE, STORE_CERT_FILE, STORE_KEY_FILE, Setting,
-    TLS_CA_CERT_FILE, TLS_CERT_FILE, TLS_KEY_FILE, TLS_PORT,
+    AnySetting, STORE, STORE_CA_FILE, STORE_CERT_FILE, STORE_KEY_FILE, Setting, TLS_CA_CERT_FILE,
+    TLS_CERT_FILE, TLS_KEY_FILE, TLS_PORT,
 };
 use super::types::StoreKind;
 
 type File = Setting<Option<PathBuf>>;
 
-/// Reads what TLS needs, where it is asked for.
+/// Reads the files that TLS needs, if TLS is on.
 pub(crate) fn read(settings: &mut RawSettings) {
     if settings.are_valid(&[&STORE, &STORE_CA_FILE, &STORE_CERT_FILE, &STORE_KEY_FILE]) {
         settings.store_tls = store(settings);
@@ -43,15 +43,15 @@ fn store(settings: &mut RawSettings) -> Option<ClientTls> {
         None => system_roots(settings)?,
     };
     let tls = ClientTls::new(roots, identity.as_ref());
-    tls.map_err(|why| refuse(&STORE, &why, settings)).ok()
+    tls.map_err(|error| refuse(&STORE, &error, settings)).ok()
 }
 
-/// Whoever names a certificate believes that there is TLS.
+/// Refuses a certificate for a store without TLS: the user expects TLS there.
 fn refuse_without_tls(file: &'static File, settings: &mut RawSettings) {
     if settings.get(file).is_some() {
         let text = format!(
-            "{} is for a store that is reached over TLS, and this one is not: write rediss:// or \
-             valkeys:// in its URL",
+            "{} is for a store over TLS, and this one is not: write rediss:// or valkeys:// in its \
+             URL",
             file.flag
         );
         settings.error(settings.source(file), text);
@@ -60,8 +60,8 @@ fn refuse_without_tls(file: &'static File, settings: &mut RawSettings) {
 
 fn system_roots(settings: &mut RawSettings) -> Option<RootCertificates> {
     RootCertificates::from_system()
-        .map_err(|why| {
-            let text = format!("{why}: name the CA of the store's certificate in store-ca-file");
+        .map_err(|error| {
+            let text = format!("{error}: set store-ca-file to the CA of the store's certificate");
             settings.error(settings.source(&STORE), text);
         })
         .ok()
@@ -71,36 +71,27 @@ fn server(settings: &mut RawSettings) -> Option<ServerTls> {
     if settings.get(&TLS_PORT) == 0 {
         return None;
     }
-    refuse_one_port_for_both(settings);
     for file in [&TLS_CERT_FILE, &TLS_KEY_FILE] {
         must_have(&TLS_PORT, file, settings);
     }
     let identity = identity(&TLS_CERT_FILE, &TLS_KEY_FILE, settings);
     let clients = of_file(&TLS_CA_CERT_FILE, RootCertificates::from_pem_file, settings);
-    // Roots that were named and cannot be read let nobody in by mistake.
+    // Without its CA the listener would accept every client.
     if clients.is_none() && settings.get(&TLS_CA_CERT_FILE).is_some() {
         return None;
     }
     let tls = ServerTls::new(&identity?, clients);
-    tls.map_err(|why| refuse(&TLS_CA_CERT_FILE, &why, settings)).ok()
-}
-
-fn refuse_one_port_for_both(settings: &mut RawSettings) {
-    if settings.are_valid(&[&PORT]) && settings.get(&PORT) == settings.get(&TLS_PORT) {
-        let text = "tls-port and port are the same: choose another for one of them, or set port \
-                    to 0 for TLS alone";
-        settings.error(settings.source(&TLS_PORT), text);
-    }
+    tls.map_err(|error| refuse(&TLS_CA_CERT_FILE, &error, settings)).ok()
 }
 
 fn must_have(one: &dyn AnySetting, other: &'static File, settings: &mut RawSettings) {
     if settings.get(other).is_none() {
-        let text = format!("{} needs {} as well", one.info().flag, other.flag);
+        let text = format!("{} requires {}", one.info().flag, other.flag);
         settings.error(settings.source(one), text);
     }
 }
 
-/// Whom two files show.
+/// Reads a certificate and its key.
 fn identity(
     certificate: &'static File,
     key: &'static File,
@@ -108,19 +99,19 @@ fn identity(
 ) -> Option<Identity> {
     let chain = of_file(certificate, CertificateChain::from_pem_file, settings);
     let private = of_file(key, PrivateKey::from_pem_file, settings);
-    Identity::new(chain?, private?).map_err(|why| refuse(key, &why, settings)).ok()
+    Identity::new(chain?, private?).map_err(|error| refuse(key, &error, settings)).ok()
 }
 
-/// What a file holds, if one is named.
+/// Reads the file of a setting, if it is set.
 fn of_file<T>(
     file: &'static File,
     read: impl FnOnce(&Path) -> Result<T, TlsError>,
     settings: &mut RawSettings,
 ) -> Option<T> {
     let path = settings.get(file)?;
-    read(&path).map_err(|why| refuse(file, &why, settings)).ok()
+    read(&path).map_err(|error| refuse(file, &error, settings)).ok()
 }
 
-fn refuse(setting: &dyn AnySetting, why: &TlsError, settings: &mut RawSettings) {
-    settings.error(settings.source(setting), why.to_string());
+fn refuse(setting: &dyn AnySetting, error: &TlsError, settings: &mut RawSettings) {
+    settings.error(settings.source(setting), error.to_string());
 }

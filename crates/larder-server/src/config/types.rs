@@ -1,5 +1,5 @@
-//! What was resolved from the settings: nothing optional is left, nothing needs a second check.
-//! Each component takes its own part.
+//! The resolved configuration: defaults are filled in, and nothing needs a second check. Each
+//! component takes its own part.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -11,12 +11,11 @@ use larder_redis::{RedisUrl, Secret, tls::ServerTls};
 use larder_resp::Limits;
 
 use super::template::{IdPath, KeyTemplate};
-use crate::logging::LogConfig;
 
-/// Everything that `larder serve` needs to know. `Debug` shows no secret.
+/// Everything that `larder serve` needs. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The near tier, and how old what it serves may be.
+    /// The near cache and its staleness bound.
     pub engine: EngineConfig,
     /// The store.
     pub store: StoreConfig,
@@ -24,37 +23,37 @@ pub struct Config {
     pub resp: RespConfig,
     /// The HTTP listener.
     pub http: HttpConfig,
-    /// Where a running server of this plan answers over HTTP, for commands that talk to it.
+    /// The URL of a running server with this configuration, for commands that talk to it.
     pub url: Option<String>,
     /// The declared origins, in the order of the file.
     pub origins: Vec<OriginConfig>,
-    /// Connections open at the same time, all listeners together.
+    /// Maximum connections of Redis clients, and as many of HTTP clients.
     pub maxclients: usize,
-    /// How long requests at work may take to end once the server was asked to stop.
+    /// Maximum time to finish requests in progress after a signal to stop.
     pub drain_timeout: Duration,
-    /// One hit in so many is compared with the store; `None` for none.
+    /// One hit in so many is compared with the store.
     pub verify_every: Option<NonZeroU64>,
     /// What is logged.
     pub logs: LogConfig,
-    /// What is to be said once at the start: not wrong, but easily overlooked.
+    /// Messages to log once at start: not errors, but easily overlooked.
     pub notices: Vec<String>,
 }
 
-/// Where values live, and how long to wait for them.
+/// Where values are stored, and how long to wait for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// Which store.
+    /// The kind of store.
     pub kind: StoreKind,
-    /// How long a request waits for the store.
+    /// Maximum time to wait for a reply.
     pub timeout: Duration,
-    /// Bytes that [`StoreKind::Memory`] may hold.
+    /// Memory limit of [`StoreKind::Memory`].
     pub maxmemory: u64,
 }
 
 /// A kind of store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
-    /// A map in this process, empty at every start.
+    /// The memory of this process, empty at every start.
     Memory,
     /// Redis or Valkey.
     Redis(RedisUrl),
@@ -63,75 +62,85 @@ pub enum StoreKind {
 /// The RESP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RespConfig {
-    /// Where to listen; `None` for no TCP listener.
+    /// The address to listen on; `None` for no TCP listener.
     pub address: Option<SocketAddr>,
-    /// Whether somebody asked for this address. Where nobody did, another program may have it.
+    /// Whether the port was configured. If not, another program may use the default port.
     pub address_is_explicit: bool,
     /// The TLS listener.
     pub tls: Option<TlsConfig>,
     /// The unix socket to listen on.
     pub unixsocket: Option<PathBuf>,
-    /// The password that clients must show.
+    /// The password that clients must authenticate with.
     pub requirepass: Option<Secret>,
-    /// A client that sends nothing for this long is closed; zero for never.
+    /// The idle time after which a client is disconnected; zero for never.
     pub timeout: Duration,
-    /// What one command may hold.
+    /// Limits of one command.
     pub limits: Limits,
-    /// Bytes of commands that may wait for one client.
+    /// Maximum bytes of commands buffered for one client.
     pub input_bytes_max: usize,
     /// Threads that serve clients, at least one.
     pub workers: usize,
 }
 
-/// The listener for Redis clients that speak TLS.
+/// The listener for Redis clients over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// Where to listen.
+    /// The address to listen on.
     pub address: SocketAddr,
-    /// Who Larder is there, and who may come in.
+    /// The server's certificate, and the certificates that clients need.
     pub server: ServerTls,
 }
 
 /// The HTTP listener and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpConfig {
-    /// Where to listen; `None` for no HTTP listener.
+    /// The address to listen on; `None` for no HTTP listener.
     pub address: Option<SocketAddr>,
     /// The bearer token that requests must carry.
     pub token: Option<Secret>,
-    /// Names, in lower case, that a `Host` header may hold besides localhost and IP addresses.
+    /// Names, in lower case, to accept in a `Host` header besides localhost, IP addresses and names
+    /// without a dot.
     pub allowed_hosts: Vec<String>,
-    /// Bytes of the largest request body.
+    /// Maximum bytes of a request body.
     pub max_body: usize,
-    /// Requests at work at the same time.
+    /// Maximum concurrent requests.
     pub concurrency: usize,
-    /// Requests that may wait for their turn.
+    /// Maximum requests that wait while `concurrency` is reached.
     pub queue: usize,
 }
 
-/// A declared origin: what makes the values of some keys.
+/// A declared origin: the source of some keys' values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginConfig {
-    /// Its name: letters, digits, `-` and `_`. No two origins share one.
+    /// Its name: letters, digits, `-` and `_`. No two origins share a name.
     pub name: String,
-    /// What it reads.
+    /// The kind of source, with its settings.
     pub kind: OriginKind,
-    /// The keys it makes. No two origins share one.
+    /// The keys of its rows. No two origins share a template.
     pub key: KeyTemplate,
-    /// The route that serves it. No two origins share one.
+    /// The route that serves it. No two origins share a route.
     pub path: IdPath,
-    /// How long the store keeps what it made.
+    /// The TTL of its rows in the store.
     pub ttl: Duration,
-    /// How long it is remembered that it had nothing.
+    /// How long the absence of a row is cached.
     pub negative_ttl: Duration,
 }
 
-/// A kind of origin.
+/// A kind of origin. Each has a file in `src/origins/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OriginKind {
     /// A JSON file.
     Json {
-        /// Its path; it could be opened when the plan was made.
+        /// Its path. The file could be opened when the configuration was read.
         file: PathBuf,
     },
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A filter in the syntax of `RUST_LOG`.
+    pub filter: String,
+    /// Whether output to a terminal may be coloured.
+    pub color: bool,
 }

@@ -1,4 +1,4 @@
-//! Sizes and durations as people write them: `256mb` as in `redis.conf`, `5m`, `1500ms`.
+//! Sizes and durations as they are typed: `256mb` as in `redis.conf`, `5m`, `1500ms`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ pub(crate) const KIB: u64 = 1 << 10;
 pub(crate) const MIB: u64 = 1 << 20;
 pub(crate) const GIB: u64 = 1 << 30;
 
-/// As in Redis, `k` is 1000 and `kb` is 1024. The first that divides a number shows it.
+/// As in Redis, `k` is 1000 and `kb` is 1024. A size is shown in the first unit that divides it.
 const SIZE_UNITS: [(&str, u64); 7] = [
     ("gb", GIB),
     ("mb", MIB),
@@ -23,22 +23,22 @@ const DURATION_UNITS: [(&str, u64); 5] =
 
 const MILLIS_PER_SECOND: u64 = 1_000;
 
-/// Bytes; upper and lower case are the same, a plain number counts bytes.
+/// Parses a size. A plain number is bytes; case does not matter.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     scaled(&text.to_ascii_lowercase(), &SIZE_UNITS, 1)
 }
 
-/// A plain number counts seconds.
+/// Parses a duration. A plain number is seconds.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     scaled(text, &DURATION_UNITS, MILLIS_PER_SECOND).map(Duration::from_millis)
 }
 
-/// In a unit that leaves a whole number.
+/// Formats a size in a unit that gives a whole number.
 pub(crate) fn show_size(bytes: u64) -> String {
     shown(bytes, &SIZE_UNITS)
 }
 
-/// In the largest unit that leaves a whole number.
+/// Formats a duration in the largest unit that gives a whole number.
 pub(crate) fn show_duration(duration: Duration) -> String {
     shown(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATION_UNITS)
 }
@@ -52,7 +52,7 @@ fn scaled(text: &str, units: &[(&str, u64)], plain: u64) -> Option<u64> {
     }
 }
 
-/// Digits alone: `u64::from_str` would take a sign.
+/// Parses digits only: `u64::from_str` would accept a sign.
 fn whole(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_redis_reads_them() {
+    fn sizes_parse_as_in_redis() {
         let table = [
             ("0", Some(0)),
             ("100", Some(100)),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn durations() {
+    fn durations_parse() {
         let table = [
             ("5", Some(5_000)),
             ("5s", Some(5_000)),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_reads_back_the_same() {
+    fn formatted_values_parse_to_the_same() {
         for bytes in [0, 1, 1_000, 1_024, 1_536, 3 << 20, (1 << 30) + 1] {
             assert_eq!(parse_size(&show_size(bytes)), Some(bytes));
         }

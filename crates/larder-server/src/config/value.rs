@@ -1,7 +1,7 @@
-//! The kinds of values that settings have: how each is written, read and shown.
+//! The types of values that settings have: how each is typed, parsed and shown.
 //!
-//! Whatever has a [`Value`] can be a setting. A text that is refused comes back with what would be
-//! right; kinds that hold a secret never quote it.
+//! Every type that implements [`Value`] can be a setting. An error says what would be right; types
+//! that hold a secret never quote it.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,19 +13,19 @@ use larder_redis::{RedisUrl, RedisUrlError, Secret};
 use super::types::StoreKind;
 use super::units::{parse_duration, parse_size, show_duration, show_size};
 
-/// A kind of value.
+/// A type of value.
 pub(crate) trait Value: Clone + Send + Sync + 'static {
-    /// Stands for the value in `--help`.
+    /// Stands for a value in `--help`.
     const PLACEHOLDER: &'static str;
-    /// How TOML may write it.
+    /// The TOML type that it takes.
     const TOML_TYPE: TomlType;
-    /// Whether it may also come from the file that a `*_FILE` variable names.
+    /// Whether it may also be in a file that a `*_FILE` variable names.
     const SECRET: bool = false;
 
-    /// The value, or what is wrong with the text and what would be right.
-    fn read(text: &str) -> Result<Self, String>;
+    /// Parses a text. The error says what is wrong and what would be right.
+    fn parse(text: &str) -> Result<Self, String>;
 
-    /// As a person would write it; secrets as `***`.
+    /// Returns the value as it would be typed; secrets as `***`.
     fn show(&self) -> String;
 }
 
@@ -50,7 +50,7 @@ impl Value for Size {
     const PLACEHOLDER: &'static str = "SIZE";
     const TOML_TYPE: TomlType = TomlType::Number;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         parse_size(text).map(Self).ok_or_else(|| {
             format!("{text:?} is not a size: write for example 256mb, 64kb or a number of bytes")
         })
@@ -65,7 +65,7 @@ impl Value for Duration {
     const PLACEHOLDER: &'static str = "TIME";
     const TOML_TYPE: TomlType = TomlType::Number;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         parse_duration(text).ok_or_else(|| {
             format!(
                 "{text:?} is not a duration: write for example 1500ms, 5m, 24h, 2d or a number of \
@@ -79,12 +79,12 @@ impl Value for Duration {
     }
 }
 
-/// A number of things.
+/// A count.
 impl Value for usize {
     const PLACEHOLDER: &'static str = "NUMBER";
     const TOML_TYPE: TomlType = TomlType::Number;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("{text:?} is not a whole number: write for example 1024"))
     }
 
@@ -98,7 +98,7 @@ impl Value for u16 {
     const PLACEHOLDER: &'static str = "PORT";
     const TOML_TYPE: TomlType = TomlType::Number;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("{text:?} is not a port: write a number from 0 to 65535"))
     }
 
@@ -111,7 +111,7 @@ impl Value for bool {
     const PLACEHOLDER: &'static str = "yes|no";
     const TOML_TYPE: TomlType = TomlType::Bool;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         match text.to_ascii_lowercase().as_str() {
             "yes" | "true" => Ok(true),
             "no" | "false" => Ok(false),
@@ -128,7 +128,7 @@ impl Value for IpAddr {
     const PLACEHOLDER: &'static str = "ADDRESS";
     const TOML_TYPE: TomlType = TomlType::String;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| {
             format!(
                 "{text:?} is not an IP address: write for example 127.0.0.1, or 0.0.0.0 for every \
@@ -142,15 +142,17 @@ impl Value for IpAddr {
     }
 }
 
-/// The address of a server, if any.
+/// The URL of a server, or an empty string.
 impl Value for String {
     const PLACEHOLDER: &'static str = "URL";
     const TOML_TYPE: TomlType = TomlType::String;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         match url::Url::parse(text) {
             Ok(url) if url.scheme() == "http" && url.has_host() => Ok(text.to_owned()),
-            _ => Err(format!("{text:?} is no address: write for example http://127.0.0.1:8000")),
+            _ => Err(format!(
+                "{text:?} is not an http:// URL: write for example http://127.0.0.1:8000"
+            )),
         }
     }
 
@@ -159,12 +161,12 @@ impl Value for String {
     }
 }
 
-/// The path of a file, if any.
+/// The path of a file.
 impl Value for Option<PathBuf> {
     const PLACEHOLDER: &'static str = "FILE";
     const TOML_TYPE: TomlType = TomlType::String;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         match text {
             "" => Err("the path is empty".to_owned()),
             path => Ok(Some(path.into())),
@@ -181,8 +183,8 @@ impl Value for Vec<String> {
     const PLACEHOLDER: &'static str = "NAME,...";
     const TOML_TYPE: TomlType = TomlType::List;
 
-    fn read(text: &str) -> Result<Self, String> {
-        // Nothing typed is an empty list: what stands in a weaker layer is taken back.
+    fn parse(text: &str) -> Result<Self, String> {
+        // An empty text is an empty list: it overrides the list of a weaker layer.
         let names = (!text.is_empty()).then(|| text.split(',')).into_iter().flatten();
         names.map(|name| host_name(name.trim())).collect()
     }
@@ -192,7 +194,7 @@ impl Value for Vec<String> {
     }
 }
 
-/// What names of keys begin with.
+/// Prefixes of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyPrefixes(pub(crate) Vec<String>);
 
@@ -200,14 +202,14 @@ impl Value for KeyPrefixes {
     const PLACEHOLDER: &'static str = "PREFIX,...";
     const TOML_TYPE: TomlType = TomlType::List;
 
-    fn read(text: &str) -> Result<Self, String> {
-        // As with other lists.
+    fn parse(text: &str) -> Result<Self, String> {
+        // As above, an empty text is an empty list.
         let prefixes = (!text.is_empty()).then(|| text.split(',')).into_iter().flatten();
-        let whole = |prefix: &str| match prefix.trim() {
-            "" => Err(format!("{text:?} holds an empty prefix, with which every key begins")),
+        let parse = |prefix: &str| match prefix.trim() {
+            "" => Err(format!("{text:?} contains an empty prefix, which matches every key")),
             prefix => Ok(prefix.to_owned()),
         };
-        prefixes.map(whole).collect::<Result<_, _>>().map(Self)
+        prefixes.map(parse).collect::<Result<_, _>>().map(Self)
     }
 
     fn show(&self) -> String {
@@ -215,11 +217,11 @@ impl Value for KeyPrefixes {
     }
 }
 
-/// A part of the whole, in millionths.
+/// The share of events to sample, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) struct SampleRate(pub(crate) u32);
 
-/// Millionths in a hundredth.
+/// Millionths in one percent.
 const PERCENT: f64 = 10_000.0;
 
 impl Value for SampleRate {
@@ -227,16 +229,16 @@ impl Value for SampleRate {
     const TOML_TYPE: TomlType = TomlType::Number;
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to a million")]
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let percent = match text {
             "0" => Some(0.0),
-            // A bare number might mean either.
+            // A bare 0.1 could mean 0.1% or 10%.
             text => text.strip_suffix('%').and_then(|text| text.trim_end().parse::<f64>().ok()),
         };
         match percent.filter(|percent| (0.0..=100.0).contains(percent)) {
             Some(0.0) => Ok(Self(0)),
             Some(percent) => Ok(Self(((percent * PERCENT).round() as u32).max(1))),
-            None => Err(format!("{text:?} is no part of the whole: write for example 0.1%")),
+            None => Err(format!("{text:?} is not a percentage: write for example 0.1%")),
         }
     }
 
@@ -261,7 +263,7 @@ impl Value for Policy {
     const PLACEHOLDER: &'static str = "clock-pro|lru";
     const TOML_TYPE: TomlType = TomlType::String;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|()| format!("{text:?} is not a policy: write clock-pro or lru"))
     }
 
@@ -275,12 +277,12 @@ impl Value for StoreKind {
     const TOML_TYPE: TomlType = TomlType::String;
     const SECRET: bool = true;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         if text == "memory" {
             return Ok(Self::Memory);
         }
         if text.starts_with("embedded:") {
-            return Err("the durable embedded store is not there yet; use memory".to_owned());
+            return Err("the durable embedded store is not available yet: write memory".to_owned());
         }
         text.parse::<RedisUrl>().map(Self::Redis).map_err(|error| match error {
             RedisUrlError::Scheme => "a store is memory or a URL that starts with redis://, \
@@ -299,24 +301,49 @@ impl Value for StoreKind {
     }
 }
 
-/// A bearer token, if any.
+/// A password. Unlike a token it may be any text.
 impl Value for Option<Secret> {
+    const PLACEHOLDER: &'static str = "PASSWORD";
+    const TOML_TYPE: TomlType = TomlType::String;
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("the password is empty".to_owned()),
+            password => Ok(Some(Secret::new(password))),
+        }
+    }
+
+    fn show(&self) -> String {
+        show_secret(self.as_ref())
+    }
+}
+
+/// A bearer token.
+#[derive(Clone)]
+pub(crate) struct Token(pub(crate) Option<Secret>);
+
+impl Value for Token {
     const PLACEHOLDER: &'static str = "TOKEN";
     const TOML_TYPE: TomlType = TomlType::String;
     const SECRET: bool = true;
 
-    fn read(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("the token is empty".to_owned());
         }
-        // What fits into an `Authorization` header, see RFC 6750.
+        // The characters of an `Authorization` header, see RFC 6750.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("the token has other characters than visible ASCII ones".to_owned());
+            return Err("the token has characters other than visible ASCII".to_owned());
         }
-        Ok(Some(Secret::new(text)))
+        Ok(Self(Some(Secret::new(text))))
     }
 
     fn show(&self) -> String {
-        self.as_ref().map_or("none", |_| "***").to_owned()
+        show_secret(self.0.as_ref())
     }
+}
+
+fn show_secret(secret: Option<&Secret>) -> String {
+    secret.map_or("none", |_| "***").to_owned()
 }

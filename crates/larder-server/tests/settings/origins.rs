@@ -44,7 +44,7 @@ fn origins_keep_their_order_and_their_own_times() {
 #[test]
 fn every_field_is_checked() {
     let table = [
-        ("name = 'users'", "", "larder.toml:2: [[origin]] has no name"),
+        ("name = 'users'", "", "larder.toml:2: [[origin]]: name is missing"),
         (
             "name = 'users'",
             "name = 'u s'",
@@ -53,28 +53,28 @@ fn every_field_is_checked() {
         (
             "kind = 'json'",
             "kind = 'sql'",
-            "larder.toml:4: [[origin]] kind: \"sql\" is not a kind of origin; there is json",
+            "larder.toml:4: [[origin]] kind: \"sql\" is not a kind of origin: write json",
         ),
         (
             "file = 'users.json'",
             "file = 'nope.json'",
-            "larder.toml:5: [[origin]] file: nope.json cannot be read: No such file or directory (os \
+            "larder.toml:5: [[origin]] file: cannot read nope.json: No such file or directory (os \
              error 2)",
         ),
         (
             "file = 'users.json'",
             "file = 3",
-            "larder.toml:5: [[origin]] file: this takes a string, not an integer",
+            "larder.toml:5: [[origin]] file: expected a string, found an integer",
         ),
         (
             "users:{id}",
             "users",
-            "larder.toml:6: [[origin]] key: \"users\" must hold {id} once: write for example users:{id}",
+            "larder.toml:6: [[origin]] key: \"users\" must contain {id} exactly once: write for example users:{id}",
         ),
         (
             "users:{id}",
             "{id}:{id}",
-            "larder.toml:6: [[origin]] key: \"{id}:{id}\" must hold {id} once: write for example \
+            "larder.toml:6: [[origin]] key: \"{id}:{id}\" must contain {id} exactly once: write for example \
              users:{id}",
         ),
         (
@@ -86,7 +86,7 @@ fn every_field_is_checked() {
         (
             "path = ",
             "negativ-ttl = 1\npath = ",
-            "larder.toml:7: [[origin]] negativ-ttl: there is no such key; did you mean negative-ttl?",
+            "larder.toml:7: [[origin]] negativ-ttl: unknown key; did you mean negative-ttl?",
         ),
     ];
     for (right, wrong, mistake) in table {
@@ -97,8 +97,7 @@ fn every_field_is_checked() {
 
 #[test]
 fn paths_end_with_the_id_and_leave_the_built_in_routes_alone() {
-    let shape = "must start with / and end with {id} as a segment of its own: write for example \
-                 /users/{id}";
+    let shape = "must start with / and end with the segment {id}: write for example /users/{id}";
     let table = [
         ("users/{id}", shape.to_owned()),
         ("/users", shape.to_owned()),
@@ -134,9 +133,9 @@ fn two_origins_share_nothing() {
     assert_eq!(
         typed.mistakes(),
         [
-            "larder.toml:9: [[origin]] name: \"users\" is taken by larder.toml:2",
-            "larder.toml:9: [[origin]] key: \"users:{id}\" is taken by larder.toml:2",
-            "larder.toml:9: [[origin]] path: \"/users/{id}\" is taken by larder.toml:2",
+            "larder.toml:9: [[origin]] name: \"users\" is already used by larder.toml:2",
+            "larder.toml:9: [[origin]] key: \"users:{id}\" is already used by larder.toml:2",
+            "larder.toml:9: [[origin]] path: \"/users/{id}\" is already used by larder.toml:2",
         ]
     );
 }
@@ -146,13 +145,13 @@ fn an_origin_reads_a_file_and_not_a_folder() {
     let typed = larder().file(&USERS.replace("users.json", "."));
     assert_eq!(
         typed.mistakes(),
-        ["larder.toml:5: [[origin]] file: . cannot be read: it is not a file"]
+        ["larder.toml:5: [[origin]] file: cannot read .: it is not a regular file"]
     );
 }
 
 #[test]
 fn origins_are_written_as_tables() {
-    let text = "larder.toml:1: origins are tables: write [[origin]] above the keys of each";
+    let text = "larder.toml:1: an origin is a table: write [[origin]] above the keys of each";
     for file in ["origin = 1", "[origin]\nname = 'x'", "origin = [1]"] {
         assert_eq!(larder().file(file).mistakes(), [text]);
     }

@@ -64,33 +64,31 @@ fn what_belongs_together_is_missed_when_it_is_missing() {
         (
             "--tls-port 6390",
             &[
-                "--tls-port: tls-port needs tls-cert-file as well",
-                "--tls-port: tls-port needs tls-key-file as well",
+                "--tls-port: tls-port requires tls-cert-file",
+                "--tls-port: tls-port requires tls-key-file",
             ],
         ),
-        (
-            "--tls-port 6390 --tls-key-file KEY",
-            &["--tls-port: tls-port needs tls-cert-file as well"],
-        ),
+        ("--tls-port 6390 --tls-key-file KEY", &["--tls-port: tls-port requires tls-cert-file"]),
         (
             "--tls-port 6390 --port 6390 --tls-cert-file CERT --tls-key-file KEY",
             &[
-                "--tls-port: tls-port and port are the same: choose another for one of them, or set \
-               port to 0 for TLS alone",
+                "--tls-port: port and tls-port are both 6390: choose another port for one of them, or \
+               set it to 0 to turn that listener off",
             ],
         ),
         (
             "--store rediss://h --store-ca-file CA --store-cert-file CERT",
-            &["--store-cert-file: store-cert-file needs store-key-file as well"],
+            &["--store-cert-file: store-cert-file requires store-key-file"],
         ),
         (
             "--store rediss://h --store-ca-file CA --store-key-file KEY",
-            &["--store-key-file: store-key-file needs store-cert-file as well"],
+            &["--store-key-file: store-key-file requires store-cert-file"],
         ),
         (
             "--store redis://h --store-ca-file CA",
-            &["--store-ca-file: store-ca-file is for a store that is reached over TLS, and this \
-               one is not: write rediss:// or valkeys:// in its URL"],
+            &[
+                "--store-ca-file: store-ca-file is for a store over TLS, and this one is not: write rediss:// or valkeys:// in its URL",
+            ],
         ),
     ];
     for (words, mistakes) in table {
@@ -145,6 +143,6 @@ fn a_port_with_tls_is_an_open_door_as_well() {
                  --tls-key-file KEY";
     let mistakes = files.typed(words).mistakes();
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    assert!(mistakes[0].starts_with("--bind: bind 0.0.0.0 is reached from other machines"));
+    assert!(mistakes[0].starts_with("--bind: bind 0.0.0.0 is reachable from other machines"));
     files.typed(&format!("{words} --requirepass secret")).config();
 }
