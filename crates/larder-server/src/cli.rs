@@ -1,7 +1,8 @@
-//! The command line: `larder [serve]`, `larder check-config`, and what is asked of a running server.
+//! The command line: `larder [serve]`, `larder check-config`, and commands that talk to a running
+//! server.
 //!
-//! Flags and their help come from the table of settings. What is wrong with the words of the command
-//! line is clap's to say (exit 2); what is wrong with the values is the settings' (exit 78).
+//! Flags and their help come from the table of settings. clap reports unknown words (exit 2); the
+//! configuration reports invalid values (exit 78).
 
 mod check_config;
 mod help;
@@ -21,29 +22,29 @@ use remote::RemoteCommand;
 const BAD_CONFIGURATION: u8 = 78;
 const FAILED: u8 = 1;
 
-/// What the process was asked to do.
+/// What the command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
-    /// Serve by this plan.
+    /// Serve with this configuration.
     Serve(Box<Config>),
-    /// Nothing more: everything was said, and this is how to end.
+    /// Exit: the output has been printed.
     Exit(ExitCode),
 }
 
-/// What there is to say instead of serving.
+/// The output of a command line that does not serve.
 #[derive(Debug)]
 pub enum Output {
-    /// Help, the version, or a mistake in the words of the command line.
+    /// Help, the version, or a usage error.
     Usage(clap::Error),
-    /// What `check-config` shows.
+    /// The output of a command.
     Text(String),
-    /// What is wrong with the settings.
+    /// Errors in the configuration.
     InvalidConfig(ConfigErrors),
-    /// Why a running server could not be asked.
+    /// Why a command failed.
     Failed(String),
 }
 
-/// Reads the command line and the environment of this process, and says what there is to say.
+/// Parses the command line and the environment of this process, and prints the output.
 pub fn run_from_env() -> Parsed {
     match parse(std::env::args_os(), &config::of_process()) {
         Ok(config) => Parsed::Serve(config),
@@ -51,7 +52,8 @@ pub fn run_from_env() -> Parsed {
     }
 }
 
-/// The plan to serve by, or what there is to say instead. `args` starts with the program's name.
+/// Returns the configuration to serve with, or the output to print instead. `args` starts with the
+/// program's name.
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: &Environment,
@@ -67,11 +69,11 @@ pub fn parse(
         ),
         _ => return Ok(Box::new(resolved.config)),
     };
-    Err(command.ask(&resolved.config).map_or_else(Output::Failed, Output::Text))
+    Err(command.run(&resolved.config).map_or_else(Output::Failed, Output::Text))
 }
 
 impl Output {
-    /// The exit code that goes with it.
+    /// Returns the exit code.
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(error) => u8::try_from(error.exit_code()).unwrap_or(FAILED),
@@ -81,16 +83,16 @@ impl Output {
         }
     }
 
-    /// Says it, on stdout or stderr, and returns the exit code.
+    /// Prints to standard output or standard error, and returns the exit code.
     fn print(&self) -> u8 {
-        let said = match self {
+        let printed = match self {
             Self::Usage(error) => error.print(),
             Self::Text(text) => writeln!(io::stdout(), "{text}"),
             Self::InvalidConfig(errors) => writeln!(io::stderr(), "{errors}"),
             Self::Failed(why) => writeln!(io::stderr(), "larder: {why}"),
         };
-        // A closed pipe takes nothing away from a failure.
-        match said {
+        // A closed pipe does not turn a failure into another exit code.
+        match printed {
             Ok(()) => self.code(),
             Err(_) => self.code().max(FAILED),
         }
@@ -104,21 +106,28 @@ fn command() -> Command {
         .after_help(help::after())
         .max_term_width(100)
         .next_line_help(true)
-        .subcommand(Command::new("serve").about("Serve until SIGTERM or SIGINT; the default"))
+        .subcommand(
+            Command::new("serve").about("Serve until SIGTERM or SIGINT (the default command)"),
+        )
         .subcommand(
             Command::new("check-config")
-                .about("Show the settings in force and where each came from, or all mistakes"),
+                .about("Show every setting with its source, or every error"),
         )
-        .subcommand(Command::new("stats").about("Show the counts of a running server").arg(
-            Arg::new("json").long("json").action(ArgAction::SetTrue).help("All of them, as JSON"),
-        ))
+        .subcommand(
+            Command::new("stats").about("Show the statistics of a running server").arg(
+                Arg::new("json")
+                    .long("json")
+                    .action(ArgAction::SetTrue)
+                    .help("Show all of them as JSON"),
+            ),
+        )
         .subcommand(
             Command::new("passthrough")
-                .about("Send every read of a running server to the store, or no longer")
+                .about("Show or set whether a running server sends every read to the store")
                 .arg(
                     Arg::new("switch")
                         .value_parser(["on", "off"])
-                        .help("What to turn it; without, how it stands"),
+                        .help("Turn pass-through on or off; without it, show the state"),
                 ),
         )
         .args(table::TABLE.iter().flat_map(|group| {

@@ -1,8 +1,8 @@
-//! What `larder check-config` shows.
+//! The output of `larder check-config`.
 
 use crate::config::Resolved;
 
-/// Name, value and source of each setting in columns, then what will be said at the start.
+/// Formats name, value and source of each setting in columns, then the notices.
 pub(crate) fn text(resolved: &Resolved) -> String {
     let lines = &resolved.lines;
     let names = lines.iter().map(|line| line.name.len()).max().unwrap_or_default();

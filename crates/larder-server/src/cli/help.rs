@@ -1,8 +1,8 @@
-//! What `--help` says beyond the names of the flags.
+//! The texts of `--help`.
 
 use crate::config::{self, table::AnySetting};
 
-/// The help of one flag: what it does, then its default, limits and variable.
+/// Returns the help of one flag: its description, then its default, limits and variable.
 pub(crate) fn of(setting: &dyn AnySetting) -> String {
     let info = setting.info();
     let default = match setting.show(None).as_str() {
@@ -14,42 +14,43 @@ pub(crate) fn of(setting: &dyn AnySetting) -> String {
     format!("{}\n[{default}{limits}{}{or_file}]", info.help, info.variable())
 }
 
-/// What follows the flags.
+/// Returns the text after the flags.
 pub(crate) fn after() -> String {
     let (ttl, negative_ttl) = config::origin_ttls();
     format!(
         "\
 Settings:
-  A flag stands above the environment, that above the file, that above the default.
-  The names are the same everywhere: --http-port = LARDER_HTTP_PORT = port below [http].
-  Sizes are written as in redis.conf (256mb, 1gb; 1k is 1000, 1kb is 1024), times as 1500ms,
-  5m, 24h, 2d; plain numbers are bytes and seconds. A variable that ends in _FILE names a
-  file that holds the secret.
+  Flags override the environment, which overrides the file, which overrides the defaults.
+  Names are the same everywhere: --http-port = LARDER_HTTP_PORT = port in section [http].
+  Sizes are written as in redis.conf (256mb, 1gb; 1k is 1000, 1kb is 1024), durations as
+  1500ms, 5m, 24h or 2d. A plain number is bytes or seconds. A variable that ends in _FILE
+  names a file that contains the secret.
 
 The store, from the environment:
   REDIS_URL[_FILE], or else REDIS_HOST, REDIS_PORT (also tcp://host:port, as Kubernetes sets
-  it), REDIS_DB, REDIS_USERNAME, REDIS_PASSWORD[_FILE]. --store and LARDER_STORE stand above.
+  it), REDIS_DB, REDIS_USERNAME, REDIS_PASSWORD[_FILE]. --store and LARDER_STORE override
+  them.
 
 Origins, in the file:
   [[origin]]
   name = \"users\"
   kind = \"json\"
-  file = \"users.json\"      # beside the configuration file
-  key = \"users:{{id}}\"       # the keys in the store
-  path = \"/users/{{id}}\"     # the route that serves them
+  file = \"users.json\"      # relative to the configuration file
+  key = \"users:{{id}}\"       # the key of a row in the store
+  path = \"/users/{{id}}\"     # the route that serves the rows
   ttl = \"{ttl}\"               # the default
   negative-ttl = \"{negative_ttl}\"     # the default
 
 Logs: RUST_LOG (default info), NO_COLOR.
 
 Examples:
-  larder                                    a cache in memory on http://127.0.0.1:8000
+  larder                                    an in-memory store on http://127.0.0.1:8000
   larder --store redis://127.0.0.1:6379     a near cache for Redis
-  REDIS_HOST=cache larder --maxmemory 1gb   the same, told by the environment
-  larder --config larder.toml check-config  what is in force, and why
-  larder stats                              how the server on this machine is doing
-  larder passthrough on                     all reads to the store, until `off`
+  REDIS_HOST=cache larder --maxmemory 1gb   the same, from the environment
+  larder --config larder.toml check-config  every setting and its source
+  larder stats                              statistics of the server on this machine
+  larder passthrough on                     every read goes to the store until `off`
 
-Exit codes: 0 done, 1 failed while running, 2 bad usage, 78 bad configuration."
+Exit codes: 0 success, 1 failure, 2 invalid usage, 78 invalid configuration."
     )
 }

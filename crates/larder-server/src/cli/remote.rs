@@ -1,4 +1,4 @@
-//! Commands that talk to a running server, over HTTP.
+//! Commands that talk to a running server over HTTP.
 
 use super::stats;
 use crate::config::Config;
@@ -6,21 +6,21 @@ use larder_redis::Secret;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long the server may take to answer.
+/// Maximum time to wait for the server.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A question to a running server.
+/// A command to a running server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RemoteCommand {
-    /// How it is, for people, or as the JSON that it answers.
+    /// Shows the statistics, for people or as JSON.
     Stats { json: bool },
-    /// How the switch stands; first set, if there is something to set.
+    /// Shows whether pass-through is on, after setting it if a state is given.
     Passthrough(Option<bool>),
 }
 
 impl RemoteCommand {
-    /// Asks the server of this plan, and says what it answered.
-    pub(super) fn ask(self, config: &Config) -> Result<String, String> {
+    /// Sends the command to the server of this configuration. Returns the text to print.
+    pub(super) fn run(self, config: &Config) -> Result<String, String> {
         let server = Server::of(config)?;
         match self {
             Self::Stats { json: true } => server.get("/v1/stats"),
@@ -32,7 +32,7 @@ impl RemoteCommand {
     }
 }
 
-/// The server, and what it wants to be shown.
+/// The server's URL and the token to send.
 struct Server {
     url: String,
     token: Option<Secret>,
@@ -49,26 +49,26 @@ impl Server {
             .build()
             .new_agent();
         let url =
-            config.url.as_deref().ok_or("no url is set, and http-port is 0: set LARDER_URL")?;
+            config.url.as_deref().ok_or("url is not set and http-port is 0: set LARDER_URL")?;
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self { url, token: config.http.token.clone(), agent })
     }
 
     fn get(&self, path: &str) -> Result<String, String> {
         let request = self.agent.get(self.address(path));
-        self.answer(self.shown(request).call())
+        self.answer(self.authorized(request).call())
     }
 
     fn put(&self, path: &str) -> Result<String, String> {
         let request = self.agent.put(self.address(path));
-        self.answer(self.shown(request).send_empty())
+        self.answer(self.authorized(request).send_empty())
     }
 
     fn address(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
-    fn shown<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+    fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
         match &self.token {
             Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
             None => request,
@@ -81,10 +81,12 @@ impl Server {
     ) -> Result<String, String> {
         let at = &self.url;
         let mut response = answer.map_err(|error| {
-            format!("no answer from {at}: {error}; is the server running? LARDER_URL says where")
+            format!(
+                "cannot reach {at}: {error}; is the server running? Set LARDER_URL to its address"
+            )
         })?;
         let body = response.body_mut().read_to_string();
-        let body = body.map_err(|error| format!("the answer of {at} broke off: {error}"))?;
+        let body = body.map_err(|error| format!("cannot read the answer of {at}: {error}"))?;
         match response.status() {
             status if status.is_success() => Ok(body),
             status => Err(format!("{at} answered {status}: {}", detail(&body))),
@@ -92,20 +94,20 @@ impl Server {
     }
 }
 
-/// What a problem says of itself.
+/// Returns the detail of a problem+json.
 fn detail(body: &str) -> String {
     let problem = read(body).ok();
     let detail = problem.as_ref().and_then(|problem| problem.get("detail")?.as_str());
-    detail.unwrap_or("it gave no reason that Larder would give").to_owned()
+    detail.unwrap_or("the answer is not one of Larder's").to_owned()
 }
 
 fn read(body: &str) -> Result<Value, String> {
-    serde_json::from_str(body).map_err(|_| "the answer is no JSON: is this a Larder?".to_owned())
+    serde_json::from_str(body).map_err(|_| "the answer is not JSON: is this a Larder?".to_owned())
 }
 
 fn state(body: &str) -> Result<String, String> {
     match read(body)?.get("passthrough").and_then(Value::as_bool) {
         Some(on) => Ok(format!("pass-through is {}", if on { "on" } else { "off" })),
-        None => Err("the answer says nothing of pass-through: is this a Larder?".to_owned()),
+        None => Err("the answer has no pass-through state: is this a Larder?".to_owned()),
     }
 }
