@@ -15,7 +15,10 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::{self, Config, ConfigErrors, Environment, table};
+use crate::{
+    config::{self, Config, ConfigErrors, Environment, table},
+    origins,
+};
 use remote::RemoteCommand;
 
 /// `EX_CONFIG` of `sysexits.h`.
@@ -40,6 +43,8 @@ pub enum Output {
     Text(String),
     /// Errors in the configuration.
     InvalidConfig(ConfigErrors),
+    /// Origins that cannot be opened.
+    InvalidOrigins(String),
     /// Why a command failed.
     Failed(String),
 }
@@ -62,7 +67,7 @@ pub fn parse(
     let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
     let resolved = config::resolve(&flags(matches), environment).map_err(Output::InvalidConfig)?;
     let command = match name {
-        "check-config" => return Err(Output::Text(check_config::text(&resolved))),
+        "check-config" => return Err(check_config(&resolved)),
         "stats" => RemoteCommand::Stats { json: matches.get_flag("json") },
         "passthrough" => RemoteCommand::Passthrough(
             matches.get_one::<String>("switch").map(|switch| switch == "on"),
@@ -72,13 +77,23 @@ pub fn parse(
     Err(command.run(&resolved.config).map_or_else(Output::Failed, Output::Text))
 }
 
+/// An origin that would not open must fail here as well, not only when the server starts.
+fn check_config(resolved: &config::Resolved) -> Output {
+    let errors = origins::check(&resolved.config.origins);
+    if errors.is_empty() {
+        return Output::Text(check_config::text(resolved));
+    }
+    let lines = errors.iter().map(|error| format!("larder: {error}"));
+    Output::InvalidOrigins(lines.collect::<Vec<_>>().join("\n"))
+}
+
 impl Output {
     /// Returns the exit code.
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(error) => u8::try_from(error.exit_code()).unwrap_or(FAILED),
             Self::Text(_) => 0,
-            Self::InvalidConfig(_) => BAD_CONFIGURATION,
+            Self::InvalidConfig(_) | Self::InvalidOrigins(_) => BAD_CONFIGURATION,
             Self::Failed(_) => FAILED,
         }
     }
@@ -89,6 +104,7 @@ impl Output {
             Self::Usage(error) => error.print(),
             Self::Text(text) => writeln!(io::stdout(), "{text}"),
             Self::InvalidConfig(errors) => writeln!(io::stderr(), "{errors}"),
+            Self::InvalidOrigins(text) => writeln!(io::stderr(), "{text}"),
             Self::Failed(why) => writeln!(io::stderr(), "larder: {why}"),
         };
         // A closed pipe does not turn a failure into another exit code.

@@ -1,7 +1,7 @@
 //! Declared origins: the values that the store does not have.
 //!
 //! A new kind of origin is a file here that implements [`Source`], a variant of
-//! [`OriginKind`] and an arm in [`open`].
+//! [`OriginKind`] and an arm in [`open`] and in [`check`].
 
 mod json;
 mod source;
@@ -41,6 +41,17 @@ pub(crate) async fn open(configs: &[OriginConfig]) -> Result<Vec<DeclaredOrigin>
         }
     }
     Ok(origins)
+}
+
+/// Returns every origin that could not be opened now, without opening any.
+pub(crate) fn check(configs: &[OriginConfig]) -> Vec<OpenError> {
+    let check = |config: &OriginConfig| {
+        let checked = match &config.kind {
+            OriginKind::Json { file } => json::check(file),
+        };
+        checked.err().map(|reason| OpenError { name: config.name.clone(), reason })
+    };
+    configs.iter().filter_map(check).collect()
 }
 
 impl DeclaredOrigin {

@@ -324,7 +324,7 @@ fn a_secret_is_never_shown() {
 #[test]
 fn check_config_says_where_origins_are_and_what_will_be_said() {
     let file = "[[origin]]\nname='u'\nkind='json'\nfile='u.json'\nkey='u:{id}'\npath='/u/{id}'";
-    let shown = larder().with("u.json", "[]").file(file).args("check-config").shown();
+    let shown = larder().with("u.json", "{}").file(file).args("check-config").shown();
     let [.., origin, notice] = &shown[..] else { panic!("{shown:?}") };
     assert_eq!(
         origin,
@@ -342,6 +342,22 @@ fn check_config_ends_as_the_server_would() {
     assert_eq!(code(larder().args("--htp-port 1")), 2);
     assert_eq!(code(larder().args("serv")), 2);
     assert_eq!(code(larder().args("--version")), 0);
+}
+
+#[test]
+fn check_config_reads_the_files_of_origins() {
+    let file = "[[origin]]\nname='u'\nkind='json'\nfile='u.json'\nkey='u:{id}'\npath='/u/{id}'";
+    for (rows, reason) in [
+        ("{ broken", "u.json: not a JSON object of rows by id"),
+        ("\u{feff}{}", "u.json: not a JSON object of rows by id"),
+        ("{\"7\": 1}", "u.json: the row with id \"7\" is a number, not an object"),
+    ] {
+        let typed = larder().with("u.json", rows).file(file).args("check-config");
+        let reply = typed.parse().unwrap_err();
+        assert_eq!(reply.code(), 78);
+        let Output::InvalidOrigins(text) = reply else { panic!("{reply:?}") };
+        assert!(text.starts_with("larder: origin u: ") && text.contains(reason), "{text}");
+    }
 }
 
 #[test]

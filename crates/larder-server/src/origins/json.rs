@@ -152,6 +152,11 @@ impl FileVersion {
     }
 }
 
+/// Reads a file without keeping its rows. An error says what is wrong with it.
+pub(super) fn check(path: &Path) -> Result<(), String> {
+    read_now(path).map(drop)
+}
+
 async fn read(path: PathBuf) -> Result<(FileVersion, Rows), String> {
     let read = spawn_blocking(move || read_now(&path)).await;
     read.unwrap_or_else(|_| Err("reading the file was interrupted".into()))
@@ -163,6 +168,10 @@ fn read_now(path: &Path) -> Result<(FileVersion, Rows), String> {
     let show = path.display();
     let cannot = |error: io::Error| format!("cannot read {show}: {error}");
     let meta = fs::metadata(path).map_err(cannot)?;
+    if !meta.is_file() {
+        // To open a named pipe could block for ever.
+        return Err(format!("{show} is not a regular file"));
+    }
     if meta.len() > FILE_BYTES_MAX {
         return Err(format!("{show} is larger than {FILE_BYTES_MAX} bytes"));
     }
@@ -247,6 +256,11 @@ mod tests {
         fs::remove_file(&path).unwrap();
         file.reload_if_changed().await;
         assert!(file.problem().unwrap().contains("cannot read"));
+
+        fs::create_dir(&path).unwrap();
+        file.reload_if_changed().await;
+        assert!(file.problem().unwrap().contains("is not a regular file"));
+        fs::remove_dir(&path).unwrap();
 
         write(r#"{"2": {"a": 22}}"#);
         let mut changed = file.reload_if_changed().await;

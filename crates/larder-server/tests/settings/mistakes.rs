@@ -121,6 +121,69 @@ maxclients = 1
 }
 
 #[test]
+fn a_suggestion_says_where_the_key_belongs() {
+    let table = [
+        (
+            "[http]\nmaxmemory = 1",
+            "larder.toml:2: [http] maxmemory: unknown setting; did you mean maxmemory, above the \
+             first [section]?",
+        ),
+        ("http_port = 1", "larder.toml:1: http_port: unknown setting; did you mean [http] port?"),
+        ("redis_url = 'x'", "larder.toml:1: redis_url: unknown setting; did you mean [store] url?"),
+        (
+            "[near]\nmax_entries = 1",
+            "larder.toml:2: [near] max_entries: unknown setting; did you mean max-entries?",
+        ),
+        (
+            "[[origins]]\nname = 'u'",
+            "larder.toml:1: unknown section [[origins]]; did you mean [[origin]]?",
+        ),
+    ];
+    for (file, error) in table {
+        assert_eq!(larder().file(file).mistakes(), [error]);
+    }
+}
+
+#[test]
+fn two_listeners_on_one_port() {
+    let both = |port| {
+        format!(
+            "http-port and port are both {port}: choose another port for one of them, or set it to \
+             0 to turn that listener off"
+        )
+    };
+    for args in [
+        "--http-port 24020 --port 24020",
+        "--http-port 24020 --port 24020 --bind ::ffff:127.0.0.1",
+        "--http-port 24020 --port 24020 --http-bind :: --http-token t",
+        "--http-port 24020 --port 24020 --bind 0.0.0.0 --requirepass p",
+    ] {
+        assert_eq!(larder().args(args).mistakes(), [format!("--port: {}", both(24020))], "{args}");
+    }
+    assert_eq!(larder().args("--port 8000").mistakes(), [format!("--port: {}", both(8000))]);
+    let http = larder().args("--http-port 6380").mistakes();
+    assert_eq!(http, [format!("--http-port: {}", both(6380))]);
+    for args in [
+        "--http-port 24020 --port 24020 --bind ::1",
+        "--http-port 24020 --port 24020 --bind 127.0.0.2",
+        "--http-port 24020 --port 24020 --bind 0.0.0.0 --requirepass p --http-bind ::1",
+        "--http-port 0 --port 0 --unixsocket /tmp/l.sock",
+    ] {
+        larder().args(args).config();
+    }
+}
+
+#[test]
+fn a_password_is_not_a_token() {
+    assert_eq!(
+        larder().args("--requirepass=").mistakes(),
+        ["--requirepass: the password is empty"]
+    );
+    let config = larder().args("--requirepass=pässword").config();
+    assert!(config.resp.requirepass.is_some_and(|secret| secret.matches("pässword".as_bytes())));
+}
+
+#[test]
 fn toml_types_that_do_not_fit() {
     let file = "
 staleness-bound = 1.5
