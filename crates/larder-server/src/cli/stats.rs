@@ -13,11 +13,11 @@ pub(super) fn text(stats: &Value) -> String {
         // Writing to a string does not fail.
         writeln!(out, "{name:NAME_WIDTH$}{text}").ok();
     };
-    let status = word(stats, "/status");
+    let health = word(stats, "/status");
     let version = word(stats, "/version");
     line(
         "status",
-        format!("{status}, up {}, version {version}", up(number(stats, "/uptime_seconds"))),
+        format!("{health}, up {}, version {version}", up(number(stats, "/uptime_seconds"))),
     );
     for problem in stats.pointer("/problems").and_then(Value::as_array).into_iter().flatten() {
         line("", format!("! {}", problem.as_str().unwrap_or_default()));
@@ -38,10 +38,10 @@ pub(super) fn text(stats: &Value) -> String {
 }
 
 fn feed(stats: &Value) -> String {
-    let state = word(stats, "/feed/state");
+    let tracking = word(stats, "/feed/state");
     match stats.pointer("/feed/age_seconds").and_then(Value::as_f64) {
-        Some(age) => format!("{state}, {:.0} ms old", age * 1000.0),
-        None => state.to_owned(),
+        Some(age) => format!("{tracking}, {:.0} ms old", age * 1000.0),
+        None => tracking.to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn check(settings: &mut RawSettings) {
         settings.error(settings.source(&STORE), text);
     }
     for listener in exposed_listeners(settings) {
-        check_exposure(settings, listener);
+        check_exposure(settings, &listener);
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn exposed_listeners(settings: &RawSettings) -> Vec<ExposedListener> 
 }
 
 /// Refuses an exposed listener unless protected mode is off.
-fn check_exposure(settings: &mut RawSettings, listener: ExposedListener) {
+fn check_exposure(settings: &mut RawSettings, listener: &ExposedListener) {
     if !settings.get(&PROTECTED_MODE) {
         return;
     }

@@ -120,13 +120,11 @@ fn hint(section: &str, key: &str) -> String {
             || info.key == key && (section.is_empty() || info.section.is_empty());
         !info.key.is_empty() && is_meant
     });
-    match elsewhere {
-        Some(info) => format!("; did you mean {}?", shown_place(&info, section)),
-        None => {
-            let keys = table::infos().filter(|info| info.section == section).map(|info| info.key);
-            did_you_mean(&key, keys.filter(|key| !key.is_empty()))
-        }
+    if let Some(info) = elsewhere {
+        return format!("; did you mean {}?", shown_place(&info, section));
     }
+    let keys = table::infos().filter(|info| info.section == section).map(|info| info.key);
+    did_you_mean(&key, keys.filter(|key| !key.is_empty()))
 }
 
 /// Formats the place of a setting as seen from a section.

@@ -1,7 +1,12 @@
-//! The table of settings: the one place that knows their names, kinds, defaults, limits and help.
+//! The table of settings: the only place that has their names, types, defaults, limits and help.
 //!
-//! TOML keys, `LARDER_*` variables, flags, `--help` and `check-config` all follow from it, so that
-//! they cannot differ. A new setting is one row here and one line in `plan.rs`.
+//! Flags, `LARDER_*` variables, TOML keys, `--help` and `check-config` are all derived from it, so
+//! they cannot differ. A new setting is one row here, one field in `types.rs` and one line in
+//! `resolve.rs`.
+//!
+//! The table is own code because clap with serde or figment would repeat each name, default and
+//! limit once per layer, stop at the first error of a layer, and quote secrets in errors. Here all
+//! errors of all layers are reported together, each with its flag, variable or line.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

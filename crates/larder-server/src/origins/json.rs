@@ -68,7 +68,7 @@ impl JsonFile {
         match read(self.path.clone()).await {
             Ok((version, rows)) => self.replace(version, rows),
             Err(problem) => {
-                self.report(version.ok(), problem);
+                self.report(version.ok(), &problem);
                 Vec::new()
             }
         }
@@ -92,11 +92,11 @@ impl JsonFile {
     }
 
     /// Remembers a problem, and logs it if it is a new one.
-    fn report(&self, version: Option<FileVersion>, problem: String) {
+    fn report(&self, version: Option<FileVersion>, problem: &str) {
         let mut state = self.state();
         state.version = version;
-        let is_new = state.problem.as_ref() != Some(&problem);
-        state.problem = Some(problem.clone());
+        let is_new = state.problem.as_deref() != Some(problem);
+        state.problem = Some(problem.to_owned());
         drop(state);
         if is_new {
             tracing::warn!(

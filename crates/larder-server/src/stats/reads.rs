@@ -25,7 +25,7 @@ pub(crate) struct ReadCounts {
 }
 
 impl ReadCounts {
-    /// Returns the reads that bypassed the near cache, for whatever reason.
+    /// Returns the reads that bypassed the near cache, for all reasons together.
     pub(crate) fn bypasses(&self) -> u64 {
         self.bypass.values().filter_map(serde_json::Value::as_u64).sum()
     }

@@ -1,9 +1,9 @@
-//! What the RESP listener counts. Hits are added up over a batch first.
+//! The RESP listener. Hits are summed over a batch of commands before they are counted here.
 
 use super::reads::ReadStats;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// See the [module](self).
+/// The counters.
 #[derive(Default)]
 pub(crate) struct RespStats {
     results: ReadStats,
@@ -18,7 +18,7 @@ pub(crate) struct RespStats {
     upstreams_refused: AtomicU64,
 }
 
-/// A reading of what is not in the [`ReadStats`].
+/// A snapshot of the counters other than [`ReadStats`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RespCounts {
     pub(crate) relayed_reads: u64,
@@ -32,7 +32,7 @@ pub(crate) struct RespCounts {
     pub(crate) upstreams_refused: u64,
 }
 
-/// What a command was, for the counters.
+/// The class of a forwarded command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relayed {
     Read,
@@ -41,12 +41,12 @@ pub(crate) enum Relayed {
 }
 
 impl RespStats {
-    /// Reads that may be kept, by how they were answered.
+    /// Returns the reads of cacheable values by result.
     pub(crate) fn results(&self) -> &ReadStats {
         &self.results
     }
 
-    /// A command went upstream.
+    /// Counts a command that was forwarded to the store.
     pub(crate) fn relayed(&self, what: Relayed) {
         let counter = match what {
             Relayed::Read => &self.relayed_reads,
@@ -56,7 +56,7 @@ impl RespStats {
         counter.fetch_add(1, Relaxed);
     }
 
-    /// A reply waited for a fence.
+    /// Counts a reply that waited for a fence.
     pub(crate) fn fenced(&self) {
         self.fences.fetch_add(1, Relaxed);
     }
@@ -70,7 +70,7 @@ impl RespStats {
         self.clients.fetch_sub(1, Relaxed);
     }
 
-    /// A client was turned away, because of `maxclients` or protected mode.
+    /// Counts a connection that was rejected because of `maxclients`.
     pub(crate) fn client_rejected(&self) {
         self.rejected.fetch_add(1, Relaxed);
     }
