@@ -25,13 +25,13 @@ pub(crate) struct Verifier {
 /// A key that was served from the near cache.
 pub(crate) struct Sample {
     name: Box<[u8]>,
-    db: u32,
-    read: Box<[u8]>,
+    keyspace: u32,
+    variant: Box<[u8]>,
 }
 
 impl Sample {
     pub(crate) fn key(&self) -> Key<'_> {
-        Key { name: &self.name, db: self.db, read: &self.read }
+        Key { name: &self.name, keyspace: self.keyspace, variant: &self.variant }
     }
 }
 
@@ -50,8 +50,8 @@ impl Verifier {
 
     /// Queues a key for comparison.
     pub(crate) fn compare(&self, key: Key<'_>) {
-        let Key { name, keyspace: db, variant: read } = key;
-        let sample = Sample { name: name.into(), db, read: read.into() };
+        let Key { name, keyspace, variant } = key;
+        let sample = Sample { name: name.into(), keyspace, variant: variant.into() };
         if self.samples.try_send(sample).is_err() {
             self.record(Comparison::Inconclusive);
         }

@@ -5,7 +5,7 @@
 //! values must be equal. If they are not, the entry is invalidated, counted and logged.
 
 use crate::{app::App, stats::verify::Comparison, verify::Sample};
-use larder_core::{Key, Moment, Store};
+use larder_core::{Key, Moment, ReadStore};
 use larder_redis::Reply;
 use larder_resp::reply::Frame;
 use std::sync::{Arc, Weak};
@@ -47,7 +47,7 @@ async fn compare(app: &Arc<App>, key: Key<'_>) -> Comparison {
 
 fn read_cached(app: &App, key: Key<'_>) -> Option<(Reply, Moment)> {
     let engine = app.engine();
-    let view = engine.read_view()?;
+    let view = engine.read_view(key)?;
     engine.get(key, view)
 }
 
