@@ -1,6 +1,9 @@
 //! Clients: accepted by one task, handed round to the [workers](super::workers).
 
-use super::{client::Accepted, context::ProxyContext, workers::Workers};
+use super::{
+    proxy::{client::Accepted, context::ProxyContext},
+    workers::Workers,
+};
 use crate::{app::App, config::RespConfig};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;

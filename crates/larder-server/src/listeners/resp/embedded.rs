@@ -3,26 +3,26 @@
 //!
 //! Read downwards: [`Embedded::take`] goes through what a client has sent; [`commands`] is the table
 //! that says who runs a command, with one file per family. A command, and a whole transaction,
-//! runs in one transaction of the map ([`call`]), which is committed before its reply can be sent. The
-//! names that it may write are invalidated in the engine while the transaction holds the lock: a later
-//! reader of the near cache finds the new value.
+//! runs in one transaction of the map ([`context`]), which is committed before its reply can be sent.
+//! The names that it may write are invalidated in the engine while the transaction holds the lock: a
+//! later reader of the near cache finds the new value.
 
-mod call;
+mod client_registry;
+mod command_error;
 mod commands;
+mod context;
+mod expiry;
 mod float;
 mod glob;
-mod guests;
 mod number;
-mod refusal;
 mod reply;
 mod session;
-mod times;
 
-use super::{classify::Local, client::Client, near::Requests};
+use super::proxy::{classify::Local, client::Client, fetch_batch::Requests};
 use crate::app::App;
 use bytes::{Buf, BytesMut};
-use call::{Args, Call};
-pub(super) use guests::{Ends, Guests};
+pub(super) use client_registry::{Ends, Guests};
+use context::{Args, Call};
 use larder_core::memory_store::MemoryStore;
 use larder_resp::command::{Spec, Table};
 use session::{Replies, Session};
@@ -150,7 +150,7 @@ fn answer(mut call: Call<'_>, spec: &Spec, args: Args<'_>) -> bool {
 }
 
 /// Runs a command, or queues it in a transaction.
-fn accept(call: &mut Call<'_>, spec: &Spec, args: Args<'_>) -> refusal::Outcome {
+fn accept(call: &mut Call<'_>, spec: &Spec, args: Args<'_>) -> command_error::Outcome {
     let found = commands::find(spec, args).and_then(|entry| entry.check(args));
     let entry = match found {
         Ok(entry) => entry,

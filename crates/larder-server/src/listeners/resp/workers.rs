@@ -4,10 +4,12 @@
 //! does not cross threads either.
 
 use super::{
-    client::Accepted,
-    connection::{Close, Connection},
-    context::ProxyContext,
-    rounds::Rounds,
+    proxy::{
+        client::Accepted,
+        connection::{Close, Connection},
+        context::ProxyContext,
+    },
+    reactor::event_loop::Rounds,
 };
 use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, thread};
 use tokio::{

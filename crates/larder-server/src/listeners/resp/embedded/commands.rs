@@ -14,8 +14,8 @@ mod substrings;
 mod transactions;
 
 use super::{
-    call::{Args, Call},
-    refusal::{Outcome, Refusal, c_text},
+    command_error::{Outcome, Refusal, c_text},
+    context::{Args, Call},
 };
 use larder_resp::command::{Class, Spec, Table};
 use std::{collections::HashMap, sync::LazyLock};

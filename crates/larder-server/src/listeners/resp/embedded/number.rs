@@ -1,6 +1,6 @@
 //! Numbers in arguments, read as strictly as Redis reads them.
 
-use super::refusal::Refusal;
+use super::command_error::Refusal;
 
 /// A whole number: no plus, no leading zero, no `-0`, no blanks.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {

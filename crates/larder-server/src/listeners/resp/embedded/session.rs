@@ -1,10 +1,10 @@
 //! What a client has told of itself.
 
 use super::{
-    call::Args,
+    client_registry::{Presence, Seen},
+    command_error::{Outcome, Refusal},
     commands,
-    guests::{Presence, Seen},
-    refusal::{Outcome, Refusal},
+    context::Args,
 };
 use crate::app::App;
 use bytes::BytesMut;

@@ -7,10 +7,10 @@ use super::{
     sessions::{is_plain, set_name},
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call},
-    guests::About,
+    client_registry::About,
+    command_error::{Outcome, Refusal},
+    context::{Args, Call},
     number,
-    refusal::{Outcome, Refusal},
     session::Replies,
 };
 

@@ -4,7 +4,7 @@ use super::{DBS, STRING_BYTES_MAX};
 use crate::{
     app::App,
     listeners::resp::embedded::{
-        call::{Args, Call},
+        context::{Args, Call},
         glob,
     },
 };

@@ -2,10 +2,10 @@
 
 use super::{Entry, Run::Fallible, entry};
 use crate::listeners::resp::embedded::{
-    call::{Args, Call, Keyed},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call, Keyed},
     float::Float,
     number,
-    refusal::{Outcome, Refusal},
 };
 use larder_core::memory_store::Expiry;
 

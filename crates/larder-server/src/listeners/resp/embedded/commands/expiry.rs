@@ -6,9 +6,9 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call, Keyed},
-    refusal::{Outcome, Refusal},
-    times::{Given, Unit, from_date, to_date},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call, Keyed},
+    expiry::{Given, Unit, from_date, to_date},
 };
 use larder_core::memory_store::Expiry;
 

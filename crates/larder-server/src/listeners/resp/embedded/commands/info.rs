@@ -2,8 +2,8 @@
 
 use super::REDIS_VERSION;
 use crate::listeners::resp::{
-    embedded::call::{Args, Call},
-    info::with_our_section,
+    embedded::context::{Args, Call},
+    proxy::info::with_our_section,
 };
 use larder_resp::reply::Frame;
 use std::fmt::{Display, Write};

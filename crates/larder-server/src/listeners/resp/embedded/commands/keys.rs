@@ -6,9 +6,9 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call, Keyed},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call, Keyed},
     number,
-    refusal::{Outcome, Refusal},
 };
 use larder_core::memory_store::Expiry;
 

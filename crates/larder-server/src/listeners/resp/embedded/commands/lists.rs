@@ -6,9 +6,9 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call, Keyed},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call, Keyed},
     glob, number,
-    refusal::{Outcome, Refusal},
 };
 
 pub(super) const COMMANDS: &[Entry] = &[

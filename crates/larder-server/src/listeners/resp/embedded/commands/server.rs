@@ -6,8 +6,8 @@ use super::{
     all, config, entry, find, info, lower,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call},
-    refusal::{Outcome, Refusal},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call},
     reply::Reply,
 };
 use bytes::BytesMut;

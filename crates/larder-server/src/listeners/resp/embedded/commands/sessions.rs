@@ -7,10 +7,10 @@ use super::{
     keys::db_number,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call},
-    guests::About,
+    client_registry::About,
+    command_error::{Outcome, Refusal},
+    context::{Args, Call},
     number,
-    refusal::{Outcome, Refusal},
 };
 
 pub(super) const COMMANDS: &[Entry] = &[

@@ -6,9 +6,9 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call, Keyed},
-    refusal::{Outcome, Refusal},
-    times::{Given, Unit},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call, Keyed},
+    expiry::{Given, Unit},
 };
 use larder_core::memory_store::Expiry;
 

@@ -6,8 +6,8 @@ use super::{
     STRING_BYTES_MAX, entry,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call, Keyed},
-    refusal::{Outcome, Refusal},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call, Keyed},
 };
 
 pub(super) const COMMANDS: &[Entry] = &[

@@ -6,8 +6,8 @@ use super::{
     at_once, entry, find,
 };
 use crate::listeners::resp::embedded::{
-    call::{Args, Call},
-    refusal::{Outcome, Refusal},
+    command_error::{Outcome, Refusal},
+    context::{Args, Call},
     session::Queue,
 };
 use larder_resp::{Limits, request::Decoder};

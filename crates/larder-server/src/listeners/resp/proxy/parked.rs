@@ -1,14 +1,12 @@
-//! While a client has all that it was promised, its connection is with the [rounds](super::super::rounds)
+//! While a client has all that it was promised, its connection is with the [rounds](crate::listeners::resp::reactor)
 //! of its worker, which answer from memory what they can.
 
 use super::{
-    super::{
-        hits::{Stopped, serve_hits},
-        rounds::Place,
-    },
-    Close, Connection, Event, pass, ready,
+    client::{Client, Ready},
+    connection::{Close, Connection, Event, pass, ready},
+    hits::{Stopped, serve_hits},
 };
-use crate::listeners::resp::client::{Client, Ready};
+use crate::listeners::resp::reactor::event_loop::Place;
 use bytes::BytesMut;
 use larder_redis::Upstream;
 use std::{io, pin::Pin, time::Duration};
@@ -51,7 +49,7 @@ impl Connection {
     }
 
     /// Reads what the client has sent; nothing at the end. `WouldBlock` when there is none.
-    pub(in super::super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         match &mut self.client {
             Client::Plain(socket) => socket.read(room),
             Client::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
@@ -60,7 +58,7 @@ impl Connection {
 
     /// Answers what was read as far as that can be done from memory, and keeps the rest. False when
     /// there is any.
-    pub(in super::super) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
+    pub(crate) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
         let mut consumed = 0;
         if self.may_use_near() {
             let wish = self.session.wish();
@@ -77,7 +75,7 @@ impl Connection {
     }
 
     /// Sends replies, and keeps what is not taken at once. False when that is any.
-    pub(in super::super) fn send(&mut self, replies: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, replies: &[u8]) -> bool {
         let Client::Plain(socket) = &mut self.client else { return false };
         let sent = socket.write(replies).unwrap_or_else(|_| {
             self.leaving = Some(Close::Client);

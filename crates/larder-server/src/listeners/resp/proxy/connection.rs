@@ -2,27 +2,26 @@
 //!
 //! Read downwards: [`Connection::run`] waits; [`Connection::take_input`] serves what is in memory,
 //! fetches what is all reads, and hands everything else to [`Connection::forward`];
-//! [`Connection::take_replies`] in [`upstream`] does what each reply demands before it is handed on. A
-//! client that is owed nothing costs less: see [`rest`].
-
-mod local;
-mod rest;
-mod upstream;
+//! [`Connection::take_replies`] in [`super::replies`] does what each reply demands before it is handed on. A
+//! client that is owed nothing costs less: see [`super::parked`].
 
 use super::{
     classify::{Kind, Local, shows_password},
     client::{self, Client},
     context::ProxyContext,
-    desk::Desk,
-    embedded::{self, Embedded},
+    fetch_batch::{Reads, Requests},
     hello::Hello,
     hits::{Stopped, serve_hits},
-    info,
-    near::{Reads, Requests},
-    rounds::Place,
-    session::{Before, Session, Stream},
+    session::{Session, Stream},
 };
-use crate::{app::App, stats::resp::RespStats};
+use crate::{
+    app::App,
+    listeners::resp::{
+        embedded::{self, Embedded},
+        reactor::{event_loop::Place, scheduler::Desk},
+    },
+    stats::resp::RespStats,
+};
 use bytes::{Buf, BytesMut};
 use larder_core::{Bypass, Moment};
 use larder_redis::{Ready, Upstream, UpstreamError};
@@ -53,42 +52,42 @@ const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
 /// Bytes of commands that may wait before the client has shown its password.
 const STRANGERS_INPUT_BYTES_MAX: usize = 1 << 20;
 /// Commands or replies at one go, after which other clients have their turn.
-const FAIR_SHARE: usize = 256;
+pub(super) const FAIR_SHARE: usize = 256;
 
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
-pub(super) struct Connection {
-    app: Arc<App>,
-    table: Arc<Table>,
-    traffic: Arc<RespStats>,
-    client: Client,
-    input: BytesMut,
-    output: BytesMut,
-    decoder: Decoder,
+pub(crate) struct Connection {
+    pub(super) app: Arc<App>,
+    pub(super) table: Arc<Table>,
+    pub(super) traffic: Arc<RespStats>,
+    pub(super) client: Client,
+    pub(super) input: BytesMut,
+    pub(super) output: BytesMut,
+    pub(super) decoder: Decoder,
     /// What all clients of the worker share.
-    desk: Rc<Desk>,
-    session: Session,
-    upstream: Option<Upstream>,
+    pub(super) desk: Rc<Desk>,
+    pub(super) session: Session,
+    pub(super) upstream: Option<Upstream>,
     /// In place of an upstream where there is no Redis.
-    embedded: Option<Embedded>,
+    pub(super) embedded: Option<Embedded>,
     /// The rounds have looked for the command at the head of the input just now.
-    was_looked_up: bool,
+    pub(super) was_looked_up: bool,
     /// The client has shown what `requirepass` wants.
-    authenticated: bool,
+    pub(super) authenticated: bool,
     /// Nothing more is taken from the client, and this is why: it said goodbye, or one side broke
     /// off. What it is owed is still sent.
-    leaving: Option<Close>,
+    pub(super) leaving: Option<Close>,
     /// The client sends no more, and may still read.
-    ended: bool,
+    pub(super) ended: bool,
     /// Among the replies that are awaited is one that may take for ever.
-    blocks: bool,
+    pub(super) blocks: bool,
     /// When the oldest of them was asked for, if none was awaited then.
-    asked: Option<Moment>,
+    pub(super) asked: Option<Moment>,
 }
 
 /// Why a connection ends.
 #[derive(Debug)]
-pub(super) enum Close {
+pub(crate) enum Close {
     /// The client went, or broke the connection.
     Client,
     /// It sent more than may wait, and did not read.
@@ -102,7 +101,7 @@ pub(super) enum Close {
 }
 
 /// What a turn has waited for.
-enum Event {
+pub(super) enum Event {
     Client(client::Ready),
     Upstream(Result<Ready, UpstreamError>),
 }
@@ -122,7 +121,7 @@ enum Judged {
 }
 
 impl Connection {
-    pub(super) fn new(context: &ProxyContext, client: Client, desk: Rc<Desk>) -> Self {
+    pub(crate) fn new(context: &ProxyContext, client: Client, desk: Rc<Desk>) -> Self {
         let app = Arc::clone(context.app());
         let authenticated = app.config().resp.requirepass.is_none();
         let mut decoder = Decoder::new(app.config().resp.limits);
@@ -151,7 +150,7 @@ impl Connection {
 
     /// Serves the client until one side ends it. What it is still owed is sent first. With a `place`
     /// its worker's rounds do so too.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         self,
         place: Option<Place>,
         mut draining: watch::Receiver<bool>,
@@ -187,7 +186,7 @@ impl Connection {
     }
 
     /// Whether the client has all that it was promised, and Redis all that the client sent.
-    fn owes_nothing(&self) -> bool {
+    pub(super) fn owes_nothing(&self) -> bool {
         !self.owes_bytes()
             && !self.session.is_awaiting()
             && !self.session.must_wait()
@@ -282,7 +281,7 @@ impl Connection {
     }
 
     /// Gives back room that only large commands need.
-    fn trim(&mut self) {
+    pub(super) fn trim(&mut self) {
         for buffer in [&mut self.input, &mut self.output] {
             if buffer.is_empty() && buffer.capacity() > IDLE_BUFFER_BYTES_MAX {
                 *buffer = BytesMut::new();
@@ -371,7 +370,7 @@ impl Connection {
     }
 
     /// Whether reads may be served from memory.
-    fn may_use_near(&self) -> bool {
+    pub(super) fn may_use_near(&self) -> bool {
         self.embedded.is_none() && self.authenticated && self.session.may_use_near(&self.app)
     }
 
@@ -514,7 +513,7 @@ fn write_without_auth(command: &Command<'_>, out: &mut BytesMut) {
 }
 
 /// As [`Upstream::ready`]; never, while there is no upstream connection.
-async fn ready(upstream: Option<&Upstream>, read: bool) -> Result<Ready, UpstreamError> {
+pub(super) async fn ready(upstream: Option<&Upstream>, read: bool) -> Result<Ready, UpstreamError> {
     match upstream {
         Some(upstream) => upstream.ready(read).await,
         None => std::future::pending().await,
@@ -523,7 +522,7 @@ async fn ready(upstream: Option<&Upstream>, read: bool) -> Result<Ready, Upstrea
 
 /// Lets every other client of this worker that is ready have its turn first, so that commands of many
 /// go out together, and so do the replies to them: whoever was woken by the first finds the others
-/// without having slept (see [`super::rounds`]).
+/// without having slept (see [`crate::listeners::resp::reactor`]).
 async fn after_others() {
     let mut is_first = true;
     poll_fn(|context| {
@@ -538,7 +537,7 @@ async fn after_others() {
 }
 
 /// Begins to wait when it is polled, not before.
-async fn pass(span: Duration) {
+pub(super) async fn pass(span: Duration) {
     sleep(span).await;
 }
 

@@ -5,9 +5,9 @@
 //! client has asked for what only Redis can give, nothing is served from memory (R5).
 
 use super::{
-    bypass::ReadPastNear,
     classify::{Kind, State, Who},
     hits::Wish,
+    uncached_read::ReadPastNear,
 };
 use crate::app::App;
 use larder_core::{Bypass, FlushCause, WriteGuard};

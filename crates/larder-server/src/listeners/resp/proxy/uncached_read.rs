@@ -15,14 +15,14 @@ use smallvec::SmallVec;
 
 /// A read whose keys are known.
 #[derive(Clone, Debug)]
-pub(super) struct KeyedRead<'a> {
-    pub(super) keys: KeyArgs<'a>,
-    pub(super) spec: &'a Spec,
-    pub(super) command: &'a Command<'a>,
+pub(crate) struct KeyedRead<'a> {
+    pub(crate) keys: KeyArgs<'a>,
+    pub(crate) spec: &'a Spec,
+    pub(crate) command: &'a Command<'a>,
 }
 
 /// The same, on its way past the near tier.
-pub(super) struct ReadPastNear {
+pub(crate) struct ReadPastNear {
     names: SmallVec<[Box<[u8]>; 1]>,
     /// Under which name the reply may be kept.
     read: Box<[u8]>,
@@ -31,7 +31,7 @@ pub(super) struct ReadPastNear {
 }
 
 impl ReadPastNear {
-    pub(super) fn of(asked: KeyedRead<'_>, app: &App) -> Self {
+    pub(crate) fn of(asked: KeyedRead<'_>, app: &App) -> Self {
         let KeyedRead { keys, spec, command } = asked;
         let mut read = Vec::new();
         let near = spec.cacheable.filter(|near| {
@@ -44,7 +44,7 @@ impl ReadPastNear {
     /// The reply is here, in these bytes: what memory has instead is forgotten before it is handed
     /// on. What memory has as well may stay, as nobody can tell which of the two is older. Without
     /// a `wish` nobody knows what the client has read, and all of it is forgotten.
-    pub(super) fn answered(&self, reply: &Frame<'_>, bytes: &[u8], wish: Option<Wish>, app: &App) {
+    pub(crate) fn answered(&self, reply: &Frame<'_>, bytes: &[u8], wish: Option<Wish>, app: &App) {
         let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.is_multi_get));
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);

@@ -16,13 +16,13 @@ use smallvec::SmallVec;
 const KEYS_MAX: usize = 1024;
 
 /// A client's requests, and how far they have been read.
-pub(super) struct Requests<'a> {
-    pub(super) decoder: &'a mut Decoder,
-    pub(super) input: &'a mut BytesMut,
+pub(crate) struct Requests<'a> {
+    pub(crate) decoder: &'a mut Decoder,
+    pub(crate) input: &'a mut BytesMut,
 }
 
 /// Reads that are on their way, in the order asked.
-pub(super) struct Reads {
+pub(crate) struct Reads {
     commands: SmallVec<[Asked; 1]>,
     /// Those of all commands, the last first. Most clients wait for one.
     keys: SmallVec<[Wanted; 1]>,
@@ -59,7 +59,7 @@ impl Reads {
     /// Takes what waits, if all of it is reads that may be kept, and asks for what is not in
     /// memory. `None`, and nothing taken, when there is anything else among it: then all of it
     /// goes one way, in order (R5).
-    pub(super) fn of(app: &App, table: &Table, wish: Wish, requests: Requests<'_>) -> Option<Self> {
+    pub(crate) fn of(app: &App, table: &Table, wish: Wish, requests: Requests<'_>) -> Option<Self> {
         let Requests { decoder, input } = requests;
         let (commands, keys) = (SmallVec::new(), SmallVec::new());
         let mut reads = Self { commands, keys, age: Age::Fresh, wish };
@@ -121,7 +121,7 @@ impl Reads {
 
     /// Waits for the replies, and writes them in the order asked. An error is all of a reply, also
     /// to `MGET`.
-    pub(super) async fn finish(mut self, app: &App, traffic: &RespStats, output: &mut BytesMut) {
+    pub(crate) async fn finish(mut self, app: &App, traffic: &RespStats, output: &mut BytesMut) {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
             let behind = self.keys.len().saturating_sub(command.keys);

@@ -1,6 +1,6 @@
 //! What the clients of a worker share: room to work in, and their fair share of its time.
 
-use super::hits::Batch;
+use crate::listeners::resp::proxy::hits::Batch;
 use mio::Registry;
 use std::{
     cell::{Cell, RefCell, RefMut},
@@ -18,7 +18,7 @@ const READ_BYTES: usize = 64 << 10;
 const SHARE_BYTES_MAX: usize = 1 << 20;
 
 /// See the [module](self).
-pub(super) struct Desk {
+pub(crate) struct Desk {
     registry: Registry,
     /// Where everything is read first, so that a client who sends nothing takes no room.
     room: RefCell<Box<[u8]>>,
@@ -40,7 +40,7 @@ struct Ticket {
 }
 
 impl Desk {
-    pub(super) fn new(registry: Registry) -> Self {
+    pub(crate) fn new(registry: Registry) -> Self {
         Self {
             registry,
             room: RefCell::new(vec![0; READ_BYTES].into()),
@@ -51,29 +51,29 @@ impl Desk {
         }
     }
 
-    pub(super) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    pub(super) fn room(&self) -> RefMut<'_, Box<[u8]>> {
+    pub(crate) fn room(&self) -> RefMut<'_, Box<[u8]>> {
         self.room.borrow_mut()
     }
 
-    pub(super) fn batch(&self) -> RefMut<'_, Batch> {
+    pub(crate) fn batch(&self) -> RefMut<'_, Batch> {
         self.batch.borrow_mut()
     }
 
-    pub(super) fn spend(&self, bytes: usize) {
+    pub(crate) fn spend(&self, bytes: usize) {
         self.spent.set(self.spent.get().saturating_add(bytes));
     }
 
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.spent.get() > SHARE_BYTES_MAX
     }
 
     /// Lets others have their turn; then waits for a share of which something is left, behind those
     /// who wait already. For whoever has much to do.
-    pub(super) async fn share(&self) {
+    pub(crate) async fn share(&self) {
         if !self.is_spent() && self.waiting.borrow().is_empty() {
             return yield_now().await;
         }
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// Whoever has had enough of a share leaves what is left of it to the next.
-    pub(super) fn pass_on(&self) {
+    pub(crate) fn pass_on(&self) {
         if !self.is_spent() {
             self.call_next();
         }
@@ -100,7 +100,7 @@ impl Desk {
     /// One lap: `rounds` have a share of it, then tasks have one, the first of those who wait in any
     /// case. The runtime comes by here before it polls the tasks, and looks at all sockets after
     /// that.
-    pub(super) fn lap<T>(
+    pub(crate) fn lap<T>(
         &self,
         context: &mut Context<'_>,
         rounds: impl FnOnce(&mut Context<'_>) -> Poll<T>,

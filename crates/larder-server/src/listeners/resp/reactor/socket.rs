@@ -1,7 +1,8 @@
-//! A client's bare socket. The [rounds](super::rounds) of its worker learn what it is ready for,
+//! A client's bare socket. The [rounds](super::event_loop) of its worker learn what it is ready for,
 //! once for every change; what they have noted stays true until somebody has used it up.
 
-use super::{client::Ready, desk::Desk};
+use super::scheduler::Desk;
+use crate::listeners::resp::proxy::client::Ready;
 use bytes::{Buf, BytesMut};
 use mio::{
     Interest, Token,
@@ -16,7 +17,7 @@ use std::{
 };
 
 /// See the [module](self).
-pub(super) struct Socket {
+pub(crate) struct Socket {
     stream: Stream,
     token: Token,
     readiness: Rc<Readiness>,
@@ -25,14 +26,14 @@ pub(super) struct Socket {
     is_full: bool,
 }
 
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Tcp(mio::net::TcpStream),
     Unix(mio::net::UnixStream),
 }
 
 /// What a socket is ready for, as far as it is known, and who waits for more.
 #[derive(Default)]
-pub(super) struct Readiness {
+pub(crate) struct Readiness {
     readable: Cell<bool>,
     writable: Cell<bool>,
     /// Nothing comes after what can be read now.
@@ -46,19 +47,19 @@ pub(super) struct Readiness {
 
 impl Readiness {
     /// The socket has changed.
-    pub(super) fn note(&self, event: &Event) {
+    pub(crate) fn note(&self, event: &Event) {
         let ends = event.is_read_closed() || event.is_error();
         self.ends.set(self.ends.get() || ends);
         self.readable.set(self.readable.get() || event.is_readable() || ends);
         self.writable.set(self.writable.get() || event.is_writable() || event.is_write_closed());
     }
 
-    pub(super) fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.readable.get()
     }
 
     /// Whoever waits is to look again.
-    pub(super) fn call(&self) {
+    pub(crate) fn call(&self) {
         self.called.set(true);
         if let Some(waker) = self.waits.take() {
             waker.wake();
@@ -66,28 +67,28 @@ impl Readiness {
     }
 
     /// Whether something has been read since this was asked last.
-    pub(super) fn was_heard(&self) -> bool {
+    pub(crate) fn was_heard(&self) -> bool {
         self.heard.take()
     }
 
     /// Forgets the calls so far.
-    pub(super) fn hush(&self) {
+    pub(crate) fn hush(&self) {
         self.called.set(false);
     }
 
-    pub(super) fn is_called(&self) -> bool {
+    pub(crate) fn is_called(&self) -> bool {
         self.called.get()
     }
 
     /// Has `context` told of the next call.
-    pub(super) fn wait(&self, context: &Context<'_>) {
+    pub(crate) fn wait(&self, context: &Context<'_>) {
         self.waits.set(Some(context.waker().clone()));
     }
 }
 
 impl Socket {
     /// A socket that does not block, from now on known to the rounds as `token`.
-    pub(super) fn register(
+    pub(crate) fn register(
         mut stream: Stream,
         token: Token,
         readiness: Rc<Readiness>,
@@ -97,12 +98,12 @@ impl Socket {
         Ok(Self { stream, token, readiness, desk, is_full: false })
     }
 
-    pub(super) fn stream(&self) -> &Stream {
+    pub(crate) fn stream(&self) -> &Stream {
         &self.stream
     }
 
     /// Reads what is there; 0 at the end.
-    pub(super) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         if !self.readiness.readable.get() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -120,7 +121,7 @@ impl Socket {
     }
 
     /// Writes as much as is taken, and says how much that is.
-    pub(super) fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, from: &[u8]) -> io::Result<usize> {
         let mut written = 0;
         while let Some(rest) = from.get(written..).filter(|rest| !rest.is_empty()) {
             match self.stream.write(rest) {
@@ -135,7 +136,7 @@ impl Socket {
     }
 
     /// As [`Socket::write`]; what was taken leaves `output`.
-    pub(super) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
         if !output.is_empty() {
             let written = self.write(output)?;
             output.advance(written);
@@ -160,7 +161,7 @@ impl Socket {
 
     /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
     /// if `write`.
-    pub(super) async fn wait(
+    pub(crate) async fn wait(
         &mut self,
         mut input: Option<&mut BytesMut>,
         write: bool,
@@ -222,6 +223,6 @@ impl Stream {
 }
 
 /// Whether there is nothing to be had now, and nothing wrong.
-pub(super) fn is_not_yet(error: &io::Error) -> bool {
+pub(crate) fn is_not_yet(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }

@@ -3,7 +3,7 @@
 //! The map's own time never jumps. The time of day may, so dates are turned into the map's time and
 //! back by what lies between the two just now; while nobody sets the clock that is nothing.
 
-use super::{call::Call, number, refusal::Refusal};
+use super::{command_error::Refusal, context::Call, number};
 use larder_core::memory_store::Expiry;
 
 /// The map's time and the time of day read a moment apart differ by less than this.

@@ -1,9 +1,11 @@
 //! The client's end: a TCP or a unix socket, or TLS over TCP.
 
-use super::{
+use crate::listeners::resp::{
     embedded::Ends,
-    rounds::{Place, Rounds},
-    socket::{Socket, Stream},
+    reactor::{
+        event_loop::{Place, Rounds},
+        socket::{Socket, Stream},
+    },
 };
 use bytes::BytesMut;
 use larder_redis::tls::{ServerTls, TlsStream};
@@ -13,13 +15,13 @@ use tokio::{net::TcpStream, time::timeout};
 /// How long a client may take to shake hands.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) enum Client {
+pub(crate) enum Client {
     Plain(Socket),
     Tls(Box<TlsStream>),
 }
 
 /// A socket on its way from the acceptor to the worker that will serve it.
-pub(super) enum Accepted {
+pub(crate) enum Accepted {
     Tcp(std::net::TcpStream),
     Tls(std::net::TcpStream, ServerTls),
     Unix(std::os::unix::net::UnixStream),
@@ -27,7 +29,7 @@ pub(super) enum Accepted {
 
 impl Accepted {
     /// Joins the runtime of the current worker, and its rounds, if they can tell what has come.
-    pub(super) fn settle(self, rounds: &Rc<Rounds>) -> io::Result<(Client, Option<Place>)> {
+    pub(crate) fn settle(self, rounds: &Rc<Rounds>) -> io::Result<(Client, Option<Place>)> {
         let stream = match self {
             Self::Tls(stream, tls) => {
                 let stream = tls.accept(TcpStream::from_std(stream)?)?;
@@ -43,7 +45,7 @@ impl Accepted {
 
 /// What a client's socket was ready for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ready {
+pub(crate) enum Ready {
     /// Bytes were read.
     Read,
     /// Something can be written.
@@ -54,7 +56,7 @@ pub(super) enum Ready {
 
 impl Client {
     /// Does what comes before the first command.
-    pub(super) async fn handshake(&mut self) -> io::Result<()> {
+    pub(crate) async fn handshake(&mut self) -> io::Result<()> {
         match self {
             Self::Tls(stream) => timeout(HANDSHAKE_TIMEOUT, stream.handshake()).await?,
             Self::Plain(_) => Ok(()),
@@ -63,7 +65,7 @@ impl Client {
 
     /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
     /// if `write`. One of both must be asked for.
-    pub(super) async fn wait(
+    pub(crate) async fn wait(
         &mut self,
         input: Option<&mut BytesMut>,
         write: bool,
@@ -75,7 +77,7 @@ impl Client {
     }
 
     /// The addresses of both ends, as `CLIENT LIST` shows them.
-    pub(super) fn ends(&self) -> Ends {
+    pub(crate) fn ends(&self) -> Ends {
         match self {
             Self::Plain(socket) => match socket.stream() {
                 Stream::Tcp(stream) => {
@@ -97,7 +99,7 @@ impl Client {
     }
 
     /// Writes as much as the socket takes.
-    pub(super) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(output),
             Self::Tls(stream) => stream.write(output),
@@ -105,7 +107,7 @@ impl Client {
     }
 
     /// Whether bytes that [`Client::flush`] took are still to be sent.
-    pub(super) fn has_output(&self) -> bool {
+    pub(crate) fn has_output(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_output())
     }
 }

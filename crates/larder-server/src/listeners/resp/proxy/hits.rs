@@ -23,14 +23,14 @@ const BATCH_MAX: usize = 16;
 
 /// How a client wants its replies.
 #[derive(Clone, Copy)]
-pub(super) struct Wish {
-    pub(super) db: u32,
-    pub(super) resp3: bool,
+pub(crate) struct Wish {
+    pub(crate) db: u32,
+    pub(crate) resp3: bool,
 }
 
 /// Why [`serve_hits`] stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stopped {
+pub(crate) enum Stopped {
     /// Nothing may be served from memory at all.
     Blind,
     /// What comes next is not in memory, or no read, or not there yet.
@@ -41,7 +41,7 @@ pub(super) enum Stopped {
 
 /// The next few reads of a client, to be looked up together.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     /// Names and reads, one behind the other.
     bytes: Vec<u8>,
     reads: Vec<Read>,
@@ -75,7 +75,7 @@ enum Next {
 
 /// Serves reads from memory up to the first command that is not. Says how many bytes of input were
 /// used up, and why it stopped.
-pub(super) fn serve_hits(
+pub(crate) fn serve_hits(
     app: &App,
     (table, traffic): (&Table, &RespStats),
     wish: Wish,
@@ -267,7 +267,7 @@ fn copy_hits<'k>(
 }
 
 /// False when there is no such reply in the client's protocol version.
-pub(super) fn put(reply: &[u8], shape: Resp2Layout, resp3: bool, output: &mut BytesMut) -> bool {
+pub(crate) fn put(reply: &[u8], shape: Resp2Layout, resp3: bool, output: &mut BytesMut) -> bool {
     if resp3 {
         output.extend_from_slice(reply);
         return true;

@@ -1,8 +1,9 @@
 //! One command, or one transaction, while it runs.
 
 use super::{
-    MemoryStore, number,
-    refusal::{Outcome, Refusal},
+    MemoryStore,
+    command_error::{Outcome, Refusal},
+    number,
     reply::Reply,
     session::{Session, Tally},
 };
@@ -45,12 +46,12 @@ impl<'c> Call<'c> {
         Self { app, table, session, reply, map, txn: None }
     }
 
-    /// Ends the transaction, and keeps what was changed in it.
+    /// Ends the transaction and makes its changes permanent.
     pub(super) fn commit(&mut self) -> Outcome {
         Ok(self.txn.take().map_or(Ok(()), Txn::commit)?)
     }
 
-    /// The map, locked until the commit.
+    /// Locks the map until the commit.
     pub(super) fn txn(&mut self) -> &mut Txn<'c> {
         self.txn.get_or_insert_with(|| self.map.begin())
     }

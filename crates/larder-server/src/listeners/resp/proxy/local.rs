@@ -1,6 +1,11 @@
 //! What Larder itself answers: its own password, a new beginning, goodbye, and what is no command.
 
-use super::{Close, Connection, Embedded, Hello, Local};
+use super::{
+    classify::Local,
+    connection::{Close, Connection},
+    hello::Hello,
+};
+use crate::listeners::resp::embedded::Embedded;
 use larder_resp::{ProtocolError, reply, request::write_command};
 
 impl Connection {

@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use larder_resp::reply::{self, Frame};
 
 /// Writes the store's reply to `INFO` with our section behind its text.
-pub(super) fn with_our_section(app: &App, theirs: &Frame<'_>, out: &mut BytesMut) {
+pub(crate) fn with_our_section(app: &App, theirs: &Frame<'_>, out: &mut BytesMut) {
     let is_verbatim = matches!(theirs, Frame::Verbatim { .. });
     let Some(text) = theirs.as_str_bytes() else {
         if let Some(error) = theirs.as_error() {

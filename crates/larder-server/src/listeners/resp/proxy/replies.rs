@@ -1,6 +1,10 @@
 //! A client's own connection to Redis: how it comes about, what comes back on it, and how it ends.
 
-use super::{Before, Close, Connection, FAIR_SHARE, Stream, info};
+use super::{
+    connection::{Close, Connection, FAIR_SHARE},
+    info,
+    session::{Before, Stream},
+};
 use larder_redis::{Upstream, UpstreamError, is_not_ready};
 use larder_resp::reply::Frame;
 

@@ -7,10 +7,10 @@
 //! without having slept.
 
 use super::{
-    connection::Connection,
-    desk::Desk,
+    scheduler::Desk,
     socket::{Readiness, Socket, Stream, is_not_yet},
 };
+use crate::listeners::resp::proxy::connection::Connection;
 use bytes::BytesMut;
 use mio::{Events, Token};
 use slab::Slab;
@@ -38,7 +38,7 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 
 /// See the [module](self).
-pub(super) struct Rounds {
+pub(crate) struct Rounds {
     desk: Rc<Desk>,
     seats: RefCell<Slab<Seat>>,
     /// The seats whose sockets have changed, and that have yet to be looked at.
@@ -54,7 +54,7 @@ struct Seat {
 }
 
 /// A connection's seat, as its task holds it. Dropping it gives it up.
-pub(super) struct Place {
+pub(crate) struct Place {
     rounds: Rc<Rounds>,
     readiness: Rc<Readiness>,
     number: usize,
@@ -70,7 +70,7 @@ struct Replies {
 
 impl Rounds {
     /// Rounds that nobody takes part in yet, and what tells them of their sockets.
-    pub(super) fn new() -> io::Result<(Rc<Self>, AsyncFd<mio::Poll>)> {
+    pub(crate) fn new() -> io::Result<(Rc<Self>, AsyncFd<mio::Poll>)> {
         let poll = mio::Poll::new()?;
         let desk = Rc::new(Desk::new(poll.registry().try_clone()?));
         let rounds = Rc::new(Self { desk, seats: RefCell::default(), changed: RefCell::default() });
@@ -78,7 +78,7 @@ impl Rounds {
     }
 
     /// Takes a socket in.
-    pub(super) fn join(self: &Rc<Self>, stream: Stream) -> io::Result<(Socket, Place)> {
+    pub(crate) fn join(self: &Rc<Self>, stream: Stream) -> io::Result<(Socket, Place)> {
         let seat = Seat::default();
         let readiness = Rc::clone(&seat.readiness);
         let number = self.seats.borrow_mut().insert(seat);
@@ -88,12 +88,12 @@ impl Rounds {
     }
 
     /// What the clients share.
-    pub(super) fn desk(&self) -> &Rc<Desk> {
+    pub(crate) fn desk(&self) -> &Rc<Desk> {
         &self.desk
     }
 
     /// Holds rounds as long as the runtime runs.
-    pub(super) async fn hold(&self, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
+    pub(crate) async fn hold(&self, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
         let mut events = Events::with_capacity(SOCKETS_MAX);
         let mut replies = Replies::default();
         loop {
@@ -206,12 +206,12 @@ impl Replies {
 
 impl Place {
     /// Whether all that the socket was ready for has been used up.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         !self.readiness.is_readable()
     }
 
     /// Leaves the connection to the rounds. What they did before is no news to it.
-    pub(super) fn leave(&self, connection: Box<Connection>) {
+    pub(crate) fn leave(&self, connection: Box<Connection>) {
         self.readiness.hush();
         if let Some(seat) = self.rounds.seats.borrow_mut().get_mut(self.number) {
             seat.at_rest = Some(connection);
@@ -219,12 +219,12 @@ impl Place {
     }
 
     /// Takes it back.
-    pub(super) fn take(&self) -> Option<Box<Connection>> {
+    pub(crate) fn take(&self) -> Option<Box<Connection>> {
         self.rounds.seats.borrow_mut().get_mut(self.number)?.at_rest.take()
     }
 
     /// Waits until the rounds have something for the task.
-    pub(super) async fn called(&self) {
+    pub(crate) async fn called(&self) {
         poll_fn(|context| {
             if self.readiness.is_called() {
                 return Poll::Ready(());
@@ -236,7 +236,7 @@ impl Place {
     }
 
     /// Whether the client has been heard since this was asked last.
-    pub(super) fn was_heard(&self) -> bool {
+    pub(crate) fn was_heard(&self) -> bool {
         self.readiness.was_heard()
     }
 }

@@ -1,7 +1,7 @@
 //! What a command is to this listener: the table's answer, with the arguments read where they
 //! change the client's state.
 
-use super::{bypass::KeyedRead, hello::Hello};
+use super::{hello::Hello, uncached_read::KeyedRead};
 use crate::{app::App, config::RespConfig, stats::resp::Relayed, users::User};
 use larder_redis::RedisUrl;
 use larder_resp::{
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// What must be done for a command that goes upstream.
 #[derive(Clone, Debug)]
-pub(super) enum Kind<'a> {
+pub(crate) enum Kind<'a> {
     /// It reads these keys; `None`: who knows which.
     Read(Option<KeyedRead<'a>>),
     /// It may write to these keys; `None`: who knows which.
@@ -29,7 +29,7 @@ pub(super) enum Kind<'a> {
 
 /// Changes of a client's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     Hello { resp3: Option<bool>, who: Option<Who> },
     Auth { who: Who },
     Select(u32),
@@ -49,7 +49,7 @@ pub(super) enum State {
 
 /// A user of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Who {
+pub(crate) enum Who {
     /// That of the store's URL, who has read what is in memory.
     Own,
     Other(Arc<User>),
@@ -65,7 +65,7 @@ impl Who {
     }
 
     /// Whether this user may have what that of the URL has read (R12).
-    pub(super) fn shares(&self, app: &App) -> bool {
+    pub(crate) fn shares(&self, app: &App) -> bool {
         match self {
             Self::Own => true,
             Self::Other(user) => user.shares(app.engine().clock()),
@@ -74,7 +74,7 @@ impl Who {
 }
 
 impl<'a> Kind<'a> {
-    pub(super) fn of(spec: &'a Spec, command: &'a Command<'a>, app: &App) -> Self {
+    pub(crate) fn of(spec: &'a Spec, command: &'a Command<'a>, app: &App) -> Self {
         let keys = || match spec.keys_of(command) {
             CommandKeys::Known(keys) => Some(keys),
             CommandKeys::Unknown => None,
@@ -128,7 +128,7 @@ impl<'a> Kind<'a> {
 
     /// Whether it may go upstream only when every earlier reply is here: from then on replies are
     /// counted in another way.
-    pub(super) fn wants_quiet(&self) -> bool {
+    pub(crate) fn wants_quiet(&self) -> bool {
         matches!(
             self,
             Self::State(
@@ -143,7 +143,7 @@ impl<'a> Kind<'a> {
     }
 
     /// Of a HELLO that is sent without its user.
-    pub(super) fn without_user(self) -> Self {
+    pub(crate) fn without_user(self) -> Self {
         match self {
             Self::State(State::Hello { resp3, .. }) => {
                 Self::State(State::Hello { resp3, who: None })
@@ -153,7 +153,7 @@ impl<'a> Kind<'a> {
     }
 
     /// For the counters.
-    pub(super) fn relayed(&self) -> Relayed {
+    pub(crate) fn relayed(&self) -> Relayed {
         match self {
             Self::Read(_) => Relayed::Read,
             Self::Write(_) | Self::Flush | Self::State(State::Exec) => Relayed::Write,
@@ -164,7 +164,7 @@ impl<'a> Kind<'a> {
 
 /// What Larder answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Local {
+pub(crate) enum Local {
     /// Not Redis's protocol: a browser or an attack through one.
     Http,
     Reset,
@@ -183,7 +183,7 @@ pub(super) enum Local {
 
 impl Local {
     /// `authenticated` is whether the client has shown what `requirepass` wants.
-    pub(super) fn of(
+    pub(crate) fn of(
         spec: &Spec,
         command: &Command<'_>,
         config: &RespConfig,
@@ -219,13 +219,13 @@ impl Local {
     }
 
     /// Whether this is a HELLO with the right password.
-    pub(super) fn is_own_hello(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
+    pub(crate) fn is_own_hello(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
         spec.class == Class::Session(SessionCommand::Hello) && shows_password(spec, command, config)
     }
 }
 
 /// Whether a command shows the password of `requirepass`.
-pub(super) fn shows_password(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
+pub(crate) fn shows_password(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
     match spec.class {
         Class::Session(session) => proof(session, command, config) == Some(true),
         _ => false,
