@@ -18,14 +18,14 @@ mod number;
 mod reply;
 mod session;
 
-use super::proxy::{classify::Local, client::Client, fetch_batch::Requests};
+use super::proxy::{classify::LocalReply, client::Client, fetch_batch::Requests};
 use crate::app::App;
 use bytes::{Buf, BytesMut};
-pub(super) use client_registry::{Ends, Guests};
-use context::{Args, Call};
+pub(super) use client_registry::{ClientRegistry, PeerAddrs};
+use context::{Args, CommandContext};
 use larder_core::memory_store::MemoryStore;
 use larder_resp::command::{Spec, Table};
-use session::{Replies, Session};
+use session::{ReplyMode, Session};
 use std::sync::Arc;
 
 /// Commands that are answered at one go, and bytes of replies that may then wait for the client:
@@ -41,21 +41,25 @@ pub(super) struct Embedded {
 
 /// Why [`Embedded::take`] stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stopped {
+pub(super) enum Stop {
     /// What comes next it does not answer, or is not there yet.
-    AtOther,
+    NotForEmbedded,
     /// That was enough for one go.
-    Enough,
+    BudgetSpent,
     /// The client asked for more at once than it may be owed.
     TooLarge,
 }
 
 impl Embedded {
     /// Serves this client, unless there is a Redis to do so.
-    pub(super) fn of(app: &Arc<App>, guests: &Arc<Guests>, client: &Client) -> Option<Self> {
+    pub(super) fn of(
+        app: &Arc<App>,
+        registry: &Arc<ClientRegistry>,
+        client: &Client,
+    ) -> Option<Self> {
         app.backend().map()?;
-        let presence = Guests::enter(guests, client.ends(), app.engine().clock().now());
-        Some(Self { app: Arc::clone(app), session: Session::new(presence) })
+        let handle = ClientRegistry::enter(registry, client.addrs(), app.engine().clock().now());
+        Some(Self { app: Arc::clone(app), session: Session::new(handle) })
     }
 
     /// Answers commands up to the first that a listener answers itself, if it has one.
@@ -65,12 +69,12 @@ impl Embedded {
         requests: Requests<'_>,
         output: &mut BytesMut,
         authenticated: &mut bool,
-    ) -> Stopped {
+    ) -> Stop {
         let Self { app, session } = self;
-        let Some(map) = app.backend().map() else { return Stopped::AtOther };
+        let Some(map) = app.backend().map() else { return Stop::NotForEmbedded };
         let Requests { decoder, input } = requests;
         let mut consumed = 0;
-        let mut stopped = Stopped::AtOther;
+        let mut stopped = Stop::NotForEmbedded;
         while let Some(rest) = input.get(consumed..)
             && let Ok(decoded) = decoder.decode(rest)
         {
@@ -80,22 +84,22 @@ impl Embedded {
                 break;
             };
             let spec = table.spec(&command);
-            if Local::of(spec, &command, &app.config().resp, *authenticated).is_some() {
+            if LocalReply::of(spec, &command, &app.config().resp, *authenticated).is_some() {
                 break;
             }
-            let call = Call::new(app, map, table, session, output);
-            let too_large = answer(call, spec, Args::of(command));
+            let ctx = CommandContext::new(app, map, table, session, output);
+            let too_large = answer(ctx, spec, Args::of(command));
             consumed += bytes;
             if too_large {
-                stopped = Stopped::TooLarge;
+                stopped = Stop::TooLarge;
                 break;
             }
             if !*authenticated && session.authenticated {
                 *authenticated = true;
                 decoder.set_auth_required(false);
             }
-            if session.tally.commands >= COMMANDS_MAX || output.len() > OUTPUT_BYTES_MAX {
-                stopped = Stopped::Enough;
+            if session.counts.commands >= COMMANDS_MAX || output.len() > OUTPUT_BYTES_MAX {
+                stopped = Stop::BudgetSpent;
                 break;
             }
         }
@@ -112,7 +116,7 @@ impl Embedded {
     /// The client starts anew. Says whether it wants to be told: replies are on again, but one that
     /// was to be skipped is.
     pub(super) fn reset(&mut self) -> bool {
-        let is_told = self.session.replies != Replies::Skip;
+        let is_told = self.session.replies != ReplyMode::Skip;
         self.give_up_watches();
         self.session.reset();
         is_told
@@ -133,35 +137,35 @@ impl Drop for Embedded {
 
 /// Answers one command, unless the client wants no answers. Says whether that was too much to
 /// answer.
-fn answer(mut call: Call<'_>, spec: &Spec, args: Args<'_>) -> bool {
-    let before = call.reply.len();
-    call.session.tally.commands += 1;
-    let outcome = accept(&mut call, spec, args);
+fn answer(mut ctx: CommandContext<'_>, spec: &Spec, args: Args<'_>) -> bool {
+    let before = ctx.reply.len();
+    ctx.session.counts.commands += 1;
+    let outcome = accept(&mut ctx, spec, args);
     // What a command has changed before it failed stays, as in Redis. If it cannot be committed,
     // nothing of it is acknowledged.
-    if let Err(refusal) = call.commit().and(outcome) {
-        call.reply.truncate(before);
-        call.reply.error(refusal.text());
+    if let Err(error) = ctx.commit().and(outcome) {
+        ctx.reply.truncate(before);
+        ctx.reply.error(error.text());
     }
-    if call.session.replies.next() {
-        call.reply.truncate(before);
+    if ctx.session.replies.next() {
+        ctx.reply.truncate(before);
     }
-    call.reply.is_too_large()
+    ctx.reply.is_too_large()
 }
 
 /// Runs a command, or queues it in a transaction.
-fn accept(call: &mut Call<'_>, spec: &Spec, args: Args<'_>) -> command_error::Outcome {
+fn accept(ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> command_error::Outcome {
     let found = commands::find(spec, args).and_then(|entry| entry.check(args));
     let entry = match found {
         Ok(entry) => entry,
-        Err(refusal) => return Err(call.session.reject(args, refusal)),
+        Err(error) => return Err(ctx.session.reject(args, error)),
     };
-    match &mut call.session.queue {
+    match &mut ctx.session.queue {
         Some(queue) if !entry.at_once => {
             queue.push(args)?;
-            call.reply.simple("QUEUED");
+            ctx.reply.simple("QUEUED");
             Ok(())
         }
-        _ => entry.run(call, spec, args),
+        _ => entry.run(ctx, spec, args),
     }
 }

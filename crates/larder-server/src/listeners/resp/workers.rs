@@ -9,7 +9,7 @@ use super::{
         connection::{Close, Connection},
         context::ProxyContext,
     },
-    reactor::event_loop::Rounds,
+    reactor::event_loop::EventLoop,
 };
 use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, thread};
 use tokio::{
@@ -100,32 +100,33 @@ async fn work(
     handed: mpsc::Receiver<Handed>,
     draining: watch::Receiver<bool>,
 ) {
-    let (rounds, poll) = match Rounds::new() {
-        Ok(rounds) => rounds,
+    let (event_loop, poll) = match EventLoop::new() {
+        Ok(event_loop) => event_loop,
         Err(error) => return tracing::error!(%error, "a worker cannot wait for its clients"),
     };
     let mut work = pin!(async {
         tokio::select! {
-            Err(error) = rounds.hold(poll) => {
+            Err(error) = event_loop.run(poll) => {
                 tracing::error!(%error, "a worker cannot wait for its clients any more");
             }
-            () = serve_handed(proxy, handed, &rounds, draining) => {}
+            () = serve_handed(proxy, handed, &event_loop, draining) => {}
         }
     });
-    poll_fn(|context| rounds.desk().lap(context, |context| work.as_mut().poll(context))).await;
+    poll_fn(|context| event_loop.shared().tick(context, |context| work.as_mut().poll(context)))
+        .await;
 }
 
 async fn serve_handed(
     proxy: Arc<ProxyContext>,
     mut handed: mpsc::Receiver<Handed>,
-    rounds: &Rc<Rounds>,
+    event_loop: &Rc<EventLoop>,
     draining: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
     while let Some((accepted, permit)) = handed.recv().await {
-        let Ok((mut client, place)) = accepted.settle(rounds) else { continue };
+        let Ok((mut client, place)) = accepted.settle(event_loop) else { continue };
         let proxy = Arc::clone(&proxy);
-        let desk = Rc::clone(rounds.desk());
+        let shared = Rc::clone(event_loop.shared());
         let mut draining = draining.clone();
         clients.spawn_local(async move {
             let greeted = tokio::select! {
@@ -138,7 +139,7 @@ async fn serve_handed(
                 tracing::debug!(%error, "a client did not shake hands");
                 return;
             }
-            let connection = Connection::new(&proxy, client, desk);
+            let connection = Connection::new(&proxy, client, shared);
             proxy.stats().client_came();
             let close = connection.run(place, draining).await;
             proxy.stats().client_went();

@@ -1,6 +1,6 @@
 //! The clients of a Larder without a Redis, for `CLIENT LIST`.
 
-use super::session::Tally;
+use super::session::CommandCounts;
 use larder_core::Moment;
 use std::{
     collections::BTreeMap,
@@ -13,30 +13,30 @@ use std::{
 
 /// Who is here.
 #[derive(Default)]
-pub(crate) struct Guests {
+pub(crate) struct ClientRegistry {
     last: AtomicU64,
     commands: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
-    present: Mutex<BTreeMap<u64, Arc<Guest>>>,
+    present: Mutex<BTreeMap<u64, Arc<Client>>>,
 }
 
 /// The addresses of both ends of a connection.
-pub(crate) struct Ends {
-    pub(crate) theirs: String,
-    pub(crate) ours: String,
+pub(crate) struct PeerAddrs {
+    pub(crate) remote: String,
+    pub(crate) local: String,
 }
 
 /// One client, as others see it.
-struct Guest {
+struct Client {
     id: u64,
-    ends: Ends,
+    addrs: PeerAddrs,
     came: Moment,
-    shown: Mutex<Shown>,
+    shown: Mutex<ClientInfo>,
 }
 
 #[derive(Clone)]
-struct Shown {
+struct ClientInfo {
     seen: Seen,
     name: Vec<u8>,
     library: Vec<u8>,
@@ -55,9 +55,9 @@ pub(super) struct Seen {
 }
 
 /// A client's place among the others, until it is dropped.
-pub(super) struct Presence {
-    guests: Arc<Guests>,
-    guest: Arc<Guest>,
+pub(super) struct ClientHandle {
+    registry: Arc<ClientRegistry>,
+    client: Arc<Client>,
 }
 
 /// What a client says about itself, of its own accord.
@@ -68,26 +68,26 @@ pub(super) enum About {
     LibraryVersion,
 }
 
-impl Guests {
-    pub(super) fn enter(guests: &Arc<Self>, ends: Ends, now: Moment) -> Presence {
+impl ClientRegistry {
+    pub(super) fn enter(registry: &Arc<Self>, addrs: PeerAddrs, now: Moment) -> ClientHandle {
         let seen = Seen { active: now, db: 0, resp3: false, queued: None, command: "NULL" };
         let (name, library, library_version) = (Vec::new(), Vec::new(), Vec::new());
-        let shown = Shown { seen, name, library, library_version };
-        let id = guests.last.fetch_add(1, Relaxed) + 1;
-        let guest = Arc::new(Guest { id, ends, came: now, shown: Mutex::new(shown) });
-        guests.present().insert(id, Arc::clone(&guest));
-        Presence { guests: Arc::clone(guests), guest }
+        let shown = ClientInfo { seen, name, library, library_version };
+        let id = registry.last.fetch_add(1, Relaxed) + 1;
+        let client = Arc::new(Client { id, addrs, came: now, shown: Mutex::new(shown) });
+        registry.present().insert(id, Arc::clone(&client));
+        ClientHandle { registry: Arc::clone(registry), client }
     }
 
-    pub(super) fn count(&self, tally: Tally) {
-        self.commands.fetch_add(tally.commands, Relaxed);
-        self.hits.fetch_add(tally.hits, Relaxed);
-        self.misses.fetch_add(tally.misses, Relaxed);
+    pub(super) fn count(&self, counts: CommandCounts) {
+        self.commands.fetch_add(counts.commands, Relaxed);
+        self.hits.fetch_add(counts.hits, Relaxed);
+        self.misses.fetch_add(counts.misses, Relaxed);
     }
 
     /// All that was counted.
-    pub(super) fn tally(&self) -> Tally {
-        Tally {
+    pub(super) fn counts(&self) -> CommandCounts {
+        CommandCounts {
             commands: self.commands.load(Relaxed),
             hits: self.hits.load(Relaxed),
             misses: self.misses.load(Relaxed),
@@ -99,32 +99,32 @@ impl Guests {
         let present = self.present();
         present
             .values()
-            .filter(|guest| wanted(guest.id))
-            .flat_map(|guest| guest.line(now))
+            .filter(|client| wanted(client.id))
+            .flat_map(|client| client.line(now))
             .collect()
     }
 
-    fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guest>>> {
+    fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Presence {
-    pub(super) fn guests(&self) -> &Guests {
-        &self.guests
+impl ClientHandle {
+    pub(super) fn registry(&self) -> &ClientRegistry {
+        &self.registry
     }
 
     pub(super) fn id(&self) -> u64 {
-        self.guest.id
+        self.client.id
     }
 
     pub(super) fn name(&self) -> Vec<u8> {
-        self.guest.shown().name.clone()
+        self.client.shown().name.clone()
     }
 
     /// The client tells about itself.
     pub(super) fn tell(&self, about: About, text: &[u8]) {
-        let mut shown = self.guest.shown();
+        let mut shown = self.client.shown();
         let place = match about {
             About::Name => &mut shown.name,
             About::Library => &mut shown.library,
@@ -138,32 +138,32 @@ impl Presence {
     }
 
     pub(super) fn show(&self, seen: Seen) {
-        self.guest.shown().seen = seen;
+        self.client.shown().seen = seen;
     }
 
     /// Its own line.
     pub(super) fn line(&self, now: Moment) -> Vec<u8> {
-        self.guest.line(now)
+        self.client.line(now)
     }
 }
 
-impl Drop for Presence {
+impl Drop for ClientHandle {
     fn drop(&mut self) {
-        self.guests.present().remove(&self.guest.id);
+        self.registry.present().remove(&self.client.id);
     }
 }
 
-impl Guest {
-    fn shown(&self) -> MutexGuard<'_, Shown> {
+impl Client {
+    fn shown(&self) -> MutexGuard<'_, ClientInfo> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As Redis 7.2 writes it; what has no meaning here is 0.
     fn line(&self, now: Moment) -> Vec<u8> {
-        let Shown { seen, name, library, library_version } = self.shown().clone();
+        let ClientInfo { seen, name, library, library_version } = self.shown().clone();
         let Seen { active, db, resp3, queued, command } = seen;
         let mut before =
-            format!("id={} addr={} laddr={}", self.id, self.ends.theirs, self.ends.ours);
+            format!("id={} addr={} laddr={}", self.id, self.addrs.remote, self.addrs.local);
         before.push_str(" fd=0 name=");
         let mut after = format!(
             " age={} idle={} flags={} db={db} sub=0 psub=0 ssub=0 multi={}",

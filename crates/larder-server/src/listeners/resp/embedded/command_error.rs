@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 /// Why a command is not done: the error reply, its code first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal(Cow<'static, [u8]>);
+pub(super) struct CommandError(Cow<'static, [u8]>);
 
 /// What a command comes to, beside its reply.
-pub(super) type Outcome = Result<(), Refusal>;
+pub(super) type Outcome = Result<(), CommandError>;
 
-impl Refusal {
+impl CommandError {
     pub(super) const SYNTAX: Self = Self::new("ERR syntax error");
     pub(super) const NOT_AN_INTEGER: Self =
         Self::new("ERR value is not an integer or out of range");
@@ -56,20 +56,20 @@ impl Refusal {
     }
 }
 
-impl From<OutOfMemory> for Refusal {
+impl From<OutOfMemory> for CommandError {
     fn from(OutOfMemory: OutOfMemory) -> Self {
         Self::new("OOM command not allowed when used memory > 'maxmemory'.")
     }
 }
 
 /// A commit that failed. Redis has the same code for a write that it cannot persist.
-impl From<StoreError> for Refusal {
+impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         format!("MISCONF Larder: {error}").into_bytes().into()
     }
 }
 
-impl From<Vec<u8>> for Refusal {
+impl From<Vec<u8>> for CommandError {
     fn from(text: Vec<u8>) -> Self {
         Self(text.into())
     }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_failed_commit_is_an_error_reply_that_clients_know() {
         let error = StoreError::NotDurable("no space left on device".into());
-        let text = Refusal::from(error).text().to_vec();
+        let text = CommandError::from(error).text().to_vec();
         let expected =
             b"MISCONF Larder: the write could not be made durable: no space left on device";
         assert_eq!(text, expected);

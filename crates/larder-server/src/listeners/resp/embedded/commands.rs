@@ -14,8 +14,8 @@ mod substrings;
 mod transactions;
 
 use super::{
-    command_error::{Outcome, Refusal, c_text},
-    context::{Args, Call},
+    command_error::{CommandError, Outcome, c_text},
+    context::{Args, CommandContext},
 };
 use larder_resp::command::{Class, Spec, Table};
 use std::{collections::HashMap, sync::LazyLock};
@@ -45,9 +45,9 @@ pub(super) struct Entry {
 #[derive(Clone, Copy)]
 enum Run {
     /// Whatever the arguments are.
-    Plain(fn(&mut Call<'_>, Args<'_>)),
+    Plain(fn(&mut CommandContext<'_>, Args<'_>)),
     /// Unless it refuses; what it has written is then taken back.
-    Fallible(fn(&mut Call<'_>, Args<'_>) -> Outcome),
+    Fallible(fn(&mut CommandContext<'_>, Args<'_>) -> Outcome),
 }
 
 const fn entry(name: &'static str, arity: i32, flags: &'static str, run: Run) -> Entry {
@@ -81,7 +81,7 @@ static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Entry>> =
     LazyLock::new(|| all().map(|entry| (entry.name.as_bytes(), entry)).collect());
 
 /// Who runs this command.
-pub(super) fn find(spec: &Spec, args: Args<'_>) -> Result<&'static Entry, Refusal> {
+pub(super) fn find(spec: &Spec, args: Args<'_>) -> Result<&'static Entry, CommandError> {
     let name = spec.name.as_bytes();
     let found = BY_NAME.get(name).copied();
     match found {
@@ -89,34 +89,34 @@ pub(super) fn find(spec: &Spec, args: Args<'_>) -> Result<&'static Entry, Refusa
         _ if name.is_empty() => Err(unknown(args)),
         _ if !is_container(name) => Err(needs_redis(name)),
         _ if args.len() > 1 => Err(unknown_subcommand(args)),
-        _ => Err(Refusal::wrong_arity(&lower(name))),
+        _ => Err(CommandError::wrong_arity(&lower(name))),
     }
 }
 
 impl Entry {
     /// Whether it may have so many arguments.
-    pub(super) fn check(&'static self, args: Args<'_>) -> Result<&'static Self, Refusal> {
+    pub(super) fn check(&'static self, args: Args<'_>) -> Result<&'static Self, CommandError> {
         let count = i32::try_from(args.len()).unwrap_or(i32::MAX);
         let fits = match self.arity {
             exactly @ 0.. => count == exactly,
             at_least => count >= -at_least,
         };
-        fits.then_some(self).ok_or_else(|| Refusal::wrong_arity(&lower(self.name.as_bytes())))
+        fits.then_some(self).ok_or_else(|| CommandError::wrong_arity(&lower(self.name.as_bytes())))
     }
 
-    pub(super) fn run(&self, call: &mut Call<'_>, spec: &Spec, args: Args<'_>) -> Outcome {
-        call.session.command = self.name;
+    pub(super) fn run(&self, ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> Outcome {
+        ctx.session.command = self.name;
         match spec.class {
-            Class::Write => call.invalidate(spec, args),
-            Class::FlushAll => call.void_all(),
+            Class::Write => ctx.invalidate(spec, args),
+            Class::FlushAll => ctx.invalidate_all(),
             _ => {}
         }
         match self.run {
             Run::Plain(run) => {
-                run(call, args);
+                run(ctx, args);
                 Ok(())
             }
-            Run::Fallible(run) => run(call, args),
+            Run::Fallible(run) => run(ctx, args),
         }
     }
 
@@ -140,7 +140,7 @@ fn lower(name: &[u8]) -> String {
 /// Bytes of the arguments that an error quotes.
 const QUOTED_BYTES_MAX: usize = 128;
 
-fn unknown(args: Args<'_>) -> Refusal {
+fn unknown(args: Args<'_>) -> CommandError {
     let mut quoted = Vec::new();
     for arg in args.from(1) {
         let Some(room) = QUOTED_BYTES_MAX.checked_sub(quoted.len()).filter(|room| *room > 0) else {
@@ -156,15 +156,15 @@ fn unknown(args: Args<'_>) -> Refusal {
         .into()
 }
 
-fn unknown_subcommand(args: Args<'_>) -> Refusal {
+fn unknown_subcommand(args: Args<'_>) -> CommandError {
     let name: Vec<u8> = c_text(args.get(1)).iter().take(QUOTED_BYTES_MAX).copied().collect();
     let container = args.get(0).to_ascii_uppercase();
     [&b"ERR unknown subcommand '"[..], &name, b"'. Try ", &container, b" HELP."].concat().into()
 }
 
-fn needs_redis(name: &[u8]) -> Refusal {
+fn needs_redis(name: &[u8]) -> CommandError {
     let name = String::from_utf8_lossy(name).replace('|', " ");
     let why = " needs a Redis behind Larder (set REDIS_URL); without one Larder serves strings and \
                keys";
-    Refusal::quoting("ERR ", name.as_bytes(), why)
+    CommandError::quoting("ERR ", name.as_bytes(), why)
 }

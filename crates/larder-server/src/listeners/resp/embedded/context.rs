@@ -2,10 +2,10 @@
 
 use super::{
     MemoryStore,
-    command_error::{Outcome, Refusal},
+    command_error::{CommandError, Outcome},
     number,
     reply::Reply,
-    session::{Session, Tally},
+    session::{CommandCounts, Session},
 };
 use crate::app::App;
 use bytes::BytesMut;
@@ -16,7 +16,7 @@ use larder_resp::{
 };
 
 /// What a command works with.
-pub(super) struct Call<'c> {
+pub(super) struct CommandContext<'c> {
     pub(super) app: &'c App,
     pub(super) table: &'c Table,
     pub(super) session: &'c mut Session,
@@ -31,10 +31,10 @@ pub(super) struct Keyed<'k, 'c> {
     pub(super) txn: &'k mut Txn<'c>,
     pub(super) db: u32,
     pub(super) reply: &'k mut Reply<'c>,
-    pub(super) tally: &'k mut Tally,
+    pub(super) counts: &'k mut CommandCounts,
 }
 
-impl<'c> Call<'c> {
+impl<'c> CommandContext<'c> {
     pub(super) fn new(
         app: &'c App,
         map: &'c MemoryStore,
@@ -59,8 +59,8 @@ impl<'c> Call<'c> {
     /// The same, with what else a command on keys needs.
     pub(super) fn keyed(&mut self) -> Keyed<'_, 'c> {
         let Self { map, txn, session, reply, .. } = self;
-        let Session { db, tally, .. } = &mut **session;
-        Keyed { txn: txn.get_or_insert_with(|| map.begin()), db: *db, reply, tally }
+        let Session { db, counts, .. } = &mut **session;
+        Keyed { txn: txn.get_or_insert_with(|| map.begin()), db: *db, reply, counts }
     }
 
     /// Watches a key from now on.
@@ -86,7 +86,7 @@ impl<'c> Call<'c> {
     }
 
     /// Everything is forgotten there.
-    pub(super) fn void_all(&mut self) {
+    pub(super) fn invalidate_all(&mut self) {
         self.txn();
         self.app.engine().flush(FlushCause::Flushed);
     }
@@ -128,7 +128,7 @@ impl<'a> Args<'a> {
         self.get(at).eq_ignore_ascii_case(word.as_bytes())
     }
 
-    pub(super) fn integer(self, at: usize) -> Result<i64, Refusal> {
-        number::integer(self.get(at)).ok_or(Refusal::NOT_AN_INTEGER)
+    pub(super) fn integer(self, at: usize) -> Result<i64, CommandError> {
+        number::integer(self.get(at)).ok_or(CommandError::NOT_AN_INTEGER)
     }
 }

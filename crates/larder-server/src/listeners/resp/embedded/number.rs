@@ -1,6 +1,6 @@
 //! Numbers in arguments, read as strictly as Redis reads them.
 
-use super::command_error::Refusal;
+use super::command_error::CommandError;
 
 /// A whole number: no plus, no leading zero, no `-0`, no blanks.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {
@@ -13,9 +13,9 @@ pub(super) fn integer(text: &[u8]) -> Option<i64> {
 }
 
 /// A whole number of 32 bits.
-pub(super) fn int(text: &[u8]) -> Result<i32, Refusal> {
-    let value = integer(text).ok_or(Refusal::NOT_AN_INTEGER)?;
-    value.try_into().map_err(|_| Refusal::NOT_AN_INT)
+pub(super) fn int(text: &[u8]) -> Result<i32, CommandError> {
+    let value = integer(text).ok_or(CommandError::NOT_AN_INTEGER)?;
+    value.try_into().map_err(|_| CommandError::NOT_AN_INT)
 }
 
 /// A cursor, which is read as `strtoul` does it: with a sign, if there is one, and leading zeros.

@@ -1,8 +1,8 @@
 //! What a client has told of itself.
 
 use super::{
-    client_registry::{Presence, Seen},
-    command_error::{Outcome, Refusal},
+    client_registry::{ClientHandle, Seen},
+    command_error::{CommandError, Outcome},
     commands,
     context::Args,
 };
@@ -19,15 +19,15 @@ const WATCH_BYTES: usize = 64;
 
 /// See the [module](self).
 pub(super) struct Session {
-    pub(super) presence: Presence,
+    pub(super) handle: ClientHandle,
     pub(super) db: u32,
     pub(super) resp3: bool,
     /// It has shown the password here, in a HELLO.
     pub(super) authenticated: bool,
-    pub(super) replies: Replies,
+    pub(super) replies: ReplyMode,
     /// The commands since MULTI.
     pub(super) queue: Option<Queue>,
-    pub(super) tally: Tally,
+    pub(super) counts: CommandCounts,
     /// What it ran last.
     pub(super) command: &'static str,
     watches: BTreeMap<(u32, Box<[u8]>), Watch>,
@@ -36,7 +36,7 @@ pub(super) struct Session {
 
 /// Which replies the client wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Replies {
+pub(super) enum ReplyMode {
     #[default]
     On,
     Off,
@@ -48,7 +48,7 @@ pub(super) enum Replies {
 
 /// What was done: commands, and keys read that were there or not.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct CommandCounts {
     pub(super) commands: u64,
     pub(super) hits: u64,
     pub(super) misses: u64,
@@ -64,15 +64,15 @@ pub(super) struct Queue {
 }
 
 impl Session {
-    pub(super) fn new(presence: Presence) -> Self {
+    pub(super) fn new(handle: ClientHandle) -> Self {
         Self {
-            presence,
+            handle,
             db: 0,
             resp3: false,
             authenticated: false,
-            replies: Replies::On,
+            replies: ReplyMode::On,
             queue: None,
-            tally: Tally::default(),
+            counts: CommandCounts::default(),
             command: "NULL",
             watches: BTreeMap::new(),
             watches_bytes: 0,
@@ -81,24 +81,24 @@ impl Session {
 
     /// As at the start, but for who it is. Give up watches first.
     pub(super) fn reset(&mut self) {
-        self.presence.forget_name();
+        self.handle.forget_name();
         self.db = 0;
         self.resp3 = false;
         self.authenticated = false;
-        self.replies = Replies::On;
+        self.replies = ReplyMode::On;
         self.queue = None;
     }
 
     /// A command is not run, nor is then the transaction that it is in. EXEC itself ends that.
-    pub(super) fn reject(&mut self, args: Args<'_>, refusal: Refusal) -> Refusal {
+    pub(super) fn reject(&mut self, args: Args<'_>, error: CommandError) -> CommandError {
         if args.is(0, "EXEC") {
             self.queue = None;
-            return commands::aborted(&refusal);
+            return commands::aborted(&error);
         }
         if let Some(queue) = &mut self.queue {
             queue.spoiled = true;
         }
-        refusal
+        error
     }
 
     pub(super) fn is_watching(&self) -> bool {
@@ -109,7 +109,9 @@ impl Session {
         let bytes = self.watches_bytes + name.len() + WATCH_BYTES;
         match self.watches.entry((self.db, name.into())) {
             Entry::Occupied(_) => {}
-            Entry::Vacant(_) if bytes > WATCHES_BYTES_MAX => return Err(Refusal::TOO_MANY_WATCHES),
+            Entry::Vacant(_) if bytes > WATCHES_BYTES_MAX => {
+                return Err(CommandError::TOO_MANY_WATCHES);
+            }
             Entry::Vacant(place) => {
                 place.insert(txn.watch(self.db, name));
                 self.watches_bytes = bytes;
@@ -135,15 +137,15 @@ impl Session {
         let queued = self.queue.as_ref().map(|queue| queue.count);
         let seen =
             Seen { active: now, db: self.db, resp3: self.resp3, queued, command: self.command };
-        self.presence.show(seen);
-        let tally = std::mem::take(&mut self.tally);
+        self.handle.show(seen);
+        let counts = std::mem::take(&mut self.counts);
         // All of them are answered from memory.
-        app.resp_stats().results().hits(tally.hits + tally.misses);
-        self.presence.guests().count(tally);
+        app.resp_stats().results().hits(counts.hits + counts.misses);
+        self.handle.registry().count(counts);
     }
 }
 
-impl Replies {
+impl ReplyMode {
     /// Whether the reply to this command is left out.
     pub(super) fn hides(self) -> bool {
         matches!(self, Self::Off | Self::Skip)
@@ -161,7 +163,7 @@ impl Replies {
     }
 }
 
-impl Tally {
+impl CommandCounts {
     /// Counts a read.
     pub(super) fn read(&mut self, found: bool) {
         self.hits += u64::from(found);
@@ -176,7 +178,7 @@ impl Queue {
         if self.commands.len() > QUEUE_BYTES_MAX {
             self.spoiled = true;
             self.commands = BytesMut::new();
-            return Err(Refusal::TOO_LONG_A_TRANSACTION);
+            return Err(CommandError::TOO_LONG_A_TRANSACTION);
         }
         Ok(())
     }

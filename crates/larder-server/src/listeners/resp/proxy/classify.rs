@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// What must be done for a command that goes upstream.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind<'a> {
+pub(crate) enum CommandKind<'a> {
     /// It reads these keys; `None`: who knows which.
     Read(Option<KeyedRead<'a>>),
     /// It may write to these keys; `None`: who knows which.
@@ -30,8 +30,8 @@ pub(crate) enum Kind<'a> {
 /// Changes of a client's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    Hello { resp3: Option<bool>, who: Option<Who> },
-    Auth { who: Who },
+    Hello { resp3: Option<bool>, principal: Option<Principal> },
+    Auth { principal: Principal },
     Select(u32),
     Multi,
     Exec,
@@ -49,13 +49,13 @@ pub(crate) enum State {
 
 /// A user of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum Principal {
     /// That of the store's URL, who has read what is in memory.
     Own,
     Other(Arc<User>),
 }
 
-impl Who {
+impl Principal {
     fn of(name: &[u8], app: &App) -> Self {
         let own = app.backend().url().and_then(RedisUrl::user).unwrap_or("default");
         match name == own.as_bytes() {
@@ -73,7 +73,7 @@ impl Who {
     }
 }
 
-impl<'a> Kind<'a> {
+impl<'a> CommandKind<'a> {
     pub(crate) fn of(spec: &'a Spec, command: &'a Command<'a>, app: &App) -> Self {
         let keys = || match spec.keys_of(command) {
             CommandKeys::Known(keys) => Some(keys),
@@ -94,7 +94,7 @@ impl<'a> Kind<'a> {
     fn of_session(session: SessionCommand, command: &Command<'a>, app: &App) -> Self {
         let state = match session {
             SessionCommand::Hello => hello(command, app),
-            SessionCommand::Auth => State::Auth { who: auth_user(command, app) },
+            SessionCommand::Auth => State::Auth { principal: auth_user(command, app) },
             SessionCommand::Select => match number(command.arg(1)) {
                 Some(db) => State::Select(db),
                 None => return Self::Neutral,
@@ -146,7 +146,7 @@ impl<'a> Kind<'a> {
     pub(crate) fn without_user(self) -> Self {
         match self {
             Self::State(State::Hello { resp3, .. }) => {
-                Self::State(State::Hello { resp3, who: None })
+                Self::State(State::Hello { resp3, principal: None })
             }
             other => other,
         }
@@ -164,7 +164,7 @@ impl<'a> Kind<'a> {
 
 /// What Larder answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Local {
+pub(crate) enum LocalReply {
     /// Not Redis's protocol: a browser or an attack through one.
     Http,
     Reset,
@@ -181,7 +181,7 @@ pub(crate) enum Local {
     OddHello,
 }
 
-impl Local {
+impl LocalReply {
     /// `authenticated` is whether the client has shown what `requirepass` wants.
     pub(crate) fn of(
         spec: &Spec,
@@ -202,14 +202,14 @@ impl Local {
         if is_hello && Hello::of(command).is_err() {
             return Some(Self::OddHello);
         }
-        let proof = proof(session, command, config);
+        let password_matches = check_password(session, command, config);
         match session {
             SessionCommand::Reset if command.args().len() == 1 => Some(Self::Reset),
             SessionCommand::Quit => Some(Self::Quit),
-            SessionCommand::Auth | SessionCommand::Hello if proof == Some(false) => {
+            SessionCommand::Auth | SessionCommand::Hello if password_matches == Some(false) => {
                 Some(Self::WrongPassword)
             }
-            SessionCommand::Auth if proof == Some(true) => Some(Self::RightPassword),
+            SessionCommand::Auth if password_matches == Some(true) => Some(Self::RightPassword),
             // Of another user, or with the password: the store answers.
             SessionCommand::Auth => None,
             SessionCommand::Hello if authenticated || hello_auth(command).is_some() => None,
@@ -227,14 +227,18 @@ impl Local {
 /// Whether a command shows the password of `requirepass`.
 pub(crate) fn shows_password(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
     match spec.class {
-        Class::Session(session) => proof(session, command, config) == Some(true),
+        Class::Session(session) => check_password(session, command, config) == Some(true),
         _ => false,
     }
 }
 
 /// Whether the password that a command shows is the one of `requirepass`; `None` when it shows none
 /// or is about another user, who is the store's to know.
-fn proof(session: SessionCommand, command: &Command<'_>, config: &RespConfig) -> Option<bool> {
+fn check_password(
+    session: SessionCommand,
+    command: &Command<'_>,
+    config: &RespConfig,
+) -> Option<bool> {
     let required = config.requirepass.as_ref()?;
     let (user, password) = match session {
         SessionCommand::Auth => match (command.arg(1)?, command.arg(2)) {
@@ -258,14 +262,14 @@ fn hello(command: &Command<'_>, app: &App) -> State {
         Some(b"2") => Some(false),
         _ => None,
     };
-    let who = hello_auth(command).map(|(user, _)| Who::of(user, app));
-    State::Hello { resp3, who }
+    let principal = hello_auth(command).map(|(user, _)| Principal::of(user, app));
+    State::Hello { resp3, principal }
 }
 
-fn auth_user(command: &Command<'_>, app: &App) -> Who {
+fn auth_user(command: &Command<'_>, app: &App) -> Principal {
     match command.arg(2) {
-        Some(_) => Who::of(command.arg(1).unwrap_or_default(), app),
-        None => Who::of(b"default", app),
+        Some(_) => Principal::of(command.arg(1).unwrap_or_default(), app),
+        None => Principal::of(b"default", app),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The client's end: a TCP or a unix socket, or TLS over TCP.
 
 use crate::listeners::resp::{
-    embedded::Ends,
+    embedded::PeerAddrs,
     reactor::{
-        event_loop::{Place, Rounds},
+        event_loop::{EventLoop, Registration},
         socket::{Socket, Stream},
     },
 };
@@ -29,7 +29,10 @@ pub(crate) enum Accepted {
 
 impl Accepted {
     /// Joins the runtime of the current worker, and its rounds, if they can tell what has come.
-    pub(crate) fn settle(self, rounds: &Rc<Rounds>) -> io::Result<(Client, Option<Place>)> {
+    pub(crate) fn settle(
+        self,
+        event_loop: &Rc<EventLoop>,
+    ) -> io::Result<(Client, Option<Registration>)> {
         let stream = match self {
             Self::Tls(stream, tls) => {
                 let stream = tls.accept(TcpStream::from_std(stream)?)?;
@@ -38,8 +41,8 @@ impl Accepted {
             Self::Tcp(stream) => Stream::Tcp(mio::net::TcpStream::from_std(stream)),
             Self::Unix(stream) => Stream::Unix(mio::net::UnixStream::from_std(stream)),
         };
-        let (socket, place) = rounds.join(stream)?;
-        Ok((Client::Plain(socket), Some(place)))
+        let (socket, registration) = event_loop.join(stream)?;
+        Ok((Client::Plain(socket), Some(registration)))
     }
 }
 
@@ -77,23 +80,23 @@ impl Client {
     }
 
     /// The addresses of both ends, as `CLIENT LIST` shows them.
-    pub(crate) fn ends(&self) -> Ends {
+    pub(crate) fn addrs(&self) -> PeerAddrs {
         match self {
             Self::Plain(socket) => match socket.stream() {
                 Stream::Tcp(stream) => {
-                    Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+                    PeerAddrs { remote: text(stream.peer_addr()), local: text(stream.local_addr()) }
                 }
                 Stream::Unix(stream) => {
                     let path = stream
                         .local_addr()
                         .ok()
                         .and_then(|at| Some(at.as_pathname()?.display().to_string()));
-                    let ours = format!("{}:0", path.unwrap_or_default());
-                    Ends { theirs: ours.clone(), ours }
+                    let local = format!("{}:0", path.unwrap_or_default());
+                    PeerAddrs { remote: local.clone(), local }
                 }
             },
             Self::Tls(stream) => {
-                Ends { theirs: text(stream.peer_addr()), ours: text(stream.local_addr()) }
+                PeerAddrs { remote: text(stream.peer_addr()), local: text(stream.local_addr()) }
             }
         }
     }

@@ -6,19 +6,19 @@
 //! client that is owed nothing costs less: see [`super::parked`].
 
 use super::{
-    classify::{Kind, Local, shows_password},
+    classify::{CommandKind, LocalReply, shows_password},
     client::{self, Client},
     context::ProxyContext,
-    fetch_batch::{Reads, Requests},
+    fetch_batch::{FetchBatch, Requests},
     hello::Hello,
-    hits::{Stopped, serve_hits},
+    hits::{Stop, serve_hits},
     session::{Session, Stream},
 };
 use crate::{
     app::App,
     listeners::resp::{
         embedded::{self, Embedded},
-        reactor::{event_loop::Place, scheduler::Desk},
+        reactor::{event_loop::Registration, scheduler::WorkerShared},
     },
     stats::resp::RespStats,
 };
@@ -59,13 +59,13 @@ pub(super) const FAIR_SHARE: usize = 256;
 pub(crate) struct Connection {
     pub(super) app: Arc<App>,
     pub(super) table: Arc<Table>,
-    pub(super) traffic: Arc<RespStats>,
+    pub(super) stats: Arc<RespStats>,
     pub(super) client: Client,
     pub(super) input: BytesMut,
     pub(super) output: BytesMut,
     pub(super) decoder: Decoder,
     /// What all clients of the worker share.
-    pub(super) desk: Rc<Desk>,
+    pub(super) shared: Rc<WorkerShared>,
     pub(super) session: Session,
     pub(super) upstream: Option<Upstream>,
     /// In place of an upstream where there is no Redis.
@@ -107,7 +107,7 @@ pub(super) enum Event {
 }
 
 /// What is to be done with the command at the head of the input.
-enum Judged {
+enum Action {
     /// There is no whole one.
     Empty,
     /// It must wait for the replies to those before it.
@@ -115,28 +115,28 @@ enum Judged {
     /// It is no command.
     Broken(ProtocolError),
     /// Larder answers it; so many bytes of input are done with then.
-    Local(Local, usize),
+    LocalReply(LocalReply, usize),
     /// It goes upstream.
     Upstream,
 }
 
 impl Connection {
-    pub(crate) fn new(context: &ProxyContext, client: Client, desk: Rc<Desk>) -> Self {
+    pub(crate) fn new(context: &ProxyContext, client: Client, shared: Rc<WorkerShared>) -> Self {
         let app = Arc::clone(context.app());
         let authenticated = app.config().resp.requirepass.is_none();
         let mut decoder = Decoder::new(app.config().resp.limits);
         decoder.set_auth_required(!authenticated);
-        let embedded = Embedded::of(&app, context.guests(), &client);
+        let embedded = Embedded::of(&app, context.clients(), &client);
         Self {
             table: app.commands(),
             session: Session::new(app.backend().db()),
             app,
-            traffic: Arc::clone(context.stats()),
+            stats: Arc::clone(context.stats()),
             client,
             input: BytesMut::new(),
             output: BytesMut::new(),
             decoder,
-            desk,
+            shared,
             upstream: None,
             embedded,
             was_looked_up: false,
@@ -152,7 +152,7 @@ impl Connection {
     /// its worker's rounds do so too.
     pub(crate) async fn run(
         self,
-        place: Option<Place>,
+        registration: Option<Registration>,
         mut draining: watch::Receiver<bool>,
     ) -> Close {
         // One wait for all turns: to join the queue of those who wait, and to leave it again, is
@@ -166,10 +166,11 @@ impl Connection {
                 return this.leaving.take().unwrap_or(Close::Client);
             }
             let mut event = None;
-            if let Some(place) = place.as_ref().filter(|place| place.is_quiet())
-                && this.may_rest()
+            if let Some(registration) =
+                registration.as_ref().filter(|registration| registration.is_drained())
+                && this.may_park()
             {
-                (this, event) = match this.rest(place, drained.as_mut()).await {
+                (this, event) = match this.park(registration, drained.as_mut()).await {
                     Ok(rested) => rested,
                     Err(close) => return close,
                 };
@@ -188,7 +189,7 @@ impl Connection {
     /// Whether the client has all that it was promised, and Redis all that the client sent.
     pub(super) fn owes_nothing(&self) -> bool {
         !self.owes_bytes()
-            && !self.session.is_awaiting()
+            && !self.session.is_awaiting_reply()
             && !self.session.must_wait()
             && self.upstream.as_ref().is_none_or(|upstream| !upstream.has_output())
     }
@@ -209,7 +210,7 @@ impl Connection {
             None => self.wait(drained).await?,
         };
         if self.output.len() >= READ_BYTES {
-            self.desk.share().await;
+            self.shared.await_budget().await;
         }
         match event {
             // As in Redis: who waits for a key is gone, all others get what they asked for.
@@ -222,9 +223,9 @@ impl Connection {
         }
         // Room that was made, or a reply that came, may be what commands have waited for.
         while self.take_input_and_send().await? {
-            self.desk.share().await;
+            self.shared.await_budget().await;
         }
-        self.desk.pass_on();
+        self.shared.yield_budget();
         Ok(())
     }
 
@@ -243,7 +244,7 @@ impl Connection {
     fn flush(&mut self) -> Result<(), Close> {
         let before = self.output.len();
         self.client.flush(&mut self.output)?;
-        self.desk.spend(before - self.output.len());
+        self.shared.charge(before - self.output.len());
         Ok(())
     }
 
@@ -297,7 +298,7 @@ impl Connection {
     /// there is no room for more.
     async fn take_input(&mut self) -> Result<bool, Close> {
         if self.input.len() >= READ_BYTES {
-            self.desk.share().await;
+            self.shared.await_budget().await;
         }
         let (mut refused, mut forwarded) = (None, 0);
         while self.may_take_input()? {
@@ -309,23 +310,23 @@ impl Connection {
             }
             let taken = match self.embedded {
                 Some(_) => self.take_embedded().await?,
-                None => self.may_use_near() && self.take_reads().await,
+                None => self.may_read_cache() && self.take_reads().await,
             };
             if taken {
                 continue;
             }
             match self.judge() {
-                Judged::Empty | Judged::Hold => return Ok(false),
-                Judged::Broken(error) => self.refuse(error),
-                Judged::Local(local, bytes) => {
+                Action::Empty | Action::Hold => return Ok(false),
+                Action::Broken(error) => self.refuse(error),
+                Action::LocalReply(local, bytes) => {
                     self.answer_locally(local)?;
                     self.input.advance(bytes);
                 }
-                Judged::Upstream => {
+                Action::Upstream => {
                     self.forward(&mut refused).await;
                     forwarded += 1;
                     if forwarded % FAIR_SHARE == 0 {
-                        self.desk.share().await;
+                        self.shared.await_budget().await;
                     }
                 }
             }
@@ -360,18 +361,18 @@ impl Connection {
         let Self { embedded, table, decoder, input, output, authenticated, .. } = self;
         let Some(embedded) = embedded else { return Ok(false) };
         match embedded.take(table, Requests { decoder, input }, output, authenticated) {
-            embedded::Stopped::AtOther => Ok(false),
-            embedded::Stopped::Enough => {
-                self.desk.share().await;
+            embedded::Stop::NotForEmbedded => Ok(false),
+            embedded::Stop::BudgetSpent => {
+                self.shared.await_budget().await;
                 Ok(true)
             }
-            embedded::Stopped::TooLarge => Err(Close::Flooded),
+            embedded::Stop::TooLarge => Err(Close::Flooded),
         }
     }
 
     /// Whether reads may be served from memory.
-    pub(super) fn may_use_near(&self) -> bool {
-        self.embedded.is_none() && self.authenticated && self.session.may_use_near(&self.app)
+    pub(super) fn may_read_cache(&self) -> bool {
+        self.embedded.is_none() && self.authenticated && self.session.may_read_cache(&self.app)
     }
 
     /// Serves reads: those in memory, or else all that wait if they are nothing but reads. False
@@ -379,60 +380,63 @@ impl Connection {
     async fn take_reads(&mut self) -> bool {
         if !std::mem::take(&mut self.was_looked_up) {
             match self.take_hits_at_head() {
-                Stopped::Blind => return false,
-                Stopped::Enough => {
-                    self.desk.share().await;
+                Stop::CacheUnavailable => return false,
+                Stop::BudgetSpent => {
+                    self.shared.await_budget().await;
                     return true;
                 }
-                Stopped::AtOther if self.input.is_empty() => return true,
-                Stopped::AtOther => {}
+                Stop::NotCacheable if self.input.is_empty() => return true,
+                Stop::NotCacheable => {}
             }
         }
-        let wish = self.session.wish();
+        let read_context = self.session.read_context();
         let Self { app, table, decoder, input, .. } = self;
         let requests = Requests { decoder, input };
-        let Some(reads) = Reads::of(app, table, wish, requests) else { return false };
+        let Some(reads) = FetchBatch::of(app, table, read_context, requests) else { return false };
         // What was served from memory need not wait for what is fetched. An error shows again
         // when the rest is written.
         self.flush().ok();
-        reads.finish(&self.app, &self.traffic, &mut self.output).await;
+        reads.finish(&self.app, &self.stats, &mut self.output).await;
         true
     }
 
-    fn take_hits_at_head(&mut self) -> Stopped {
-        let wish = self.session.wish();
-        let Self { app, table, traffic, decoder, input, desk, output, .. } = self;
-        let batch = &mut desk.batch();
+    fn take_hits_at_head(&mut self) -> Stop {
+        let read_context = self.session.read_context();
+        let Self { app, table, stats, decoder, input, shared, output, .. } = self;
+        let batch = &mut shared.batch();
         let (consumed, stopped) =
-            serve_hits(app, (table, traffic), wish, (decoder, input), batch, output);
+            serve_hits(app, (table, stats), read_context, (decoder, input), batch, output);
         input.advance(consumed);
         stopped
     }
 
     /// Reader at the command at the head of the input.
-    fn judge(&mut self) -> Judged {
+    fn judge(&mut self) -> Action {
         let decoded = match self.decoder.decode(&self.input) {
             Ok(decoded) => decoded,
             // The replies to what came before it come before the error.
-            Err(_) if self.session.is_awaiting() => return Judged::Hold,
-            Err(error) => return Judged::Broken(error),
+            Err(_) if self.session.is_awaiting_reply() => return Action::Hold,
+            Err(error) => return Action::Broken(error),
         };
         let bytes = decoded.consumed;
         let Some(command) = decoded.command else {
             self.input.advance(bytes);
-            return Judged::Empty;
+            return Action::Empty;
         };
         let spec = self.table.spec(&command);
-        let mut local = Local::of(spec, &command, &self.app.config().resp, self.authenticated);
+        let mut local = LocalReply::of(spec, &command, &self.app.config().resp, self.authenticated);
         // Its password is ours, so the store cannot make the client our user again.
-        if self.session.acts_as_other() && shows_password(spec, &command, &self.app.config().resp) {
-            local = Some(Local::RightPassword);
+        if self.session.acts_as_other_user()
+            && shows_password(spec, &command, &self.app.config().resp)
+        {
+            local = Some(LocalReply::RightPassword);
         }
-        let wants_quiet = local.is_some() || Kind::of(spec, &command, &self.app).wants_quiet();
+        let wants_quiet =
+            local.is_some() || CommandKind::of(spec, &command, &self.app).wants_quiet();
         match local {
-            _ if wants_quiet && self.session.is_awaiting() => Judged::Hold,
-            Some(local) => Judged::Local(local, bytes),
-            None => Judged::Upstream,
+            _ if wants_quiet && self.session.is_awaiting_reply() => Action::Hold,
+            Some(local) => Action::LocalReply(local, bytes),
+            None => Action::Upstream,
         }
     }
 
@@ -447,17 +451,17 @@ impl Connection {
         let bytes = decoded.consumed;
         if let (Some(command), Some(upstream)) = (decoded.command, &mut self.upstream) {
             let spec = self.table.spec(&command);
-            let mut kind = Kind::of(spec, &command, &self.app);
-            self.traffic.relayed(kind.relayed());
+            let mut kind = CommandKind::of(spec, &command, &self.app);
+            self.stats.relayed(kind.relayed());
             if spec.cacheable.is_some() {
-                self.traffic.results().bypassed(why_relayed(&self.app, &self.session, &kind));
+                self.stats.results().bypassed(bypass_reason(&self.app, &self.session, &kind));
             }
             let blocks = blocks(spec, &command);
             self.blocks |= blocks;
-            if !self.session.is_awaiting() && !blocks {
+            if !self.session.is_awaiting_reply() && !blocks {
                 self.asked = Some(self.app.engine().clock().now());
             }
-            if Local::is_own_hello(spec, &command, &self.app.config().resp) {
+            if LocalReply::is_own_hello(spec, &command, &self.app.config().resp) {
                 self.authenticated = true;
                 kind = kind.without_user();
                 write_without_auth(&command, upstream.output());
@@ -470,7 +474,7 @@ impl Connection {
             // Clients know this word: they try again, as with a Redis that starts.
             let text = format!("LOADING Larder cannot reach the store: {error}");
             reply::error(&mut self.output, text.as_bytes());
-            self.traffic.results().failed();
+            self.stats.results().failed();
         }
         self.input.advance(bytes);
         self.decoder.set_auth_required(!self.authenticated);
@@ -490,18 +494,18 @@ fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
 }
 
 /// Why a read that might be served from memory goes upstream.
-fn why_relayed(app: &App, session: &Session, read: &Kind<'_>) -> Bypass {
+fn bypass_reason(app: &App, session: &Session, read: &CommandKind<'_>) -> Bypass {
     let engine = app.engine();
     if engine.batch_view().is_none() {
         return engine.feed().bypass_reason();
     }
     let barred = match read {
-        Kind::Read(Some(read)) if session.may_use_near(app) => {
+        CommandKind::Read(Some(read)) if session.may_read_cache(app) => {
             read.keys.clone().find_map(|name| engine.bypass_reason_for(name))
         }
         _ => None,
     };
-    barred.unwrap_or_else(|| session.why_not_near(app))
+    barred.unwrap_or_else(|| session.bypass_reason(app))
 }
 
 /// A HELLO whose password was ours to check: the store need not see it.

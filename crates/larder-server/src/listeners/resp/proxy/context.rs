@@ -1,18 +1,18 @@
 //! What every client of the listener shares.
 
-use crate::{app::App, listeners::resp::embedded::Guests, stats::resp::RespStats};
+use crate::{app::App, listeners::resp::embedded::ClientRegistry, stats::resp::RespStats};
 use std::sync::Arc;
 
 /// See the [module](self).
 pub(crate) struct ProxyContext {
     app: Arc<App>,
     stats: Arc<RespStats>,
-    guests: Arc<Guests>,
+    clients: Arc<ClientRegistry>,
 }
 
 impl ProxyContext {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { stats: Arc::clone(app.resp_stats()), app, guests: Arc::default() }
+        Self { stats: Arc::clone(app.resp_stats()), app, clients: Arc::default() }
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {
@@ -24,7 +24,7 @@ impl ProxyContext {
     }
 
     /// The clients that are served without a Redis.
-    pub(crate) fn guests(&self) -> &Arc<Guests> {
-        &self.guests
+    pub(crate) fn clients(&self) -> &Arc<ClientRegistry> {
+        &self.clients
     }
 }

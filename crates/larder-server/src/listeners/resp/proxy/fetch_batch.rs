@@ -1,6 +1,6 @@
 //! Reads that miss: fetched together when all that waits is reads.
 
-use super::hits::{Wish, put};
+use super::hits::{ReadContext, put};
 use crate::{app::App, stats::resp::RespStats};
 use bytes::{Buf, BytesMut};
 use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
@@ -22,23 +22,23 @@ pub(crate) struct Requests<'a> {
 }
 
 /// Reads that are on their way, in the order asked.
-pub(crate) struct Reads {
-    commands: SmallVec<[Asked; 1]>,
+pub(crate) struct FetchBatch {
+    commands: SmallVec<[PendingCommand; 1]>,
     /// Those of all commands, the last first. Most clients wait for one.
-    keys: SmallVec<[Wanted; 1]>,
-    age: Age,
-    wish: Wish,
+    keys: SmallVec<[PendingKey; 1]>,
+    age: Staleness,
+    read_context: ReadContext,
 }
 
 /// One command.
-struct Asked {
+struct PendingCommand {
     /// One, or those of an `MGET`.
     keys: usize,
     shape: Resp2Layout,
     per_key: bool,
 }
 
-struct Wanted {
+struct PendingKey {
     name: Box<[u8]>,
     read: Box<[u8]>,
     started: Option<PendingFetch<Reply>>,
@@ -46,7 +46,7 @@ struct Wanted {
 
 /// What has been waited for since those that remain were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Age {
+enum Staleness {
     /// Nothing.
     Fresh,
     /// What was sent with them: what was found then may be older than that.
@@ -55,14 +55,19 @@ enum Age {
     Old,
 }
 
-impl Reads {
+impl FetchBatch {
     /// Takes what waits, if all of it is reads that may be kept, and asks for what is not in
     /// memory. `None`, and nothing taken, when there is anything else among it: then all of it
     /// goes one way, in order (R5).
-    pub(crate) fn of(app: &App, table: &Table, wish: Wish, requests: Requests<'_>) -> Option<Self> {
+    pub(crate) fn of(
+        app: &App,
+        table: &Table,
+        read_context: ReadContext,
+        requests: Requests<'_>,
+    ) -> Option<Self> {
         let Requests { decoder, input } = requests;
         let (commands, keys) = (SmallVec::new(), SmallVec::new());
-        let mut reads = Self { commands, keys, age: Age::Fresh, wish };
+        let mut reads = Self { commands, keys, age: Staleness::Fresh, read_context };
         let mut consumed = 0;
         while reads.keys.len() < KEYS_MAX {
             // What is no command shows again when its turn comes.
@@ -88,7 +93,7 @@ impl Reads {
     fn add(&mut self, app: &App, spec: &Spec, command: &Command<'_>) -> Option<()> {
         let near = spec.cacheable.filter(|near| app.keeps(near))?;
         let mut add = |name: &[u8], read: Vec<u8>| {
-            let wanted = Wanted { name: name.into(), read: read.into(), started: None };
+            let wanted = PendingKey { name: name.into(), read: read.into(), started: None };
             self.keys.push(wanted);
             app.engine().bypass_reason_for(name).is_none().then_some(())
         };
@@ -107,21 +112,21 @@ impl Reads {
             add(spec.encode_read(command, &mut read)?, read)?;
             (1, near.resp2_layout)
         };
-        self.commands.push(Asked { keys, shape, per_key: near.is_multi_get });
+        self.commands.push(PendingCommand { keys, shape, per_key: near.is_multi_get });
         Some(())
     }
 
     fn ask(&mut self, app: &App) {
-        let db = self.wish.db;
+        let db = self.read_context.db;
         for wanted in self.keys.iter_mut().rev() {
             wanted.started = Some(app.start_fetch(wanted.key(db)));
         }
-        self.age = Age::Fresh;
+        self.age = Staleness::Fresh;
     }
 
     /// Waits for the replies, and writes them in the order asked. An error is all of a reply, also
     /// to `MGET`.
-    pub(crate) async fn finish(mut self, app: &App, traffic: &RespStats, output: &mut BytesMut) {
+    pub(crate) async fn finish(mut self, app: &App, stats: &RespStats, output: &mut BytesMut) {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
             let behind = self.keys.len().saturating_sub(command.keys);
@@ -131,7 +136,7 @@ impl Reads {
             while self.keys.len() > behind
                 && let Some(outcome) = self.next(app).await
             {
-                count(traffic, outcome.as_ref());
+                count(stats, outcome.as_ref());
                 let absent = Reply::absent();
                 let reply = match &outcome {
                     Ok(fetched) => &fetched.value,
@@ -144,7 +149,7 @@ impl Reads {
                         break;
                     }
                 };
-                put_fetched(reply, command.shape, self.wish.resp3, output);
+                put_fetched(reply, command.shape, self.read_context.resp3, output);
             }
         }
     }
@@ -154,15 +159,15 @@ impl Reads {
     async fn next(&mut self, app: &App) -> Option<Result<Fetched<Reply>, FetchError>> {
         let is_sent = self.keys.last()?.started.as_ref().is_some_and(PendingFetch::is_sent);
         match self.age {
-            Age::Fresh => {}
-            Age::Waited if is_sent => {}
-            Age::Waited | Age::Old => self.ask(app),
+            Staleness::Fresh => {}
+            Staleness::Waited if is_sent => {}
+            Staleness::Waited | Staleness::Old => self.ask(app),
         }
         let mut wanted = self.keys.pop()?;
         let started = wanted.started.take()?;
-        let key = wanted.key(self.wish.db);
+        let key = wanted.key(self.read_context.db);
         if !started.is_found() {
-            self.age = Age::Waited;
+            self.age = Staleness::Waited;
         }
         let outcome = app.finish_fetch(key, started).await;
         let is_in_turn = match &outcome {
@@ -172,13 +177,13 @@ impl Reads {
             }
         };
         if !is_in_turn {
-            self.age = Age::Old;
+            self.age = Staleness::Old;
         }
         Some(outcome)
     }
 }
 
-impl Wanted {
+impl PendingKey {
     fn key(&self, db: u32) -> Key<'_> {
         Key { name: &self.name, keyspace: db, variant: &self.read }
     }
@@ -190,10 +195,10 @@ fn put_fetched(reply: &Reply, shape: Resp2Layout, resp3: bool, output: &mut Byte
     }
 }
 
-fn count(traffic: &RespStats, outcome: Result<&Fetched<Reply>, &FetchError>) {
+fn count(stats: &RespStats, outcome: Result<&Fetched<Reply>, &FetchError>) {
     match outcome {
-        Ok(fetched) => traffic.results().answered(fetched),
-        Err(_) => traffic.results().failed(),
+        Ok(fetched) => stats.results().answered(fetched),
+        Err(_) => stats.results().failed(),
     }
 }
 

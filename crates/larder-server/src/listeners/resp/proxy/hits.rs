@@ -23,20 +23,20 @@ const BATCH_MAX: usize = 16;
 
 /// How a client wants its replies.
 #[derive(Clone, Copy)]
-pub(crate) struct Wish {
+pub(crate) struct ReadContext {
     pub(crate) db: u32,
     pub(crate) resp3: bool,
 }
 
 /// Why [`serve_hits`] stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
+pub(crate) enum Stop {
     /// Nothing may be served from memory at all.
-    Blind,
+    CacheUnavailable,
     /// What comes next is not in memory, or no read, or not there yet.
-    AtOther,
+    NotCacheable,
     /// That was enough for one go.
-    Enough,
+    BudgetSpent,
 }
 
 /// The next few reads of a client, to be looked up together.
@@ -77,23 +77,23 @@ enum Next {
 /// used up, and why it stopped.
 pub(crate) fn serve_hits(
     app: &App,
-    (table, traffic): (&Table, &RespStats),
-    wish: Wish,
+    (table, stats): (&Table, &RespStats),
+    read_context: ReadContext,
     (decoder, input): (&mut Decoder, &[u8]),
     batch: &mut Batch,
     output: &mut BytesMut,
-) -> (usize, Stopped) {
+) -> (usize, Stop) {
     // The clock is read here, after the socket was: who was stopped in between does not answer
     // from an old world (R8).
     let Some(view) = app.engine().batch_view() else {
-        return (0, Stopped::Blind);
+        return (0, Stop::CacheUnavailable);
     };
     let mut reader = app.engine().reader(view);
     let (mut consumed, mut last, mut hits) = (0, 0, 0);
-    let mut stopped = Stopped::AtOther;
+    let mut stopped = Stop::NotCacheable;
     loop {
         let next = batch.fill(decoder, table, input.get(consumed..).unwrap_or_default());
-        let served = batch.serve(&mut reader, wish, output);
+        let served = batch.serve(&mut reader, read_context, output);
         for read in batch.reads.iter().take(served) {
             last = consumed;
             consumed += read.consumed;
@@ -102,7 +102,7 @@ pub(crate) fn serve_hits(
         if served < batch.reads.len() {
             decoder.restart();
             if output.len() > HIT_BYTES_MAX {
-                stopped = Stopped::Enough;
+                stopped = Stop::BudgetSpent;
             }
             break;
         }
@@ -110,7 +110,9 @@ pub(crate) fn serve_hits(
             Next::More => {}
             Next::PerKey => {
                 let input = input.get(consumed..).unwrap_or_default();
-                let Some(bytes) = serve_per_key(&mut reader, (decoder, input), wish, output) else {
+                let Some(bytes) =
+                    serve_per_key(&mut reader, (decoder, input), read_context, output)
+                else {
                     break;
                 };
                 last = consumed;
@@ -124,7 +126,7 @@ pub(crate) fn serve_hits(
             }
         }
         if hits >= HITS_MAX || output.len() > HIT_BYTES_MAX {
-            stopped = Stopped::Enough;
+            stopped = Stop::BudgetSpent;
             break;
         }
     }
@@ -133,10 +135,10 @@ pub(crate) fn serve_hits(
         let mut decoder = Decoder::new(Limits::default());
         let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());
         if let Some(command) = last.and_then(|decoded| decoded.command) {
-            compare(verifier, table.spec(&command), &command, wish.db);
+            compare(verifier, table.spec(&command), &command, read_context.db);
         }
     }
-    traffic.results().hits(hits);
+    stats.results().hits(hits);
     (consumed, stopped)
 }
 
@@ -189,13 +191,18 @@ impl Batch {
     }
 
     /// Copies the replies out, up to the first that is not there. Says how many there were.
-    fn serve(&self, reader: &mut Reader<'_, Reply>, wish: Wish, output: &mut BytesMut) -> usize {
+    fn serve(
+        &self,
+        reader: &mut Reader<'_, Reply>,
+        read_context: ReadContext,
+        output: &mut BytesMut,
+    ) -> usize {
         let wanted = |read: &Read| {
             let name = self.bytes.get(read.name_start..read.end).unwrap_or_default();
             let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
-            (Key { name, keyspace: wish.db, variant: text }, read.shape)
+            (Key { name, keyspace: read_context.db, variant: text }, read.shape)
         };
-        copy_hits(reader, self.reads.iter().map(wanted), wish.resp3, HIT_BYTES_MAX, output)
+        copy_hits(reader, self.reads.iter().map(wanted), read_context.resp3, HIT_BYTES_MAX, output)
     }
 }
 
@@ -213,15 +220,15 @@ fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
 fn serve_per_key(
     reader: &mut Reader<'_, Reply>,
     (decoder, input): (&mut Decoder, &[u8]),
-    wish: Wish,
+    read_context: ReadContext,
     output: &mut BytesMut,
 ) -> Option<usize> {
     let taken = decoder.decode(input).ok()?;
     let names = taken.command?.args().skip(1);
     let (before, wanted) = (output.len(), names.len());
     reply::array(output, wanted);
-    let keys = names.map(|name| (Key::plain(name, wish.db), Resp2Layout::Plain));
-    if wanted == 0 || copy_hits(reader, keys, wish.resp3, usize::MAX, output) < wanted {
+    let keys = names.map(|name| (Key::plain(name, read_context.db), Resp2Layout::Plain));
+    if wanted == 0 || copy_hits(reader, keys, read_context.resp3, usize::MAX, output) < wanted {
         output.truncate(before);
         return None;
     }

@@ -1,7 +1,7 @@
 //! What Larder itself answers: its own password, a new beginning, goodbye, and what is no command.
 
 use super::{
-    classify::Local,
+    classify::LocalReply,
     connection::{Close, Connection},
     hello::Hello,
 };
@@ -10,23 +10,23 @@ use larder_resp::{ProtocolError, reply, request::write_command};
 
 impl Connection {
     /// Answers what Larder itself must.
-    pub(super) fn answer_locally(&mut self, local: Local) -> Result<(), Close> {
+    pub(super) fn answer_locally(&mut self, local: LocalReply) -> Result<(), Close> {
         match local {
-            Local::Http => return Err(Close::Client),
-            Local::NoAuth => reply::error(&mut self.output, NO_AUTH),
-            Local::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
-            Local::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
-            Local::OddHello => self.refuse_hello(),
-            Local::RightPassword if self.session.acts_as_other() => {
+            LocalReply::Http => return Err(Close::Client),
+            LocalReply::NoAuth => reply::error(&mut self.output, NO_AUTH),
+            LocalReply::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
+            LocalReply::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
+            LocalReply::OddHello => self.refuse_hello(),
+            LocalReply::RightPassword if self.session.acts_as_other_user() => {
                 reply::error(&mut self.output, OTHER_USER);
             }
-            Local::RightPassword => {
+            LocalReply::RightPassword => {
                 self.authenticated = true;
                 self.decoder.set_auth_required(false);
                 reply::simple(&mut self.output, b"OK");
             }
-            Local::Reset => self.begin_reset(),
-            Local::Quit => {
+            LocalReply::Reset => self.begin_reset(),
+            LocalReply::Quit => {
                 if self.wants_reply() {
                     reply::simple(&mut self.output, b"OK");
                 }
@@ -48,7 +48,7 @@ impl Connection {
     /// A client starts anew with another upstream connection. What the old one has yet to do must
     /// come first, so where that cannot be told from replies Redis is asked to reset it too.
     fn begin_reset(&mut self) {
-        let Some(upstream) = self.upstream.as_mut().filter(|_| self.session.is_apart()) else {
+        let Some(upstream) = self.upstream.as_mut().filter(|_| self.session.is_detached()) else {
             let is_told = self.embedded.as_mut().is_none_or(Embedded::reset);
             return self.reset(is_told);
         };

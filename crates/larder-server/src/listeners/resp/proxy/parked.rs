@@ -4,9 +4,9 @@
 use super::{
     client::{Client, Ready},
     connection::{Close, Connection, Event, pass, ready},
-    hits::{Stopped, serve_hits},
+    hits::{Stop, serve_hits},
 };
-use crate::listeners::resp::reactor::event_loop::Place;
+use crate::listeners::resp::reactor::event_loop::Registration;
 use bytes::BytesMut;
 use larder_redis::Upstream;
 use std::{io, pin::Pin, time::Duration};
@@ -16,32 +16,32 @@ const IDLE_STEP: Duration = Duration::from_secs(1);
 
 impl Connection {
     /// Whether everything is answered, and more may be asked.
-    pub(super) fn may_rest(&self) -> bool {
+    pub(super) fn may_park(&self) -> bool {
         self.owes_nothing() && self.input.is_empty() && !self.ended && self.leaving.is_none()
     }
 
     /// Leaves the client to the rounds until there is something that is not for them. Says what, if
     /// that is known already.
-    pub(super) async fn rest(
+    pub(super) async fn park(
         mut self: Box<Self>,
-        place: &Place,
+        registration: &Registration,
         drained: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(Box<Self>, Option<Event>), Close> {
         self.trim();
         let limit = self.app.config().resp.timeout;
         let may_idle = limit.is_zero() || self.session.is_listening();
         let upstream = self.upstream.take();
-        place.leave(self);
+        registration.park(self);
         let event = tokio::select! {
             biased;
             // What was read or is owed by now goes before any reason to close.
-            () = place.called() => Ok(news_of(upstream.as_ref()).await),
+            () = registration.woken() => Ok(news_of(upstream.as_ref()).await),
             ready = ready(upstream.as_ref(), true) => Ok(Some(Event::Upstream(ready))),
             () = drained => Err(Close::Drained),
-            () = idle(place, limit), if !may_idle => Err(Close::Idle),
+            () = idle(registration, limit), if !may_idle => Err(Close::Idle),
         };
         // Where it is not, serving it has failed.
-        let mut connection = place.take().ok_or(Close::Client)?;
+        let mut connection = registration.take().ok_or(Close::Client)?;
         connection.upstream = upstream;
         let event = event?;
         let was_read = !connection.input.is_empty();
@@ -60,14 +60,14 @@ impl Connection {
     /// there is any.
     pub(crate) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
         let mut consumed = 0;
-        if self.may_use_near() {
-            let wish = self.session.wish();
-            let Self { app, table, traffic, decoder, desk, .. } = self;
-            let batch = &mut desk.batch();
+        if self.may_read_cache() {
+            let read_context = self.session.read_context();
+            let Self { app, table, stats, decoder, shared, .. } = self;
+            let batch = &mut shared.batch();
             let (bytes, stopped) =
-                serve_hits(app, (table, traffic), wish, (decoder, read), batch, output);
+                serve_hits(app, (table, stats), read_context, (decoder, read), batch, output);
             consumed = bytes;
-            self.was_looked_up = stopped == Stopped::AtOther;
+            self.was_looked_up = stopped == Stop::NotCacheable;
         }
         let rest = read.get(consumed..).unwrap_or_default();
         self.input.extend_from_slice(rest);
@@ -81,7 +81,7 @@ impl Connection {
             self.leaving = Some(Close::Client);
             replies.len()
         });
-        self.desk.spend(sent);
+        self.shared.charge(sent);
         self.output.extend_from_slice(replies.get(sent..).unwrap_or_default());
         self.output.is_empty() && self.leaving.is_none()
     }
@@ -97,12 +97,12 @@ async fn news_of(upstream: Option<&Upstream>) -> Option<Event> {
 }
 
 /// Waits until a client has not been heard for as long as `limit`, give or take a step.
-async fn idle(place: &Place, limit: Duration) {
+async fn idle(registration: &Registration, limit: Duration) {
     let mut quiet = Duration::ZERO;
-    place.was_heard();
+    registration.take_activity();
     while quiet < limit {
         let step = IDLE_STEP.min(limit.saturating_sub(quiet));
         pass(step).await;
-        quiet = if place.was_heard() { Duration::ZERO } else { quiet + step };
+        quiet = if registration.take_activity() { Duration::ZERO } else { quiet + step };
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     connection::{Close, Connection, FAIR_SHARE},
     info,
-    session::{Before, Stream},
+    session::{ReplyAction, Stream},
 };
 use larder_redis::{Upstream, UpstreamError, is_not_ready};
 use larder_resp::reply::Frame;
@@ -12,8 +12,8 @@ impl Connection {
     pub(super) async fn connect(&mut self) -> Result<(), UpstreamError> {
         let url = self.app.backend().url().ok_or_else(UpstreamError::not_configured)?;
         let upstream =
-            Upstream::connect(url).await.inspect_err(|_| self.traffic.upstream_refused())?;
-        self.traffic.upstream_opened();
+            Upstream::connect(url).await.inspect_err(|_| self.stats.upstream_refused())?;
+        self.stats.upstream_opened();
         self.upstream = Some(upstream);
         self.table = self.app.commands();
         Ok(())
@@ -31,7 +31,7 @@ impl Connection {
 
     pub(super) fn drop_upstream(&mut self) {
         if self.upstream.take().is_some() {
-            self.traffic.upstream_closed();
+            self.stats.upstream_closed();
         }
     }
 
@@ -41,7 +41,7 @@ impl Connection {
         let received = upstream.receive();
         let (mut frames, mut fence, mut puts) = (0, false, false);
         let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
-        self.blocks &= self.session.is_awaiting();
+        self.blocks &= self.session.is_awaiting_reply();
         if let Some(asked) = self.asked.take_if(|_| frames > 0) {
             self.app.latency().upstream_answered(self.app.engine().clock().now().since(asked));
         }
@@ -50,7 +50,7 @@ impl Connection {
             self.decoder.set_auth_required(false);
         }
         if fence {
-            self.traffic.fenced();
+            self.stats.fenced();
             self.app.backend().fence().await;
         }
         if puts || fence {
@@ -60,7 +60,7 @@ impl Connection {
             self.upstream_ended(error);
         }
         if frames >= FAIR_SHARE {
-            self.desk.share().await;
+            self.shared.await_budget().await;
         }
     }
 
@@ -84,20 +84,21 @@ impl Connection {
                 self.app.backend().end_current_epoch();
             }
             let before = self.session.received(&view, &self.app);
-            *fence |= matches!(before, Before::Fence);
-            *puts |= matches!(before, Before::Puts);
+            *fence |= matches!(before, ReplyAction::Fence);
+            *puts |= matches!(before, ReplyAction::Puts);
             match before {
-                Before::Nothing | Before::Fence | Before::Puts => {
+                ReplyAction::Nothing | ReplyAction::Fence | ReplyAction::Puts => {
                     self.output.extend_from_slice(&frame);
                 }
-                Before::Read(read) => {
-                    let wish = Some(self.session.wish()).filter(|_| !self.session.is_apart());
-                    read.answered(&view, &frame, wish, &self.app);
+                ReplyAction::Read(read) => {
+                    let read_context =
+                        Some(self.session.read_context()).filter(|_| !self.session.is_detached());
+                    read.answered(&view, &frame, read_context, &self.app);
                     self.output.extend_from_slice(&frame);
                 }
-                Before::Info => info::with_our_section(&self.app, &view, &mut self.output),
-                Before::Ours => {}
-                Before::Reset { is_told } => {
+                ReplyAction::Info => info::with_our_section(&self.app, &view, &mut self.output),
+                ReplyAction::Ours => {}
+                ReplyAction::Reset { is_told } => {
                     self.reset(is_told);
                     break;
                 }

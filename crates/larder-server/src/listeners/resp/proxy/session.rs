@@ -5,9 +5,9 @@
 //! client has asked for what only Redis can give, nothing is served from memory (R5).
 
 use super::{
-    classify::{Kind, State, Who},
-    hits::Wish,
-    uncached_read::ReadPastNear,
+    classify::{CommandKind, Principal, State},
+    hits::ReadContext,
+    uncached_read::UncachedRead,
 };
 use crate::app::App;
 use larder_core::{Bypass, FlushCause, WriteGuard};
@@ -16,7 +16,7 @@ use larder_resp::reply::{Frame, Items};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Replies that may be awaited: while there are as many, nothing more is sent.
-const AWAITED_MAX: usize = 64 << 10;
+const PENDING_REPLIES_MAX: usize = 64 << 10;
 
 /// See the [module](self).
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
@@ -25,7 +25,7 @@ pub(super) struct Session {
     pub(super) db: u32,
     home_db: u32,
     /// As whom the client acts (R12).
-    who: Who,
+    principal: Principal,
     /// The store has taken a password from the client.
     has_shown_password: bool,
     /// Commands that change the client's state, counted as they are sent: when their replies come,
@@ -39,7 +39,7 @@ pub(super) struct Session {
     watching: Option<u64>,
     /// The client is in a state that only Redis keeps track of: it asked for what comes unasked,
     /// does without replies, or has changed its state within a transaction.
-    apart: bool,
+    detached: bool,
     /// It has subscribed to something, or the opposite.
     has_subscribed: bool,
     /// It is subscribed to channels or patterns.
@@ -52,7 +52,7 @@ pub(super) struct Session {
     /// Something was sent after which everything must be forgotten, and its reply left out.
     unanswered_flush: Option<Flush>,
     stream: Stream,
-    awaited: VecDeque<Awaited>,
+    pending: VecDeque<PendingReply>,
 }
 
 /// What the upstream connection carries back.
@@ -78,14 +78,14 @@ enum Replies {
 }
 
 /// What is to be done when a command's reply arrives, before it is handed on.
-enum Awaited {
+enum PendingReply {
     Nothing,
     /// Names that the write voids when this is dropped, whatever becomes of the reply (R3).
     Written(WriteGuard<Reply>),
     /// The same, of what somebody else has made ready.
     Popped(WriteGuard<Reply>),
     /// What it shows may be newer than what is in memory (R13).
-    Read(ReadPastNear),
+    Read(UncachedRead),
     Fence,
     Flush(Flush),
     /// The client's state changes when the reply is no error. The number is that of the change.
@@ -125,10 +125,10 @@ impl Drop for Flush {
 }
 
 /// What the listener must do before a reply is handed on.
-pub(super) enum Before {
+pub(super) enum ReplyAction {
     Nothing,
     /// Forget what memory has instead of it.
-    Read(ReadPastNear),
+    Read(UncachedRead),
     Fence,
     /// Wait for loaded values on their way into the store: this may be a delete that overtook one.
     Puts,
@@ -148,13 +148,13 @@ impl Session {
             resp3: false,
             db: home_db,
             home_db,
-            who: Who::Own,
+            principal: Principal::Own,
             has_shown_password: false,
             changes: 0,
             in_multi: None,
             multi_flushes: false,
             watching: None,
-            apart: false,
+            detached: false,
             has_subscribed: false,
             has_channels: false,
             has_shard_channels: false,
@@ -162,65 +162,67 @@ impl Session {
             replies: Replies::On,
             unanswered_flush: None,
             stream: Stream::Replies,
-            awaited: VecDeque::new(),
+            pending: VecDeque::new(),
         }
     }
 
     /// Whether reads may be served from memory: everything before them has been answered, and the
     /// client is in no state that only Redis knows (R5).
-    pub(super) fn may_use_near(&self, app: &App) -> bool {
-        self.awaited.is_empty()
-            && self.who.shares(app)
+    pub(super) fn may_read_cache(&self, app: &App) -> bool {
+        self.pending.is_empty()
+            && self.principal.shares(app)
             && self.in_multi.is_none()
             && self.watching.is_none()
-            && !self.apart
+            && !self.detached
             && self.stream == Stream::Replies
     }
 
     /// Whether the client acts as another user than that of the store's URL.
-    pub(super) fn acts_as_other(&self) -> bool {
-        self.who != Who::Own
+    pub(super) fn acts_as_other_user(&self) -> bool {
+        self.principal != Principal::Own
     }
 
     /// Why a read is not served from memory though it might be kept.
-    pub(super) fn why_not_near(&self, app: &App) -> Bypass {
+    pub(super) fn bypass_reason(&self, app: &App) -> Bypass {
         match () {
-            () if !self.who.shares(app) => Bypass::User,
-            () if self.in_multi.is_some() || self.watching.is_some() || self.apart => Bypass::State,
+            () if !self.principal.shares(app) => Bypass::User,
+            () if self.in_multi.is_some() || self.watching.is_some() || self.detached => {
+                Bypass::State
+            }
             () => Bypass::Order,
         }
     }
 
-    /// How the client wants its replies; wrong where [`Session::is_apart`].
-    pub(super) fn wish(&self) -> Wish {
-        Wish { db: self.db, resp3: self.resp3 }
+    /// How the client wants its replies; wrong where [`Session::is_detached`].
+    pub(super) fn read_context(&self) -> ReadContext {
+        ReadContext { db: self.db, resp3: self.resp3 }
     }
 
     /// Whether nothing more may be sent until the replies under way are here.
     pub(super) fn must_wait(&self) -> bool {
         self.stream == Stream::Subscribing
-            || matches!(self.awaited.back(), Some(Awaited::Reset { .. }))
+            || matches!(self.pending.back(), Some(PendingReply::Reset { .. }))
     }
 
     /// Whether Redis may still be at something that it will not answer, or send what was not asked.
-    pub(super) fn is_apart(&self) -> bool {
-        self.apart
+    pub(super) fn is_detached(&self) -> bool {
+        self.detached
     }
 
     /// A RESET goes upstream, which is answered in every state but one.
     pub(super) fn reset_sent(&mut self) {
         let is_told_twice = !self.wants_replies();
-        self.awaited.push_back(Awaited::Reset { is_told_twice, answers: 0 });
+        self.pending.push_back(PendingReply::Reset { is_told_twice, answers: 0 });
     }
 
     /// Whether a reply is awaited.
-    pub(super) fn is_awaiting(&self) -> bool {
-        !self.awaited.is_empty()
+    pub(super) fn is_awaiting_reply(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// Whether so few replies are awaited that more may be.
     pub(super) fn has_room(&self) -> bool {
-        self.awaited.len() < AWAITED_MAX
+        self.pending.len() < PENDING_REPLIES_MAX
     }
 
     /// Whether the client is there for what comes unasked: its silence is no idleness.
@@ -250,61 +252,63 @@ impl Session {
     /// Whether a new upstream connection would be as good as the one that ended: nothing is awaited
     /// from it, and nothing was set up on it.
     pub(super) fn is_pristine(&self, app: &App) -> bool {
-        self.may_use_near(app) && !self.resp3 && self.db == self.home_db && !self.has_state
+        self.may_read_cache(app) && !self.resp3 && self.db == self.home_db && !self.has_state
     }
 
     /// A command goes upstream. Notes what its reply must do.
     /// What `blocks` comes when somebody else has done something, who may have done more before.
-    pub(super) fn sent(&mut self, kind: Kind<'_>, blocks: bool, app: &Arc<App>) {
+    pub(super) fn sent(&mut self, kind: CommandKind<'_>, blocks: bool, app: &Arc<App>) {
         if self.replies != Replies::On || self.stream != Stream::Replies {
             self.sent_unanswered(&kind, app);
             return;
         }
-        self.multi_flushes |= self.in_multi.is_some() && matches!(kind, Kind::Flush);
-        let awaited = match kind {
-            Kind::Write(Some(keys)) if blocks => Awaited::Popped(app.announce_write(keys)),
-            Kind::Read(_) if blocks => Awaited::Fence,
-            Kind::Read(Some(read)) => Awaited::Read(ReadPastNear::of(read, app)),
-            Kind::Write(Some(keys)) => Awaited::Written(app.announce_write(keys)),
-            Kind::Read(None) | Kind::Write(None) => Awaited::Fence,
-            Kind::Flush => Awaited::Flush(Flush::of(app)),
-            Kind::Neutral => Awaited::Nothing,
-            Kind::Info => Awaited::Info,
-            Kind::State(state) => match self.sent_state(state, app) {
-                Some(awaited) => awaited,
+        self.multi_flushes |= self.in_multi.is_some() && matches!(kind, CommandKind::Flush);
+        let pending = match kind {
+            CommandKind::Write(Some(keys)) if blocks => {
+                PendingReply::Popped(app.announce_write(keys))
+            }
+            CommandKind::Read(_) if blocks => PendingReply::Fence,
+            CommandKind::Read(Some(read)) => PendingReply::Read(UncachedRead::of(read, app)),
+            CommandKind::Write(Some(keys)) => PendingReply::Written(app.announce_write(keys)),
+            CommandKind::Read(None) | CommandKind::Write(None) => PendingReply::Fence,
+            CommandKind::Flush => PendingReply::Flush(Flush::of(app)),
+            CommandKind::Neutral => PendingReply::Nothing,
+            CommandKind::Info => PendingReply::Info,
+            CommandKind::State(state) => match self.sent_state(state, app) {
+                Some(pending) => pending,
                 None => return,
             },
         };
-        self.awaited.push_back(awaited);
+        self.pending.push_back(pending);
     }
 
     /// Notes at once what must not wait for the reply: what follows may be in the same write.
     /// `None` where no reply is counted.
-    fn sent_state(&mut self, state: State, app: &Arc<App>) -> Option<Awaited> {
+    fn sent_state(&mut self, state: State, app: &Arc<App>) -> Option<PendingReply> {
         self.has_state = true;
         self.changes += 1;
         match state {
             State::Multi => self.in_multi = Some(self.changes),
             State::Watch => self.watching = Some(self.changes),
-            State::Tracking => self.apart = true,
+            State::Tracking => self.detached = true,
             State::Monitor => {
-                self.apart = true;
+                self.detached = true;
                 self.stream = Stream::Lines;
             }
             State::Exec => {
                 let flushes = std::mem::take(&mut self.multi_flushes);
                 let flush = flushes.then(|| Flush::of(app));
-                return Some(Awaited::Exec(flush, self.changes));
+                return Some(PendingReply::Exec(flush, self.changes));
             }
             // Frames of subscriptions come unasked, so they are not counted: the first of them, or
             // another reply, ends the wait.
             State::Subscribe => {
-                (self.apart, self.has_subscribed) = (true, true);
+                (self.detached, self.has_subscribed) = (true, true);
                 self.stream = Stream::Subscribing;
                 return None;
             }
             State::Bytes => {
-                self.apart = true;
+                self.detached = true;
                 self.stream = Stream::Bytes;
                 return None;
             }
@@ -312,7 +316,7 @@ impl Session {
             State::ReplyOff | State::ReplySkip
                 if self.in_multi.is_none() && !self.is_confined() =>
             {
-                self.apart = true;
+                self.detached = true;
                 self.replies = match state {
                     State::ReplyOff => Replies::Off,
                     _ => Replies::SkipNext,
@@ -321,109 +325,111 @@ impl Session {
             }
             _ => {}
         }
-        Some(Awaited::State(state, self.changes))
+        Some(PendingReply::State(state, self.changes))
     }
 
     /// A command whose reply, if there is one, cannot be told from others: what it writes is voided
     /// as it is sent, and the feed tells the rest.
-    fn sent_unanswered(&mut self, kind: &Kind<'_>, app: &Arc<App>) {
+    fn sent_unanswered(&mut self, kind: &CommandKind<'_>, app: &Arc<App>) {
         // Redis refuses it, and says nothing.
         let is_refused = self.is_confined();
         match kind {
-            Kind::State(_) if is_refused => {}
-            Kind::Write(Some(keys)) => drop(app.announce_write(keys.clone())),
-            Kind::Flush => self.unanswered_flush = Some(Flush::of(app)),
+            CommandKind::State(_) if is_refused => {}
+            CommandKind::Write(Some(keys)) => drop(app.announce_write(keys.clone())),
+            CommandKind::Flush => self.unanswered_flush = Some(Flush::of(app)),
             // Without a user there is nothing that Redis could refuse.
-            Kind::State(State::Hello { resp3: Some(resp3), who: None }) => {
+            CommandKind::State(State::Hello { resp3: Some(resp3), principal: None }) => {
                 self.resp3 = *resp3;
             }
-            Kind::State(State::Multi) => self.in_multi = Some(self.changes),
-            Kind::State(State::Exec | State::Discard) => self.in_multi = None,
+            CommandKind::State(State::Multi) => self.in_multi = Some(self.changes),
+            CommandKind::State(State::Exec | State::Discard) => self.in_multi = None,
             _ => {}
         }
         if self.stream != Stream::Replies {
             return;
         }
         self.replies = match (self.replies, kind) {
-            (before, Kind::State(_)) if is_refused && before == Replies::Off => Replies::Off,
-            (_, Kind::State(_)) if is_refused => Replies::On,
-            (_, Kind::State(State::ReplyOn)) if self.in_multi.is_none() => {
+            (before, CommandKind::State(_)) if is_refused && before == Replies::Off => Replies::Off,
+            (_, CommandKind::State(_)) if is_refused => Replies::On,
+            (_, CommandKind::State(State::ReplyOn)) if self.in_multi.is_none() => {
                 let flush = self.unanswered_flush.take();
-                self.awaited.push_back(flush.map_or(Awaited::Nothing, Awaited::Flush));
+                self.pending.push_back(flush.map_or(PendingReply::Nothing, PendingReply::Flush));
                 Replies::On
             }
-            (Replies::Off, _) | (_, Kind::State(State::ReplyOff)) => Replies::Off,
-            (_, Kind::State(State::ReplySkip)) => Replies::SkipNext,
+            (Replies::Off, _) | (_, CommandKind::State(State::ReplyOff)) => Replies::Off,
+            (_, CommandKind::State(State::ReplySkip)) => Replies::SkipNext,
             _ => Replies::On,
         };
     }
 
     /// A frame came from upstream. Does what it must do, and says what is left to the listener.
-    pub(super) fn received(&mut self, frame: &Frame<'_>, app: &App) -> Before {
-        if let Some(Awaited::Reset { is_told_twice, answers }) = self.awaited.front_mut() {
+    pub(super) fn received(&mut self, frame: &Frame<'_>, app: &App) -> ReplyAction {
+        if let Some(PendingReply::Reset { is_told_twice, answers }) = self.pending.front_mut() {
             let is_answer = matches!(frame, Frame::Simple(b"RESET"));
             *answers += usize::from(is_answer);
             return match *answers {
-                0 => Before::Nothing,
-                _ if !*is_told_twice => Before::Reset { is_told: true },
-                _ if is_answer => Before::Ours,
-                answers => Before::Reset { is_told: answers == 2 },
+                0 => ReplyAction::Nothing,
+                _ if !*is_told_twice => ReplyAction::Reset { is_told: true },
+                _ if is_answer => ReplyAction::Ours,
+                answers => ReplyAction::Reset { is_told: answers == 2 },
             };
         }
-        if self.is_unasked(frame) {
-            return if is_message(frame) { Before::Fence } else { Before::Nothing };
+        if self.is_unsolicited(frame) {
+            return if is_message(frame) { ReplyAction::Fence } else { ReplyAction::Nothing };
         }
         if self.stream == Stream::Subscribing {
             // An error, or the subscription is queued.
             self.stream = Stream::Replies;
-            return Before::Nothing;
+            return ReplyAction::Nothing;
         }
-        match self.awaited.pop_front() {
+        match self.pending.pop_front() {
             // That of a RESET was seen to above.
-            None | Some(Awaited::Nothing | Awaited::Reset { .. }) => Before::Nothing,
+            None | Some(PendingReply::Nothing | PendingReply::Reset { .. }) => ReplyAction::Nothing,
             // What was asked for comes with EXEC, which fences.
-            Some(Awaited::Read(_) | Awaited::Info) if is_queued(frame) => Before::Nothing,
-            Some(Awaited::Written(voids)) => {
-                drop(voids);
+            Some(PendingReply::Read(_) | PendingReply::Info) if is_queued(frame) => {
+                ReplyAction::Nothing
+            }
+            Some(PendingReply::Written(invalidates)) => {
+                drop(invalidates);
                 match app.engine().has_pending_loads() {
-                    true => Before::Puts,
-                    false => Before::Nothing,
+                    true => ReplyAction::Puts,
+                    false => ReplyAction::Nothing,
                 }
             }
-            Some(Awaited::Popped(voids)) => {
-                drop(voids);
-                Before::Fence
+            Some(PendingReply::Popped(invalidates)) => {
+                drop(invalidates);
+                ReplyAction::Fence
             }
             // Nothing was read: who has no right to a key must not make others wait for it.
-            Some(Awaited::Read(_)) if is_refused(frame) => Before::Nothing,
-            Some(Awaited::Read(read)) => Before::Read(read),
-            Some(Awaited::Fence) => Before::Fence,
-            Some(Awaited::Flush(flush)) => {
+            Some(PendingReply::Read(_)) if is_refused(frame) => ReplyAction::Nothing,
+            Some(PendingReply::Read(read)) => ReplyAction::Read(read),
+            Some(PendingReply::Fence) => ReplyAction::Fence,
+            Some(PendingReply::Flush(flush)) => {
                 // Who may not do this must not take the memory from others.
                 if is_refused(frame) {
                     flush.cancel();
                 } else {
                     drop(flush);
                 }
-                Before::Nothing
+                ReplyAction::Nothing
             }
-            Some(Awaited::State(state, change)) => {
+            Some(PendingReply::State(state, change)) => {
                 self.changed(state, change, frame);
-                Before::Nothing
+                ReplyAction::Nothing
             }
-            Some(Awaited::Exec(flush, change)) => {
+            Some(PendingReply::Exec(flush, change)) => {
                 drop(flush);
                 self.leave_multi(change);
-                Before::Fence
+                ReplyAction::Fence
             }
-            Some(Awaited::Info) => Before::Info,
+            Some(PendingReply::Info) => ReplyAction::Info,
         }
     }
 
     /// Whether a frame answers no command: a push, a message, a line of a monitor.
-    fn is_unasked(&mut self, frame: &Frame<'_>) -> bool {
+    fn is_unsolicited(&mut self, frame: &Frame<'_>) -> bool {
         if self.stream == Stream::Lines {
-            return self.awaited.is_empty();
+            return self.pending.is_empty();
         }
         let parts = match frame {
             Frame::Push(parts) => parts.clone(),
@@ -457,13 +463,16 @@ impl Session {
 
     fn changed(&mut self, state: State, change: u64, frame: &Frame<'_>) {
         let is_error = frame.is_error();
-        if is_error && matches!(state, State::Hello { who: Some(_), .. }) && !is_harmless(frame) {
+        if is_error
+            && matches!(state, State::Hello { principal: Some(_), .. })
+            && !is_harmless(frame)
+        {
             // It failed after the user had changed.
-            self.apart = true;
+            self.detached = true;
         }
         if is_error || is_queued(frame) {
             // What is queued takes effect with EXEC, whose reply is not looked into.
-            self.apart |= !is_error && state != State::Unwatch;
+            self.detached |= !is_error && state != State::Unwatch;
             match state {
                 State::Monitor => self.stream = Stream::Replies,
                 State::Multi if !is_nested(frame) => {
@@ -477,15 +486,15 @@ impl Session {
             State::Discard => self.leave_multi(change),
             State::Unwatch => self.stop_watching(change),
             State::Select(db) => self.db = db,
-            State::Auth { who } => {
-                self.who = who;
+            State::Auth { principal } => {
+                self.principal = principal;
                 self.has_shown_password = true;
             }
-            State::Hello { resp3, who } => {
+            State::Hello { resp3, principal } => {
                 self.resp3 = resp3.unwrap_or(self.resp3);
-                self.has_shown_password |= who.is_some();
-                if let Some(who) = who {
-                    self.who = who;
+                self.has_shown_password |= principal.is_some();
+                if let Some(principal) = principal {
+                    self.principal = principal;
                 }
             }
             _ => {}
@@ -504,7 +513,7 @@ impl Session {
 
     /// There will be no more replies: does what must be done all the same.
     pub(super) fn lose_replies(&mut self) {
-        self.awaited.clear();
+        self.pending.clear();
         self.stream = Stream::Replies;
     }
 

@@ -1,7 +1,7 @@
 //! Reads that go past the near tier, over the client's own connection: what they show may be newer
 //! than what is in memory (R13).
 
-use super::hits::{Wish, put};
+use super::hits::{ReadContext, put};
 use crate::app::App;
 use bytes::BytesMut;
 use larder_core::{CachedRef, Key};
@@ -22,7 +22,7 @@ pub(crate) struct KeyedRead<'a> {
 }
 
 /// The same, on its way past the near tier.
-pub(crate) struct ReadPastNear {
+pub(crate) struct UncachedRead {
     names: SmallVec<[Box<[u8]>; 1]>,
     /// Under which name the reply may be kept.
     read: Box<[u8]>,
@@ -30,7 +30,7 @@ pub(crate) struct ReadPastNear {
     near: Option<Cacheable>,
 }
 
-impl ReadPastNear {
+impl UncachedRead {
     pub(crate) fn of(asked: KeyedRead<'_>, app: &App) -> Self {
         let KeyedRead { keys, spec, command } = asked;
         let mut read = Vec::new();
@@ -44,14 +44,22 @@ impl ReadPastNear {
     /// The reply is here, in these bytes: what memory has instead is forgotten before it is handed
     /// on. What memory has as well may stay, as nobody can tell which of the two is older. Without
     /// a `wish` nobody knows what the client has read, and all of it is forgotten.
-    pub(crate) fn answered(&self, reply: &Frame<'_>, bytes: &[u8], wish: Option<Wish>, app: &App) {
+    pub(crate) fn answered(
+        &self,
+        reply: &Frame<'_>,
+        bytes: &[u8],
+        read_context: Option<ReadContext>,
+        app: &App,
+    ) {
         let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.is_multi_get));
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
-            let is_same = self.near.zip(wish).zip(shown).is_some_and(|((near, wish), shown)| {
-                let key = Key { name, keyspace: wish.db, variant: &self.read };
-                is_remembered(key, (&shown, bytes), near.resp2_layout, wish, app)
-            });
+            let is_same = self.near.zip(read_context).zip(shown).is_some_and(
+                |((near, read_context), shown)| {
+                    let key = Key { name, keyspace: read_context.db, variant: &self.read };
+                    is_remembered(key, (&shown, bytes), near.resp2_layout, read_context, app)
+                },
+            );
             if !is_same {
                 app.engine().invalidate_after_bypass(name, None);
             }
@@ -65,7 +73,7 @@ fn is_remembered(
     key: Key<'_>,
     (shown, bytes): (&Frame<'_>, &[u8]),
     shape: Resp2Layout,
-    wish: Wish,
+    read_context: ReadContext,
     app: &App,
 ) -> bool {
     let Some(view) = app.engine().read_view(key) else { return false };
@@ -85,7 +93,7 @@ fn is_remembered(
         Some(Ok(is_same)) => is_same,
         Some(Err(stored)) => {
             let mut recalled = BytesMut::with_capacity(stored.len());
-            put(&stored, shape, wish.resp3, &mut recalled) && *recalled == *bytes
+            put(&stored, shape, read_context.resp3, &mut recalled) && *recalled == *bytes
         }
     }
 }

@@ -7,7 +7,7 @@
 //! without having slept.
 
 use super::{
-    scheduler::Desk,
+    scheduler::WorkerShared,
     socket::{Readiness, Socket, Stream, is_not_yet},
 };
 use crate::listeners::resp::proxy::connection::Connection;
@@ -38,24 +38,24 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 
 /// See the [module](self).
-pub(crate) struct Rounds {
-    desk: Rc<Desk>,
-    seats: RefCell<Slab<Seat>>,
-    /// The seats whose sockets have changed, and that have yet to be looked at.
+pub(crate) struct EventLoop {
+    shared: Rc<WorkerShared>,
+    slots: RefCell<Slab<Slot>>,
+    /// The slots whose sockets have changed, and that have yet to be looked at.
     changed: RefCell<VecDeque<usize>>,
 }
 
 /// One socket's.
 #[derive(Default)]
-struct Seat {
+struct Slot {
     readiness: Rc<Readiness>,
     /// It is served here until its task takes it back.
-    at_rest: Option<Box<Connection>>,
+    parked: Option<Box<Connection>>,
 }
 
-/// A connection's seat, as its task holds it. Dropping it gives it up.
-pub(crate) struct Place {
-    rounds: Rc<Rounds>,
+/// A connection's slot, as its task holds it. Dropping it gives it up.
+pub(crate) struct Registration {
+    event_loop: Rc<EventLoop>,
     readiness: Rc<Readiness>,
     number: usize,
 }
@@ -64,36 +64,38 @@ pub(crate) struct Place {
 #[derive(Default)]
 struct Replies {
     bytes: BytesMut,
-    /// The seats they are for, one behind the other, and where they are.
+    /// The slots they are for, one behind the other, and where they are.
     to: Vec<(usize, Range<usize>)>,
 }
 
-impl Rounds {
-    /// Rounds that nobody takes part in yet, and what tells them of their sockets.
+impl EventLoop {
+    /// EventLoop that nobody takes part in yet, and what tells them of their sockets.
     pub(crate) fn new() -> io::Result<(Rc<Self>, AsyncFd<mio::Poll>)> {
         let poll = mio::Poll::new()?;
-        let desk = Rc::new(Desk::new(poll.registry().try_clone()?));
-        let rounds = Rc::new(Self { desk, seats: RefCell::default(), changed: RefCell::default() });
-        Ok((rounds, watch(poll)?))
+        let shared = Rc::new(WorkerShared::new(poll.registry().try_clone()?));
+        let event_loop =
+            Rc::new(Self { shared, slots: RefCell::default(), changed: RefCell::default() });
+        Ok((event_loop, watch(poll)?))
     }
 
     /// Takes a socket in.
-    pub(crate) fn join(self: &Rc<Self>, stream: Stream) -> io::Result<(Socket, Place)> {
-        let seat = Seat::default();
-        let readiness = Rc::clone(&seat.readiness);
-        let number = self.seats.borrow_mut().insert(seat);
-        let place = Place { rounds: Rc::clone(self), readiness: Rc::clone(&readiness), number };
-        let socket = Socket::register(stream, Token(number), readiness, Rc::clone(&self.desk))?;
+    pub(crate) fn join(self: &Rc<Self>, stream: Stream) -> io::Result<(Socket, Registration)> {
+        let slot = Slot::default();
+        let readiness = Rc::clone(&slot.readiness);
+        let number = self.slots.borrow_mut().insert(slot);
+        let place =
+            Registration { event_loop: Rc::clone(self), readiness: Rc::clone(&readiness), number };
+        let socket = Socket::register(stream, Token(number), readiness, Rc::clone(&self.shared))?;
         Ok((socket, place))
     }
 
     /// What the clients share.
-    pub(crate) fn desk(&self) -> &Rc<Desk> {
-        &self.desk
+    pub(crate) fn shared(&self) -> &Rc<WorkerShared> {
+        &self.shared
     }
 
     /// Holds rounds as long as the runtime runs.
-    pub(crate) async fn hold(&self, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
+    pub(crate) async fn run(&self, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
         let mut events = Events::with_capacity(SOCKETS_MAX);
         let mut replies = Replies::default();
         loop {
@@ -107,10 +109,10 @@ impl Rounds {
                 ready.clear_ready();
             }
             self.note(&events);
-            self.hold_one(&mut replies);
+            self.run_once(&mut replies);
             while !self.changed.borrow().is_empty() {
                 yield_now().await;
-                self.hold_one(&mut replies);
+                self.run_once(&mut replies);
             }
             if !is_all {
                 yield_now().await;
@@ -119,39 +121,39 @@ impl Rounds {
     }
 
     fn note(&self, events: &Events) {
-        let seats = self.seats.borrow();
+        let slots = self.slots.borrow();
         for event in events {
             let Token(number) = event.token();
-            if let Some(seat) = seats.get(number) {
-                seat.readiness.note(event);
+            if let Some(slot) = slots.get(number) {
+                slot.readiness.note(event);
                 self.changed.borrow_mut().push_back(number);
             }
         }
     }
 
     /// Serves whose sockets have changed, as long as there is anything left of this share.
-    fn hold_one(&self, replies: &mut Replies) {
-        let mut seats = self.seats.borrow_mut();
+    fn run_once(&self, replies: &mut Replies) {
+        let mut slots = self.slots.borrow_mut();
         let mut changed = self.changed.borrow_mut();
-        let mut room = self.desk.room();
-        while !self.desk.is_spent()
+        let mut room = self.shared.read_buf();
+        while !self.shared.is_budget_spent()
             && let Some(number) = changed.pop_front()
         {
-            let Some(seat) = seats.get_mut(number) else { continue };
+            let Some(slot) = slots.get_mut(number) else { continue };
             // As in a task of its own: one client's misfortune is not that of the others.
             let before = replies.bytes.len();
             let served =
-                panic::catch_unwind(AssertUnwindSafe(|| seat.serve(number, &mut room, replies)));
+                panic::catch_unwind(AssertUnwindSafe(|| slot.serve(number, &mut room, replies)));
             if served.is_err() {
                 replies.bytes.truncate(before);
-                seat.at_rest = None;
-                seat.readiness.call();
+                slot.parked = None;
+                slot.readiness.wake();
             }
             if replies.bytes.len() > OUTPUT_BYTES_MAX {
-                replies.send(&mut seats);
+                replies.send(&mut slots);
             }
         }
-        replies.send(&mut seats);
+        replies.send(&mut slots);
     }
 }
 
@@ -163,18 +165,18 @@ fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
     Ok(watched?)
 }
 
-impl Seat {
+impl Slot {
     /// Reads, and answers what can be answered from memory. The rest is for the task.
     fn serve(&mut self, number: usize, room: &mut [u8], replies: &mut Replies) {
-        let Self { readiness, at_rest } = self;
+        let Self { readiness, parked } = self;
         // What it was called for comes first.
-        let connection = at_rest.as_mut().filter(|_| !readiness.is_called());
-        let Some(connection) = connection else { return readiness.call() };
+        let connection = parked.as_mut().filter(|_| !readiness.is_woken());
+        let Some(connection) = connection else { return readiness.wake() };
         let read = match connection.read(room) {
             Ok(read) => room.get(..read).unwrap_or_default(),
             Err(error) if is_not_yet(&error) => return,
             // It shows again when the task reads, as does the end.
-            Err(_) => return readiness.call(),
+            Err(_) => return readiness.wake(),
         };
         let start = replies.bytes.len();
         let is_all = connection.take_hits(read, &mut replies.bytes);
@@ -182,19 +184,19 @@ impl Seat {
             replies.to.push((number, start..replies.bytes.len()));
         }
         if !is_all || readiness.is_readable() {
-            readiness.call();
+            readiness.wake();
         }
     }
 }
 
 impl Replies {
     /// Sends them all. What a client does not take at once is left to its task.
-    fn send(&mut self, seats: &mut Slab<Seat>) {
+    fn send(&mut self, slots: &mut Slab<Slot>) {
         for (number, range) in self.to.drain(..) {
-            let Some(Seat { readiness, at_rest }) = seats.get_mut(number) else { continue };
-            let Some(connection) = at_rest else { continue };
+            let Some(Slot { readiness, parked }) = slots.get_mut(number) else { continue };
+            let Some(connection) = parked else { continue };
             if !connection.send(self.bytes.get(range).unwrap_or_default()) {
-                readiness.call();
+                readiness.wake();
             }
         }
         self.bytes.clear();
@@ -204,29 +206,29 @@ impl Replies {
     }
 }
 
-impl Place {
+impl Registration {
     /// Whether all that the socket was ready for has been used up.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
         !self.readiness.is_readable()
     }
 
     /// Leaves the connection to the rounds. What they did before is no news to it.
-    pub(crate) fn leave(&self, connection: Box<Connection>) {
-        self.readiness.hush();
-        if let Some(seat) = self.rounds.seats.borrow_mut().get_mut(self.number) {
-            seat.at_rest = Some(connection);
+    pub(crate) fn park(&self, connection: Box<Connection>) {
+        self.readiness.clear_wake();
+        if let Some(slot) = self.event_loop.slots.borrow_mut().get_mut(self.number) {
+            slot.parked = Some(connection);
         }
     }
 
     /// Takes it back.
     pub(crate) fn take(&self) -> Option<Box<Connection>> {
-        self.rounds.seats.borrow_mut().get_mut(self.number)?.at_rest.take()
+        self.event_loop.slots.borrow_mut().get_mut(self.number)?.parked.take()
     }
 
     /// Waits until the rounds have something for the task.
-    pub(crate) async fn called(&self) {
+    pub(crate) async fn woken(&self) {
         poll_fn(|context| {
-            if self.readiness.is_called() {
+            if self.readiness.is_woken() {
                 return Poll::Ready(());
             }
             self.readiness.wait(context);
@@ -236,15 +238,15 @@ impl Place {
     }
 
     /// Whether the client has been heard since this was asked last.
-    pub(crate) fn was_heard(&self) -> bool {
-        self.readiness.was_heard()
+    pub(crate) fn take_activity(&self) -> bool {
+        self.readiness.take_activity()
     }
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         // With the connection, if its task ended while that was here.
-        let seat = self.rounds.seats.borrow_mut().try_remove(self.number);
-        drop(seat);
+        let slot = self.event_loop.slots.borrow_mut().try_remove(self.number);
+        drop(slot);
     }
 }

@@ -15,39 +15,39 @@ use tokio::task::yield_now;
 const READ_BYTES: usize = 64 << 10;
 /// Bytes read and sent in one share of a lap, about. What else the worker has to do, above all to
 /// hear from the store, waits as long as a lap takes.
-const SHARE_BYTES_MAX: usize = 1 << 20;
+const BUDGET_BYTES_MAX: usize = 1 << 20;
 
 /// See the [module](self).
-pub(crate) struct Desk {
+pub(crate) struct WorkerShared {
     registry: Registry,
     /// Where everything is read first, so that a client who sends nothing takes no room.
-    room: RefCell<Box<[u8]>>,
+    read_buf: RefCell<Box<[u8]>>,
     /// The reads that are looked up.
     batch: RefCell<Batch>,
     /// Bytes read and sent in this share.
-    spent: Cell<usize>,
+    charged: Cell<usize>,
     /// Tasks that wait for one.
-    waiting: RefCell<VecDeque<Rc<Ticket>>>,
+    waiting: RefCell<VecDeque<Rc<BudgetWaiter>>>,
     /// Begins the next lap.
-    lap: Cell<Option<Waker>>,
+    tick: Cell<Option<Waker>>,
 }
 
 /// A task's place among those that wait.
 #[derive(Default)]
-struct Ticket {
-    is_called: Cell<bool>,
+struct BudgetWaiter {
+    is_woken: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
 
-impl Desk {
+impl WorkerShared {
     pub(crate) fn new(registry: Registry) -> Self {
         Self {
             registry,
-            room: RefCell::new(vec![0; READ_BYTES].into()),
+            read_buf: RefCell::new(vec![0; READ_BYTES].into()),
             batch: RefCell::default(),
-            spent: Cell::new(0),
+            charged: Cell::new(0),
             waiting: RefCell::default(),
-            lap: Cell::default(),
+            tick: Cell::default(),
         }
     }
 
@@ -55,77 +55,77 @@ impl Desk {
         &self.registry
     }
 
-    pub(crate) fn room(&self) -> RefMut<'_, Box<[u8]>> {
-        self.room.borrow_mut()
+    pub(crate) fn read_buf(&self) -> RefMut<'_, Box<[u8]>> {
+        self.read_buf.borrow_mut()
     }
 
     pub(crate) fn batch(&self) -> RefMut<'_, Batch> {
         self.batch.borrow_mut()
     }
 
-    pub(crate) fn spend(&self, bytes: usize) {
-        self.spent.set(self.spent.get().saturating_add(bytes));
+    pub(crate) fn charge(&self, bytes: usize) {
+        self.charged.set(self.charged.get().saturating_add(bytes));
     }
 
-    pub(crate) fn is_spent(&self) -> bool {
-        self.spent.get() > SHARE_BYTES_MAX
+    pub(crate) fn is_budget_spent(&self) -> bool {
+        self.charged.get() > BUDGET_BYTES_MAX
     }
 
     /// Lets others have their turn; then waits for a share of which something is left, behind those
     /// who wait already. For whoever has much to do.
-    pub(crate) async fn share(&self) {
-        if !self.is_spent() && self.waiting.borrow().is_empty() {
+    pub(crate) async fn await_budget(&self) {
+        if !self.is_budget_spent() && self.waiting.borrow().is_empty() {
             return yield_now().await;
         }
-        let ticket = Rc::new(Ticket::default());
-        self.waiting.borrow_mut().push_back(Rc::clone(&ticket));
-        self.call_for_lap();
+        let waiter = Rc::new(BudgetWaiter::default());
+        self.waiting.borrow_mut().push_back(Rc::clone(&waiter));
+        self.request_tick();
         poll_fn(|context| {
-            if ticket.is_called.get() {
+            if waiter.is_woken.get() {
                 return Poll::Ready(());
             }
-            ticket.waker.set(Some(context.waker().clone()));
+            waiter.waker.set(Some(context.waker().clone()));
             Poll::Pending
         })
         .await;
     }
 
     /// Whoever has had enough of a share leaves what is left of it to the next.
-    pub(crate) fn pass_on(&self) {
-        if !self.is_spent() {
-            self.call_next();
+    pub(crate) fn yield_budget(&self) {
+        if !self.is_budget_spent() {
+            self.wake_next();
         }
     }
 
     /// One lap: `rounds` have a share of it, then tasks have one, the first of those who wait in any
     /// case. The runtime comes by here before it polls the tasks, and looks at all sockets after
     /// that.
-    pub(crate) fn lap<T>(
+    pub(crate) fn tick<T>(
         &self,
         context: &mut Context<'_>,
-        rounds: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+        event_loop: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.lap.set(Some(context.waker().clone()));
-        self.spent.set(0);
-        let polled = rounds(context);
-        self.spent.set(0);
-        self.call_next();
+        self.tick.set(Some(context.waker().clone()));
+        self.charged.set(0);
+        let polled = event_loop(context);
+        self.charged.set(0);
+        self.wake_next();
         if !self.waiting.borrow().is_empty() {
-            self.call_for_lap();
+            self.request_tick();
         }
         polled
     }
 
-    fn call_next(&self) {
-        let Some(ticket) = self.waiting.borrow_mut().pop_front() else { return };
-        ticket.is_called.set(true);
-        if let Some(waker) = ticket.waker.take() {
+    fn wake_next(&self) {
+        let Some(waiter) = self.waiting.borrow_mut().pop_front() else { return };
+        waiter.is_woken.set(true);
+        if let Some(waker) = waiter.waker.take() {
             waker.wake();
         }
     }
 
-    fn call_for_lap(&self) {
-        if let Some(waker) = self.lap.take() {
+    fn request_tick(&self) {
+        if let Some(waker) = self.tick.take() {
             waker.wake();
         }
     }

@@ -1,7 +1,7 @@
 //! A client's bare socket. The [rounds](super::event_loop) of its worker learn what it is ready for,
 //! once for every change; what they have noted stays true until somebody has used it up.
 
-use super::scheduler::Desk;
+use super::scheduler::WorkerShared;
 use crate::listeners::resp::proxy::client::Ready;
 use bytes::{Buf, BytesMut};
 use mio::{
@@ -21,7 +21,7 @@ pub(crate) struct Socket {
     stream: Stream,
     token: Token,
     readiness: Rc<Readiness>,
-    desk: Rc<Desk>,
+    shared: Rc<WorkerShared>,
     /// It took less than it was given: there is a word when it takes more.
     is_full: bool,
 }
@@ -39,10 +39,10 @@ pub(crate) struct Readiness {
     /// Nothing comes after what can be read now.
     ends: Cell<bool>,
     /// Something has been read.
-    heard: Cell<bool>,
+    active: Cell<bool>,
     /// Whoever waits is to look again.
-    called: Cell<bool>,
-    waits: Cell<Option<Waker>>,
+    woken: Cell<bool>,
+    waker: Cell<Option<Waker>>,
 }
 
 impl Readiness {
@@ -59,30 +59,30 @@ impl Readiness {
     }
 
     /// Whoever waits is to look again.
-    pub(crate) fn call(&self) {
-        self.called.set(true);
-        if let Some(waker) = self.waits.take() {
+    pub(crate) fn wake(&self) {
+        self.woken.set(true);
+        if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
     /// Whether something has been read since this was asked last.
-    pub(crate) fn was_heard(&self) -> bool {
-        self.heard.take()
+    pub(crate) fn take_activity(&self) -> bool {
+        self.active.take()
     }
 
     /// Forgets the calls so far.
-    pub(crate) fn hush(&self) {
-        self.called.set(false);
+    pub(crate) fn clear_wake(&self) {
+        self.woken.set(false);
     }
 
-    pub(crate) fn is_called(&self) -> bool {
-        self.called.get()
+    pub(crate) fn is_woken(&self) -> bool {
+        self.woken.get()
     }
 
     /// Has `context` told of the next call.
     pub(crate) fn wait(&self, context: &Context<'_>) {
-        self.waits.set(Some(context.waker().clone()));
+        self.waker.set(Some(context.waker().clone()));
     }
 }
 
@@ -92,10 +92,10 @@ impl Socket {
         mut stream: Stream,
         token: Token,
         readiness: Rc<Readiness>,
-        desk: Rc<Desk>,
+        shared: Rc<WorkerShared>,
     ) -> io::Result<Self> {
-        stream.source().register(desk.registry(), token, Interest::READABLE)?;
-        Ok(Self { stream, token, readiness, desk, is_full: false })
+        stream.source().register(shared.registry(), token, Interest::READABLE)?;
+        Ok(Self { stream, token, readiness, shared, is_full: false })
     }
 
     pub(crate) fn stream(&self) -> &Stream {
@@ -112,11 +112,11 @@ impl Socket {
         let is_all = read.as_ref().map_or_else(is_not_yet, |&read| read < room.len());
         match read {
             Ok(0) => self.readiness.ends.set(true),
-            Ok(_) => self.readiness.heard.set(true),
+            Ok(_) => self.readiness.active.set(true),
             Err(_) => {}
         }
         self.readiness.readable.set(!is_all || self.readiness.ends.get());
-        self.desk.spend(read.as_ref().map_or(0, |&read| read));
+        self.shared.charge(read.as_ref().map_or(0, |&read| read));
         read
     }
 
@@ -156,7 +156,7 @@ impl Socket {
             true => Interest::READABLE.add(Interest::WRITABLE),
             false => Interest::READABLE,
         };
-        self.stream.source().reregister(self.desk.registry(), self.token, interest)
+        self.stream.source().reregister(self.shared.registry(), self.token, interest)
     }
 
     /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
@@ -185,8 +185,8 @@ impl Socket {
     }
 
     fn read_into(&mut self, input: &mut BytesMut) -> io::Result<usize> {
-        let desk = Rc::clone(&self.desk);
-        let mut room = desk.room();
+        let shared = Rc::clone(&self.shared);
+        let mut room = shared.read_buf();
         let read = self.read(&mut room)?;
         input.extend_from_slice(room.get(..read).unwrap_or_default());
         Ok(read)

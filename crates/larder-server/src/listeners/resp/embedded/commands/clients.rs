@@ -8,10 +8,10 @@ use super::{
 };
 use crate::listeners::resp::embedded::{
     client_registry::About,
-    command_error::{Outcome, Refusal},
-    context::{Args, Call},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext},
     number,
-    session::Replies,
+    session::ReplyMode,
 };
 
 pub(super) const COMMANDS: &[Entry] = &[
@@ -26,88 +26,88 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("CLIENT|REPLY", 3, "noscript loading stale", Fallible(replies)),
 ];
 
-fn id(call: &mut Call<'_>, _: Args<'_>) {
-    call.reply.integer(i64::try_from(call.session.presence.id()).unwrap_or(i64::MAX));
+fn id(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    ctx.reply.integer(i64::try_from(ctx.session.handle.id()).unwrap_or(i64::MAX));
 }
 
-fn info(call: &mut Call<'_>, _: Args<'_>) {
-    call.session.show(call.app);
-    let line = call.session.presence.line(call.app.engine().clock().now());
-    call.reply.verbatim(&line);
+fn info(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    ctx.session.show(ctx.app);
+    let line = ctx.session.handle.line(ctx.app.engine().clock().now());
+    ctx.reply.verbatim(&line);
 }
 
-fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn list(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let ids = match args.len() {
         2 => None,
         // All are of this type.
         4 if args.is(2, "TYPE") => match args.get(3).to_ascii_lowercase().as_slice() {
             b"normal" => None,
             b"master" | b"replica" | b"slave" | b"pubsub" => Some(Vec::new()),
-            _ => return Err(Refusal::quoting("ERR Unknown client type '", args.get(3), "'")),
+            _ => return Err(CommandError::quoting("ERR Unknown client type '", args.get(3), "'")),
         },
         4.. if args.is(2, "ID") => Some(args.from(3).map(client_id).collect::<Result<_, _>>()?),
-        _ => return Err(Refusal::SYNTAX),
+        _ => return Err(CommandError::SYNTAX),
     };
-    call.session.show(call.app);
+    ctx.session.show(ctx.app);
     let wanted = |id| ids.as_ref().is_none_or(|ids| ids.contains(&id));
-    let now = call.app.engine().clock().now();
-    let lines = call.session.presence.guests().list(now, wanted);
-    call.reply.verbatim(&lines);
+    let now = ctx.app.engine().clock().now();
+    let lines = ctx.session.handle.registry().list(now, wanted);
+    ctx.reply.verbatim(&lines);
     Ok(())
 }
 
 /// There is no client 0.
-fn client_id(text: &[u8]) -> Result<u64, Refusal> {
-    let id = number::integer(text).ok_or(Refusal::new("ERR Invalid client ID"))?;
+fn client_id(text: &[u8]) -> Result<u64, CommandError> {
+    let id = number::integer(text).ok_or(CommandError::new("ERR Invalid client ID"))?;
     Ok(u64::try_from(id).unwrap_or(0))
 }
 
-fn getname(call: &mut Call<'_>, _: Args<'_>) {
-    let name = call.session.presence.name();
-    call.reply.bulk_or_null(Some(name.as_slice()).filter(|name| !name.is_empty()));
+fn getname(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    let name = ctx.session.handle.name();
+    ctx.reply.bulk_or_null(Some(name.as_slice()).filter(|name| !name.is_empty()));
 }
 
-fn setname(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    set_name(call, args.get(2))?;
-    call.reply.ok();
+fn setname(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    set_name(ctx, args.get(2))?;
+    ctx.reply.ok();
     Ok(())
 }
 
-fn setinfo(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn setinfo(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let (word, about) = match args.get(2).to_ascii_lowercase().as_slice() {
         b"lib-name" => ("lib-name", About::Library),
         b"lib-ver" => ("lib-ver", About::LibraryVersion),
-        _ => return Err(Refusal::quoting("ERR Unrecognized option '", args.get(2), "'")),
+        _ => return Err(CommandError::quoting("ERR Unrecognized option '", args.get(2), "'")),
     };
     if !is_plain(args.get(3)) {
         let text = " cannot contain spaces, newlines or special characters.";
-        return Err(Refusal::quoting("ERR ", word.as_bytes(), text));
+        return Err(CommandError::quoting("ERR ", word.as_bytes(), text));
     }
-    call.session.presence.tell(about, args.get(3));
-    call.reply.ok();
+    ctx.session.handle.tell(about, args.get(3));
+    ctx.reply.ok();
     Ok(())
 }
 
 /// Nothing is evicted here, nor is it known when a key was touched last.
-fn no_effect(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn no_effect(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     if !args.is(2, "ON") && !args.is(2, "OFF") {
-        return Err(Refusal::SYNTAX);
+        return Err(CommandError::SYNTAX);
     }
-    call.reply.ok();
+    ctx.reply.ok();
     Ok(())
 }
 
-fn replies(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let replies = &mut call.session.replies;
+fn replies(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let replies = &mut ctx.session.replies;
     match args.get(2).to_ascii_uppercase().as_slice() {
         b"ON" => {
-            *replies = Replies::On;
-            call.reply.ok();
+            *replies = ReplyMode::On;
+            ctx.reply.ok();
         }
-        b"OFF" => *replies = Replies::Off,
-        b"SKIP" if *replies != Replies::Off => *replies = Replies::SkipNext,
+        b"OFF" => *replies = ReplyMode::Off,
+        b"SKIP" if *replies != ReplyMode::Off => *replies = ReplyMode::SkipNext,
         b"SKIP" => {}
-        _ => return Err(Refusal::SYNTAX),
+        _ => return Err(CommandError::SYNTAX),
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use super::{DBS, STRING_BYTES_MAX};
 use crate::{
     app::App,
     listeners::resp::embedded::{
-        context::{Args, Call},
+        context::{Args, CommandContext},
         glob,
     },
 };
 
-pub(super) fn get(call: &mut Call<'_>, args: Args<'_>) {
-    let mut found = parameters(call.app);
+pub(super) fn get(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let mut found = parameters(ctx.app);
     found.retain_mut(|(name, _)| match args.from(2).find(|wanted| fits(wanted, name)) {
         // Spelled as it was asked for.
         Some(wanted) if wanted.eq_ignore_ascii_case(name.as_bytes()) => {
@@ -19,10 +19,10 @@ pub(super) fn get(call: &mut Call<'_>, args: Args<'_>) {
         }
         wanted => wanted.is_some(),
     });
-    call.reply.map(found.len());
+    ctx.reply.map(found.len());
     for (name, value) in found {
-        call.reply.bulk(name.as_bytes());
-        call.reply.bulk(value.as_bytes());
+        ctx.reply.bulk(name.as_bytes());
+        ctx.reply.bulk(value.as_bytes());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Entry, Run::Fallible, entry};
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call, Keyed},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext, Keyed},
     float::Float,
     number,
 };
@@ -17,43 +17,44 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("INCRBYFLOAT", 3, "write denyoom fast", Fallible(incrbyfloat)),
 ];
 
-fn incr(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    add(call, args.get(1), 1)
+fn incr(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    add(ctx, args.get(1), 1)
 }
 
-fn decr(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    add(call, args.get(1), -1)
+fn decr(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    add(ctx, args.get(1), -1)
 }
 
-fn incrby(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    add(call, args.get(1), args.integer(2)?)
+fn incrby(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    add(ctx, args.get(1), args.integer(2)?)
 }
 
-fn decrby(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn decrby(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let less = args.integer(2)?;
-    let more = less.checked_neg().ok_or(Refusal::new("ERR decrement would overflow"))?;
-    add(call, args.get(1), more)
+    let more = less.checked_neg().ok_or(CommandError::new("ERR decrement would overflow"))?;
+    add(ctx, args.get(1), more)
 }
 
-fn add(call: &mut Call<'_>, name: &[u8], more: i64) -> Outcome {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn add(ctx: &mut CommandContext<'_>, name: &[u8], more: i64) -> Outcome {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let value = match txn.get(db, name) {
-        Some(entry) => number::integer(entry.payload).ok_or(Refusal::NOT_AN_INTEGER)?,
+        Some(entry) => number::integer(entry.payload).ok_or(CommandError::NOT_AN_INTEGER)?,
         None => 0,
     };
     let sum = value.checked_add(more);
-    let sum = sum.ok_or(Refusal::new("ERR increment or decrement would overflow"))?;
+    let sum = sum.ok_or(CommandError::new("ERR increment or decrement would overflow"))?;
     txn.set(db, name, sum.to_string().as_bytes(), Expiry::Keep)?;
     reply.integer(sum);
     Ok(())
 }
 
-fn incrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn incrbyfloat(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let value = txn.get(db, args.get(1)).map_or(b"0".as_slice(), |entry| entry.payload);
-    let number = |text| Float::parse(text).ok_or(Refusal::NOT_A_FLOAT);
+    let number = |text| Float::parse(text).ok_or(CommandError::NOT_A_FLOAT);
     let sum = number(value)?.add(number(args.get(2))?);
-    let sum = sum.ok_or(Refusal::new("ERR increment would produce NaN or Infinity"))?.to_string();
+    let sum =
+        sum.ok_or(CommandError::new("ERR increment would produce NaN or Infinity"))?.to_string();
     txn.set(db, args.get(1), sum.as_bytes(), Expiry::Keep)?;
     reply.bulk(sum.as_bytes());
     Ok(())

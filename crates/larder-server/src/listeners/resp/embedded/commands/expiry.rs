@@ -6,9 +6,9 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call, Keyed},
-    expiry::{Given, Unit, from_date, to_date},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext, Keyed},
+    expiry::{ExpireArg, Unit, from_date, to_date},
 };
 use larder_core::memory_store::Expiry;
 
@@ -17,35 +17,35 @@ pub(super) const COMMANDS: &[Entry] = &[
         "EXPIRE",
         -3,
         "write fast",
-        Fallible(|call, args| expire(call, args, "expire", Unit::Seconds, false)),
+        Fallible(|ctx, args| expire(ctx, args, "expire", Unit::Seconds, false)),
     ),
     entry(
         "PEXPIRE",
         -3,
         "write fast",
-        Fallible(|call, args| expire(call, args, "pexpire", Unit::Millis, false)),
+        Fallible(|ctx, args| expire(ctx, args, "pexpire", Unit::Millis, false)),
     ),
     entry(
         "EXPIREAT",
         -3,
         "write fast",
-        Fallible(|call, args| expire(call, args, "expireat", Unit::Seconds, true)),
+        Fallible(|ctx, args| expire(ctx, args, "expireat", Unit::Seconds, true)),
     ),
     entry(
         "PEXPIREAT",
         -3,
         "write fast",
-        Fallible(|call, args| expire(call, args, "pexpireat", Unit::Millis, true)),
+        Fallible(|ctx, args| expire(ctx, args, "pexpireat", Unit::Millis, true)),
     ),
-    entry("TTL", 2, "readonly fast", Plain(|call, args| left(call, args, Unit::Seconds))),
-    entry("PTTL", 2, "readonly fast", Plain(|call, args| left(call, args, Unit::Millis))),
-    entry("EXPIRETIME", 2, "readonly fast", Plain(|call, args| date(call, args, Unit::Seconds))),
-    entry("PEXPIRETIME", 2, "readonly fast", Plain(|call, args| date(call, args, Unit::Millis))),
+    entry("TTL", 2, "readonly fast", Plain(|ctx, args| left(ctx, args, Unit::Seconds))),
+    entry("PTTL", 2, "readonly fast", Plain(|ctx, args| left(ctx, args, Unit::Millis))),
+    entry("EXPIRETIME", 2, "readonly fast", Plain(|ctx, args| date(ctx, args, Unit::Seconds))),
+    entry("PEXPIRETIME", 2, "readonly fast", Plain(|ctx, args| date(ctx, args, Unit::Millis))),
     entry("PERSIST", 2, "write fast", Plain(persist)),
 ];
 
 fn expire(
-    call: &mut Call<'_>,
+    ctx: &mut CommandContext<'_>,
     args: Args<'_>,
     command: &str,
     unit: Unit,
@@ -53,10 +53,10 @@ fn expire(
 ) -> Outcome {
     let when = When::of(args)?;
     let value = args.integer(2)?;
-    let given = Given { unit, is_date, text: args.get(2) };
-    let date = given.date(call, value).ok_or_else(|| Refusal::expire_time(command))?;
-    let time = from_date(call, date);
-    let Keyed { txn, db, reply, .. } = call.keyed();
+    let expire = ExpireArg { unit, is_date, text: args.get(2) };
+    let date = expire.date(ctx, value).ok_or_else(|| CommandError::expire_time(command))?;
+    let time = from_date(ctx, date);
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let before = txn.get(db, args.get(1)).map(|entry| entry.expires);
     let may = before.is_some_and(|before| when.allows(before, time));
     reply.boolean(may && txn.set_expiry(db, args.get(1), Expiry::At(time)));
@@ -72,13 +72,13 @@ struct When {
 }
 
 impl When {
-    fn of(args: Args<'_>) -> Result<Self, Refusal> {
+    fn of(args: Args<'_>) -> Result<Self, CommandError> {
         let words: Vec<_> = args.from(3).map(<[u8]>::to_ascii_uppercase).collect();
         let known = |word: &&[u8]| {
             [b"NX", b"XX", b"GT", b"LT"].iter().any(|it| word.eq_ignore_ascii_case(*it))
         };
         if let Some(word) = args.from(3).find(|word| !known(word)) {
-            return Err(Refusal::quoting("ERR Unsupported option ", word, ""));
+            return Err(CommandError::quoting("ERR Unsupported option ", word, ""));
         }
         let has = |word: &[u8]| words.iter().any(|it| it == word);
         let (nx, xx, gt, lt) = (has(b"NX"), has(b"XX"), has(b"GT"), has(b"LT"));
@@ -92,7 +92,7 @@ impl When {
                 return Ok(Self { is_volatile: one_of(xx, nx), is_longer: one_of(gt, lt) });
             }
         };
-        Err(Refusal::new(text))
+        Err(CommandError::new(text))
     }
 
     /// What does not expire lives longer than any time.
@@ -104,36 +104,36 @@ impl When {
     }
 }
 
-fn left(call: &mut Call<'_>, args: Args<'_>, unit: Unit) {
-    let now = call.txn().now();
-    answer(call, args, unit, |_, time| time - now);
+fn left(ctx: &mut CommandContext<'_>, args: Args<'_>, unit: Unit) {
+    let now = ctx.txn().now();
+    answer(ctx, args, unit, |_, time| time - now);
 }
 
-fn date(call: &mut Call<'_>, args: Args<'_>, unit: Unit) {
-    answer(call, args, unit, to_date);
+fn date(ctx: &mut CommandContext<'_>, args: Args<'_>, unit: Unit) {
+    answer(ctx, args, unit, to_date);
 }
 
 fn answer(
-    call: &mut Call<'_>,
+    ctx: &mut CommandContext<'_>,
     args: Args<'_>,
     unit: Unit,
-    shown: impl FnOnce(&mut Call<'_>, i64) -> i64,
+    shown: impl FnOnce(&mut CommandContext<'_>, i64) -> i64,
 ) {
-    let Keyed { txn, db, tally, .. } = call.keyed();
+    let Keyed { txn, db, counts, .. } = ctx.keyed();
     let found = txn.get(db, args.get(1)).map(|entry| entry.expires);
-    tally.read(found.is_some());
+    counts.read(found.is_some());
     let value = match (found, unit) {
         (None, _) => -2,
         (Some(None), _) => -1,
-        (Some(Some(time)), Unit::Millis) => shown(call, time),
+        (Some(Some(time)), Unit::Millis) => shown(ctx, time),
         // To the nearest.
-        (Some(Some(time)), Unit::Seconds) => shown(call, time).saturating_add(500) / 1000,
+        (Some(Some(time)), Unit::Seconds) => shown(ctx, time).saturating_add(500) / 1000,
     };
-    call.reply.integer(value);
+    ctx.reply.integer(value);
 }
 
-fn persist(call: &mut Call<'_>, args: Args<'_>) {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn persist(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let expires = txn.get(db, args.get(1)).and_then(|entry| entry.expires);
     reply.boolean(expires.is_some() && txn.set_expiry(db, args.get(1), Expiry::Never));
 }

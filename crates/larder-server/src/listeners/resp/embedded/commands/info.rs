@@ -2,14 +2,14 @@
 
 use super::REDIS_VERSION;
 use crate::listeners::resp::{
-    embedded::context::{Args, Call},
+    embedded::context::{Args, CommandContext},
     proxy::info::with_our_section,
 };
 use larder_resp::reply::Frame;
 use std::fmt::{Display, Write};
 
 /// A section and who writes it.
-type Section = (&'static str, fn(&mut Call<'_>, &mut Text));
+type Section = (&'static str, fn(&mut CommandContext<'_>, &mut Text));
 
 const SECTIONS: [Section; 7] = [
     ("Server", server),
@@ -21,25 +21,25 @@ const SECTIONS: [Section; 7] = [
     ("Keyspace", keyspace),
 ];
 
-pub(super) fn info(call: &mut Call<'_>, args: Args<'_>) {
+pub(super) fn info(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     let mut text = Text(String::new());
     for (name, write) in SECTIONS.into_iter().filter(|(name, _)| wants(args, name)) {
         if !text.0.is_empty() {
             text.0.push_str("\r\n");
         }
         text.0.extend(["# ", name, "\r\n"]);
-        write(call, &mut text);
+        write(ctx, &mut text);
     }
     if !wants(args, "Larder") {
-        call.reply.verbatim(text.0.as_bytes());
+        ctx.reply.verbatim(text.0.as_bytes());
         return;
     }
     let text = text.0.as_bytes();
-    let theirs = match call.reply.resp3 {
+    let remote = match ctx.reply.resp3 {
         true => Frame::Verbatim { format: *b"txt", text },
         false => Frame::Bulk(text),
     };
-    with_our_section(call.app, &theirs, call.reply.out());
+    with_our_section(ctx.app, &remote, ctx.reply.out());
 }
 
 fn wants(args: Args<'_>, section: &str) -> bool {
@@ -58,9 +58,9 @@ impl Text {
     }
 }
 
-fn server(call: &mut Call<'_>, text: &mut Text) {
-    let config = call.app.config();
-    let uptime = call.app.uptime().as_secs();
+fn server(ctx: &mut CommandContext<'_>, text: &mut Text) {
+    let config = ctx.app.config();
+    let uptime = ctx.app.uptime().as_secs();
     text.line("redis_version", REDIS_VERSION);
     text.line("redis_mode", "standalone");
     text.line("os", std::env::consts::OS);
@@ -72,42 +72,42 @@ fn server(call: &mut Call<'_>, text: &mut Text) {
     text.line("io_threads_active", u8::from(config.resp.workers > 1));
 }
 
-fn clients(call: &mut Call<'_>, text: &mut Text) {
-    text.line("connected_clients", call.app.resp_stats().counts().clients);
-    text.line("maxclients", call.app.config().maxclients);
+fn clients(ctx: &mut CommandContext<'_>, text: &mut Text) {
+    text.line("connected_clients", ctx.app.resp_stats().counts().clients);
+    text.line("maxclients", ctx.app.config().maxclients);
     text.line("blocked_clients", 0);
 }
 
-fn memory(call: &mut Call<'_>, text: &mut Text) {
-    text.line("used_memory", call.txn().bytes());
-    text.line("maxmemory", call.app.config().store.maxmemory);
+fn memory(ctx: &mut CommandContext<'_>, text: &mut Text) {
+    text.line("used_memory", ctx.txn().bytes());
+    text.line("maxmemory", ctx.app.config().store.maxmemory);
     text.line("maxmemory_policy", "noeviction");
 }
 
-fn persistence(_: &mut Call<'_>, text: &mut Text) {
+fn persistence(_: &mut CommandContext<'_>, text: &mut Text) {
     text.line("loading", 0);
     text.line("rdb_bgsave_in_progress", 0);
     text.line("aof_enabled", 0);
 }
 
-fn stats(call: &mut Call<'_>, text: &mut Text) {
-    let counts = call.app.resp_stats().counts();
-    let tally = call.session.presence.guests().tally();
+fn stats(ctx: &mut CommandContext<'_>, text: &mut Text) {
+    let counts = ctx.app.resp_stats().counts();
+    let embedded = ctx.session.handle.registry().counts();
     text.line("total_connections_received", counts.accepted);
-    text.line("total_commands_processed", tally.commands);
+    text.line("total_commands_processed", embedded.commands);
     text.line("rejected_connections", counts.rejected);
     text.line("evicted_keys", 0);
-    text.line("keyspace_hits", tally.hits);
-    text.line("keyspace_misses", tally.misses);
+    text.line("keyspace_hits", embedded.hits);
+    text.line("keyspace_misses", embedded.misses);
 }
 
-fn replication(_: &mut Call<'_>, text: &mut Text) {
+fn replication(_: &mut CommandContext<'_>, text: &mut Text) {
     text.line("role", "master");
     text.line("connected_slaves", 0);
 }
 
-fn keyspace(call: &mut Call<'_>, text: &mut Text) {
-    for size in call.txn().sizes() {
+fn keyspace(ctx: &mut CommandContext<'_>, text: &mut Text) {
+    for size in ctx.txn().sizes() {
         let (keys, expires) = (size.keys, size.volatile);
         text.line(
             &format!("db{}", size.keyspace),

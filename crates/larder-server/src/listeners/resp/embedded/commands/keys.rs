@@ -6,8 +6,8 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call, Keyed},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext, Keyed},
     number,
 };
 use larder_core::memory_store::Expiry;
@@ -24,39 +24,39 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("MOVE", 3, "write fast", Fallible(move_to)),
 ];
 
-fn del(call: &mut Call<'_>, args: Args<'_>) {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn del(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     reply.count(args.from(1).filter(|name| txn.remove(db, name)).count());
 }
 
-fn exists(call: &mut Call<'_>, args: Args<'_>) {
-    let Keyed { txn, db, reply, tally } = call.keyed();
+fn exists(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, counts } = ctx.keyed();
     let is_there = |name: &&[u8]| {
         let found = txn.contains(db, name);
-        tally.read(found);
+        counts.read(found);
         found
     };
     reply.count(args.from(1).filter(is_there).count());
 }
 
-fn type_of(call: &mut Call<'_>, args: Args<'_>) {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn type_of(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     reply.simple(if txn.contains(db, args.get(1)) { "string" } else { "none" });
 }
 
-fn rename(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn rename(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     if !txn.rename((db, args.get(1)), (db, args.get(2)))? {
-        return Err(Refusal::NO_SUCH_KEY);
+        return Err(CommandError::NO_SUCH_KEY);
     }
     reply.ok();
     Ok(())
 }
 
-fn renamenx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn renamenx(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     if !txn.contains(db, args.get(1)) {
-        return Err(Refusal::NO_SUCH_KEY);
+        return Err(CommandError::NO_SUCH_KEY);
     }
     let is_new = !txn.contains(db, args.get(2));
     if is_new {
@@ -66,12 +66,12 @@ fn renamenx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn copy(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let (target, replaces) = copy_options(args, call.session.db)?;
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn copy(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let (target, replaces) = copy_options(args, ctx.session.db)?;
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let (from, to) = (args.get(1), args.get(2));
     if db == target && from == to {
-        return Err(Refusal::SAME_OBJECTS);
+        return Err(CommandError::SAME_OBJECTS);
     }
     let may = replaces || !txn.contains(target, to);
     let found = txn.get(db, from).filter(|_| may);
@@ -83,7 +83,7 @@ fn copy(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn copy_options(args: Args<'_>, home: u32) -> Result<(u32, bool), Refusal> {
+fn copy_options(args: Args<'_>, home: u32) -> Result<(u32, bool), CommandError> {
     let (mut target, mut replaces) = (home, false);
     let mut words = args.from(3);
     while let Some(word) = words.next() {
@@ -92,17 +92,17 @@ fn copy_options(args: Args<'_>, home: u32) -> Result<(u32, bool), Refusal> {
         } else if let Some(db) = words.next().filter(|_| word.eq_ignore_ascii_case(b"DB")) {
             target = db_number(db)?;
         } else {
-            return Err(Refusal::SYNTAX);
+            return Err(CommandError::SYNTAX);
         }
     }
     Ok((target, replaces))
 }
 
-fn move_to(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn move_to(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let target = db_number(args.get(2))?;
-    let Keyed { txn, db, reply, .. } = call.keyed();
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     if db == target {
-        return Err(Refusal::SAME_OBJECTS);
+        return Err(CommandError::SAME_OBJECTS);
     }
     let name = args.get(1);
     reply.boolean(!txn.contains(target, name) && txn.rename((db, name), (target, name))?);
@@ -110,8 +110,8 @@ fn move_to(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// The number of a db that there is.
-pub(super) fn db_number(text: &[u8]) -> Result<u32, Refusal> {
+pub(super) fn db_number(text: &[u8]) -> Result<u32, CommandError> {
     let number = number::int(text)?;
     let db = u32::try_from(number).ok().filter(|_| number < DBS);
-    db.ok_or(Refusal::NO_SUCH_DB)
+    db.ok_or(CommandError::NO_SUCH_DB)
 }

@@ -6,8 +6,8 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call, Keyed},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext, Keyed},
     glob, number,
 };
 
@@ -23,8 +23,8 @@ pub(super) const COMMANDS: &[Entry] = &[
 /// Keys that SCAN looks at when it is not told.
 const COUNT: usize = 10;
 
-fn keys(call: &mut Call<'_>, args: Args<'_>) {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn keys(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     reply.bulks(txn.names(db).filter(|name| fits(args.get(1), name)));
 }
 
@@ -33,10 +33,10 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
     pattern == b"*" || glob::matches(pattern, name)
 }
 
-fn scan(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let cursor = number::cursor(args.get(1)).ok_or(Refusal::new("ERR invalid cursor"))?;
+fn scan(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let cursor = number::cursor(args.get(1)).ok_or(CommandError::new("ERR invalid cursor"))?;
     let options = ScanOptions::of(args)?;
-    let Keyed { txn, db, reply, .. } = call.keyed();
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let cursor = usize::try_from(cursor).unwrap_or(usize::MAX);
     let (next, names) = txn.scan(db, cursor, options.count);
     reply.array(2);
@@ -53,49 +53,49 @@ struct ScanOptions<'a> {
 }
 
 impl<'a> ScanOptions<'a> {
-    fn of(args: Args<'a>) -> Result<Self, Refusal> {
+    fn of(args: Args<'a>) -> Result<Self, CommandError> {
         let mut options = Self { count: COUNT, pattern: b"*", has_type: true };
         let mut words = args.from(2);
         while let Some(word) = words.next() {
-            let value = words.next().ok_or(Refusal::SYNTAX)?;
+            let value = words.next().ok_or(CommandError::SYNTAX)?;
             match word.to_ascii_uppercase().as_slice() {
                 b"COUNT" => options.count = count(value)?,
                 b"MATCH" => options.pattern = value,
                 b"TYPE" => options.has_type = value.eq_ignore_ascii_case(b"string"),
-                _ => return Err(Refusal::SYNTAX),
+                _ => return Err(CommandError::SYNTAX),
             }
         }
         Ok(options)
     }
 }
 
-fn count(text: &[u8]) -> Result<usize, Refusal> {
-    let count = number::integer(text).ok_or(Refusal::NOT_AN_INTEGER)?;
+fn count(text: &[u8]) -> Result<usize, CommandError> {
+    let count = number::integer(text).ok_or(CommandError::NOT_AN_INTEGER)?;
     let count = usize::try_from(count).ok().filter(|count| *count > 0);
-    count.ok_or(Refusal::SYNTAX)
+    count.ok_or(CommandError::SYNTAX)
 }
 
-fn randomkey(call: &mut Call<'_>, _: Args<'_>) {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn randomkey(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     reply.bulk_or_null(txn.random(db));
 }
 
-fn dbsize(call: &mut Call<'_>, _: Args<'_>) {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn dbsize(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     reply.count(txn.len(db));
 }
 
-fn flushdb(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn flushdb(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     check_flush(args)?;
-    let Keyed { txn, db, reply, .. } = call.keyed();
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     txn.flush(db);
     reply.ok();
     Ok(())
 }
 
-fn flushall(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn flushall(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     check_flush(args)?;
-    let Keyed { txn, reply, .. } = call.keyed();
+    let Keyed { txn, reply, .. } = ctx.keyed();
     txn.flush_all();
     reply.ok();
     Ok(())
@@ -106,6 +106,6 @@ fn check_flush(args: Args<'_>) -> Outcome {
     match args.len() {
         1 => Ok(()),
         2 if args.is(1, "SYNC") || args.is(1, "ASYNC") => Ok(()),
-        _ => Err(Refusal::SYNTAX),
+        _ => Err(CommandError::SYNTAX),
     }
 }

@@ -6,8 +6,8 @@ use super::{
     all, config, entry, find, info, lower,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext},
     reply::Reply,
 };
 use bytes::BytesMut;
@@ -29,67 +29,67 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("COMMAND|LIST", -2, "loading stale", Fallible(list)),
 ];
 
-fn time(call: &mut Call<'_>, _: Args<'_>) {
-    let now = call.app.engine().clock().unix();
-    call.reply.array(2);
-    call.reply.bulk(now.as_secs().to_string().as_bytes());
-    call.reply.bulk(now.subsec_micros().to_string().as_bytes());
+fn time(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    let now = ctx.app.engine().clock().unix();
+    ctx.reply.array(2);
+    ctx.reply.bulk(now.as_secs().to_string().as_bytes());
+    ctx.reply.bulk(now.subsec_micros().to_string().as_bytes());
 }
 
-fn command(call: &mut Call<'_>, _: Args<'_>) {
-    call.reply.array(commands().count());
+fn command(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    ctx.reply.array(commands().count());
     for name in commands() {
-        describe(&mut call.reply, call.table, name);
+        describe(&mut ctx.reply, ctx.table, name);
     }
 }
 
-fn count(call: &mut Call<'_>, _: Args<'_>) {
-    call.reply.count(commands().count());
+fn count(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    ctx.reply.count(commands().count());
 }
 
 /// The names that a command, which follows as it would be sent, would use.
-fn getkeys(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn getkeys(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, &args.from(2).collect::<Vec<_>>());
     let mut decoder = Decoder::new(Limits::default());
     let command = decoder.decode(&bytes).ok().and_then(|decoded| decoded.command);
-    let command = command.ok_or(Refusal::INVALID_COMMAND)?;
-    let (spec, asked) = (call.table.spec(&command), Args::of(command));
-    let entry = find(spec, asked).map_err(|_| Refusal::INVALID_COMMAND)?;
-    entry.check(asked).map_err(|_| Refusal::INVALID_ARITY)?;
+    let command = command.ok_or(CommandError::INVALID_COMMAND)?;
+    let (spec, asked) = (ctx.table.spec(&command), Args::of(command));
+    let entry = find(spec, asked).map_err(|_| CommandError::INVALID_COMMAND)?;
+    entry.check(asked).map_err(|_| CommandError::INVALID_ARITY)?;
     match spec.keys_of(&command) {
-        CommandKeys::Known(names) if names.clone().next().is_some() => call.reply.bulks(names),
-        _ => return Err(Refusal::NO_KEYS),
+        CommandKeys::Known(names) if names.clone().next().is_some() => ctx.reply.bulks(names),
+        _ => return Err(CommandError::NO_KEYS),
     }
     Ok(())
 }
 
 /// There are none.
-fn docs(call: &mut Call<'_>, _: Args<'_>) {
-    call.reply.map(0);
+fn docs(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    ctx.reply.map(0);
 }
 
-fn command_info(call: &mut Call<'_>, args: Args<'_>) {
+fn command_info(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     if args.len() == 2 {
-        return command(call, args);
+        return command(ctx, args);
     }
     let names = args.from(2);
-    call.reply.array(names.len());
+    ctx.reply.array(names.len());
     for wanted in names {
         match commands().find(|name| wanted.eq_ignore_ascii_case(name.as_bytes())) {
-            Some(name) => describe(&mut call.reply, call.table, name),
-            None => call.reply.null(),
+            Some(name) => describe(&mut ctx.reply, ctx.table, name),
+            None => ctx.reply.null(),
         }
     }
 }
 
-fn list(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn list(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     if args.len() > 2 {
-        return Err(Refusal::SYNTAX);
+        return Err(CommandError::SYNTAX);
     }
-    call.reply.array(commands().count());
+    ctx.reply.array(commands().count());
     for name in commands() {
-        call.reply.bulk(lower(name.as_bytes()).as_bytes());
+        ctx.reply.bulk(lower(name.as_bytes()).as_bytes());
     }
     Ok(())
 }

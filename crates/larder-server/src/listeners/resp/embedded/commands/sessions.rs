@@ -8,8 +8,8 @@ use super::{
 };
 use crate::listeners::resp::embedded::{
     client_registry::About,
-    command_error::{Outcome, Refusal},
-    context::{Args, Call},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext},
     number,
 };
 
@@ -24,27 +24,27 @@ pub(super) const COMMANDS: &[Entry] = &[
     at_once("QUIT", -1, "noscript loading stale fast no_auth allow_busy", Plain(|_, _| {})),
 ];
 
-fn ping(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn ping(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     match args.len() {
-        1 => call.reply.simple("PONG"),
-        2 => call.reply.bulk(args.get(1)),
-        _ => return Err(Refusal::wrong_arity("ping")),
+        1 => ctx.reply.simple("PONG"),
+        2 => ctx.reply.bulk(args.get(1)),
+        _ => return Err(CommandError::wrong_arity("ping")),
     }
     Ok(())
 }
 
-fn echo(call: &mut Call<'_>, args: Args<'_>) {
-    call.reply.bulk(args.get(1));
+fn echo(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    ctx.reply.bulk(args.get(1));
 }
 
-fn select(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    call.session.db = db_number(args.get(1))?;
-    call.reply.ok();
+fn select(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    ctx.session.db = db_number(args.get(1))?;
+    ctx.reply.ok();
     Ok(())
 }
 
 /// What stands before an error holds all the same, as in Redis.
-fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn hello(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let resp3 = match args.len() {
         1 => None,
         _ => Some(protocol(args.get(1))?),
@@ -55,31 +55,33 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
         match word.to_ascii_uppercase().as_slice() {
             b"AUTH" if values >= 2 => {
                 let (user, password) = (words.next(), words.next());
-                log_in(call, user.unwrap_or_default(), password.unwrap_or_default())?;
+                log_in(ctx, user.unwrap_or_default(), password.unwrap_or_default())?;
             }
-            b"SETNAME" if values >= 1 => set_name(call, words.next().unwrap_or_default())?,
-            _ => return Err(Refusal::quoting("ERR Syntax error in HELLO option '", word, "'")),
+            b"SETNAME" if values >= 1 => set_name(ctx, words.next().unwrap_or_default())?,
+            _ => {
+                return Err(CommandError::quoting("ERR Syntax error in HELLO option '", word, "'"));
+            }
         }
     }
-    let resp3 = resp3.unwrap_or(call.session.resp3);
-    (call.session.resp3, call.reply.resp3) = (resp3, resp3);
-    describe(call);
+    let resp3 = resp3.unwrap_or(ctx.session.resp3);
+    (ctx.session.resp3, ctx.reply.resp3) = (resp3, resp3);
+    describe(ctx);
     Ok(())
 }
 
 /// Whether it is version 3.
-fn protocol(text: &[u8]) -> Result<bool, Refusal> {
+fn protocol(text: &[u8]) -> Result<bool, CommandError> {
     match number::integer(text) {
         Some(2) => Ok(false),
         Some(3) => Ok(true),
-        Some(_) => Err(Refusal::new("NOPROTO unsupported protocol version")),
-        None => Err(Refusal::new("ERR Protocol version is not an integer or out of range")),
+        Some(_) => Err(CommandError::new("NOPROTO unsupported protocol version")),
+        None => Err(CommandError::new("ERR Protocol version is not an integer or out of range")),
     }
 }
 
-fn describe(call: &mut Call<'_>) {
-    let (id, resp3) = (call.session.presence.id(), call.session.resp3);
-    let reply = &mut call.reply;
+fn describe(ctx: &mut CommandContext<'_>) {
+    let (id, resp3) = (ctx.session.handle.id(), ctx.session.resp3);
+    let reply = &mut ctx.reply;
     reply.map(7);
     for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
         reply.bulk(name.as_bytes());
@@ -98,37 +100,37 @@ fn describe(call: &mut Call<'_>) {
 }
 
 /// The right password for `requirepass` does not come here, nor does a wrong one.
-fn auth(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn auth(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     match args.len() {
         2 => {
-            return Err(Refusal::new(
+            return Err(CommandError::new(
                 "ERR AUTH <password> called without any password configured for the default user. \
                  Are you sure your configuration is correct?",
             ));
         }
-        3 => log_in(call, args.get(1), args.get(2))?,
-        _ => return Err(Refusal::SYNTAX),
+        3 => log_in(ctx, args.get(1), args.get(2))?,
+        _ => return Err(CommandError::SYNTAX),
     }
-    call.reply.ok();
+    ctx.reply.ok();
     Ok(())
 }
 
 /// There is one user, who needs no password where none is required.
-fn log_in(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = call.app.config().resp.requirepass.as_ref();
+fn log_in(ctx: &mut CommandContext<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let required = ctx.app.config().resp.requirepass.as_ref();
     if user != b"default" || required.is_some_and(|required| !required.matches(password)) {
-        return Err(Refusal::WRONG_PASSWORD);
+        return Err(CommandError::WRONG_PASSWORD);
     }
-    call.session.authenticated = true;
+    ctx.session.authenticated = true;
     Ok(())
 }
 
-pub(super) fn set_name(call: &mut Call<'_>, name: &[u8]) -> Outcome {
+pub(super) fn set_name(ctx: &mut CommandContext<'_>, name: &[u8]) -> Outcome {
     if !is_plain(name) {
         let text = "ERR Client names cannot contain spaces, newlines or special characters.";
-        return Err(Refusal::new(text));
+        return Err(CommandError::new(text));
     }
-    call.session.presence.tell(About::Name, name);
+    ctx.session.handle.tell(About::Name, name);
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use super::{
     entry,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call, Keyed},
-    expiry::{Given, Unit},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext, Keyed},
+    expiry::{ExpireArg, Unit},
 };
 use larder_core::memory_store::Expiry;
 
@@ -26,30 +26,30 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("MSETNX", -3, "write denyoom", Fallible(msetnx)),
 ];
 
-fn get(call: &mut Call<'_>, args: Args<'_>) {
-    read(call, args.get(1));
+fn get(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    read(ctx, args.get(1));
 }
 
 /// Answers a key's value. Says whether there is one.
-fn read(call: &mut Call<'_>, name: &[u8]) -> bool {
-    let Keyed { txn, db, reply, tally } = call.keyed();
+fn read(ctx: &mut CommandContext<'_>, name: &[u8]) -> bool {
+    let Keyed { txn, db, reply, counts } = ctx.keyed();
     let found = txn.get(db, name);
-    tally.read(found.is_some());
+    counts.read(found.is_some());
     reply.bulk_or_null(found.map(|entry| entry.payload));
     found.is_some()
 }
 
-fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn set(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let options = Options::of_set(args)?;
-    let life = match options.given {
-        Some(given) => given.life(call, "set")?,
+    let life = match options.expire {
+        Some(expire) => expire.life(ctx, "set")?,
         None if options.keeps => Expiry::Keep,
         None => Expiry::Never,
     };
     if options.gets {
-        read(call, args.get(1));
+        read(ctx, args.get(1));
     }
-    let Keyed { txn, db, reply, .. } = call.keyed();
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let is_there = txn.contains(db, args.get(1));
     let may = options.only_if_there.is_none_or(|wanted| wanted == is_there);
     if may {
@@ -63,24 +63,24 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn setex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    set_for(call, args, Unit::Seconds, "setex")
+fn setex(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    set_for(ctx, args, Unit::Seconds, "setex")
 }
 
-fn psetex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    set_for(call, args, Unit::Millis, "psetex")
+fn psetex(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    set_for(ctx, args, Unit::Millis, "psetex")
 }
 
-fn set_for(call: &mut Call<'_>, args: Args<'_>, unit: Unit, command: &str) -> Outcome {
-    let life = Given { unit, is_date: false, text: args.get(2) }.life(call, command)?;
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn set_for(ctx: &mut CommandContext<'_>, args: Args<'_>, unit: Unit, command: &str) -> Outcome {
+    let life = ExpireArg { unit, is_date: false, text: args.get(2) }.life(ctx, command)?;
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     txn.set(db, args.get(1), args.get(3), life)?;
     reply.ok();
     Ok(())
 }
 
-fn setnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let Keyed { txn, db, reply, .. } = call.keyed();
+fn setnx(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     let is_new = !txn.contains(db, args.get(1));
     if is_new {
         txn.set(db, args.get(1), args.get(2), Expiry::Never)?;
@@ -89,29 +89,29 @@ fn setnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn getset(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    read(call, args.get(1));
-    let Keyed { txn, db, .. } = call.keyed();
+fn getset(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    read(ctx, args.get(1));
+    let Keyed { txn, db, .. } = ctx.keyed();
     Ok(txn.set(db, args.get(1), args.get(2), Expiry::Never)?)
 }
 
-fn getdel(call: &mut Call<'_>, args: Args<'_>) {
-    read(call, args.get(1));
-    let Keyed { txn, db, .. } = call.keyed();
+fn getdel(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    read(ctx, args.get(1));
+    let Keyed { txn, db, .. } = ctx.keyed();
     txn.remove(db, args.get(1));
 }
 
-fn getex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn getex(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let options = Options::of_getex(args)?;
-    if !read(call, args.get(1)) {
+    if !read(ctx, args.get(1)) {
         return Ok(());
     }
-    let life = match options.given {
-        Some(given) => given.life(call, "getex")?,
+    let life = match options.expire {
+        Some(expire) => expire.life(ctx, "getex")?,
         None if options.persists => Expiry::Never,
         None => return Ok(()),
     };
-    let Keyed { txn, db, .. } = call.keyed();
+    let Keyed { txn, db, .. } = ctx.keyed();
     let expires = txn.get(db, args.get(1)).and_then(|entry| entry.expires);
     if life != Expiry::Never || expires.is_some() {
         txn.set_expiry(db, args.get(1), life);
@@ -119,35 +119,35 @@ fn getex(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn mget(call: &mut Call<'_>, args: Args<'_>) {
+fn mget(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     let names = args.from(1);
-    call.reply.array(names.len());
+    ctx.reply.array(names.len());
     for name in names {
-        read(call, name);
+        read(ctx, name);
     }
 }
 
-fn mset(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    set_all(call, args, "mset")?;
-    call.reply.ok();
+fn mset(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    set_all(ctx, args, "mset")?;
+    ctx.reply.ok();
     Ok(())
 }
 
-fn msetnx(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn msetnx(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     are_pairs(args, "msetnx")?;
-    let Keyed { txn, db, .. } = call.keyed();
+    let Keyed { txn, db, .. } = ctx.keyed();
     let are_new = args.pairs().all(|(name, _)| !txn.contains(db, name));
     if are_new {
-        set_all(call, args, "msetnx")?;
+        set_all(ctx, args, "msetnx")?;
     }
-    call.reply.boolean(are_new);
+    ctx.reply.boolean(are_new);
     Ok(())
 }
 
 /// All or none.
-fn set_all(call: &mut Call<'_>, args: Args<'_>, command: &str) -> Outcome {
+fn set_all(ctx: &mut CommandContext<'_>, args: Args<'_>, command: &str) -> Outcome {
     are_pairs(args, command)?;
-    let Keyed { txn, db, .. } = call.keyed();
+    let Keyed { txn, db, .. } = ctx.keyed();
     txn.has_room_for(db, args.pairs())?;
     for (name, payload) in args.pairs() {
         txn.set(db, name, payload, Expiry::Never)?;
@@ -158,7 +158,7 @@ fn set_all(call: &mut Call<'_>, args: Args<'_>, command: &str) -> Outcome {
 fn are_pairs(args: Args<'_>, command: &str) -> Outcome {
     match args.len() % 2 {
         1 => Ok(()),
-        _ => Err(Refusal::wrong_arity(command)),
+        _ => Err(CommandError::wrong_arity(command)),
     }
 }
 
@@ -169,26 +169,26 @@ struct Options<'a> {
     gets: bool,
     keeps: bool,
     persists: bool,
-    given: Option<Given<'a>>,
+    expire: Option<ExpireArg<'a>>,
 }
 
 impl<'a> Options<'a> {
-    fn of_set(args: Args<'a>) -> Result<Self, Refusal> {
+    fn of_set(args: Args<'a>) -> Result<Self, CommandError> {
         Self::parse(args, 3, |options, word| {
             match word {
                 b"NX" if options.only_if_there != Some(true) => options.only_if_there = Some(false),
                 b"XX" if options.only_if_there != Some(false) => options.only_if_there = Some(true),
                 b"GET" => options.gets = true,
-                b"KEEPTTL" if options.given.is_none() => options.keeps = true,
+                b"KEEPTTL" if options.expire.is_none() => options.keeps = true,
                 _ => return false,
             }
             true
         })
     }
 
-    fn of_getex(args: Args<'a>) -> Result<Self, Refusal> {
+    fn of_getex(args: Args<'a>) -> Result<Self, CommandError> {
         Self::parse(args, 2, |options, word| {
-            let persists = word == b"PERSIST" && options.given.is_none();
+            let persists = word == b"PERSIST" && options.expire.is_none();
             options.persists |= persists;
             persists
         })
@@ -200,20 +200,20 @@ impl<'a> Options<'a> {
         args: Args<'a>,
         first: usize,
         other: impl Fn(&mut Self, &[u8]) -> bool,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, CommandError> {
         let mut options = Self::default();
         let mut words = args.from(first);
         while let Some(word) = words.next() {
             let may = !options.keeps && !options.persists;
             let value = words.clone().next().filter(|_| may);
-            let given = value.and_then(|text| Given::option(word, text));
-            match given.filter(|new| options.given.is_none_or(|old| old.is_like(new))) {
-                Some(given) => {
-                    options.given = Some(given);
+            let expire = value.and_then(|text| ExpireArg::option(word, text));
+            match expire.filter(|new| options.expire.is_none_or(|old| old.is_like(new))) {
+                Some(expire) => {
+                    options.expire = Some(expire);
                     words.next();
                 }
                 None if other(&mut options, &word.to_ascii_uppercase()) => {}
-                None => return Err(Refusal::SYNTAX),
+                None => return Err(CommandError::SYNTAX),
             }
         }
         Ok(options)

@@ -6,8 +6,8 @@ use super::{
     STRING_BYTES_MAX, entry,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call, Keyed},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext, Keyed},
 };
 
 pub(super) const COMMANDS: &[Entry] = &[
@@ -18,45 +18,45 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("SUBSTR", 4, "readonly", Fallible(getrange)),
 ];
 
-fn append(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    let Keyed { txn, db, .. } = call.keyed();
+fn append(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    let Keyed { txn, db, .. } = ctx.keyed();
     let start = txn.get(db, args.get(1)).map_or(0, |entry| entry.payload.len());
-    overwrite(call, args.get(1), start, args.get(2))
+    overwrite(ctx, args.get(1), start, args.get(2))
 }
 
-fn strlen(call: &mut Call<'_>, args: Args<'_>) {
-    let Keyed { txn, db, reply, tally } = call.keyed();
+fn strlen(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let Keyed { txn, db, reply, counts } = ctx.keyed();
     let found = txn.get(db, args.get(1));
-    tally.read(found.is_some());
+    counts.read(found.is_some());
     reply.count(found.map_or(0, |entry| entry.payload.len()));
 }
 
-fn setrange(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn setrange(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let start = usize::try_from(args.integer(2)?)
-        .map_err(|_| Refusal::new("ERR offset is out of range"))?;
+        .map_err(|_| CommandError::new("ERR offset is out of range"))?;
     if args.get(3).is_empty() {
-        strlen(call, args);
+        strlen(ctx, args);
         return Ok(());
     }
-    overwrite(call, args.get(1), start, args.get(3))
+    overwrite(ctx, args.get(1), start, args.get(3))
 }
 
 /// Writes a part from there on, and answers how long the value is then.
-fn overwrite(call: &mut Call<'_>, name: &[u8], start: usize, part: &[u8]) -> Outcome {
+fn overwrite(ctx: &mut CommandContext<'_>, name: &[u8], start: usize, part: &[u8]) -> Outcome {
     let end = start.saturating_add(part.len());
     if end > STRING_BYTES_MAX {
-        return Err(Refusal::TOO_LONG);
+        return Err(CommandError::TOO_LONG);
     }
-    let Keyed { txn, db, reply, .. } = call.keyed();
+    let Keyed { txn, db, reply, .. } = ctx.keyed();
     reply.count(txn.write_at(db, name, start, part)?);
     Ok(())
 }
 
-fn getrange(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
+fn getrange(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let (first, last) = (args.integer(2)?, args.integer(3)?);
-    let Keyed { txn, db, reply, tally } = call.keyed();
+    let Keyed { txn, db, reply, counts } = ctx.keyed();
     let found = txn.get(db, args.get(1));
-    tally.read(found.is_some());
+    counts.read(found.is_some());
     reply.bulk(found.map_or(b"", |entry| between(entry.payload, first, last)));
     Ok(())
 }

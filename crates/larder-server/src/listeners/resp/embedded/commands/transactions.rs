@@ -6,8 +6,8 @@ use super::{
     at_once, entry, find,
 };
 use crate::listeners::resp::embedded::{
-    command_error::{Outcome, Refusal},
-    context::{Args, Call},
+    command_error::{CommandError, Outcome},
+    context::{Args, CommandContext},
     session::Queue,
 };
 use larder_resp::{Limits, request::Decoder};
@@ -20,78 +20,78 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("UNWATCH", 1, "noscript loading stale fast allow_busy", Plain(unwatch)),
 ];
 
-fn multi(call: &mut Call<'_>, _: Args<'_>) -> Outcome {
-    if call.session.queue.is_some() {
-        return Err(Refusal::new("ERR MULTI calls can not be nested"));
+fn multi(ctx: &mut CommandContext<'_>, _: Args<'_>) -> Outcome {
+    if ctx.session.queue.is_some() {
+        return Err(CommandError::new("ERR MULTI calls can not be nested"));
     }
-    call.session.queue = Some(Queue::default());
-    call.reply.ok();
+    ctx.session.queue = Some(Queue::default());
+    ctx.reply.ok();
     Ok(())
 }
 
 /// All of it under one lock: nobody sees a part of it, and nothing comes between.
-fn exec(call: &mut Call<'_>, _: Args<'_>) -> Outcome {
-    let queue = call.session.queue.take().ok_or(Refusal::new("ERR EXEC without MULTI"))?;
-    let changed = call.unwatch();
+fn exec(ctx: &mut CommandContext<'_>, _: Args<'_>) -> Outcome {
+    let queue = ctx.session.queue.take().ok_or(CommandError::new("ERR EXEC without MULTI"))?;
+    let changed = ctx.unwatch();
     if queue.is_spoiled() {
         let text = "EXECABORT Transaction discarded because of previous errors.";
-        return Err(Refusal::new(text));
+        return Err(CommandError::new(text));
     }
     if changed {
-        call.reply.null_array();
+        ctx.reply.null_array();
         return Ok(());
     }
-    call.txn();
-    call.reply.array(queue.count());
+    ctx.txn();
+    ctx.reply.array(queue.count());
     let commands = queue.into_commands();
     let mut decoder = Decoder::new(Limits::default());
     let mut rest = commands.as_ref();
     while let Ok(decoded) = decoder.decode(rest)
         && let Some(command) = decoded.command
     {
-        run(call, Args::of(command));
+        run(ctx, Args::of(command));
         rest = rest.get(decoded.consumed..).unwrap_or_default();
     }
     Ok(())
 }
 
 /// One command of a transaction. Its error is the reply to it alone.
-fn run(call: &mut Call<'_>, args: Args<'_>) {
-    let before = call.reply.len();
-    let spec = call.table.spec(&args.command());
-    let outcome = find(spec, args).and_then(|entry| entry.run(call, spec, args));
-    if let Err(refusal) = outcome {
-        call.reply.truncate(before);
-        call.reply.error(refusal.text());
+fn run(ctx: &mut CommandContext<'_>, args: Args<'_>) {
+    let before = ctx.reply.len();
+    let spec = ctx.table.spec(&args.command());
+    let outcome = find(spec, args).and_then(|entry| entry.run(ctx, spec, args));
+    if let Err(error) = outcome {
+        ctx.reply.truncate(before);
+        ctx.reply.error(error.text());
     }
 }
 
-fn discard(call: &mut Call<'_>, _: Args<'_>) -> Outcome {
-    call.session.queue.take().ok_or(Refusal::new("ERR DISCARD without MULTI"))?;
-    call.unwatch();
-    call.reply.ok();
+fn discard(ctx: &mut CommandContext<'_>, _: Args<'_>) -> Outcome {
+    ctx.session.queue.take().ok_or(CommandError::new("ERR DISCARD without MULTI"))?;
+    ctx.unwatch();
+    ctx.reply.ok();
     Ok(())
 }
 
-fn watch(call: &mut Call<'_>, args: Args<'_>) -> Outcome {
-    if call.session.queue.is_some() {
-        return Err(Refusal::new("ERR WATCH inside MULTI is not allowed"));
+fn watch(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
+    if ctx.session.queue.is_some() {
+        return Err(CommandError::new("ERR WATCH inside MULTI is not allowed"));
     }
     for name in args.from(1) {
-        call.watch(name)?;
+        ctx.watch(name)?;
     }
-    call.reply.ok();
+    ctx.reply.ok();
     Ok(())
 }
 
-fn unwatch(call: &mut Call<'_>, _: Args<'_>) {
-    call.unwatch();
-    call.reply.ok();
+fn unwatch(ctx: &mut CommandContext<'_>, _: Args<'_>) {
+    ctx.unwatch();
+    ctx.reply.ok();
 }
 
 /// EXEC itself was refused, and with it the transaction.
-pub(in crate::listeners::resp::embedded) fn aborted(refusal: &Refusal) -> Refusal {
-    let why = refusal.text();
+pub(in crate::listeners::resp::embedded) fn aborted(error: &CommandError) -> CommandError {
+    let why = error.text();
     let why = why.strip_prefix(b"ERR ").unwrap_or(why);
     [b"EXECABORT Transaction discarded because of: ", why].concat().into()
 }
