@@ -1,8 +1,8 @@
 //! The RESP listener: any Redis client points here instead of at Redis.
 //!
-//! Hot reads are answered from memory ([`proxy::hits`]); everything else travels over an upstream
-//! connection that each client has to itself ([`proxy::connection`]). No code here matches command names:
-//! the command table does ([`proxy::classify`]).
+//! [`accept`] hands each client to one of the [`workers`], whose event loop ([`reactor`]) serves hits
+//! in place. Everything else about a client is in [`proxy`], or in [`embedded`] where there is no
+//! Redis. No code here matches command names: the command table does.
 
 mod accept;
 mod embedded;

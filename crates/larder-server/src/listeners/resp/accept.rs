@@ -1,10 +1,10 @@
-//! Clients: accepted by one task, handed round to the [workers](super::workers).
+//! Accepts clients in one task and distributes them among the [workers](super::workers).
 
 use super::{
     proxy::{client::Accepted, context::ProxyContext},
-    workers::Workers,
+    workers::{NewClient, Workers},
 };
-use crate::{app::App, config::RespConfig};
+use crate::{app::App, config::RespConfig, ops};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
@@ -18,12 +18,12 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-/// How long to wait when no connection can be accepted, as when file descriptors run out.
+/// Pause after a failed accept, as when no file descriptors are left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often an idle client is probed, as in Redis.
+/// Keepalive interval of idle clients, as in Redis.
 const KEEPALIVE: Duration = Duration::from_mins(5);
 
-/// The open doors.
+/// The open sockets.
 pub(crate) struct Listeners {
     tcp: Option<TcpListener>,
     tls: Option<(TcpListener, ServerTls)>,
@@ -31,7 +31,7 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Opens what the plan asks for.
+    /// Opens the sockets that the configuration asks for.
     pub(crate) fn bind(config: &RespConfig) -> io::Result<Self> {
         let tcp = config.address.map(crate::listeners::listen).transpose()?;
         let tls = match &config.tls {
@@ -77,30 +77,30 @@ async fn accept_unix(listener: Option<&UnixListener>) -> io::Result<Accepted> {
     Ok(Accepted::Unix(stream.into_std()?))
 }
 
-/// A socket file that nobody listens on is left over from a process that was killed.
+/// Removes a socket file that a killed process has left behind.
 fn remove_stale(path: &std::path::Path) {
     use std::os::unix::{fs::FileTypeExt, net::UnixStream};
     let is_socket = path.symlink_metadata().is_ok_and(|meta| meta.file_type().is_socket());
     if is_socket && UnixStream::connect(path).is_err() {
-        // Where it cannot be removed, binding says so.
+        // If this fails, so does binding.
         std::fs::remove_file(path).ok();
     }
 }
 
-/// Serves until `draining` turns true, then until the workers have finished their clients' last
-/// batches.
+/// Serves until `draining` turns true, then until the workers have sent the last replies.
 pub(crate) async fn serve(
     (listeners, workers): (Listeners, Workers),
     app: Arc<App>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(app.config().maxclients));
-    let context = Arc::new(ProxyContext::new(app));
+    let permits = Arc::new(Semaphore::new(app.config().maxclients));
+    let info_app = Arc::clone(&app);
+    let context = Arc::new(ProxyContext::new(app, Box::new(move || ops::info::section(&info_app))));
     let workers = workers.start(&context, &draining);
     let mut next = workers.iter().cycle();
     loop {
         let accepted = tokio::select! {
-            // Told, or the one who tells is gone.
+            // Shutdown was signalled, or its sender was dropped.
             _ = draining.wait_for(|&draining| draining) => break,
             accepted = listeners.accept() => accepted,
         };
@@ -112,13 +112,13 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             context.stats().client_rejected();
             reject(accepted, b"ERR max number of clients reached");
             continue;
         };
         if let Some(worker) = next.next() {
-            worker.hand((accepted, place)).await;
+            worker.send(NewClient { accepted, permit }).await;
         }
     }
     drop(listeners);
@@ -127,14 +127,14 @@ pub(crate) async fn serve(
     }
 }
 
-/// Says why, as far as the socket takes it, and closes.
+/// Sends an error, if the socket accepts it, and closes the connection.
 fn reject(accepted: Accepted, why: &[u8]) {
     let mut text = bytes::BytesMut::new();
     reply::error(&mut text, why);
     // The client may be gone already.
     match accepted {
         Accepted::Tcp(mut stream) => stream.write(&text).ok(),
-        // Who has not shaken hands yet would not understand.
+        // There is no session yet to encrypt it with.
         Accepted::Tls(..) => None,
         Accepted::Unix(mut stream) => stream.write(&text).ok(),
     };

@@ -1,68 +1,73 @@
-//! Without a Redis: strings and keys, served from the map in this process as Redis would serve
-//! them.
+//! Without a Redis: strings and keys, served from the map in this process as Redis would serve them.
 //!
-//! Read downwards: [`Embedded::take`] goes through what a client has sent; [`commands`] is the table
-//! that says who runs a command, with one file per family. A command, and a whole transaction,
-//! runs in one transaction of the map ([`context`]), which is committed before its reply can be sent.
-//! The names that it may write are invalidated in the engine while the transaction holds the lock: a
-//! later reader of the near cache finds the new value.
+//! [`Embedded::take`] goes through a client's commands; [`commands`] is the table, with one file per
+//! family. A command, or a whole transaction, runs in one transaction of the map (see [`context`]),
+//! which is committed before the reply can be sent. The keys that it may write are invalidated in the
+//! engine while that transaction holds the lock, so a later read of the near cache finds the new
+//! value.
 
+mod args;
 mod client_registry;
 mod command_error;
+mod command_table;
 mod commands;
 mod context;
-mod expiry;
+mod expire_arg;
 mod float;
 mod glob;
 mod number;
 mod reply;
 mod session;
 
-use super::proxy::{classify::LocalReply, client::Client, fetch_batch::Requests};
-use crate::app::App;
+use super::proxy::{
+    client::PeerAddrs, context::ProxyContext, local_reply::LocalReply, requests::Requests,
+};
+use args::Args;
 use bytes::{Buf, BytesMut};
-pub(super) use client_registry::{ClientRegistry, PeerAddrs};
-use context::{Args, CommandContext};
+pub(super) use client_registry::ClientRegistry;
+use command_error::{CommandError, Outcome};
+use commands::COMMANDS;
+use context::CommandContext;
 use larder_core::memory_store::MemoryStore;
 use larder_resp::command::{Spec, Table};
 use session::{ReplyMode, Session};
 use std::sync::Arc;
 
-/// Commands that are answered at one go, and bytes of replies that may then wait for the client:
-/// others have their turn.
+/// Commands that are answered before other clients have their turn, and bytes of replies that may
+/// then wait for the client.
 const COMMANDS_MAX: u64 = 1024;
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
 
 /// One client of a Larder without a Redis. See the [module](self).
 pub(super) struct Embedded {
-    app: Arc<App>,
+    context: Arc<ProxyContext>,
     session: Session,
 }
 
 /// Why [`Embedded::take`] stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// What comes next it does not answer, or is not there yet.
+    /// The next command is incomplete, or is not served here.
     NotForEmbedded,
-    /// That was enough for one go.
+    /// Other clients have their turn first.
     BudgetSpent,
-    /// The client asked for more at once than it may be owed.
+    /// The replies are larger than what may wait for one client.
     TooLarge,
 }
 
 impl Embedded {
-    /// Serves this client, unless there is a Redis to do so.
-    pub(super) fn of(
-        app: &Arc<App>,
-        registry: &Arc<ClientRegistry>,
-        client: &Client,
+    /// Returns `None` if there is a Redis.
+    pub(super) fn new(
+        context: &Arc<ProxyContext>,
+        addrs: impl FnOnce() -> PeerAddrs,
     ) -> Option<Self> {
-        app.backend().map()?;
-        let handle = ClientRegistry::enter(registry, client.addrs(), app.engine().clock().now());
-        Some(Self { app: Arc::clone(app), session: Session::new(handle) })
+        context.backend().map()?;
+        let now = context.engine().clock().now();
+        let handle = ClientRegistry::register(context.clients(), addrs(), now);
+        Some(Self { context: Arc::clone(context), session: Session::new(handle) })
     }
 
-    /// Answers commands up to the first that a listener answers itself, if it has one.
+    /// Answers commands up to the first that the proxy answers itself.
     pub(super) fn take(
         &mut self,
         table: &Table,
@@ -70,11 +75,11 @@ impl Embedded {
         output: &mut BytesMut,
         authenticated: &mut bool,
     ) -> Stop {
-        let Self { app, session } = self;
-        let Some(map) = app.backend().map() else { return Stop::NotForEmbedded };
+        let Self { context, session } = self;
+        let Some(map) = context.backend().map() else { return Stop::NotForEmbedded };
         let Requests { decoder, input } = requests;
         let mut consumed = 0;
-        let mut stopped = Stop::NotForEmbedded;
+        let mut stop = Stop::NotForEmbedded;
         while let Some(rest) = input.get(consumed..)
             && let Ok(decoded) = decoder.decode(rest)
         {
@@ -84,14 +89,14 @@ impl Embedded {
                 break;
             };
             let spec = table.spec(&command);
-            if LocalReply::of(spec, &command, &app.config().resp, *authenticated).is_some() {
+            if LocalReply::of(spec, &command, &context.config().resp, *authenticated).is_some() {
                 break;
             }
-            let ctx = CommandContext::new(app, map, table, session, output);
+            let ctx = CommandContext::new(context, map, table, &COMMANDS, session, output);
             let too_large = answer(ctx, spec, Args::of(command));
             consumed += bytes;
             if too_large {
-                stopped = Stop::TooLarge;
+                stop = Stop::TooLarge;
                 break;
             }
             if !*authenticated && session.authenticated {
@@ -99,31 +104,31 @@ impl Embedded {
                 decoder.set_auth_required(false);
             }
             if session.counts.commands >= COMMANDS_MAX || output.len() > OUTPUT_BYTES_MAX {
-                stopped = Stop::BudgetSpent;
+                stop = Stop::BudgetSpent;
                 break;
             }
         }
         input.advance(consumed);
-        session.show(app);
-        stopped
+        session.publish(context);
+        stop
     }
 
-    /// Whether the client wants an answer to what comes next.
+    /// Whether the client wants a reply to the next command.
     pub(super) fn wants_reply(&self) -> bool {
         !self.session.replies.hides()
     }
 
-    /// The client starts anew. Says whether it wants to be told: replies are on again, but one that
-    /// was to be skipped is.
+    /// Starts a new session. Returns whether the client gets a reply: CLIENT REPLY is on again, but
+    /// a skipped reply stays skipped.
     pub(super) fn reset(&mut self) -> bool {
-        let is_told = self.session.replies != ReplyMode::Skip;
-        self.give_up_watches();
+        let wants_reply = self.session.replies != ReplyMode::Skip;
+        self.unwatch();
         self.session.reset();
-        is_told
+        wants_reply
     }
 
-    fn give_up_watches(&mut self) {
-        if let Some(map) = self.app.backend().map().filter(|_| self.session.is_watching()) {
+    fn unwatch(&mut self) {
+        if let Some(map) = self.context.backend().map().filter(|_| self.session.is_watching()) {
             self.session.unwatch(&mut map.begin());
         }
     }
@@ -131,16 +136,15 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.give_up_watches();
+        self.unwatch();
     }
 }
 
-/// Answers one command, unless the client wants no answers. Says whether that was too much to
-/// answer.
+/// Answers one command, unless the client wants no reply. Returns whether the reply is too large.
 fn answer(mut ctx: CommandContext<'_>, spec: &Spec, args: Args<'_>) -> bool {
     let before = ctx.reply.len();
     ctx.session.counts.commands += 1;
-    let outcome = accept(&mut ctx, spec, args);
+    let outcome = run_or_queue(&mut ctx, spec, args);
     // What a command has changed before it failed stays, as in Redis. If it cannot be committed,
     // nothing of it is acknowledged.
     if let Err(error) = ctx.commit().and(outcome) {
@@ -154,11 +158,11 @@ fn answer(mut ctx: CommandContext<'_>, spec: &Spec, args: Args<'_>) -> bool {
 }
 
 /// Runs a command, or queues it in a transaction.
-fn accept(ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> command_error::Outcome {
-    let found = commands::find(spec, args).and_then(|entry| entry.check(args));
+fn run_or_queue(ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> Outcome {
+    let found = ctx.commands.find(spec, args).and_then(|entry| entry.check(args));
     let entry = match found {
         Ok(entry) => entry,
-        Err(error) => return Err(ctx.session.reject(args, error)),
+        Err(error) => return Err(reject(ctx.session, args, error)),
     };
     match &mut ctx.session.queue {
         Some(queue) if !entry.at_once => {
@@ -168,4 +172,17 @@ fn accept(ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> command_
         }
         _ => entry.run(ctx, spec, args),
     }
+}
+
+/// Rejects a command, and with it the transaction that it is in. A rejected EXEC ends the
+/// transaction.
+fn reject(session: &mut Session, args: Args<'_>, error: CommandError) -> CommandError {
+    if args.is(0, "EXEC") {
+        session.queue = None;
+        return commands::aborted(&error);
+    }
+    if let Some(queue) = &mut session.queue {
+        queue.abort();
+    }
+    error
 }

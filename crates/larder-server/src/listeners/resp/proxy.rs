@@ -1,15 +1,22 @@
-//! One client of a Redis: hits from memory, everything else over its own upstream connection.
+//! One client of a Redis: hits are served from memory, everything else over the client's own
+//! upstream connection. The [connection](connection) is where to start.
 
-pub(crate) mod classify;
-pub(crate) mod client;
-pub(crate) mod connection;
-pub(crate) mod context;
-pub(crate) mod fetch_batch;
+mod classify;
+pub(super) mod client;
+pub(super) mod connection;
+pub(super) mod context;
+mod dispatch;
+mod fetch_batch;
+mod forward;
 mod hello;
-pub(crate) mod hits;
-pub(crate) mod info;
+mod hits;
+pub(super) mod info;
 mod local;
+pub(super) mod local_reply;
 mod parked;
+pub(super) mod read_context;
 mod replies;
+pub(super) mod requests;
+mod run;
 mod session;
-pub(crate) mod uncached_read;
+mod uncached_read;

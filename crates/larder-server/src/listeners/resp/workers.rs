@@ -1,12 +1,12 @@
-//! The threads that serve clients, each with a runtime of its own: a hit never crosses threads.
+//! The threads that serve clients. Each has a runtime of its own: a hit never crosses threads.
 //!
-//! The first of them also has the store's connections: where one thread serves all clients, a miss
-//! does not cross threads either.
+//! The first worker also runs the store's connections, so with a single worker a miss does not cross
+//! threads either.
 
 use super::{
     proxy::{
         client::Accepted,
-        connection::{Close, Connection},
+        connection::{Close, Connection, WorkerHandle},
         context::ProxyContext,
     },
     reactor::event_loop::EventLoop,
@@ -19,18 +19,22 @@ use tokio::{
 };
 
 /// Accepted clients that may wait for their worker.
-const HANDED_MAX: usize = 1024;
+const QUEUED_CLIENTS_MAX: usize = 1024;
 
-/// A client with its place among `maxclients`.
-type Handed = (Accepted, OwnedSemaphorePermit);
+/// A client on its way to a worker.
+pub(super) struct NewClient {
+    pub(super) accepted: Accepted,
+    /// Counts it among `maxclients`.
+    pub(super) permit: OwnedSemaphorePermit,
+}
 
-/// The runtimes of workers that have not begun. At least one.
+/// The runtimes of workers that have not started. At least one.
 pub(crate) struct Workers(Vec<Runtime>);
 
-/// A thread at work.
+/// A running worker thread.
 pub(super) struct Worker {
-    clients: mpsc::Sender<Handed>,
-    /// Its last client has gone.
+    clients: mpsc::Sender<NewClient>,
+    /// Sent when its last client has gone.
     done: oneshot::Receiver<()>,
 }
 
@@ -40,12 +44,14 @@ impl Workers {
         (0..count.max(1)).map(runtime).collect::<io::Result<_>>().map(Self)
     }
 
-    /// What is spawned while this is held is a task of the first worker.
+    /// Enters the runtime of the first worker: tasks that are spawned while the guard lives run on
+    /// that worker.
     pub(crate) fn enter_first(&self) -> Option<EnterGuard<'_>> {
         self.0.first().map(Runtime::enter)
     }
 
-    /// Lets them begin. They go on without clients until whoever tells of `draining` is gone.
+    /// Starts the threads. They run until the sender of `draining` is dropped, with or without
+    /// clients.
     pub(super) fn start(
         self,
         context: &Arc<ProxyContext>,
@@ -65,27 +71,28 @@ impl Worker {
         context: Arc<ProxyContext>,
         mut draining: watch::Receiver<bool>,
     ) -> Option<Self> {
-        let (clients, handed) = mpsc::channel(HANDED_MAX);
-        let (tell_done, done) = oneshot::channel();
+        let (clients, queue) = mpsc::channel(QUEUED_CLIENTS_MAX);
+        let (report_done, done) = oneshot::channel();
         let work = move || {
-            LocalSet::new().block_on(&runtime, work(context, handed, draining.clone()));
-            // Nobody may be listening, as after the drain's time is over.
-            tell_done.send(()).ok();
-            // Who is served over HTTP still needs the store.
+            LocalSet::new().block_on(&runtime, work(context, queue, draining.clone()));
+            // The receiver is gone once `drain-timeout` is over.
+            report_done.send(()).ok();
+            // HTTP requests still need the store's connections.
             runtime.block_on(async { while draining.changed().await.is_ok() {} });
         };
-        let named = thread::Builder::new().name(format!("resp-{number}")).spawn(work);
-        named
-            .inspect_err(|error| tracing::error!(%error, "a worker thread does not start"))
+        let thread = thread::Builder::new().name(format!("resp-{number}")).spawn(work);
+        thread
+            .inspect_err(|error| tracing::error!(%error, "cannot start a worker thread"))
             .ok()
             .map(|_| Self { clients, done })
     }
 
-    pub(super) async fn hand(&self, client: Handed) {
-        // A worker that has ended closes the client with the channel.
+    pub(super) async fn send(&self, client: NewClient) {
+        // If the worker has ended, the client is closed with the channel.
         self.clients.send(client).await.ok();
     }
 
+    /// Waits until the last client has gone.
     pub(super) async fn finish(self) {
         drop(self.clients);
         if self.done.await.is_err() {
@@ -94,58 +101,58 @@ impl Worker {
     }
 }
 
-/// One worker: serves its clients until there are no more.
+/// Serves the clients of one worker until there are no more.
 async fn work(
-    proxy: Arc<ProxyContext>,
-    handed: mpsc::Receiver<Handed>,
+    context: Arc<ProxyContext>,
+    queue: mpsc::Receiver<NewClient>,
     draining: watch::Receiver<bool>,
 ) {
     let (event_loop, poll) = match EventLoop::new() {
         Ok(event_loop) => event_loop,
-        Err(error) => return tracing::error!(%error, "a worker cannot wait for its clients"),
+        Err(error) => return tracing::error!(%error, "a worker cannot create its event loop"),
     };
     let mut work = pin!(async {
         tokio::select! {
             Err(error) = event_loop.run(poll) => {
-                tracing::error!(%error, "a worker cannot wait for its clients any more");
+                tracing::error!(%error, "the event loop of a worker failed");
             }
-            () = serve_handed(proxy, handed, &event_loop, draining) => {}
+            () = serve_clients(context, queue, &event_loop, draining) => {}
         }
     });
-    poll_fn(|context| event_loop.shared().tick(context, |context| work.as_mut().poll(context)))
-        .await;
+    let shared = event_loop.shared();
+    poll_fn(|task| shared.tick(task, |task| work.as_mut().poll(task))).await;
 }
 
-async fn serve_handed(
-    proxy: Arc<ProxyContext>,
-    mut handed: mpsc::Receiver<Handed>,
-    event_loop: &Rc<EventLoop>,
+async fn serve_clients(
+    context: Arc<ProxyContext>,
+    mut queue: mpsc::Receiver<NewClient>,
+    event_loop: &Rc<EventLoop<Connection>>,
     draining: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
-    while let Some((accepted, permit)) = handed.recv().await {
-        let Ok((mut client, place)) = accepted.settle(event_loop) else { continue };
-        let proxy = Arc::clone(&proxy);
-        let shared = Rc::clone(event_loop.shared());
+    let worker = WorkerHandle::new(Rc::clone(event_loop.shared()));
+    while let Some(NewClient { accepted, permit }) = queue.recv().await {
+        let Ok((mut client, registration)) = accepted.register(event_loop) else { continue };
+        let (context, worker) = (Arc::clone(&context), worker.clone());
         let mut draining = draining.clone();
         clients.spawn_local(async move {
-            let greeted = tokio::select! {
+            let handshake = tokio::select! {
                 biased;
-                greeted = client.handshake() => greeted,
-                // Told, or the one who tells is gone.
+                handshake = client.handshake() => handshake,
+                // Shutdown was signalled, or its sender was dropped.
                 _ = draining.wait_for(|&draining| draining) => return,
             };
-            if let Err(error) = greeted {
-                tracing::debug!(%error, "a client did not shake hands");
+            if let Err(error) = handshake {
+                tracing::debug!(%error, "a TLS handshake failed");
                 return;
             }
-            let connection = Connection::new(&proxy, client, shared);
-            proxy.stats().client_came();
-            let close = connection.run(place, draining).await;
-            proxy.stats().client_went();
+            let connection = Connection::new(Arc::clone(&context), client, worker);
+            context.stats().client_came();
+            let close = connection.run(registration, draining).await;
+            context.stats().client_went();
             drop(permit);
             if let Close::Upstream(error) = close {
-                tracing::debug!(%error, "a client's upstream connection ended, and it with it");
+                tracing::debug!(%error, "closed a client whose upstream connection ended");
             }
         });
         while clients.try_join_next().is_some() {}

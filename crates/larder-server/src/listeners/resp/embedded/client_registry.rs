@@ -1,6 +1,6 @@
 //! The clients of a Larder without a Redis, for `CLIENT LIST`.
 
-use super::session::CommandCounts;
+use crate::listeners::resp::proxy::{client::PeerAddrs, read_context::Protocol};
 use larder_core::Moment;
 use std::{
     collections::BTreeMap,
@@ -11,81 +11,93 @@ use std::{
     },
 };
 
-/// Who is here.
+/// See the [module](self).
 #[derive(Default)]
 pub(crate) struct ClientRegistry {
-    last: AtomicU64,
+    last_id: AtomicU64,
     commands: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
-    present: Mutex<BTreeMap<u64, Arc<Client>>>,
+    clients: Mutex<BTreeMap<u64, Arc<Client>>>,
 }
 
-/// The addresses of both ends of a connection.
-pub(crate) struct PeerAddrs {
-    pub(crate) remote: String,
-    pub(crate) local: String,
+/// Counts of commands, and of keys read that were there or not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CommandCounts {
+    pub(super) commands: u64,
+    pub(super) hits: u64,
+    pub(super) misses: u64,
 }
 
 /// One client, as others see it.
 struct Client {
     id: u64,
     addrs: PeerAddrs,
-    came: Moment,
-    shown: Mutex<ClientInfo>,
+    connected: Moment,
+    info: Mutex<ClientInfo>,
 }
 
 #[derive(Clone)]
 struct ClientInfo {
-    seen: Seen,
+    activity: Activity,
     name: Vec<u8>,
     library: Vec<u8>,
     library_version: Vec<u8>,
 }
 
-/// What a client's last commands show of it.
+/// What a client's last commands reveal of its state.
 #[derive(Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) active: Moment,
+pub(super) struct Activity {
+    pub(super) at: Moment,
     pub(super) db: u32,
-    pub(super) resp3: bool,
-    /// Commands since MULTI.
+    pub(super) protocol: Protocol,
+    /// The number of commands since MULTI.
     pub(super) queued: Option<usize>,
     pub(super) command: &'static str,
 }
 
-/// A client's place among the others, until it is dropped.
+/// A client's entry in the registry. Dropping it removes the client.
 pub(super) struct ClientHandle {
     registry: Arc<ClientRegistry>,
     client: Arc<Client>,
 }
 
-/// What a client says about itself, of its own accord.
+/// What a client may say about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum Attribute {
     Name,
     Library,
     LibraryVersion,
 }
 
+impl CommandCounts {
+    /// Counts a read.
+    pub(super) fn read(&mut self, found: bool) {
+        self.hits += u64::from(found);
+        self.misses += u64::from(!found);
+    }
+}
+
 impl ClientRegistry {
-    pub(super) fn enter(registry: &Arc<Self>, addrs: PeerAddrs, now: Moment) -> ClientHandle {
-        let seen = Seen { active: now, db: 0, resp3: false, queued: None, command: "NULL" };
+    pub(super) fn register(registry: &Arc<Self>, addrs: PeerAddrs, now: Moment) -> ClientHandle {
+        let protocol = Protocol::default();
+        let activity = Activity { at: now, db: 0, protocol, queued: None, command: "NULL" };
         let (name, library, library_version) = (Vec::new(), Vec::new(), Vec::new());
-        let shown = ClientInfo { seen, name, library, library_version };
-        let id = registry.last.fetch_add(1, Relaxed) + 1;
-        let client = Arc::new(Client { id, addrs, came: now, shown: Mutex::new(shown) });
-        registry.present().insert(id, Arc::clone(&client));
+        let info = ClientInfo { activity, name, library, library_version };
+        let id = registry.last_id.fetch_add(1, Relaxed) + 1;
+        let client = Arc::new(Client { id, addrs, connected: now, info: Mutex::new(info) });
+        registry.clients().insert(id, Arc::clone(&client));
         ClientHandle { registry: Arc::clone(registry), client }
     }
 
+    /// Adds to the counts of all clients.
     pub(super) fn count(&self, counts: CommandCounts) {
         self.commands.fetch_add(counts.commands, Relaxed);
         self.hits.fetch_add(counts.hits, Relaxed);
         self.misses.fetch_add(counts.misses, Relaxed);
     }
 
-    /// All that was counted.
+    /// Returns the counts of all clients.
     pub(super) fn counts(&self) -> CommandCounts {
         CommandCounts {
             commands: self.commands.load(Relaxed),
@@ -94,18 +106,18 @@ impl ClientRegistry {
         }
     }
 
-    /// A line for each client that is wanted.
+    /// Returns a line for each client whose id is `wanted`.
     pub(super) fn list(&self, now: Moment, wanted: impl Fn(u64) -> bool) -> Vec<u8> {
-        let present = self.present();
-        present
+        let clients = self.clients();
+        clients
             .values()
             .filter(|client| wanted(client.id))
             .flat_map(|client| client.line(now))
             .collect()
     }
 
-    fn present(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Client>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,29 +131,28 @@ impl ClientHandle {
     }
 
     pub(super) fn name(&self) -> Vec<u8> {
-        self.client.shown().name.clone()
+        self.client.info().name.clone()
     }
 
-    /// The client tells about itself.
-    pub(super) fn tell(&self, about: About, text: &[u8]) {
-        let mut shown = self.client.shown();
-        let place = match about {
-            About::Name => &mut shown.name,
-            About::Library => &mut shown.library,
-            About::LibraryVersion => &mut shown.library_version,
+    pub(super) fn set(&self, attribute: Attribute, text: &[u8]) {
+        let mut info = self.client.info();
+        let field = match attribute {
+            Attribute::Name => &mut info.name,
+            Attribute::Library => &mut info.library,
+            Attribute::LibraryVersion => &mut info.library_version,
         };
-        *place = text.to_vec();
+        *field = text.to_vec();
     }
 
-    pub(super) fn forget_name(&self) {
-        self.tell(About::Name, b"");
+    pub(super) fn clear_name(&self) {
+        self.set(Attribute::Name, b"");
     }
 
-    pub(super) fn show(&self, seen: Seen) {
-        self.client.shown().seen = seen;
+    pub(super) fn publish(&self, activity: Activity) {
+        self.client.info().activity = activity;
     }
 
-    /// Its own line.
+    /// Returns the client's own line.
     pub(super) fn line(&self, now: Moment) -> Vec<u8> {
         self.client.line(now)
     }
@@ -149,26 +160,26 @@ impl ClientHandle {
 
 impl Drop for ClientHandle {
     fn drop(&mut self) {
-        self.registry.present().remove(&self.client.id);
+        self.registry.clients().remove(&self.client.id);
     }
 }
 
 impl Client {
-    fn shown(&self) -> MutexGuard<'_, ClientInfo> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    fn info(&self) -> MutexGuard<'_, ClientInfo> {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As Redis 7.2 writes it; what has no meaning here is 0.
+    /// Returns the line as Redis 7.2 writes it. Fields without a meaning here are 0.
     fn line(&self, now: Moment) -> Vec<u8> {
-        let ClientInfo { seen, name, library, library_version } = self.shown().clone();
-        let Seen { active, db, resp3, queued, command } = seen;
+        let ClientInfo { activity, name, library, library_version } = self.info().clone();
+        let Activity { at, db, protocol, queued, command } = activity;
         let mut before =
             format!("id={} addr={} laddr={}", self.id, self.addrs.remote, self.addrs.local);
         before.push_str(" fd=0 name=");
         let mut after = format!(
             " age={} idle={} flags={} db={db} sub=0 psub=0 ssub=0 multi={}",
-            now.since(self.came).as_secs(),
-            now.since(active).as_secs(),
+            now.since(self.connected).as_secs(),
+            now.since(at).as_secs(),
             if queued.is_some() { "x" } else { "N" },
             queued.map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX)),
         );
@@ -178,7 +189,7 @@ impl Client {
             " qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 \
              events=r cmd={} user=default redir=-1 resp={} lib-name=",
             command.to_ascii_lowercase(),
-            if resp3 { 3 } else { 2 },
+            protocol.number(),
         )
         .ok();
         let parts = [before.as_bytes(), &name, after.as_bytes(), &library, b" lib-ver="];

@@ -1,13 +1,13 @@
-//! Errors in Redis's words.
+//! Error replies, in Redis's words.
 
 use larder_core::{StoreError, memory_store::OutOfMemory};
 use std::borrow::Cow;
 
-/// Why a command is not done: the error reply, its code first.
+/// An error reply, which begins with its code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CommandError(Cow<'static, [u8]>);
 
-/// What a command comes to, beside its reply.
+/// The result of a command that writes its reply itself.
 pub(super) type Outcome = Result<(), CommandError>;
 
 impl CommandError {
@@ -31,14 +31,14 @@ impl CommandError {
     pub(super) const NO_KEYS: Self = Self::new("ERR The command has no key arguments");
     pub(super) const TOO_MANY_WATCHES: Self =
         Self::new("ERR Larder: the names that a client watches take at most 16 MiB");
-    pub(super) const TOO_LONG_A_TRANSACTION: Self =
+    pub(super) const TRANSACTION_TOO_LONG: Self =
         Self::new("ERR Larder: a transaction holds at most 64 MiB");
 
     pub(super) const fn new(text: &'static str) -> Self {
         Self(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// A text that quotes what the client sent. As in C, a zero byte ends each quotation.
+    /// Returns an error that quotes what the client sent. As in C, a zero byte ends the quotation.
     pub(super) fn quoting(before: &str, quoted: &[u8], after: &str) -> Self {
         Self([before.as_bytes(), c_text(quoted), after.as_bytes()].concat().into())
     }
@@ -75,7 +75,7 @@ impl From<Vec<u8>> for CommandError {
     }
 }
 
-/// What C takes for the text: up to a zero byte.
+/// Returns the bytes up to the first zero byte, as C reads a string.
 pub(super) fn c_text(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }

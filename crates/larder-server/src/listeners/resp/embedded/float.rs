@@ -1,17 +1,17 @@
-//! Numbers with a fraction, as `INCRBYFLOAT` reads, adds and writes them: Redis does it in the C
-//! compiler's `long double`, which on x86-64 has a mantissa of 64 bits.
+//! Floating-point numbers, as `INCRBYFLOAT` reads, adds and writes them. Redis computes in the C
+//! compiler's `long double`, which on x86-64 has a mantissa of 64 bits; `f64` would give other sums.
 
 use rustc_apfloat::{Float as _, Round, Status, ieee::X87DoubleExtended};
 use std::fmt::{self, Display, Formatter};
 
-/// A text this long is no number to Redis.
+/// Redis rejects texts of this length.
 const TEXT_BYTES_MAX: usize = 5120;
-/// Digits behind the point, and what the last of them counts for.
+/// Decimals that are written, and the factor that makes them an integer.
 const DECIMALS: usize = 17;
 const UNIT: u128 = 10_u128.pow(17);
-/// More digits than a number has.
+/// More digits than any number has.
 const DIGITS_MAX: usize = 5000;
-/// What an exponent of 0 is written as, for a mantissa that is a whole number of 64 bits.
+/// The stored form of exponent 0, for a mantissa that is read as an integer of 64 bits.
 const EXPONENT_BIAS: i32 = 16_383 + 63;
 
 /// A number, or an infinity.
@@ -19,8 +19,8 @@ const EXPONENT_BIAS: i32 = 16_383 + 63;
 pub(super) struct Float(X87DoubleExtended);
 
 impl Float {
-    /// Reads what `strtold` reads, all of it; `None` if it is no number, or one too large or too
-    /// small.
+    /// Parses a text as `strtold` does. Returns `None` if it is not a number, or one that is too
+    /// large or too small.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() < TEXT_BYTES_MAX)?;
         let (negative, text) = match text.strip_prefix('-') {
@@ -34,15 +34,15 @@ impl Float {
         Some(Self(if negative { -magnitude } else { magnitude }))
     }
 
-    /// The sum; `None` unless it is finite.
+    /// Returns the sum, or `None` unless it is finite.
     pub(super) fn add(self, other: Self) -> Option<Self> {
         let sum = (self.0 + other.0).value;
         sum.is_finite().then_some(Self(sum))
     }
 }
 
-/// Reads digits in lower case. The library knows texts that C does not, and needs an exponent in
-/// hexadecimal.
+/// Parses a lower-case number without its sign. Rejects texts that the library accepts and C does
+/// not, and adds the exponent that the library requires in hexadecimal.
 fn magnitude(text: &str) -> Option<X87DoubleExtended> {
     let is_part = |end: Option<char>| end.is_some_and(|it| it.is_ascii_digit() || it == '.');
     let is_hex = text.starts_with("0x");
@@ -58,7 +58,7 @@ fn magnitude(text: &str) -> Option<X87DoubleExtended> {
     (!is_lost).then_some(read.value)
 }
 
-/// As `printf("%.17Lf")`, without zeros at the end.
+/// Writes as `printf("%.17Lf")` does, without trailing zeros.
 impl Display for Float {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let magnitude = self.0.abs();
@@ -67,7 +67,7 @@ impl Display for Float {
         let exponent = i32::try_from(bits >> u64::BITS).unwrap_or(i32::MAX) - EXPONENT_BIAS;
         let text = match exponent {
             ..0 => fraction(mantissa, exponent.unsigned_abs()),
-            // All of it is said: it has no fraction.
+            // It has no fraction, so all digits are written.
             0.. => format!("{magnitude:DIGITS_MAX$.DIGITS_MAX$}"),
         };
         let sign = if self.0.is_negative() && text != "0" { "-" } else { "" };
@@ -75,7 +75,7 @@ impl Display for Float {
     }
 }
 
-/// `mantissa / 2^shift`, to the nearest, ties to even.
+/// Returns `mantissa / 2^shift`, rounded to the nearest, ties to even.
 fn fraction(mantissa: u128, shift: u32) -> String {
     let exact = mantissa * UNIT;
     let whole = exact.checked_shr(shift).unwrap_or(0);
@@ -99,9 +99,9 @@ mod tests {
         read(left).unwrap().add(read(right).unwrap()).unwrap().to_string()
     }
 
-    /// What redis-server 7.0.15 on x86-64 answers.
+    /// The replies of redis-server 7.0.15 on x86-64.
     #[test]
-    fn sums_are_those_of_redis() {
+    fn sums_equal_those_of_redis() {
         for (left, right, expected) in [
             ("0.1", "0.2", "0.3"),
             ("3.0e3", "200", "3200"),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_not_read() {
+    fn texts_that_are_not_numbers_are_rejected() {
         for text in [
             "",
             " 1",

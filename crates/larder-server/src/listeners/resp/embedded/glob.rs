@@ -1,11 +1,11 @@
-//! Patterns of `KEYS`, `SCAN` and `CONFIG GET`, with every quirk of Redis's: ranges compare signed
-//! bytes, a class that is left open ends with the pattern, and nothing but the empty pattern fits
+//! Patterns of `KEYS`, `SCAN` and `CONFIG GET`, with the quirks of Redis that no crate has: ranges
+//! compare signed bytes, an unclosed class ends with the pattern, and only the empty pattern matches
 //! the empty name.
 
-/// Whether a name fits a pattern.
+/// Whether a name matches a pattern.
 ///
-/// Goes back to the last star alone: what stands before it fits already. So it takes no more steps
-/// than the name has bytes times the pattern.
+/// Backtracks to the last star only, because everything before it has matched. The number of steps
+/// is at most the length of the name times the length of the pattern.
 pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.is_empty() {
         return pattern.is_empty();
@@ -18,7 +18,7 @@ pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
                 return true;
             }
             (pattern, back) = (rest, Some((rest, name)));
-        } else if let Some(rest) = fits(pattern, byte) {
+        } else if let Some(rest) = match_one(pattern, byte) {
             (pattern, name) = (rest, after);
         } else if let Some((rest, from)) = back {
             let from = from.get(1..).unwrap_or_default();
@@ -27,7 +27,7 @@ pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
             return false;
         }
         if name.is_empty() && !pattern.iter().all(|byte| *byte == b'*') {
-            // The star may have to take more, until nothing is left for what follows it.
+            // The star must match more, until nothing is left for the rest of the pattern.
             let Some((rest, from)) = back else { return false };
             let from = from.get(1..).unwrap_or_default();
             (pattern, name, back) = (rest, from, Some((rest, from)));
@@ -36,16 +36,16 @@ pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     pattern.iter().all(|byte| *byte == b'*')
 }
 
-/// What follows in the pattern, if its first element, which is no star, fits this byte.
-fn fits(pattern: &[u8], byte: u8) -> Option<&[u8]> {
+/// Returns the rest of the pattern if its first element, which is not a star, matches this byte.
+fn match_one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     match pattern {
         [] => None,
         [b'?', rest @ ..] => Some(rest),
-        [b'[', b'^', class @ ..] => match class_fits(class, byte) {
+        [b'[', b'^', class @ ..] => match class_matches(class, byte) {
             (false, rest) => Some(rest),
             (true, _) => None,
         },
-        [b'[', class @ ..] => match class_fits(class, byte) {
+        [b'[', class @ ..] => match class_matches(class, byte) {
             (true, rest) => Some(rest),
             (false, _) => None,
         },
@@ -53,8 +53,8 @@ fn fits(pattern: &[u8], byte: u8) -> Option<&[u8]> {
     }
 }
 
-/// Whether a byte is in a class, and what follows the class.
-fn class_fits(mut class: &[u8], byte: u8) -> (bool, &[u8]) {
+/// Returns whether a byte is in a class, and the rest of the pattern.
+fn class_matches(mut class: &[u8], byte: u8) -> (bool, &[u8]) {
     let mut found = false;
     loop {
         class = match class {
@@ -81,9 +81,9 @@ fn class_fits(mut class: &[u8], byte: u8) -> (bool, &[u8]) {
 mod tests {
     use super::matches;
 
-    /// What redis-server 7.0.15 finds among these names.
+    /// The matches of redis-server 7.0.15 among these names.
     #[test]
-    fn patterns_find_what_they_find_in_redis() {
+    fn patterns_match_as_in_redis() {
         const NAMES: [&str; 11] = ["", "a", "b", "ab", "abc", "^", "-", "]", "[", "\\", "a-c"];
         for (pattern, expected) in [
             ("", &[""][..]),

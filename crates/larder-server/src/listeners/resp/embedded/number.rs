@@ -2,7 +2,7 @@
 
 use super::command_error::CommandError;
 
-/// A whole number: no plus, no leading zero, no `-0`, no blanks.
+/// Parses an integer without a plus, a leading zero, `-0` or blanks.
 pub(super) fn integer(text: &[u8]) -> Option<i64> {
     match text {
         [b'0'] | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..] => {
@@ -12,13 +12,13 @@ pub(super) fn integer(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// A whole number of 32 bits.
+/// Parses an integer of 32 bits.
 pub(super) fn int(text: &[u8]) -> Result<i32, CommandError> {
     let value = integer(text).ok_or(CommandError::NOT_AN_INTEGER)?;
     value.try_into().map_err(|_| CommandError::NOT_AN_INT)
 }
 
-/// A cursor, which is read as `strtoul` does it: with a sign, if there is one, and leading zeros.
+/// Parses a cursor as `strtoul` does: it may have a sign and leading zeros.
 pub(super) fn cursor(text: &[u8]) -> Option<u64> {
     let (negative, digits) = match text {
         [] => return Some(0),
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_spelling_of_an_integer_is_read() {
+    fn an_integer_has_one_spelling() {
         for (text, value) in [("0", 0), ("-1", -1), ("10", 10), ("-9223372036854775808", i64::MIN)]
         {
             assert_eq!(integer(text.as_bytes()), Some(value));
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_may_be_spelled_loosely() {
+    fn a_cursor_may_have_a_sign_and_leading_zeros() {
         for (text, value) in [("", 0), ("007", 7), ("+7", 7), ("-1", u64::MAX)] {
             assert_eq!(cursor(text.as_bytes()), Some(value), "{text:?}");
         }

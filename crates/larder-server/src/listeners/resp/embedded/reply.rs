@@ -1,21 +1,22 @@
 //! Replies in the client's protocol version.
 
+use crate::listeners::resp::proxy::read_context::Protocol;
 use bytes::{BufMut, BytesMut};
 use larder_resp::reply;
 
-/// A client whose replies, before it reads them, come to more than this is closed.
+/// A client with more unread replies than this is closed.
 const REPLIES_BYTES_MAX: usize = 1 << 30;
 
-/// Where a client's replies are written.
+/// Writes the replies to one client.
 pub(super) struct Reply<'o> {
     out: &'o mut BytesMut,
-    pub(super) resp3: bool,
+    pub(super) protocol: Protocol,
     too_large: bool,
 }
 
 impl<'o> Reply<'o> {
-    pub(super) fn new(out: &'o mut BytesMut, resp3: bool) -> Self {
-        Self { out, resp3, too_large: false }
+    pub(super) fn new(out: &'o mut BytesMut, protocol: Protocol) -> Self {
+        Self { out, protocol, too_large: false }
     }
 
     pub(super) fn ok(&mut self) {
@@ -49,7 +50,7 @@ impl<'o> Reply<'o> {
         }
     }
 
-    /// A string, or null.
+    /// Writes a string, or null.
     pub(super) fn bulk_or_null(&mut self, payload: Option<&[u8]>) {
         match payload {
             Some(payload) => self.bulk(payload),
@@ -58,16 +59,16 @@ impl<'o> Reply<'o> {
     }
 
     pub(super) fn null(&mut self) {
-        match self.resp3 {
-            true => reply::null(self.out),
-            false => reply::null_bulk(self.out),
+        match self.protocol {
+            Protocol::Resp3 => reply::null(self.out),
+            Protocol::Resp2 => reply::null_bulk(self.out),
         }
     }
 
     pub(super) fn null_array(&mut self) {
-        match self.resp3 {
-            true => reply::null(self.out),
-            false => reply::null_array(self.out),
+        match self.protocol {
+            Protocol::Resp3 => reply::null(self.out),
+            Protocol::Resp2 => reply::null_array(self.out),
         }
     }
 
@@ -75,10 +76,10 @@ impl<'o> Reply<'o> {
         reply::array(self.out, elements);
     }
 
-    /// An array of strings of which it is not known beforehand how many they are.
+    /// Writes an array of strings whose number is not known in advance.
     pub(super) fn bulks<'p>(&mut self, payloads: impl Iterator<Item = &'p [u8]>) {
         let mut written = BytesMut::new();
-        let mut elements = Reply::new(&mut written, self.resp3);
+        let mut elements = Reply::new(&mut written, self.protocol);
         let count = payloads.map(|payload| elements.bulk(payload)).count();
         self.too_large |= elements.too_large;
         self.array(count);
@@ -86,22 +87,22 @@ impl<'o> Reply<'o> {
     }
 
     pub(super) fn map(&mut self, pairs: usize) {
-        match self.resp3 {
-            true => reply::map(self.out, pairs),
-            false => reply::array(self.out, pairs * 2),
+        match self.protocol {
+            Protocol::Resp3 => reply::map(self.out, pairs),
+            Protocol::Resp2 => reply::array(self.out, pairs * 2),
         }
     }
 
     pub(super) fn set(&mut self, elements: usize) {
-        match self.resp3 {
-            true => reply::set(self.out, elements),
-            false => reply::array(self.out, elements),
+        match self.protocol {
+            Protocol::Resp3 => reply::set(self.out, elements),
+            Protocol::Resp2 => reply::array(self.out, elements),
         }
     }
 
-    /// A text for people.
+    /// Writes a text for people.
     pub(super) fn verbatim(&mut self, text: &[u8]) {
-        if !self.resp3 {
+        if self.protocol == Protocol::Resp2 {
             return self.bulk(text);
         }
         self.out.put_slice(format!("={}\r\ntxt:", text.len() + 4).as_bytes());
@@ -109,22 +110,22 @@ impl<'o> Reply<'o> {
         self.out.put_slice(b"\r\n");
     }
 
-    /// How much has been written.
+    /// Returns the number of bytes written so far.
     pub(super) fn len(&self) -> usize {
         self.out.len()
     }
 
-    /// Takes back what was written since.
+    /// Removes what was written after `len` bytes.
     pub(super) fn truncate(&mut self, len: usize) {
         self.out.truncate(len);
     }
 
-    /// Whether there was more to write than a client may be owed.
+    /// Whether the replies exceed what may wait for one client.
     pub(super) fn is_too_large(&self) -> bool {
         self.too_large
     }
 
-    /// The buffer itself.
+    /// Returns the buffer.
     pub(super) fn out(&mut self) -> &mut BytesMut {
         self.out
     }

@@ -1,19 +1,18 @@
-//! What a client has told of itself.
+//! The state of one client.
 
 use super::{
-    client_registry::{ClientHandle, Seen},
+    args::Args,
+    client_registry::{Activity, ClientHandle, CommandCounts},
     command_error::{CommandError, Outcome},
-    commands,
-    context::Args,
 };
-use crate::app::App;
+use crate::listeners::resp::proxy::{context::ProxyContext, read_context::Protocol};
 use bytes::BytesMut;
 use larder_core::memory_store::{Txn, Watch};
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Bytes that a transaction may hold until EXEC.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
-/// Bytes that the names of the keys may take that a client watches, and what each takes beside.
+/// Bytes that the watched names of one client may take, and the overhead of each.
 const WATCHES_BYTES_MAX: usize = 16 << 20;
 const WATCH_BYTES: usize = 64;
 
@@ -21,14 +20,15 @@ const WATCH_BYTES: usize = 64;
 pub(super) struct Session {
     pub(super) handle: ClientHandle,
     pub(super) db: u32,
-    pub(super) resp3: bool,
-    /// It has shown the password here, in a HELLO.
+    pub(super) protocol: Protocol,
+    /// The client has shown the password in a HELLO.
     pub(super) authenticated: bool,
     pub(super) replies: ReplyMode,
     /// The commands since MULTI.
     pub(super) queue: Option<Queue>,
+    /// Counts that [`Session::publish`] has not published.
     pub(super) counts: CommandCounts,
-    /// What it ran last.
+    /// The last command that ran.
     pub(super) command: &'static str,
     watches: BTreeMap<(u32, Box<[u8]>), Watch>,
     watches_bytes: usize,
@@ -40,18 +40,10 @@ pub(super) enum ReplyMode {
     #[default]
     On,
     Off,
-    /// All but the one to the next command.
+    /// All but the reply to the next command.
     SkipNext,
-    /// All but the one to this command.
+    /// All but the reply to this command.
     Skip,
-}
-
-/// What was done: commands, and keys read that were there or not.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct CommandCounts {
-    pub(super) commands: u64,
-    pub(super) hits: u64,
-    pub(super) misses: u64,
 }
 
 /// Commands that wait for EXEC.
@@ -59,8 +51,8 @@ pub(super) struct CommandCounts {
 pub(super) struct Queue {
     commands: BytesMut,
     count: usize,
-    /// One of them was refused, so none will run.
-    spoiled: bool,
+    /// A command was rejected, so none will run.
+    is_aborted: bool,
 }
 
 impl Session {
@@ -68,7 +60,7 @@ impl Session {
         Self {
             handle,
             db: 0,
-            resp3: false,
+            protocol: Protocol::Resp2,
             authenticated: false,
             replies: ReplyMode::On,
             queue: None,
@@ -79,26 +71,14 @@ impl Session {
         }
     }
 
-    /// As at the start, but for who it is. Give up watches first.
+    /// Restores the initial state, except for the client's id. Watches must have ended.
     pub(super) fn reset(&mut self) {
-        self.handle.forget_name();
+        self.handle.clear_name();
         self.db = 0;
-        self.resp3 = false;
+        self.protocol = Protocol::Resp2;
         self.authenticated = false;
         self.replies = ReplyMode::On;
         self.queue = None;
-    }
-
-    /// A command is not run, nor is then the transaction that it is in. EXEC itself ends that.
-    pub(super) fn reject(&mut self, args: Args<'_>, error: CommandError) -> CommandError {
-        if args.is(0, "EXEC") {
-            self.queue = None;
-            return commands::aborted(&error);
-        }
-        if let Some(queue) = &mut self.queue {
-            queue.spoiled = true;
-        }
-        error
     }
 
     pub(super) fn is_watching(&self) -> bool {
@@ -112,15 +92,15 @@ impl Session {
             Entry::Vacant(_) if bytes > WATCHES_BYTES_MAX => {
                 return Err(CommandError::TOO_MANY_WATCHES);
             }
-            Entry::Vacant(place) => {
-                place.insert(txn.watch(self.db, name));
+            Entry::Vacant(entry) => {
+                entry.insert(txn.watch(self.db, name));
                 self.watches_bytes = bytes;
             }
         }
         Ok(())
     }
 
-    /// Ends all watches. Says whether a watched key has changed.
+    /// Ends all watches. Returns whether a watched key has changed.
     pub(super) fn unwatch(&mut self, txn: &mut Txn<'_>) -> bool {
         let watches = std::mem::take(&mut self.watches);
         self.watches_bytes = 0;
@@ -131,16 +111,15 @@ impl Session {
         changed
     }
 
-    /// What others may see of it, and what was counted, after some commands.
-    pub(super) fn show(&mut self, app: &App) {
-        let now = app.engine().clock().now();
+    /// Publishes the counts, and what other clients may see of this one.
+    pub(super) fn publish(&mut self, context: &ProxyContext) {
+        let at = context.engine().clock().now();
         let queued = self.queue.as_ref().map(|queue| queue.count);
-        let seen =
-            Seen { active: now, db: self.db, resp3: self.resp3, queued, command: self.command };
-        self.handle.show(seen);
+        let (db, protocol, command) = (self.db, self.protocol, self.command);
+        self.handle.publish(Activity { at, db, protocol, queued, command });
         let counts = std::mem::take(&mut self.counts);
-        // All of them are answered from memory.
-        app.resp_stats().results().hits(counts.hits + counts.misses);
+        // All reads are answered from memory.
+        context.stats().results().hits(counts.hits + counts.misses);
         self.handle.registry().count(counts);
     }
 }
@@ -151,7 +130,7 @@ impl ReplyMode {
         matches!(self, Self::Off | Self::Skip)
     }
 
-    /// A command is done. Whether its reply is left out.
+    /// Advances past a command. Returns whether its reply is left out.
     pub(super) fn next(&mut self) -> bool {
         let hides = self.hides();
         *self = match *self {
@@ -163,28 +142,25 @@ impl ReplyMode {
     }
 }
 
-impl CommandCounts {
-    /// Counts a read.
-    pub(super) fn read(&mut self, found: bool) {
-        self.hits += u64::from(found);
-        self.misses += u64::from(!found);
-    }
-}
-
 impl Queue {
     pub(super) fn push(&mut self, args: Args<'_>) -> Outcome {
         args.command().write_to(&mut self.commands);
         self.count += 1;
         if self.commands.len() > QUEUE_BYTES_MAX {
-            self.spoiled = true;
+            self.is_aborted = true;
             self.commands = BytesMut::new();
-            return Err(CommandError::TOO_LONG_A_TRANSACTION);
+            return Err(CommandError::TRANSACTION_TOO_LONG);
         }
         Ok(())
     }
 
-    pub(super) fn is_spoiled(&self) -> bool {
-        self.spoiled
+    /// Prevents EXEC from running the commands.
+    pub(super) fn abort(&mut self) {
+        self.is_aborted = true;
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.is_aborted
     }
 
     pub(super) fn count(&self) -> usize {

@@ -1,18 +1,15 @@
-//! The client's end: a TCP or a unix socket, or TLS over TCP.
+//! A client's socket: TCP, TLS over TCP, or a unix socket.
 
-use crate::listeners::resp::{
-    embedded::PeerAddrs,
-    reactor::{
-        event_loop::{EventLoop, Registration},
-        socket::{Socket, Stream},
-    },
+use crate::listeners::resp::reactor::{
+    event_loop::{EventLoop, Registration},
+    handler::Handler,
+    socket::{Ready, Socket, Stream},
 };
 use bytes::BytesMut;
 use larder_redis::tls::{ServerTls, TlsStream};
 use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 
-/// How long a client may take to shake hands.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) enum Client {
@@ -20,19 +17,25 @@ pub(crate) enum Client {
     Tls(Box<TlsStream>),
 }
 
-/// A socket on its way from the acceptor to the worker that will serve it.
+/// A socket on its way from the acceptor to its worker.
 pub(crate) enum Accepted {
     Tcp(std::net::TcpStream),
     Tls(std::net::TcpStream, ServerTls),
     Unix(std::os::unix::net::UnixStream),
 }
 
+/// The addresses of both ends of a connection.
+pub(crate) struct PeerAddrs {
+    pub(crate) remote: String,
+    pub(crate) local: String,
+}
+
 impl Accepted {
-    /// Joins the runtime of the current worker, and its rounds, if they can tell what has come.
-    pub(crate) fn settle(
+    /// Registers the socket with the worker that runs this. A plain socket joins its event loop.
+    pub(crate) fn register<H: Handler>(
         self,
-        event_loop: &Rc<EventLoop>,
-    ) -> io::Result<(Client, Option<Registration>)> {
+        event_loop: &Rc<EventLoop<H>>,
+    ) -> io::Result<(Client, Option<Registration<H>>)> {
         let stream = match self {
             Self::Tls(stream, tls) => {
                 let stream = tls.accept(TcpStream::from_std(stream)?)?;
@@ -41,24 +44,13 @@ impl Accepted {
             Self::Tcp(stream) => Stream::Tcp(mio::net::TcpStream::from_std(stream)),
             Self::Unix(stream) => Stream::Unix(mio::net::UnixStream::from_std(stream)),
         };
-        let (socket, registration) = event_loop.join(stream)?;
+        let (socket, registration) = event_loop.register(stream)?;
         Ok((Client::Plain(socket), Some(registration)))
     }
 }
 
-/// What a client's socket was ready for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ready {
-    /// Bytes were read.
-    Read,
-    /// Something can be written.
-    Write,
-    /// The client will send no more.
-    End,
-}
-
 impl Client {
-    /// Does what comes before the first command.
+    /// Completes the TLS handshake, if there is one.
     pub(crate) async fn handshake(&mut self) -> io::Result<()> {
         match self {
             Self::Tls(stream) => timeout(HANDSHAKE_TIMEOUT, stream.handshake()).await?,
@@ -66,9 +58,9 @@ impl Client {
         }
     }
 
-    /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
-    /// if `write`. One of both must be asked for.
-    pub(crate) async fn wait(
+    /// Waits until bytes have been read into `input`, if it is given, or until more can be written,
+    /// if `write` is true. At least one of them must be asked for.
+    pub(super) async fn wait(
         &mut self,
         input: Option<&mut BytesMut>,
         write: bool,
@@ -79,8 +71,8 @@ impl Client {
         }
     }
 
-    /// The addresses of both ends, as `CLIENT LIST` shows them.
-    pub(crate) fn addrs(&self) -> PeerAddrs {
+    /// Returns the addresses as CLIENT LIST shows them.
+    pub(super) fn addrs(&self) -> PeerAddrs {
         match self {
             Self::Plain(socket) => match socket.stream() {
                 Stream::Tcp(stream) => {
@@ -90,7 +82,7 @@ impl Client {
                     let path = stream
                         .local_addr()
                         .ok()
-                        .and_then(|at| Some(at.as_pathname()?.display().to_string()));
+                        .and_then(|addr| Some(addr.as_pathname()?.display().to_string()));
                     let local = format!("{}:0", path.unwrap_or_default());
                     PeerAddrs { remote: local.clone(), local }
                 }
@@ -101,8 +93,8 @@ impl Client {
         }
     }
 
-    /// Writes as much as the socket takes.
-    pub(crate) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
+    /// Writes as much as the socket accepts.
+    pub(super) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(output),
             Self::Tls(stream) => stream.write(output),
@@ -110,13 +102,13 @@ impl Client {
     }
 
     /// Whether bytes that [`Client::flush`] took are still to be sent.
-    pub(crate) fn has_output(&self) -> bool {
+    pub(super) fn has_output(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_output())
     }
 }
 
-fn text(address: io::Result<SocketAddr>) -> String {
-    address.map_or_else(|_| "?:0".into(), |address| address.to_string())
+fn text(addr: io::Result<SocketAddr>) -> String {
+    addr.map_or_else(|_| "?:0".into(), |addr| addr.to_string())
 }
 
 async fn wait_for_tls(

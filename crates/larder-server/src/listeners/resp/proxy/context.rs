@@ -1,30 +1,100 @@
 //! What every client of the listener shares.
 
-use crate::{app::App, listeners::resp::embedded::ClientRegistry, stats::resp::RespStats};
-use std::sync::Arc;
+use crate::{
+    app::App, backend::Backend, config::Config, listeners::resp::embedded::ClientRegistry,
+    stats::resp::RespStats, users::Users, verify::Verifier,
+};
+use larder_core::{Engine, FetchError, Fetched, Key, PendingFetch, WriteGuard};
+use larder_redis::Reply;
+use larder_resp::command::{Cacheable, Table};
+use std::{sync::Arc, time::Duration};
+
+/// Returns Larder's section of INFO.
+type InfoSection = Box<dyn Fn() -> String + Send + Sync>;
 
 /// See the [module](self).
 pub(crate) struct ProxyContext {
     app: Arc<App>,
     stats: Arc<RespStats>,
     clients: Arc<ClientRegistry>,
+    info_section: InfoSection,
 }
 
 impl ProxyContext {
-    pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { stats: Arc::clone(app.resp_stats()), app, clients: Arc::default() }
+    pub(crate) fn new(app: Arc<App>, info_section: InfoSection) -> Self {
+        let stats = Arc::clone(app.resp_stats());
+        Self { app, stats, clients: Arc::default(), info_section }
     }
 
-    pub(crate) fn app(&self) -> &Arc<App> {
-        &self.app
+    pub(crate) fn engine(&self) -> &Engine<Reply> {
+        self.app.engine()
     }
 
-    pub(crate) fn stats(&self) -> &Arc<RespStats> {
+    pub(crate) fn backend(&self) -> &Backend {
+        self.app.backend()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.app.config()
+    }
+
+    pub(crate) fn stats(&self) -> &RespStats {
         &self.stats
     }
 
-    /// The clients that are served without a Redis.
+    /// Returns the clients that are served without a Redis.
     pub(crate) fn clients(&self) -> &Arc<ClientRegistry> {
         &self.clients
+    }
+
+    /// Returns the store's users other than that of its URL.
+    pub(super) fn users(&self) -> &Users {
+        self.app.users()
+    }
+
+    pub(super) fn verifier(&self) -> Option<&Verifier> {
+        self.app.verifier()
+    }
+
+    /// Returns the commands that the store knows.
+    pub(super) fn commands(&self) -> Arc<Table> {
+        self.app.commands()
+    }
+
+    /// Whether replies to such reads are cached.
+    pub(super) fn caches(&self, near: &Cacheable) -> bool {
+        self.app.keeps(near)
+    }
+
+    /// Starts to fetch a key that is not in memory. The request has been sent when this returns.
+    pub(super) fn start_fetch(&self, key: Key<'_>) -> PendingFetch<Reply> {
+        self.app.start_fetch(key)
+    }
+
+    /// Waits for the reply to a fetch.
+    pub(super) async fn finish_fetch(
+        &self,
+        key: Key<'_>,
+        started: PendingFetch<Reply>,
+    ) -> Result<Fetched<Reply>, FetchError> {
+        self.app.finish_fetch(key, started).await
+    }
+
+    /// Announces a write to these keys. See [`Engine::write`].
+    pub(super) fn write<'a>(&self, names: impl IntoIterator<Item = &'a [u8]>) -> WriteGuard<Reply> {
+        self.app.announce_write(names)
+    }
+
+    /// Records how long Redis took to answer a command.
+    pub(super) fn upstream_answered(&self, after: Duration) {
+        self.app.latency().upstream_answered(after);
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.app.uptime()
+    }
+
+    pub(crate) fn info_section(&self) -> String {
+        (self.info_section)()
     }
 }

@@ -1,38 +1,35 @@
-//! Reads that miss: fetched together when all that waits is reads.
+//! Reads that miss: fetched together when everything that waits is a cacheable read.
 
-use super::hits::{ReadContext, put};
-use crate::{app::App, stats::resp::RespStats};
+use super::{
+    context::ProxyContext,
+    read_context::{Protocol, ReadContext, write_reply},
+    requests::Requests,
+};
+use crate::stats::resp::RespStats;
 use bytes::{Buf, BytesMut};
 use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Spec, Table},
     reply::{self, Resp2Layout},
-    request::{Command, Decoder},
+    request::Command,
 };
 use smallvec::SmallVec;
 
-/// Keys that are fetched at once, at most; those behind them follow.
+/// Keys that are fetched at the same time; the next batch fetches the others.
 const KEYS_MAX: usize = 1024;
 
-/// A client's requests, and how far they have been read.
-pub(crate) struct Requests<'a> {
-    pub(crate) decoder: &'a mut Decoder,
-    pub(crate) input: &'a mut BytesMut,
-}
-
-/// Reads that are on their way, in the order asked.
-pub(crate) struct FetchBatch {
+/// Reads that are being fetched, in the order of the commands.
+pub(super) struct FetchBatch {
     commands: SmallVec<[PendingCommand; 1]>,
-    /// Those of all commands, the last first. Most clients wait for one.
+    /// The keys of all commands in reverse order. Most clients wait for one.
     keys: SmallVec<[PendingKey; 1]>,
-    age: Staleness,
+    staleness: Staleness,
     read_context: ReadContext,
 }
 
-/// One command.
 struct PendingCommand {
-    /// One, or those of an `MGET`.
+    /// The number of its keys: one, or those of an `MGET`.
     keys: usize,
     shape: Resp2Layout,
     per_key: bool,
@@ -44,132 +41,139 @@ struct PendingKey {
     started: Option<PendingFetch<Reply>>,
 }
 
-/// What has been waited for since those that remain were asked for.
+/// What the batch has waited for since the remaining keys were looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Staleness {
-    /// Nothing.
+    /// For nothing.
     Fresh,
-    /// What was sent with them: what was found then may be older than that.
+    /// For a request that was sent together with theirs: a hit found back then may be older than
+    /// the reply to it.
     Waited,
-    /// What was sent after them.
+    /// For a request that was sent after theirs.
     Old,
 }
 
 impl FetchBatch {
-    /// Takes what waits, if all of it is reads that may be kept, and asks for what is not in
-    /// memory. `None`, and nothing taken, when there is anything else among it: then all of it
-    /// goes one way, in order (R5).
-    pub(crate) fn of(
-        app: &App,
+    /// Takes the commands at the head of the input, if all that wait are cacheable reads, and starts
+    /// to fetch what is not in memory. Returns `None`, and takes nothing, when another command is
+    /// among them: then all of them go upstream, which keeps their order (R5).
+    pub(super) fn take(
+        context: &ProxyContext,
         table: &Table,
         read_context: ReadContext,
         requests: Requests<'_>,
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
         let (commands, keys) = (SmallVec::new(), SmallVec::new());
-        let mut reads = Self { commands, keys, age: Staleness::Fresh, read_context };
+        let mut batch = Self { commands, keys, staleness: Staleness::Fresh, read_context };
         let mut consumed = 0;
-        while reads.keys.len() < KEYS_MAX {
-            // What is no command shows again when its turn comes.
+        while batch.keys.len() < KEYS_MAX {
+            // A malformed command is reported when its turn comes.
             let Ok(decoded) = decoder.decode(input.get(consumed..)?) else { break };
             let bytes = decoded.consumed;
             let Some(command) = decoded.command else {
                 consumed += bytes;
                 break;
             };
-            reads.add(app, table.spec(&command), &command)?;
+            batch.add(context, table.spec(&command), &command)?;
             consumed += bytes;
         }
-        if reads.commands.is_empty() {
+        if batch.commands.is_empty() {
             return None;
         }
         input.advance(consumed);
-        reads.keys.reverse();
-        reads.ask(app);
-        Some(reads)
+        batch.keys.reverse();
+        batch.start(context);
+        Some(batch)
     }
 
-    /// `None` if it cannot be kept: then it takes the client's own road.
-    fn add(&mut self, app: &App, spec: &Spec, command: &Command<'_>) -> Option<()> {
-        let near = spec.cacheable.filter(|near| app.keeps(near))?;
-        let mut add = |name: &[u8], read: Vec<u8>| {
-            let wanted = PendingKey { name: name.into(), read: read.into(), started: None };
-            self.keys.push(wanted);
-            app.engine().bypass_reason_for(name).is_none().then_some(())
-        };
+    /// Adds a command. Returns `None` if its reply is not cacheable.
+    fn add(&mut self, context: &ProxyContext, spec: &Spec, command: &Command<'_>) -> Option<()> {
+        let near = spec.cacheable.filter(|near| context.caches(near))?;
         let (keys, shape) = if near.is_multi_get {
-            let names = command.args().skip(1);
-            let count = names.len();
-            if !(1..=KEYS_MAX).contains(&count) {
-                return None;
-            }
-            for name in names {
-                add(name, Vec::new())?;
-            }
-            (count, Resp2Layout::Plain)
+            (self.add_keys(context, command)?, Resp2Layout::Plain)
         } else {
             let mut read = Vec::new();
-            add(spec.encode_read(command, &mut read)?, read)?;
+            let name = spec.encode_read(command, &mut read)?;
+            self.add_key(context, name, read)?;
             (1, near.resp2_layout)
         };
         self.commands.push(PendingCommand { keys, shape, per_key: near.is_multi_get });
         Some(())
     }
 
-    fn ask(&mut self, app: &App) {
-        let db = self.read_context.db;
-        for wanted in self.keys.iter_mut().rev() {
-            wanted.started = Some(app.start_fetch(wanted.key(db)));
+    /// Adds the keys of an `MGET` and returns their number.
+    fn add_keys(&mut self, context: &ProxyContext, command: &Command<'_>) -> Option<usize> {
+        let names = command.args().skip(1);
+        let count = names.len();
+        if !(1..=KEYS_MAX).contains(&count) {
+            return None;
         }
-        self.age = Staleness::Fresh;
+        for name in names {
+            self.add_key(context, name, Vec::new())?;
+        }
+        Some(count)
     }
 
-    /// Waits for the replies, and writes them in the order asked. An error is all of a reply, also
-    /// to `MGET`.
-    pub(crate) async fn finish(mut self, app: &App, stats: &RespStats, output: &mut BytesMut) {
+    fn add_key(&mut self, context: &ProxyContext, name: &[u8], read: Vec<u8>) -> Option<()> {
+        self.keys.push(PendingKey { name: name.into(), read: read.into(), started: None });
+        context.engine().bypass_reason_for(name).is_none().then_some(())
+    }
+
+    fn start(&mut self, context: &ProxyContext) {
+        let db = self.read_context.db;
+        for pending in self.keys.iter_mut().rev() {
+            pending.started = Some(context.start_fetch(pending.key(db)));
+        }
+        self.staleness = Staleness::Fresh;
+    }
+
+    /// Waits for the replies and appends them to `output` in the order of the commands. An error
+    /// replaces the whole reply, also that of an `MGET`.
+    pub(super) async fn finish(mut self, context: &ProxyContext, output: &mut BytesMut) {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
-            let behind = self.keys.len().saturating_sub(command.keys);
+            let remaining = self.keys.len().saturating_sub(command.keys);
             if command.per_key {
                 reply::array(output, command.keys);
             }
-            while self.keys.len() > behind
-                && let Some(outcome) = self.next(app).await
+            while self.keys.len() > remaining
+                && let Some(outcome) = self.next(context).await
             {
-                count(stats, outcome.as_ref());
+                count(context.stats(), outcome.as_ref());
                 let absent = Reply::absent();
                 let reply = match &outcome {
                     Ok(fetched) => &fetched.value,
-                    // To MGET what is no string is as good as absent.
+                    // For MGET a key of another type is absent.
                     Err(error) if command.per_key && is_wrong_type(error) => &absent,
                     Err(error) => {
                         output.truncate(before);
-                        put_error(error, output);
-                        self.keys.truncate(behind);
+                        write_error(error, output);
+                        self.keys.truncate(remaining);
                         break;
                     }
                 };
-                put_fetched(reply, command.shape, self.read_context.resp3, output);
+                write_fetched(reply, command.shape, self.read_context.protocol, output);
             }
         }
     }
 
-    /// The reply to the next of them, which is no older than those before it (R5). What was asked
-    /// for too early is asked for again, and all behind it: they follow what is read then.
-    async fn next(&mut self, app: &App) -> Option<Result<Fetched<Reply>, FetchError>> {
+    /// Returns the reply for the next key, which is no older than the replies before it (R5). When
+    /// the key was looked up too early, it and all keys after it are looked up again.
+    async fn next(&mut self, context: &ProxyContext) -> Option<Result<Fetched<Reply>, FetchError>> {
         let is_sent = self.keys.last()?.started.as_ref().is_some_and(PendingFetch::is_sent);
-        match self.age {
+        match self.staleness {
             Staleness::Fresh => {}
             Staleness::Waited if is_sent => {}
-            Staleness::Waited | Staleness::Old => self.ask(app),
+            Staleness::Waited | Staleness::Old => self.start(context),
         }
-        let mut wanted = self.keys.pop()?;
-        let started = wanted.started.take()?;
-        let key = wanted.key(self.read_context.db);
+        let mut pending = self.keys.pop()?;
+        let started = pending.started.take()?;
+        let key = pending.key(self.read_context.db);
         if !started.is_found() {
-            self.age = Staleness::Waited;
+            self.staleness = Staleness::Waited;
         }
-        let outcome = app.finish_fetch(key, started).await;
+        let outcome = context.finish_fetch(key, started).await;
         let is_in_turn = match &outcome {
             Ok(fetched) => !matches!(fetched.found, Found::Bypass(_)),
             Err(error) => {
@@ -177,7 +181,7 @@ impl FetchBatch {
             }
         };
         if !is_in_turn {
-            self.age = Staleness::Old;
+            self.staleness = Staleness::Old;
         }
         Some(outcome)
     }
@@ -189,8 +193,8 @@ impl PendingKey {
     }
 }
 
-fn put_fetched(reply: &Reply, shape: Resp2Layout, resp3: bool, output: &mut BytesMut) {
-    if !put(reply.bytes(), shape, resp3, output) {
+fn write_fetched(reply: &Reply, shape: Resp2Layout, protocol: Protocol, output: &mut BytesMut) {
+    if !write_reply(reply.bytes(), shape, protocol, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
     }
 }
@@ -206,8 +210,8 @@ fn is_wrong_type(error: &FetchError) -> bool {
     matches!(error, FetchError::Store(StoreError::Refused(text)) if text.starts_with("WRONGTYPE"))
 }
 
-/// An error of the store is handed on in its own words.
-fn put_error(error: &FetchError, output: &mut BytesMut) {
+/// Writes an error. The store's own errors are forwarded unchanged.
+fn write_error(error: &FetchError, output: &mut BytesMut) {
     match error {
         FetchError::Store(StoreError::Refused(text) | StoreError::NotReady(text)) => {
             reply::error(output, text.as_bytes())

@@ -1,10 +1,13 @@
-//! The options of a HELLO. Redis carries them out one after the other, so that one that fails may
-//! have made the client another user before; and of two AUTH the last one counts. Whatever is not
-//! plain is therefore refused here, where it shows a user at all.
+//! The options of a HELLO.
+//!
+//! Redis applies them one after the other, so one that fails may have changed the client's user
+//! before, and of two AUTH the last one counts. A HELLO that names a user is therefore refused here
+//! unless all of its options are understood.
 
+use super::read_context::Protocol;
 use larder_resp::request::Command;
 
-/// What a HELLO asks for beside a protocol version.
+/// What a HELLO asks for besides the protocol version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hello<'a> {
     /// A user and the password.
@@ -13,13 +16,23 @@ pub(super) struct Hello<'a> {
 }
 
 impl<'a> Hello<'a> {
-    /// The options, or the one that is not understood where one of them shows a user.
-    pub(super) fn of(command: &Command<'a>) -> Result<Self, &'a [u8]> {
+    /// Returns the version that a HELLO asks for, if it is a known one.
+    pub(super) fn protocol(command: &Command<'_>) -> Option<Protocol> {
+        match command.arg(1) {
+            Some(b"2") => Some(Protocol::Resp2),
+            Some(b"3") => Some(Protocol::Resp3),
+            _ => None,
+        }
+    }
+
+    /// Parses the options. Fails with the first option that is not understood, if the HELLO names a
+    /// user.
+    pub(super) fn parse(command: &Command<'a>) -> Result<Self, &'a [u8]> {
         let mut hello = Self::default();
-        let mut odd = None;
+        let mut unknown = None;
         let mut args = command.args().skip(2);
         while let Some(word) = args.next() {
-            let known = if word.eq_ignore_ascii_case(b"AUTH") && hello.auth.is_none() {
+            let is_known = if word.eq_ignore_ascii_case(b"AUTH") && hello.auth.is_none() {
                 hello.auth = args.next().zip(args.next());
                 hello.auth.is_some()
             } else if word.eq_ignore_ascii_case(b"SETNAME") {
@@ -28,13 +41,13 @@ impl<'a> Hello<'a> {
             } else {
                 false
             };
-            if !known {
-                odd.get_or_insert(word);
+            if !is_known {
+                unknown.get_or_insert(word);
             }
         }
-        let shows_user = command.args().skip(2).any(|word| word.eq_ignore_ascii_case(b"AUTH"));
-        match odd {
-            Some(word) if shows_user => Err(word),
+        let names_user = command.args().skip(2).any(|word| word.eq_ignore_ascii_case(b"AUTH"));
+        match unknown {
+            Some(word) if names_user => Err(word),
             _ => Ok(hello),
         }
     }
@@ -55,7 +68,7 @@ mod tests {
         let mut decoder = Decoder::new(Limits::default());
         let command = decoder.decode(&bytes).unwrap().command.unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let hello = Hello::of(&command).map_err(text)?;
+        let hello = Hello::parse(&command).map_err(text)?;
         Ok((
             hello.auth.map(|(user, word)| text(&[user, b" ", word].concat())),
             hello.name.map(text),
@@ -63,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_a_user_in_no_plain_way_is_refused() {
+    fn an_ambiguous_hello_with_a_user_is_refused() {
         assert_eq!(options("HELLO"), Ok((None, None)));
         assert_eq!(options("HELLO 3 SETNAME me"), Ok((None, Some("me".into()))));
         assert_eq!(

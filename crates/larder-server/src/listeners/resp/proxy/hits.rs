@@ -1,158 +1,228 @@
-//! Reads served from memory: decode a few, look for all of them, copy. What is not in memory, or no
-//! read at all, is left for others.
+//! Reads served from memory: decodes a batch of commands, looks all of them up, copies the replies.
+//! Serving ends before the first command that is not a read or not in memory.
 
-use crate::{app::App, stats::resp::RespStats, verify::Verifier};
+use super::{
+    context::ProxyContext,
+    read_context::{ReadContext, write_reply},
+};
+use crate::verify::Verifier;
 use bytes::BytesMut;
 use larder_core::{CachedRef, Key, Moment, near::Reader};
 use larder_redis::Reply;
 use larder_resp::{
     Limits,
     command::{Spec, Table},
-    reply::{self, Resp2Layout, write_as_resp2},
+    reply::{self, Resp2Layout},
     request::{Command, Decoder},
 };
+use std::ops::ControlFlow;
 
-/// Commands that are served from memory at one go, and bytes of their replies: then others have
-/// their turn.
+/// Commands that are served from memory before other clients have their turn, and bytes of replies.
 const HITS_MAX: u64 = 1024;
 const HIT_BYTES_MAX: usize = 1 << 20;
-/// A longer name is not looked for here, but where what misses is: the batch stays small.
+/// Keys with longer names are looked up where misses are fetched, which keeps the batch small.
 const NAME_BYTES_MAX: usize = 4 << 10;
-/// Commands that are looked up together, at most.
+/// Commands in one batch.
 const BATCH_MAX: usize = 16;
 
-/// How a client wants its replies.
-#[derive(Clone, Copy)]
-pub(crate) struct ReadContext {
-    pub(crate) db: u32,
-    pub(crate) resp3: bool,
+/// What serves the reads at the head of a client's input, and how far it has come.
+pub(super) struct HitServer<'a> {
+    pub(super) context: &'a ProxyContext,
+    pub(super) table: &'a Table,
+    pub(super) read_context: ReadContext,
+    pub(super) decoder: &'a mut Decoder,
+    pub(super) input: &'a [u8],
+    pub(super) batch: &'a mut Batch,
+    pub(super) output: &'a mut BytesMut,
 }
 
-/// Why [`serve_hits`] stopped.
+/// What [`HitServer::serve`] has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(super) struct Served {
+    /// Bytes of input that were used up.
+    pub(super) consumed: usize,
+    pub(super) stop: Stop,
+}
+
+/// Why [`HitServer::serve`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
     /// Nothing may be served from memory at all.
     CacheUnavailable,
-    /// What comes next is not in memory, or no read, or not there yet.
+    /// The next command is not in memory, is not a cacheable read, or is incomplete.
     NotCacheable,
-    /// That was enough for one go.
+    /// Other clients have their turn first.
     BudgetSpent,
 }
 
-/// The next few reads of a client, to be looked up together.
+/// How far a [`HitServer`] has come.
 #[derive(Default)]
-pub(crate) struct Batch {
-    /// Names and reads, one behind the other.
-    bytes: Vec<u8>,
-    reads: Vec<Read>,
-    /// What was passed over behind them.
-    ignored: usize,
-}
-
-/// One of them, as what lies in [`Batch::bytes`].
-struct Read {
-    start: usize,
-    name_start: usize,
-    /// That of the name, which stands behind the read.
-    end: usize,
-    shape: Resp2Layout,
-    /// Bytes of the command, and of what was passed over before it.
+struct Progress {
+    /// Bytes of input that were used up.
     consumed: usize,
+    /// Where the last hit begins in the input.
+    last: usize,
+    hits: u64,
 }
 
-/// What a batch ends before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// More, that did not fit.
-    More,
-    /// An `MGET`.
-    PerKey,
-    /// A command that is neither, or none.
-    Other,
-    /// No whole command.
-    Incomplete,
+impl Progress {
+    fn hit(&mut self, bytes: usize) {
+        self.last = self.consumed;
+        self.consumed += bytes;
+        self.hits += 1;
+    }
 }
 
-/// Serves reads from memory up to the first command that is not. Says how many bytes of input were
-/// used up, and why it stopped.
-pub(crate) fn serve_hits(
-    app: &App,
-    (table, stats): (&Table, &RespStats),
-    read_context: ReadContext,
-    (decoder, input): (&mut Decoder, &[u8]),
-    batch: &mut Batch,
-    output: &mut BytesMut,
-) -> (usize, Stop) {
-    // The clock is read here, after the socket was: who was stopped in between does not answer
-    // from an old world (R8).
-    let Some(view) = app.engine().batch_view() else {
-        return (0, Stop::CacheUnavailable);
-    };
-    let mut reader = app.engine().reader(view);
-    let (mut consumed, mut last, mut hits) = (0, 0, 0);
-    let mut stopped = Stop::NotCacheable;
-    loop {
-        let next = batch.fill(decoder, table, input.get(consumed..).unwrap_or_default());
-        let served = batch.serve(&mut reader, read_context, output);
-        for read in batch.reads.iter().take(served) {
-            last = consumed;
-            consumed += read.consumed;
-        }
-        hits += served as u64;
-        if served < batch.reads.len() {
-            decoder.restart();
-            if output.len() > HIT_BYTES_MAX {
-                stopped = Stop::BudgetSpent;
+impl HitServer<'_> {
+    /// Serves reads from memory up to the first command that is not.
+    pub(super) fn serve(mut self) -> Served {
+        let context = self.context;
+        // The clock is read here, after the socket: a thread that was suspended in between must not
+        // serve entries that went stale meanwhile (R8).
+        let Some(view) = context.engine().batch_view() else {
+            return Served { consumed: 0, stop: Stop::CacheUnavailable };
+        };
+        let mut reader = context.engine().reader(view);
+        let mut progress = Progress::default();
+        let stop = loop {
+            if let ControlFlow::Break(stop) = self.serve_batch(&mut reader, &mut progress) {
+                break stop;
             }
-            break;
+        };
+        self.sample(&progress);
+        context.stats().results().hits(progress.hits);
+        Served { consumed: progress.consumed, stop }
+    }
+
+    #[inline]
+    fn serve_batch(
+        &mut self,
+        reader: &mut Reader<'_, Reply>,
+        progress: &mut Progress,
+    ) -> ControlFlow<Stop> {
+        let rest = self.input.get(progress.consumed..).unwrap_or_default();
+        let next = self.batch.fill(self.decoder, self.table, rest);
+        let served = self.batch.serve(reader, self.read_context, self.output);
+        for read in self.batch.reads.iter().take(served) {
+            progress.hit(read.consumed);
+        }
+        if served < self.batch.reads.len() {
+            self.decoder.restart();
+            return ControlFlow::Break(match self.output.len() > HIT_BYTES_MAX {
+                true => Stop::BudgetSpent,
+                false => Stop::NotCacheable,
+            });
         }
         match next {
             Next::More => {}
-            Next::PerKey => {
-                let input = input.get(consumed..).unwrap_or_default();
-                let Some(bytes) =
-                    serve_per_key(&mut reader, (decoder, input), read_context, output)
-                else {
-                    break;
-                };
-                last = consumed;
-                consumed += bytes;
-                hits += 1;
-            }
-            Next::Other => break,
+            Next::PerKey => match self.serve_per_key(reader, progress.consumed) {
+                Some(bytes) => progress.hit(bytes),
+                None => return ControlFlow::Break(Stop::NotCacheable),
+            },
+            Next::Other => return ControlFlow::Break(Stop::NotCacheable),
             Next::Incomplete => {
-                consumed += batch.ignored;
-                break;
+                progress.consumed += self.batch.ignored;
+                return ControlFlow::Break(Stop::NotCacheable);
             }
         }
-        if hits >= HITS_MAX || output.len() > HIT_BYTES_MAX {
-            stopped = Stop::BudgetSpent;
-            break;
+        if progress.hits >= HITS_MAX || self.output.len() > HIT_BYTES_MAX {
+            return ControlFlow::Break(Stop::BudgetSpent);
         }
+        ControlFlow::Continue(())
     }
-    if let Some(verifier) = app.verifier().filter(|verifier| verifier.is_due(hits)) {
-        // A decoder of its own: the client's may be in the middle of the next command.
+
+    /// Serves the `MGET` at `start`, if all its keys are in memory. Returns the command's length.
+    fn serve_per_key(&mut self, reader: &mut Reader<'_, Reply>, start: usize) -> Option<usize> {
+        let decoded = self.decoder.decode(self.input.get(start..)?).ok()?;
+        let names = decoded.command?.args().skip(1);
+        let (before, wanted) = (self.output.len(), names.len());
+        reply::array(self.output, wanted);
+        let db = self.read_context.db;
+        let mut copier = Copier {
+            reader,
+            read_context: self.read_context,
+            bytes_max: usize::MAX,
+            output: self.output,
+        };
+        let keys = names.map(|name| (Key::plain(name, db), Resp2Layout::Plain));
+        if wanted == 0 || copier.copy(keys) < wanted {
+            self.output.truncate(before);
+            return None;
+        }
+        Some(decoded.consumed)
+    }
+
+    /// Passes the last hit to the verifier when a sample is due.
+    fn sample(&self, progress: &Progress) {
+        let verifier = self.context.verifier();
+        let Some(verifier) = verifier.filter(|verifier| verifier.is_due(progress.hits)) else {
+            return;
+        };
+        // The client's own decoder may be in the middle of the next command.
         let mut decoder = Decoder::new(Limits::default());
-        let last = input.get(last..).and_then(|rest| decoder.decode(rest).ok());
+        let last = self.input.get(progress.last..).and_then(|rest| decoder.decode(rest).ok());
         if let Some(command) = last.and_then(|decoded| decoded.command) {
-            compare(verifier, table.spec(&command), &command, read_context.db);
+            compare(verifier, self.table.spec(&command), &command, self.read_context.db);
         }
     }
-    stats.results().hits(hits);
-    (consumed, stopped)
+}
+
+/// Has a read that was served from memory compared with the store; of an `MGET` its first key.
+fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
+    let mut read = Vec::new();
+    if spec.cacheable.is_some_and(|near| near.is_multi_get) {
+        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::plain(name, db)));
+    } else if let Some(name) = spec.encode_read(command, &mut read) {
+        verifier.compare(Key { name, keyspace: db, variant: &read });
+    }
+}
+
+/// The next reads of a client, to be looked up together. Kept by the worker, so that filling it
+/// allocates nothing.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// The texts of all reads, one after the other.
+    bytes: Vec<u8>,
+    reads: Vec<Read>,
+    /// Bytes of input after the reads that hold no command.
+    ignored: usize,
+}
+
+/// One read. In [`Batch::bytes`] its text comes first, then the name of its key.
+struct Read {
+    start: usize,
+    name_start: usize,
+    /// Where the name ends.
+    end: usize,
+    shape: Resp2Layout,
+    /// Bytes of the command, and of what was ignored before it.
+    consumed: usize,
+}
+
+/// What follows the reads of a batch in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// More than fits into a batch.
+    More,
+    /// An `MGET`.
+    PerKey,
+    /// Another command, or bytes that are not a command.
+    Other,
+    /// Part of a command, or nothing.
+    Incomplete,
 }
 
 impl Batch {
-    /// Takes the reads that `input` begins with. Says what comes next.
+    /// Fills the batch with the reads at the head of `input`. Returns what follows them.
     fn fill(&mut self, decoder: &mut Decoder, table: &Table, input: &[u8]) -> Next {
         self.bytes.clear();
         self.reads.clear();
         self.ignored = 0;
         let mut rest = input;
-        // Clients ask the same way again and again.
+        // Clients repeat the same command, so its row in the table is remembered.
         let mut last: Option<&Spec> = None;
         while self.reads.len() < BATCH_MAX {
-            // What is no command shows again when its turn comes.
+            // A malformed command is reported when its turn comes.
             let Ok(taken) = decoder.decode(rest) else { return Next::Other };
             let Some(command) = taken.command else {
                 self.ignored = taken.consumed;
@@ -190,94 +260,68 @@ impl Batch {
         true
     }
 
-    /// Copies the replies out, up to the first that is not there. Says how many there were.
+    /// Copies the replies up to the first that is not in memory. Returns how many there were.
     fn serve(
         &self,
         reader: &mut Reader<'_, Reply>,
         read_context: ReadContext,
         output: &mut BytesMut,
     ) -> usize {
-        let wanted = |read: &Read| {
+        let key_of = |read: &Read| {
             let name = self.bytes.get(read.name_start..read.end).unwrap_or_default();
             let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
             (Key { name, keyspace: read_context.db, variant: text }, read.shape)
         };
-        copy_hits(reader, self.reads.iter().map(wanted), read_context.resp3, HIT_BYTES_MAX, output)
+        let mut copier = Copier { reader, read_context, bytes_max: HIT_BYTES_MAX, output };
+        copier.copy(self.reads.iter().map(key_of))
     }
 }
 
-/// Has a read that was served from memory compared with the store; of an `MGET` its first key.
-fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
-    let mut read = Vec::new();
-    if spec.cacheable.is_some_and(|near| near.is_multi_get) {
-        command.arg(1).into_iter().for_each(|name| verifier.compare(Key::plain(name, db)));
-    } else if let Some(name) = spec.encode_read(command, &mut read) {
-        verifier.compare(Key { name, keyspace: db, variant: &read });
-    }
-}
-
-/// `MGET`: all keys, or the reply is put together elsewhere. Says how many bytes the command has.
-fn serve_per_key(
-    reader: &mut Reader<'_, Reply>,
-    (decoder, input): (&mut Decoder, &[u8]),
+/// Copies replies out of the near cache.
+struct Copier<'a, 'r> {
+    reader: &'a mut Reader<'r, Reply>,
     read_context: ReadContext,
-    output: &mut BytesMut,
-) -> Option<usize> {
-    let taken = decoder.decode(input).ok()?;
-    let names = taken.command?.args().skip(1);
-    let (before, wanted) = (output.len(), names.len());
-    reply::array(output, wanted);
-    let keys = names.map(|name| (Key::plain(name, read_context.db), Resp2Layout::Plain));
-    if wanted == 0 || copy_hits(reader, keys, read_context.resp3, usize::MAX, output) < wanted {
-        output.truncate(before);
-        return None;
-    }
-    Some(taken.consumed)
-}
-
-/// Copies replies out under the locks of their shards, up to the first that is not there: nothing is
-/// allocated or counted up. None is begun past `bytes_max` of output. Says how many there were.
-fn copy_hits<'k>(
-    reader: &mut Reader<'_, Reply>,
-    mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Resp2Layout)> + Clone,
-    resp3: bool,
+    /// No copy begins once the output is longer than this.
     bytes_max: usize,
-    output: &mut BytesMut,
-) -> usize {
-    let mut copied = 0;
-    loop {
-        // One alone is looked for sooner as it is.
-        if wanted.len() > 1 {
-            let keys = wanted.clone().map(|(key, _)| key);
-            let mut shapes = wanted.clone().map(|(_, shape)| shape);
-            let there = reader.get_batch(keys, |seen, _| {
-                output.len() <= bytes_max
-                    && shapes
-                        .next()
-                        .is_some_and(|shape| put(Reply::bytes_of(&seen), shape, resp3, output))
-            });
-            wanted.by_ref().take(there).for_each(drop);
-            copied += there;
-        }
-        if output.len() > bytes_max {
-            return copied;
-        }
-        let Some((key, shape)) = wanted.next() else { return copied };
-        let copy = |seen: CachedRef<'_, Reply>, _: Moment| {
-            put(Reply::bytes_of(&seen), shape, resp3, output)
-        };
-        if !reader.get(key, copy).unwrap_or(false) {
-            return copied;
-        }
-        copied += 1;
-    }
+    output: &'a mut BytesMut,
 }
 
-/// False when there is no such reply in the client's protocol version.
-pub(crate) fn put(reply: &[u8], shape: Resp2Layout, resp3: bool, output: &mut BytesMut) -> bool {
-    if resp3 {
-        output.extend_from_slice(reply);
-        return true;
+impl Copier<'_, '_> {
+    /// Copies replies up to the first that is not in memory. Returns how many there were. Copying
+    /// happens under the locks of the shards, which saves an allocation or a reference count for
+    /// each hit.
+    fn copy<'k>(
+        &mut self,
+        mut wanted: impl ExactSizeIterator<Item = (Key<'k>, Resp2Layout)> + Clone,
+    ) -> usize {
+        let Self { reader, read_context, bytes_max, output } = self;
+        let (protocol, bytes_max) = (read_context.protocol, *bytes_max);
+        let mut copied = 0;
+        loop {
+            // A single key is found faster without the batch.
+            if wanted.len() > 1 {
+                let keys = wanted.clone().map(|(key, _)| key);
+                let mut shapes = wanted.clone().map(|(_, shape)| shape);
+                let found = reader.get_batch(keys, |cached, _| {
+                    output.len() <= bytes_max
+                        && shapes.next().is_some_and(|shape| {
+                            write_reply(Reply::bytes_of(&cached), shape, protocol, output)
+                        })
+                });
+                wanted.by_ref().take(found).for_each(drop);
+                copied += found;
+            }
+            if output.len() > bytes_max {
+                return copied;
+            }
+            let Some((key, shape)) = wanted.next() else { return copied };
+            let copy = |cached: CachedRef<'_, Reply>, _: Moment| {
+                write_reply(Reply::bytes_of(&cached), shape, protocol, output)
+            };
+            if !reader.get(key, copy).unwrap_or(false) {
+                return copied;
+            }
+            copied += 1;
+        }
     }
-    write_as_resp2(output, shape, reply).is_ok()
 }

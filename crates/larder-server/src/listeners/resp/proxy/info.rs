@@ -1,26 +1,24 @@
-//! `INFO`: the store's text and a section of our own.
+//! The reply to INFO: the store's text, then Larder's section.
 
-use crate::{app::App, ops::info};
 use bytes::{BufMut, BytesMut};
 use larder_resp::reply::{self, Frame};
 
-/// Writes the store's reply to `INFO` with our section behind its text.
-pub(crate) fn with_our_section(app: &App, theirs: &Frame<'_>, out: &mut BytesMut) {
-    let is_verbatim = matches!(theirs, Frame::Verbatim { .. });
-    let Some(text) = theirs.as_str_bytes() else {
-        if let Some(error) = theirs.as_error() {
+/// Writes the store's `reply` to INFO with `section` appended to its text. An error is forwarded;
+/// any other reply is dropped.
+pub(crate) fn write_with_section(reply: &Frame<'_>, section: &str, out: &mut BytesMut) {
+    let Some(text) = reply.as_str_bytes() else {
+        if let Some(error) = reply.as_error() {
             reply::error(out, error);
         }
         return;
     };
-    let ours = info::section(app);
-    let mut joined = Vec::with_capacity(text.len() + ours.len() + 2);
+    let mut joined = Vec::with_capacity(text.len() + section.len() + 2);
     joined.extend_from_slice(text);
     if !text.is_empty() {
         joined.extend_from_slice(b"\r\n");
     }
-    joined.extend_from_slice(ours.as_bytes());
-    if is_verbatim {
+    joined.extend_from_slice(section.as_bytes());
+    if matches!(reply, Frame::Verbatim { .. }) {
         out.put_slice(format!("={}\r\ntxt:", joined.len() + 4).as_bytes());
         out.put_slice(&joined);
         out.put_slice(b"\r\n");

@@ -1,28 +1,26 @@
-//! What Larder itself answers: its own password, a new beginning, goodbye, and what is no command.
+//! The replies of Larder itself: to its own password, to RESET and QUIT, and to protocol errors.
 
 use super::{
-    classify::LocalReply,
     connection::{Close, Connection},
     hello::Hello,
+    local_reply::LocalReply,
 };
 use crate::listeners::resp::embedded::Embedded;
 use larder_resp::{ProtocolError, reply, request::write_command};
 
 impl Connection {
-    /// Answers what Larder itself must.
-    pub(super) fn answer_locally(&mut self, local: LocalReply) -> Result<(), Close> {
-        match local {
+    pub(super) fn answer_locally(&mut self, reply: LocalReply) -> Result<(), Close> {
+        match reply {
             LocalReply::Http => return Err(Close::Client),
             LocalReply::NoAuth => reply::error(&mut self.output, NO_AUTH),
             LocalReply::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
             LocalReply::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
-            LocalReply::OddHello => self.refuse_hello(),
+            LocalReply::BadHello => self.refuse_hello(),
             LocalReply::RightPassword if self.session.acts_as_other_user() => {
                 reply::error(&mut self.output, OTHER_USER);
             }
             LocalReply::RightPassword => {
-                self.authenticated = true;
-                self.decoder.set_auth_required(false);
+                self.accept_password();
                 reply::simple(&mut self.output, b"OK");
             }
             LocalReply::Reset => self.begin_reset(),
@@ -30,56 +28,56 @@ impl Connection {
                 if self.wants_reply() {
                     reply::simple(&mut self.output, b"OK");
                 }
-                self.leaving = Some(Close::Client);
+                self.closing = Some(Close::Client);
             }
         }
         Ok(())
     }
 
-    /// Names the option of the HELLO at the head of the input that is not understood.
+    /// Names the option that is not understood in the HELLO at the head of the input.
     fn refuse_hello(&mut self) {
         let Ok(decoded) = self.decoder.decode(&self.input) else { return };
-        if let Some(Err(odd)) = decoded.command.as_ref().map(Hello::of) {
-            let text = [b"ERR Syntax error in HELLO option '", odd, b"'"].concat();
+        if let Some(Err(option)) = decoded.command.as_ref().map(Hello::parse) {
+            let text = [b"ERR Syntax error in HELLO option '", option, b"'"].concat();
             reply::error(&mut self.output, &text);
         }
     }
 
-    /// A client starts anew with another upstream connection. What the old one has yet to do must
-    /// come first, so where that cannot be told from replies Redis is asked to reset it too.
+    /// Starts a new session with another upstream connection. The commands on the old one must be
+    /// carried out first; where their replies do not show that, Redis is sent a RESET too.
     fn begin_reset(&mut self) {
         let Some(upstream) = self.upstream.as_mut().filter(|_| self.session.is_detached()) else {
-            let is_told = self.embedded.as_mut().is_none_or(Embedded::reset);
-            return self.reset(is_told);
+            let wants_reply = self.embedded.as_mut().is_none_or(Embedded::reset);
+            return self.reset(wants_reply);
         };
         write_command(upstream.output(), &[b"RESET"]);
         if !self.session.wants_replies() {
-            // Only Redis knows whether it answers that. It answers the next, and then this.
+            // Only Redis knows whether it answers the first RESET. It answers the second, then PING.
             write_command(upstream.output(), &[b"RESET"]);
             write_command(upstream.output(), &[b"PING"]);
         }
         self.session.reset_sent();
     }
 
-    pub(super) fn reset(&mut self, is_told: bool) {
+    pub(super) fn reset(&mut self, wants_reply: bool) {
         self.drop_upstream();
-        if is_told {
+        if wants_reply {
             reply::simple(&mut self.output, b"RESET");
         }
         self.session.reset();
-        self.authenticated = self.app.config().resp.requirepass.is_none();
+        self.authenticated = self.context.config().resp.requirepass.is_none();
         self.decoder.set_auth_required(!self.authenticated);
     }
 
-    /// What is no command gets an error in Redis's words, and the connection ends.
+    /// Answers a protocol error in Redis's words and closes the connection.
     pub(super) fn refuse(&mut self, error: ProtocolError) {
         if self.wants_reply() {
             reply::error(&mut self.output, format!("ERR {error}").as_bytes());
         }
-        self.leaving = Some(Close::Client);
+        self.closing = Some(Close::Client);
     }
 
-    /// Whether the client wants an answer to what it sent last.
+    /// Whether the client wants a reply to its last command.
     fn wants_reply(&self) -> bool {
         match &self.embedded {
             Some(embedded) => embedded.wants_reply(),

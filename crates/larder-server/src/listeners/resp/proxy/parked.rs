@@ -1,108 +1,108 @@
-//! While a client has all that it was promised, its connection is with the [rounds](crate::listeners::resp::reactor)
-//! of its worker, which answer from memory what they can.
+//! A connection that owes nothing is parked in the event loop of its worker, which serves hits.
 
 use super::{
-    client::{Client, Ready},
-    connection::{Close, Connection, Event, pass, ready},
-    hits::{Stop, serve_hits},
+    client::Client,
+    connection::{Close, Connection},
+    run::{Event, lazy_sleep, upstream_ready},
 };
-use crate::listeners::resp::reactor::event_loop::Registration;
+use crate::listeners::resp::reactor::{
+    event_loop::Registration,
+    handler::{Handler, Next},
+    socket::Ready,
+};
 use bytes::BytesMut;
 use larder_redis::Upstream;
 use std::{io, pin::Pin, time::Duration};
 
-/// How often it is looked whether a client was heard.
+/// How often a parked client is checked for activity.
 const IDLE_STEP: Duration = Duration::from_secs(1);
 
 impl Connection {
-    /// Whether everything is answered, and more may be asked.
+    /// Whether every command has been answered and more may come.
     pub(super) fn may_park(&self) -> bool {
-        self.owes_nothing() && self.input.is_empty() && !self.ended && self.leaving.is_none()
+        self.owes_nothing() && self.input.is_empty() && !self.input_ended && self.closing.is_none()
     }
 
-    /// Leaves the client to the rounds until there is something that is not for them. Says what, if
-    /// that is known already.
+    /// Parks the connection until there is something that the event loop does not handle. Returns
+    /// the event, if it is known already.
     pub(super) async fn park(
         mut self: Box<Self>,
-        registration: &Registration,
+        registration: &Registration<Self>,
         drained: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(Box<Self>, Option<Event>), Close> {
         self.trim();
-        let limit = self.app.config().resp.timeout;
-        let may_idle = limit.is_zero() || self.session.is_listening();
+        let timeout = self.context.config().resp.timeout;
+        let may_idle = timeout.is_zero() || self.session.is_listening();
         let upstream = self.upstream.take();
         registration.park(self);
         let event = tokio::select! {
             biased;
-            // What was read or is owed by now goes before any reason to close.
-            () = registration.woken() => Ok(news_of(upstream.as_ref()).await),
-            ready = ready(upstream.as_ref(), true) => Ok(Some(Event::Upstream(ready))),
+            // Input that was read and replies that are due go before any reason to close.
+            () = registration.woken() => Ok(poll_upstream(upstream.as_ref()).await),
+            ready = upstream_ready(upstream.as_ref(), true) => Ok(Some(Event::Upstream(ready))),
             () = drained => Err(Close::Drained),
-            () = idle(registration, limit), if !may_idle => Err(Close::Idle),
+            () = idle(registration, timeout), if !may_idle => Err(Close::Idle),
         };
-        // Where it is not, serving it has failed.
+        // It is gone if serving it has panicked.
         let mut connection = registration.take().ok_or(Close::Client)?;
         connection.upstream = upstream;
         let event = event?;
         let was_read = !connection.input.is_empty();
         Ok((connection, event.or(was_read.then_some(Event::Client(Ready::Read)))))
     }
+}
 
-    /// Reads what the client has sent; nothing at the end. `WouldBlock` when there is none.
-    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+impl Handler for Connection {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.client {
-            Client::Plain(socket) => socket.read(room),
+            Client::Plain(socket) => socket.read(buf),
             Client::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    /// Answers what was read as far as that can be done from memory, and keeps the rest. False when
-    /// there is any.
-    pub(crate) fn take_hits(&mut self, read: &[u8], output: &mut BytesMut) -> bool {
-        let mut consumed = 0;
-        if self.may_read_cache() {
-            let read_context = self.session.read_context();
-            let Self { app, table, stats, decoder, shared, .. } = self;
-            let batch = &mut shared.batch();
-            let (bytes, stopped) =
-                serve_hits(app, (table, stats), read_context, (decoder, read), batch, output);
-            consumed = bytes;
-            self.was_looked_up = stopped == Stop::NotCacheable;
-        }
-        let rest = read.get(consumed..).unwrap_or_default();
+    /// Serves hits; every other command is left to the task.
+    fn handle(&mut self, input: &[u8], output: &mut BytesMut) -> Next {
+        let consumed = match self.may_read_cache() {
+            true => self.take_parked_hits(input, output),
+            false => 0,
+        };
+        let rest = input.get(consumed..).unwrap_or_default();
         self.input.extend_from_slice(rest);
-        rest.is_empty()
+        if rest.is_empty() { Next::StayParked } else { Next::WakeTask }
     }
 
-    /// Sends replies, and keeps what is not taken at once. False when that is any.
-    pub(crate) fn send(&mut self, replies: &[u8]) -> bool {
-        let Client::Plain(socket) = &mut self.client else { return false };
+    fn send(&mut self, replies: &[u8]) -> Next {
+        let Client::Plain(socket) = &mut self.client else { return Next::WakeTask };
         let sent = socket.write(replies).unwrap_or_else(|_| {
-            self.leaving = Some(Close::Client);
+            self.closing = Some(Close::Client);
             replies.len()
         });
-        self.shared.charge(sent);
+        self.worker.shared.charge(sent);
         self.output.extend_from_slice(replies.get(sent..).unwrap_or_default());
-        self.output.is_empty() && self.leaving.is_none()
+        match self.output.is_empty() && self.closing.is_none() {
+            true => Next::StayParked,
+            false => Next::WakeTask,
+        }
     }
 }
 
-/// What has come from upstream by now: its end, above all, goes before what would be sent on it.
-async fn news_of(upstream: Option<&Upstream>) -> Option<Event> {
+/// Returns what has arrived from upstream by now. The end of the connection, above all, must be
+/// noticed before anything is sent on it.
+async fn poll_upstream(upstream: Option<&Upstream>) -> Option<Event> {
     tokio::select! {
         biased;
-        ready = ready(upstream, true) => Some(Event::Upstream(ready)),
+        ready = upstream_ready(upstream, true) => Some(Event::Upstream(ready)),
         () = std::future::ready(()) => None,
     }
 }
 
-/// Waits until a client has not been heard for as long as `limit`, give or take a step.
-async fn idle(registration: &Registration, limit: Duration) {
+/// Waits until a client has sent nothing for `limit`, give or take a step.
+async fn idle<H>(registration: &Registration<H>, limit: Duration) {
     let mut quiet = Duration::ZERO;
     registration.take_activity();
     while quiet < limit {
         let step = IDLE_STEP.min(limit.saturating_sub(quiet));
-        pass(step).await;
+        lazy_sleep(step).await;
         quiet = if registration.take_activity() { Duration::ZERO } else { quiet + step };
     }
 }

@@ -1,109 +1,102 @@
-//! A client's own connection to Redis: how it comes about, what comes back on it, and how it ends.
+//! What the upstream connection returns, and how it ends.
 
 use super::{
-    connection::{Close, Connection, FAIR_SHARE},
+    connection::{Close, Connection, TURN_COMMANDS_MAX},
     info,
-    session::{ReplyAction, Stream},
+    session::{ReplyAction, ReplyStream},
 };
-use larder_redis::{Upstream, UpstreamError, is_not_ready};
+use larder_redis::{UpstreamError, is_not_ready};
 use larder_resp::reply::Frame;
 
+/// What must happen before the replies that were taken are sent to the client.
+#[derive(Default)]
+struct Taken {
+    frames: usize,
+    /// A fence: every change that the store has reported by now must have been applied.
+    needs_fence: bool,
+    /// The loaded values that are being put into the store must be there.
+    needs_loads: bool,
+}
+
 impl Connection {
-    pub(super) async fn connect(&mut self) -> Result<(), UpstreamError> {
-        let url = self.app.backend().url().ok_or_else(UpstreamError::not_configured)?;
-        let upstream =
-            Upstream::connect(url).await.inspect_err(|_| self.stats.upstream_refused())?;
-        self.stats.upstream_opened();
-        self.upstream = Some(upstream);
-        self.table = self.app.commands();
-        Ok(())
-    }
-
-    /// Redis ended the connection. A client that has no state there and awaits nothing goes on, and
-    /// gets another when it needs one; any other ends with it, as with a Redis that dies (R14).
-    pub(super) fn upstream_ended(&mut self, error: UpstreamError) {
-        self.drop_upstream();
-        if !self.session.is_pristine(&self.app) {
-            self.session.lose_replies();
-            self.leaving = Some(Close::Upstream(error));
-        }
-    }
-
-    pub(super) fn drop_upstream(&mut self) {
-        if self.upstream.take().is_some() {
-            self.stats.upstream_closed();
-        }
-    }
-
-    /// Hands on what has come from upstream, each reply when what it demands has been done.
+    /// Forwards what has arrived from upstream, once what each reply requires is done.
     pub(super) async fn take_replies(&mut self) {
         let Some(upstream) = &mut self.upstream else { return };
         let received = upstream.receive();
-        let (mut frames, mut fence, mut puts) = (0, false, false);
-        let handed_on = self.hand_on(&mut frames, &mut fence, &mut puts);
-        self.blocks &= self.session.is_awaiting_reply();
-        if let Some(asked) = self.asked.take_if(|_| frames > 0) {
-            self.app.latency().upstream_answered(self.app.engine().clock().now().since(asked));
+        let mut taken = Taken::default();
+        let outcome = self.take_frames(&mut taken);
+        self.awaits_blocking &= self.session.is_awaiting_reply();
+        if let Some(sent) = self.oldest_sent.take_if(|_| taken.frames > 0) {
+            self.context.upstream_answered(self.context.engine().clock().now().since(sent));
         }
         if self.session.has_shown_password() {
-            self.authenticated = true;
-            self.decoder.set_auth_required(false);
+            self.accept_password();
         }
-        if fence {
-            self.stats.fenced();
-            self.app.backend().fence().await;
+        if taken.needs_fence {
+            self.context.stats().fenced();
+            self.context.backend().fence().await;
         }
-        if puts || fence {
-            self.app.engine().all_loads_settled().await;
+        if taken.needs_loads || taken.needs_fence {
+            self.context.engine().all_loads_settled().await;
         }
-        if let Err(error) = received.and(handed_on) {
+        if let Err(error) = received.and(outcome) {
             self.upstream_ended(error);
         }
-        if frames >= FAIR_SHARE {
-            self.shared.await_budget().await;
+        if taken.frames >= TURN_COMMANDS_MAX {
+            self.worker.shared.await_budget().await;
         }
     }
 
-    /// Puts the frames that are there into the output, which must not be written before the
-    /// `fence` and the end of the `puts`.
-    fn hand_on(
-        &mut self,
-        frames: &mut usize,
-        fence: &mut bool,
-        puts: &mut bool,
-    ) -> Result<(), UpstreamError> {
+    /// Appends the frames that have arrived to the output.
+    fn take_frames(&mut self, taken: &mut Taken) -> Result<(), UpstreamError> {
         let Some(upstream) = &mut self.upstream else { return Ok(()) };
-        if self.session.stream() == Stream::Bytes {
+        if self.session.stream() == ReplyStream::Bytes {
             self.output.unsplit(upstream.take_input());
             return Ok(());
         }
-        while let Some(frame) = upstream.next_frame()? {
-            *frames += 1;
-            let view = Frame::from_scanned(&frame).map_err(UpstreamError::protocol)?;
-            if view.as_error().is_some_and(is_not_ready) {
-                self.app.backend().end_current_epoch();
+        while let Some(bytes) = upstream.next_frame()? {
+            taken.frames += 1;
+            let frame = Frame::from_scanned(&bytes).map_err(UpstreamError::protocol)?;
+            if frame.as_error().is_some_and(is_not_ready) {
+                self.context.backend().end_current_epoch();
             }
-            let before = self.session.received(&view, &self.app);
-            *fence |= matches!(before, ReplyAction::Fence);
-            *puts |= matches!(before, ReplyAction::Puts);
-            match before {
-                ReplyAction::Nothing | ReplyAction::Fence | ReplyAction::Puts => {
-                    self.output.extend_from_slice(&frame);
+            match self.session.received(&frame, &self.context) {
+                ReplyAction::Forward => self.output.extend_from_slice(&bytes),
+                ReplyAction::Fence => {
+                    taken.needs_fence = true;
+                    self.output.extend_from_slice(&bytes);
+                }
+                ReplyAction::AwaitLoads => {
+                    taken.needs_loads = true;
+                    self.output.extend_from_slice(&bytes);
                 }
                 ReplyAction::Read(read) => {
                     let read_context =
-                        Some(self.session.read_context()).filter(|_| !self.session.is_detached());
-                    read.answered(&view, &frame, read_context, &self.app);
-                    self.output.extend_from_slice(&frame);
+                        (!self.session.is_detached()).then(|| self.session.read_context());
+                    read.answered(&frame, &bytes, read_context, &self.context);
+                    self.output.extend_from_slice(&bytes);
                 }
-                ReplyAction::Info => info::with_our_section(&self.app, &view, &mut self.output),
-                ReplyAction::Ours => {}
-                ReplyAction::Reset { is_told } => {
-                    self.reset(is_told);
+                ReplyAction::AppendInfo => {
+                    let section = self.context.info_section();
+                    info::write_with_section(&frame, &section, &mut self.output);
+                }
+                ReplyAction::Drop => {}
+                ReplyAction::Reset { wants_reply } => {
+                    self.reset(wants_reply);
                     break;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Redis has ended the connection. A client that has no state there and waits for nothing stays,
+    /// and gets another when it needs one; any other is closed, as with a Redis that dies (R14).
+    pub(super) fn upstream_ended(&mut self, error: UpstreamError) {
+        self.drop_upstream();
+        if !self.session.is_pristine(&self.context) {
+            self.session.lose_replies();
+            self.closing = Some(Close::Upstream(error));
+        }
     }
 }

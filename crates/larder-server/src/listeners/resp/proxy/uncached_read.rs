@@ -1,8 +1,10 @@
-//! Reads that go past the near tier, over the client's own connection: what they show may be newer
+//! Reads that bypass the near cache, over the client's own connection. What they return may be newer
 //! than what is in memory (R13).
 
-use super::hits::{ReadContext, put};
-use crate::app::App;
+use super::{
+    context::ProxyContext,
+    read_context::{ReadContext, write_reply},
+};
 use bytes::BytesMut;
 use larder_core::{CachedRef, Key};
 use larder_redis::Reply;
@@ -15,85 +17,104 @@ use smallvec::SmallVec;
 
 /// A read whose keys are known.
 #[derive(Clone, Debug)]
-pub(crate) struct KeyedRead<'a> {
-    pub(crate) keys: KeyArgs<'a>,
-    pub(crate) spec: &'a Spec,
-    pub(crate) command: &'a Command<'a>,
+pub(super) struct KeyedRead<'a> {
+    pub(super) keys: KeyArgs<'a>,
+    pub(super) spec: &'a Spec,
+    pub(super) command: &'a Command<'a>,
 }
 
-/// The same, on its way past the near tier.
-pub(crate) struct UncachedRead {
+/// A read that was sent to the store and has not been answered.
+pub(super) struct UncachedRead {
     names: SmallVec<[Box<[u8]>; 1]>,
-    /// Under which name the reply may be kept.
+    /// Under which text the reply would be cached.
     read: Box<[u8]>,
-    /// How; `None` if it may not.
+    /// How the reply would be cached; `None` if it is not cacheable.
     near: Option<Cacheable>,
 }
 
+/// A reply, or one element of it.
+struct Shown<'a> {
+    frame: Frame<'a>,
+    /// The bytes of the whole reply. They are compared only where it is not split into elements.
+    bytes: &'a [u8],
+}
+
 impl UncachedRead {
-    pub(crate) fn of(asked: KeyedRead<'_>, app: &App) -> Self {
-        let KeyedRead { keys, spec, command } = asked;
+    pub(super) fn of(read: KeyedRead<'_>, context: &ProxyContext) -> Self {
+        let KeyedRead { keys, spec, command } = read;
         let mut read = Vec::new();
         let near = spec.cacheable.filter(|near| {
-            app.keeps(near) && (near.is_multi_get || spec.encode_read(command, &mut read).is_some())
+            context.caches(near)
+                && (near.is_multi_get || spec.encode_read(command, &mut read).is_some())
         });
         let read = if near.is_some() { read.into() } else { Box::default() };
         Self { names: keys.map(Box::from).collect(), read, near }
     }
 
-    /// The reply is here, in these bytes: what memory has instead is forgotten before it is handed
-    /// on. What memory has as well may stay, as nobody can tell which of the two is older. Without
-    /// a `wish` nobody knows what the client has read, and all of it is forgotten.
-    pub(crate) fn answered(
+    /// Invalidates the keys for which memory has something other than this reply. Must be called
+    /// before the client sees the reply. An equal entry may stay: the client cannot tell which of
+    /// the two is older. `read_context` is `None` when the database and the protocol of the reply
+    /// are unknown; then all keys are invalidated.
+    pub(super) fn answered(
         &self,
         reply: &Frame<'_>,
         bytes: &[u8],
         read_context: Option<ReadContext>,
-        app: &App,
+        context: &ProxyContext,
     ) {
         let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.is_multi_get));
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
-            let is_same = self.near.zip(read_context).zip(shown).is_some_and(
-                |((near, read_context), shown)| {
-                    let key = Key { name, keyspace: read_context.db, variant: &self.read };
-                    is_remembered(key, (&shown, bytes), near.resp2_layout, read_context, app)
-                },
-            );
-            if !is_same {
-                app.engine().invalidate_after_bypass(name, None);
+            let shown = shown.map(|frame| Shown { frame, bytes });
+            if !self.is_cached(name, shown, read_context, context) {
+                context.engine().invalidate_after_bypass(name, None);
             }
         }
     }
+
+    /// Whether a read from memory would return the same reply for this key.
+    fn is_cached(
+        &self,
+        name: &[u8],
+        shown: Option<Shown<'_>>,
+        read_context: Option<ReadContext>,
+        context: &ProxyContext,
+    ) -> bool {
+        let Some(near) = self.near else { return false };
+        let (Some(shown), Some(read_context)) = (shown, read_context) else { return false };
+        let key = Key { name, keyspace: read_context.db, variant: &self.read };
+        shown.equals_cached(key, near.resp2_layout, read_context, context)
+    }
 }
 
-/// Whether this very reply would come from memory. `bytes` are its own, or those of all that it is
-/// one of; then it is no aggregate.
-fn is_remembered(
-    key: Key<'_>,
-    (shown, bytes): (&Frame<'_>, &[u8]),
-    shape: Resp2Layout,
-    read_context: ReadContext,
-    app: &App,
-) -> bool {
-    let Some(view) = app.engine().read_view(key) else { return false };
-    let recall = |seen: CachedRef<'_, Reply>| {
-        let stored = Reply::bytes_of(&seen);
-        match stored.first() {
-            // The same in both protocols.
-            Some(b'$' | b':' | b'_') => {
-                Ok(Frame::from_scanned(stored).ok().as_ref() == Some(shown))
+impl Shown<'_> {
+    fn equals_cached(
+        &self,
+        key: Key<'_>,
+        shape: Resp2Layout,
+        read_context: ReadContext,
+        context: &ProxyContext,
+    ) -> bool {
+        let Some(view) = context.engine().read_view(key) else { return false };
+        let compare = |cached: CachedRef<'_, Reply>| {
+            let stored = Reply::bytes_of(&cached);
+            match stored.first() {
+                // These have the same form in both protocols.
+                Some(b'$' | b':' | b'_') => {
+                    Ok(Frame::from_scanned(stored).ok().as_ref() == Some(&self.frame))
+                }
+                // Aggregates are compared after the lock of the shard is released.
+                _ => Err(BytesMut::from(stored)),
             }
-            // Compared where no lock is held.
-            _ => Err(BytesMut::from(stored)),
-        }
-    };
-    match app.engine().reader(view).peek(key, recall) {
-        None => false,
-        Some(Ok(is_same)) => is_same,
-        Some(Err(stored)) => {
-            let mut recalled = BytesMut::with_capacity(stored.len());
-            put(&stored, shape, read_context.resp3, &mut recalled) && *recalled == *bytes
+        };
+        match context.engine().reader(view).peek(key, compare) {
+            None => false,
+            Some(Ok(is_equal)) => is_equal,
+            Some(Err(stored)) => {
+                let mut cached = BytesMut::with_capacity(stored.len());
+                write_reply(&stored, shape, read_context.protocol, &mut cached)
+                    && *cached == *self.bytes
+            }
         }
     }
 }

@@ -1,16 +1,14 @@
-//! What the clients of one worker send, taken in rounds: whoever is ready is read from and answered
-//! from memory, one after the other, then all replies are sent.
+//! The event loop: reads from all ready sockets of a worker and answers them in one batch.
 //!
-//! A [`Connection`] that owes nothing is left here, and its task sleeps until it is called: a hit
-//! wakes no task. Whoever waits for bytes sleeps too, and to wake it is the dearest part of a small
-//! reply; where all replies of a round go out together, who was woken by the first finds the others
-//! without having slept.
+//! A hit wakes no task: its connection is parked here and is served in place. Replies are sent
+//! together at the end of a batch, because waking a sleeping peer dominates the cost of a small
+//! reply: the peer that the first reply wakes finds the others without having slept in between.
 
 use super::{
+    handler::{Handler, Next},
     scheduler::WorkerShared,
-    socket::{Readiness, Socket, Stream, is_not_yet},
+    socket::{Readiness, Socket, Stream, is_would_block},
 };
-use crate::listeners::resp::proxy::connection::Connection;
 use bytes::BytesMut;
 use mio::{Events, Token};
 use slab::Slab;
@@ -30,73 +28,76 @@ use tokio::{
     task::yield_now,
 };
 
-/// Sockets of one round; the others have the next.
-const SOCKETS_MAX: usize = 256;
-/// Replies that are sent before the round goes on.
+/// Maximum number of socket events that one poll returns; the next poll returns the others.
+const EVENTS_MAX: usize = 256;
+/// Replies are sent early when they take more than this.
 const OUTPUT_BYTES_MAX: usize = 64 << 10;
-/// An empty buffer larger than this is given back.
+/// An empty buffer larger than this is freed.
 const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 
 /// See the [module](self).
-pub(crate) struct EventLoop {
+pub(crate) struct EventLoop<H> {
     shared: Rc<WorkerShared>,
-    slots: RefCell<Slab<Slot>>,
-    /// The slots whose sockets have changed, and that have yet to be looked at.
+    slots: RefCell<Slab<Slot<H>>>,
+    /// Slots whose sockets have changed and have not been served since.
     changed: RefCell<VecDeque<usize>>,
 }
 
-/// One socket's.
-#[derive(Default)]
-struct Slot {
+/// The state of one socket.
+struct Slot<H> {
     readiness: Rc<Readiness>,
-    /// It is served here until its task takes it back.
-    parked: Option<Box<Connection>>,
+    /// The connection, from [`Registration::park`] to [`Registration::take`].
+    parked: Option<Box<H>>,
 }
 
-/// A connection's slot, as its task holds it. Dropping it gives it up.
-pub(crate) struct Registration {
-    event_loop: Rc<EventLoop>,
+/// A connection's slot in the event loop, owned by the connection's task. Dropping it frees the
+/// slot and whatever is parked there.
+pub(crate) struct Registration<H> {
+    event_loop: Rc<EventLoop<H>>,
     readiness: Rc<Readiness>,
-    number: usize,
+    slot: usize,
 }
 
-/// What a round has to send.
+/// The replies of one batch.
 #[derive(Default)]
 struct Replies {
     bytes: BytesMut,
-    /// The slots they are for, one behind the other, and where they are.
-    to: Vec<(usize, Range<usize>)>,
+    /// The slot that each part of `bytes` is for.
+    parts: Vec<(usize, Range<usize>)>,
 }
 
-impl EventLoop {
-    /// EventLoop that nobody takes part in yet, and what tells them of their sockets.
+impl<H: Handler> EventLoop<H> {
+    /// Returns an empty event loop and the poll that [`EventLoop::run`] needs.
     pub(crate) fn new() -> io::Result<(Rc<Self>, AsyncFd<mio::Poll>)> {
         let poll = mio::Poll::new()?;
         let shared = Rc::new(WorkerShared::new(poll.registry().try_clone()?));
         let event_loop =
             Rc::new(Self { shared, slots: RefCell::default(), changed: RefCell::default() });
-        Ok((event_loop, watch(poll)?))
+        Ok((event_loop, into_async(poll)?))
     }
 
-    /// Takes a socket in.
-    pub(crate) fn join(self: &Rc<Self>, stream: Stream) -> io::Result<(Socket, Registration)> {
-        let slot = Slot::default();
-        let readiness = Rc::clone(&slot.readiness);
-        let number = self.slots.borrow_mut().insert(slot);
-        let place =
-            Registration { event_loop: Rc::clone(self), readiness: Rc::clone(&readiness), number };
-        let socket = Socket::register(stream, Token(number), readiness, Rc::clone(&self.shared))?;
-        Ok((socket, place))
+    /// Registers a socket.
+    pub(crate) fn register(
+        self: &Rc<Self>,
+        stream: Stream,
+    ) -> io::Result<(Socket, Registration<H>)> {
+        let readiness = Rc::<Readiness>::default();
+        let entry = Slot { readiness: Rc::clone(&readiness), parked: None };
+        let slot = self.slots.borrow_mut().insert(entry);
+        let registration =
+            Registration { event_loop: Rc::clone(self), readiness: Rc::clone(&readiness), slot };
+        let socket = Socket::register(stream, Token(slot), readiness, Rc::clone(&self.shared))?;
+        Ok((socket, registration))
     }
 
-    /// What the clients share.
+    /// Returns what all connections of the worker share.
     pub(crate) fn shared(&self) -> &Rc<WorkerShared> {
         &self.shared
     }
 
-    /// Holds rounds as long as the runtime runs.
+    /// Serves parked connections until polling fails.
     pub(crate) async fn run(&self, mut poll: AsyncFd<mio::Poll>) -> io::Result<()> {
-        let mut events = Events::with_capacity(SOCKETS_MAX);
+        let mut events = Events::with_capacity(EVENTS_MAX);
         let mut replies = Replies::default();
         loop {
             let mut ready = poll.readable_mut().await?;
@@ -104,11 +105,11 @@ impl EventLoop {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
-            let is_all = events.iter().count() < SOCKETS_MAX;
+            let is_all = events.iter().count() < EVENTS_MAX;
             if is_all {
                 ready.clear_ready();
             }
-            self.note(&events);
+            self.record(&events);
             self.run_once(&mut replies);
             while !self.changed.borrow().is_empty() {
                 yield_now().await;
@@ -120,30 +121,30 @@ impl EventLoop {
         }
     }
 
-    fn note(&self, events: &Events) {
+    fn record(&self, events: &Events) {
         let slots = self.slots.borrow();
         for event in events {
             let Token(number) = event.token();
             if let Some(slot) = slots.get(number) {
-                slot.readiness.note(event);
+                slot.readiness.record(event);
                 self.changed.borrow_mut().push_back(number);
             }
         }
     }
 
-    /// Serves whose sockets have changed, as long as there is anything left of this share.
+    /// Serves the changed slots until none is left or the budget is spent.
     fn run_once(&self, replies: &mut Replies) {
         let mut slots = self.slots.borrow_mut();
         let mut changed = self.changed.borrow_mut();
-        let mut room = self.shared.read_buf();
+        let mut buf = self.shared.read_buf();
         while !self.shared.is_budget_spent()
             && let Some(number) = changed.pop_front()
         {
             let Some(slot) = slots.get_mut(number) else { continue };
-            // As in a task of its own: one client's misfortune is not that of the others.
+            // As with a task, a panic ends one connection and no other.
             let before = replies.bytes.len();
             let served =
-                panic::catch_unwind(AssertUnwindSafe(|| slot.serve(number, &mut room, replies)));
+                panic::catch_unwind(AssertUnwindSafe(|| slot.serve(number, &mut buf, replies)));
             if served.is_err() {
                 replies.bytes.truncate(before);
                 slot.parked = None;
@@ -157,45 +158,45 @@ impl EventLoop {
     }
 }
 
-#[allow(unsafe_code, reason = "the runtime cannot check what it is given")]
-fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
+#[allow(unsafe_code, reason = "the runtime cannot check the file descriptor it is given")]
+fn into_async(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
     // SAFETY: a `mio::Poll` owns one file descriptor, which stays open and the same until it is
-    // dropped, and `as_raw_fd` gives no other.
-    let watched = unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) };
-    Ok(watched?)
+    // dropped, and `as_raw_fd` returns no other.
+    let registered = unsafe { AsyncFd::register_with_interest(poll, Interest::READABLE) };
+    Ok(registered?)
 }
 
-impl Slot {
-    /// Reads, and answers what can be answered from memory. The rest is for the task.
-    fn serve(&mut self, number: usize, room: &mut [u8], replies: &mut Replies) {
+impl<H: Handler> Slot<H> {
+    /// Reads from the socket and has the handler answer. Wakes the task for everything else.
+    fn serve(&mut self, number: usize, buf: &mut [u8], replies: &mut Replies) {
         let Self { readiness, parked } = self;
-        // What it was called for comes first.
-        let connection = parked.as_mut().filter(|_| !readiness.is_woken());
-        let Some(connection) = connection else { return readiness.wake() };
-        let read = match connection.read(room) {
-            Ok(read) => room.get(..read).unwrap_or_default(),
-            Err(error) if is_not_yet(&error) => return,
-            // It shows again when the task reads, as does the end.
+        // A task that has been woken goes first.
+        let handler = parked.as_mut().filter(|_| !readiness.is_woken());
+        let Some(handler) = handler else { return readiness.wake() };
+        let input = match handler.read(buf) {
+            Ok(read) => buf.get(..read).unwrap_or_default(),
+            Err(error) if is_would_block(&error) => return,
+            // The task's own read fails the same way; so does a read at the end of the stream.
             Err(_) => return readiness.wake(),
         };
         let start = replies.bytes.len();
-        let is_all = connection.take_hits(read, &mut replies.bytes);
+        let next = handler.handle(input, &mut replies.bytes);
         if replies.bytes.len() > start {
-            replies.to.push((number, start..replies.bytes.len()));
+            replies.parts.push((number, start..replies.bytes.len()));
         }
-        if !is_all || readiness.is_readable() {
+        if next == Next::WakeTask || readiness.is_readable() {
             readiness.wake();
         }
     }
 }
 
 impl Replies {
-    /// Sends them all. What a client does not take at once is left to its task.
-    fn send(&mut self, slots: &mut Slab<Slot>) {
-        for (number, range) in self.to.drain(..) {
+    /// Sends all replies. A connection whose socket is full goes back to its task.
+    fn send<H: Handler>(&mut self, slots: &mut Slab<Slot<H>>) {
+        for (number, range) in self.parts.drain(..) {
             let Some(Slot { readiness, parked }) = slots.get_mut(number) else { continue };
-            let Some(connection) = parked else { continue };
-            if !connection.send(self.bytes.get(range).unwrap_or_default()) {
+            let Some(handler) = parked else { continue };
+            if handler.send(self.bytes.get(range).unwrap_or_default()) == Next::WakeTask {
                 readiness.wake();
             }
         }
@@ -206,47 +207,49 @@ impl Replies {
     }
 }
 
-impl Registration {
-    /// Whether all that the socket was ready for has been used up.
+impl<H> Registration<H> {
+    /// Whether the last read emptied the socket.
     pub(crate) fn is_drained(&self) -> bool {
         !self.readiness.is_readable()
     }
 
-    /// Leaves the connection to the rounds. What they did before is no news to it.
-    pub(crate) fn park(&self, connection: Box<Connection>) {
+    /// Parks the connection: the event loop serves it until [`Registration::take`]. Clears earlier
+    /// wake-ups.
+    pub(crate) fn park(&self, connection: Box<H>) {
         self.readiness.clear_wake();
-        if let Some(slot) = self.event_loop.slots.borrow_mut().get_mut(self.number) {
+        if let Some(slot) = self.event_loop.slots.borrow_mut().get_mut(self.slot) {
             slot.parked = Some(connection);
         }
     }
 
-    /// Takes it back.
-    pub(crate) fn take(&self) -> Option<Box<Connection>> {
-        self.event_loop.slots.borrow_mut().get_mut(self.number)?.parked.take()
+    /// Takes the connection back. Returns `None` if its handler panicked.
+    pub(crate) fn take(&self) -> Option<Box<H>> {
+        self.event_loop.slots.borrow_mut().get_mut(self.slot)?.parked.take()
     }
 
-    /// Waits until the rounds have something for the task.
+    /// Waits until the event loop wakes the task.
     pub(crate) async fn woken(&self) {
         poll_fn(|context| {
             if self.readiness.is_woken() {
                 return Poll::Ready(());
             }
-            self.readiness.wait(context);
+            self.readiness.set_waker(context);
             Poll::Pending
         })
         .await;
     }
 
-    /// Whether the client has been heard since this was asked last.
+    /// Returns whether anything has been read since the last call.
     pub(crate) fn take_activity(&self) -> bool {
         self.readiness.take_activity()
     }
 }
 
-impl Drop for Registration {
+impl<H> Drop for Registration<H> {
     fn drop(&mut self) {
-        // With the connection, if its task ended while that was here.
-        let slot = self.event_loop.slots.borrow_mut().try_remove(self.number);
+        // The slot holds the connection if its task ended while it was parked. Its destructor runs
+        // after the slots are released.
+        let slot = self.event_loop.slots.borrow_mut().try_remove(self.slot);
         drop(slot);
     }
 }

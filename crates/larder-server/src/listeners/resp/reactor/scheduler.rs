@@ -1,6 +1,6 @@
-//! What the clients of a worker share: room to work in, and their fair share of its time.
+//! What the connections of one worker share: a read buffer, and a budget of bytes that keeps one of
+//! them from taking all of the worker's time.
 
-use crate::listeners::resp::proxy::hits::Batch;
 use mio::Registry;
 use std::{
     cell::{Cell, RefCell, RefMut},
@@ -11,28 +11,26 @@ use std::{
 };
 use tokio::task::yield_now;
 
-/// Room for one read.
+/// Bytes of one read.
 const READ_BYTES: usize = 64 << 10;
-/// Bytes read and sent in one share of a lap, about. What else the worker has to do, above all to
-/// hear from the store, waits as long as a lap takes.
+/// Bytes read and sent, about, before others have their turn. The worker's other work, above all
+/// reading from the store, waits for at most two budgets: one of the event loop, one of the tasks.
 const BUDGET_BYTES_MAX: usize = 1 << 20;
 
 /// See the [module](self).
 pub(crate) struct WorkerShared {
     registry: Registry,
-    /// Where everything is read first, so that a client who sends nothing takes no room.
+    /// All sockets are read into this buffer first, so that an idle connection holds no memory.
     read_buf: RefCell<Box<[u8]>>,
-    /// The reads that are looked up.
-    batch: RefCell<Batch>,
-    /// Bytes read and sent in this share.
+    /// Bytes charged to the current budget.
     charged: Cell<usize>,
-    /// Tasks that wait for one.
+    /// Tasks that wait for a budget.
     waiting: RefCell<VecDeque<Rc<BudgetWaiter>>>,
-    /// Begins the next lap.
+    /// Starts the next tick.
     tick: Cell<Option<Waker>>,
 }
 
-/// A task's place among those that wait.
+/// A task's place in the queue for a budget.
 #[derive(Default)]
 struct BudgetWaiter {
     is_woken: Cell<bool>,
@@ -40,39 +38,35 @@ struct BudgetWaiter {
 }
 
 impl WorkerShared {
-    pub(crate) fn new(registry: Registry) -> Self {
+    pub(super) fn new(registry: Registry) -> Self {
         Self {
             registry,
             read_buf: RefCell::new(vec![0; READ_BYTES].into()),
-            batch: RefCell::default(),
             charged: Cell::new(0),
             waiting: RefCell::default(),
             tick: Cell::default(),
         }
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    pub(crate) fn read_buf(&self) -> RefMut<'_, Box<[u8]>> {
+    pub(super) fn read_buf(&self) -> RefMut<'_, Box<[u8]>> {
         self.read_buf.borrow_mut()
     }
 
-    pub(crate) fn batch(&self) -> RefMut<'_, Batch> {
-        self.batch.borrow_mut()
-    }
-
+    /// Charges bytes that were read or sent to the current budget.
     pub(crate) fn charge(&self, bytes: usize) {
         self.charged.set(self.charged.get().saturating_add(bytes));
     }
 
-    pub(crate) fn is_budget_spent(&self) -> bool {
+    pub(super) fn is_budget_spent(&self) -> bool {
         self.charged.get() > BUDGET_BYTES_MAX
     }
 
-    /// Lets others have their turn; then waits for a share of which something is left, behind those
-    /// who wait already. For whoever has much to do.
+    /// Lets others run, then waits for a budget that is not spent. Tasks get it in the order in
+    /// which they asked.
     pub(crate) async fn await_budget(&self) {
         if !self.is_budget_spent() && self.waiting.borrow().is_empty() {
             return yield_now().await;
@@ -90,16 +84,16 @@ impl WorkerShared {
         .await;
     }
 
-    /// Whoever has had enough of a share leaves what is left of it to the next.
+    /// Passes the rest of the current budget on to the next task in the queue.
     pub(crate) fn yield_budget(&self) {
         if !self.is_budget_spent() {
             self.wake_next();
         }
     }
 
-    /// One lap: `rounds` have a share of it, then tasks have one, the first of those who wait in any
-    /// case. The runtime comes by here before it polls the tasks, and looks at all sockets after
-    /// that.
+    /// Runs one tick: `event_loop` gets a budget, then the tasks get one, which the first task in the
+    /// queue always receives. The runtime polls this future before the tasks it wakes, and checks
+    /// all sockets after that.
     pub(crate) fn tick<T>(
         &self,
         context: &mut Context<'_>,

@@ -1,8 +1,7 @@
-//! A client's bare socket. The [rounds](super::event_loop) of its worker learn what it is ready for,
-//! once for every change; what they have noted stays true until somebody has used it up.
+//! A client's plain socket. The [event loop](super::event_loop) records what the socket is ready
+//! for once per change; the record holds until a read or a write uses it up.
 
 use super::scheduler::WorkerShared;
-use crate::listeners::resp::proxy::client::Ready;
 use bytes::{Buf, BytesMut};
 use mio::{
     Interest, Token,
@@ -22,7 +21,7 @@ pub(crate) struct Socket {
     token: Token,
     readiness: Rc<Readiness>,
     shared: Rc<WorkerShared>,
-    /// It took less than it was given: there is a word when it takes more.
+    /// The last write was short; the event loop reports when more can be written.
     is_full: bool,
 }
 
@@ -31,64 +30,74 @@ pub(crate) enum Stream {
     Unix(mio::net::UnixStream),
 }
 
-/// What a socket is ready for, as far as it is known, and who waits for more.
+/// What a wait on a socket ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// Bytes were read.
+    Read,
+    /// More can be written.
+    Write,
+    /// The peer will send nothing more.
+    End,
+}
+
+/// What a socket is known to be ready for, and the task to wake on a change.
 #[derive(Default)]
-pub(crate) struct Readiness {
+pub(super) struct Readiness {
     readable: Cell<bool>,
     writable: Cell<bool>,
-    /// Nothing comes after what can be read now.
-    ends: Cell<bool>,
-    /// Something has been read.
+    /// What can be read now is the last.
+    ended: Cell<bool>,
+    /// Bytes have been read since [`Readiness::take_activity`].
     active: Cell<bool>,
-    /// Whoever waits is to look again.
+    /// The task has been woken.
     woken: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
 
 impl Readiness {
-    /// The socket has changed.
-    pub(crate) fn note(&self, event: &Event) {
-        let ends = event.is_read_closed() || event.is_error();
-        self.ends.set(self.ends.get() || ends);
-        self.readable.set(self.readable.get() || event.is_readable() || ends);
+    /// Records a change of the socket.
+    pub(super) fn record(&self, event: &Event) {
+        let ended = event.is_read_closed() || event.is_error();
+        self.ended.set(self.ended.get() || ended);
+        self.readable.set(self.readable.get() || event.is_readable() || ended);
         self.writable.set(self.writable.get() || event.is_writable() || event.is_write_closed());
     }
 
-    pub(crate) fn is_readable(&self) -> bool {
+    pub(super) fn is_readable(&self) -> bool {
         self.readable.get()
     }
 
-    /// Whoever waits is to look again.
-    pub(crate) fn wake(&self) {
+    /// Wakes the task.
+    pub(super) fn wake(&self) {
         self.woken.set(true);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
-    /// Whether something has been read since this was asked last.
-    pub(crate) fn take_activity(&self) -> bool {
+    /// Returns whether anything has been read since the last call.
+    pub(super) fn take_activity(&self) -> bool {
         self.active.take()
     }
 
-    /// Forgets the calls so far.
-    pub(crate) fn clear_wake(&self) {
+    pub(super) fn clear_wake(&self) {
         self.woken.set(false);
     }
 
-    pub(crate) fn is_woken(&self) -> bool {
+    pub(super) fn is_woken(&self) -> bool {
         self.woken.get()
     }
 
-    /// Has `context` told of the next call.
-    pub(crate) fn wait(&self, context: &Context<'_>) {
+    /// Registers the task that the next [`Readiness::wake`] wakes.
+    pub(super) fn set_waker(&self, context: &Context<'_>) {
         self.waker.set(Some(context.waker().clone()));
     }
 }
 
 impl Socket {
-    /// A socket that does not block, from now on known to the rounds as `token`.
-    pub(crate) fn register(
+    /// Registers a non-blocking stream with the event loop as `token`.
+    pub(super) fn register(
         mut stream: Stream,
         token: Token,
         readiness: Rc<Readiness>,
@@ -102,32 +111,32 @@ impl Socket {
         &self.stream
     }
 
-    /// Reads what is there; 0 at the end.
-    pub(crate) fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    /// Reads what has arrived; returns 0 at the end of the stream.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if !self.readiness.readable.get() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let read = self.stream.read(room);
-        // What is less than there is room for was all: trying again would cost a call.
-        let is_all = read.as_ref().map_or_else(is_not_yet, |&read| read < room.len());
+        let read = self.stream.read(buf);
+        // A short read emptied the socket: another read would be a system call for nothing.
+        let is_all = read.as_ref().map_or_else(is_would_block, |&read| read < buf.len());
         match read {
-            Ok(0) => self.readiness.ends.set(true),
+            Ok(0) => self.readiness.ended.set(true),
             Ok(_) => self.readiness.active.set(true),
             Err(_) => {}
         }
-        self.readiness.readable.set(!is_all || self.readiness.ends.get());
+        self.readiness.readable.set(!is_all || self.readiness.ended.get());
         self.shared.charge(read.as_ref().map_or(0, |&read| read));
         read
     }
 
-    /// Writes as much as is taken, and says how much that is.
+    /// Writes as much as the socket accepts and returns the number of bytes.
     pub(crate) fn write(&mut self, from: &[u8]) -> io::Result<usize> {
         let mut written = 0;
         while let Some(rest) = from.get(written..).filter(|rest| !rest.is_empty()) {
             match self.stream.write(rest) {
                 Ok(bytes) => written += bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_not_yet(&error) => break,
+                Err(error) if is_would_block(&error) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -135,7 +144,7 @@ impl Socket {
         Ok(written)
     }
 
-    /// As [`Socket::write`]; what was taken leaves `output`.
+    /// Writes as much of `output` as the socket accepts, and removes it from `output`.
     pub(crate) fn flush(&mut self, output: &mut BytesMut) -> io::Result<()> {
         if !output.is_empty() {
             let written = self.write(output)?;
@@ -144,8 +153,8 @@ impl Socket {
         Ok(())
     }
 
-    /// Room is asked for only while there is none: to be told of it whenever a client has read a
-    /// reply would wake the worker up for nothing.
+    /// Asks for writability events only while the socket is full. Otherwise the worker would be
+    /// woken each time that a client has read a reply.
     fn set_full(&mut self, is_full: bool) -> io::Result<()> {
         if self.is_full == is_full {
             return Ok(());
@@ -159,8 +168,8 @@ impl Socket {
         self.stream.source().reregister(self.shared.registry(), self.token, interest)
     }
 
-    /// Waits until bytes could be read into `input`, if there is one, or what waits can be written,
-    /// if `write`.
+    /// Waits until bytes have been read into `input`, if it is given, or until more can be written,
+    /// if `write` is true.
     pub(crate) async fn wait(
         &mut self,
         mut input: Option<&mut BytesMut>,
@@ -171,14 +180,14 @@ impl Socket {
                 match self.read_into(input) {
                     Ok(0) => return Poll::Ready(Ok(Ready::End)),
                     Ok(_) => return Poll::Ready(Ok(Ready::Read)),
-                    Err(error) if is_not_yet(&error) => {}
+                    Err(error) if is_would_block(&error) => {}
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
             if write && self.readiness.writable.take() {
                 return Poll::Ready(Ok(Ready::Write));
             }
-            self.readiness.wait(context);
+            self.readiness.set_waker(context);
             Poll::Pending
         })
         .await
@@ -186,9 +195,9 @@ impl Socket {
 
     fn read_into(&mut self, input: &mut BytesMut) -> io::Result<usize> {
         let shared = Rc::clone(&self.shared);
-        let mut room = shared.read_buf();
-        let read = self.read(&mut room)?;
-        input.extend_from_slice(room.get(..read).unwrap_or_default());
+        let mut buf = shared.read_buf();
+        let read = self.read(&mut buf)?;
+        input.extend_from_slice(buf.get(..read).unwrap_or_default());
         Ok(read)
     }
 }
@@ -201,11 +210,11 @@ impl Stream {
         }
     }
 
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = match self {
-                Self::Tcp(stream) => stream.read(room),
-                Self::Unix(stream) => stream.read(room),
+                Self::Tcp(stream) => stream.read(buf),
+                Self::Unix(stream) => stream.read(buf),
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -222,7 +231,7 @@ impl Stream {
     }
 }
 
-/// Whether there is nothing to be had now, and nothing wrong.
-pub(crate) fn is_not_yet(error: &io::Error) -> bool {
+/// Whether the operation failed only because the socket is not ready.
+pub(super) fn is_would_block(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }

@@ -1,15 +1,16 @@
 //! `CLIENT` and its subcommands.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    entry,
-    sessions::{is_plain, set_name},
-};
+use super::sessions::{is_printable, set_name};
 use crate::listeners::resp::embedded::{
-    client_registry::About,
+    args::Args,
+    client_registry::Attribute,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        entry,
+    },
+    context::CommandContext,
     number,
     session::ReplyMode,
 };
@@ -31,33 +32,33 @@ fn id(ctx: &mut CommandContext<'_>, _: Args<'_>) {
 }
 
 fn info(ctx: &mut CommandContext<'_>, _: Args<'_>) {
-    ctx.session.show(ctx.app);
-    let line = ctx.session.handle.line(ctx.app.engine().clock().now());
+    ctx.session.publish(ctx.proxy);
+    let line = ctx.session.handle.line(ctx.proxy.engine().clock().now());
     ctx.reply.verbatim(&line);
 }
 
 fn list(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let ids = match args.len() {
         2 => None,
-        // All are of this type.
+        // All clients are of type normal.
         4 if args.is(2, "TYPE") => match args.get(3).to_ascii_lowercase().as_slice() {
             b"normal" => None,
             b"master" | b"replica" | b"slave" | b"pubsub" => Some(Vec::new()),
             _ => return Err(CommandError::quoting("ERR Unknown client type '", args.get(3), "'")),
         },
-        4.. if args.is(2, "ID") => Some(args.from(3).map(client_id).collect::<Result<_, _>>()?),
+        4.. if args.is(2, "ID") => Some(args.from(3).map(parse_id).collect::<Result<_, _>>()?),
         _ => return Err(CommandError::SYNTAX),
     };
-    ctx.session.show(ctx.app);
+    ctx.session.publish(ctx.proxy);
     let wanted = |id| ids.as_ref().is_none_or(|ids| ids.contains(&id));
-    let now = ctx.app.engine().clock().now();
+    let now = ctx.proxy.engine().clock().now();
     let lines = ctx.session.handle.registry().list(now, wanted);
     ctx.reply.verbatim(&lines);
     Ok(())
 }
 
-/// There is no client 0.
-fn client_id(text: &[u8]) -> Result<u64, CommandError> {
+/// Parses a client id. A negative id becomes 0, which no client has.
+fn parse_id(text: &[u8]) -> Result<u64, CommandError> {
     let id = number::integer(text).ok_or(CommandError::new("ERR Invalid client ID"))?;
     Ok(u64::try_from(id).unwrap_or(0))
 }
@@ -74,21 +75,21 @@ fn setname(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn setinfo(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
-    let (word, about) = match args.get(2).to_ascii_lowercase().as_slice() {
-        b"lib-name" => ("lib-name", About::Library),
-        b"lib-ver" => ("lib-ver", About::LibraryVersion),
+    let (word, attribute) = match args.get(2).to_ascii_lowercase().as_slice() {
+        b"lib-name" => ("lib-name", Attribute::Library),
+        b"lib-ver" => ("lib-ver", Attribute::LibraryVersion),
         _ => return Err(CommandError::quoting("ERR Unrecognized option '", args.get(2), "'")),
     };
-    if !is_plain(args.get(3)) {
+    if !is_printable(args.get(3)) {
         let text = " cannot contain spaces, newlines or special characters.";
         return Err(CommandError::quoting("ERR ", word.as_bytes(), text));
     }
-    ctx.session.handle.tell(about, args.get(3));
+    ctx.session.handle.set(attribute, args.get(3));
     ctx.reply.ok();
     Ok(())
 }
 
-/// Nothing is evicted here, nor is it known when a key was touched last.
+/// Nothing is evicted here, and access times are not recorded.
 fn no_effect(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     if !args.is(2, "ON") && !args.is(2, "OFF") {
         return Err(CommandError::SYNTAX);

@@ -1,18 +1,15 @@
-//! `CONFIG GET`: what clients and `redis-benchmark` ask for.
+//! `CONFIG GET`: the parameters that clients and `redis-benchmark` ask for.
 
-use super::{DBS, STRING_BYTES_MAX};
+use super::limits::{DBS, STRING_BYTES_MAX};
 use crate::{
-    app::App,
-    listeners::resp::embedded::{
-        context::{Args, CommandContext},
-        glob,
-    },
+    config::Config,
+    listeners::resp::embedded::{args::Args, context::CommandContext, glob},
 };
 
 pub(super) fn get(ctx: &mut CommandContext<'_>, args: Args<'_>) {
-    let mut found = parameters(ctx.app);
-    found.retain_mut(|(name, _)| match args.from(2).find(|wanted| fits(wanted, name)) {
-        // Spelled as it was asked for.
+    let mut found = parameters(ctx.proxy.config());
+    found.retain_mut(|(name, _)| match args.from(2).find(|wanted| matches(wanted, name)) {
+        // A name is returned as the client spelled it.
         Some(wanted) if wanted.eq_ignore_ascii_case(name.as_bytes()) => {
             *name = String::from_utf8_lossy(wanted).into_owned();
             true
@@ -26,12 +23,11 @@ pub(super) fn get(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     }
 }
 
-fn fits(pattern: &[u8], name: &str) -> bool {
+fn matches(pattern: &[u8], name: &str) -> bool {
     glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes())
 }
 
-fn parameters(app: &App) -> Vec<(String, String)> {
-    let config = app.config();
+fn parameters(config: &Config) -> Vec<(String, String)> {
     let port = config.resp.address.map_or(0, |address| address.port());
     let bind = config.resp.address.map(|address| address.ip().to_string()).unwrap_or_default();
     let socket = config.resp.unixsocket.as_ref().map(|path| path.display().to_string());

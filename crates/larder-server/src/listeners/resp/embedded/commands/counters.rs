@@ -1,9 +1,10 @@
-//! Values that are numbers.
+//! Commands on values that are numbers.
 
-use super::{Entry, Run::Fallible, entry};
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext, Keyed},
+    command_table::{Entry, Run::Fallible, entry},
+    context::{CommandContext, Keyed},
     float::Float,
     number,
 };

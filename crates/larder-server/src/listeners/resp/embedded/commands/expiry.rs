@@ -1,14 +1,15 @@
-//! How long keys live.
+//! When keys expire.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    entry,
-};
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext, Keyed},
-    expiry::{ExpireArg, Unit, from_date, to_date},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        entry,
+    },
+    context::{CommandContext, Keyed},
+    expire_arg::{ExpireArg, Unit, from_date, to_date},
 };
 use larder_core::memory_store::Expiry;
 
@@ -51,27 +52,27 @@ fn expire(
     unit: Unit,
     is_date: bool,
 ) -> Outcome {
-    let when = When::of(args)?;
+    let condition = Condition::of(args)?;
     let value = args.integer(2)?;
     let expire = ExpireArg { unit, is_date, text: args.get(2) };
     let date = expire.date(ctx, value).ok_or_else(|| CommandError::expire_time(command))?;
     let time = from_date(ctx, date);
     let Keyed { txn, db, reply, .. } = ctx.keyed();
     let before = txn.get(db, args.get(1)).map(|entry| entry.expires);
-    let may = before.is_some_and(|before| when.allows(before, time));
+    let may = before.is_some_and(|before| condition.allows(before, time));
     reply.boolean(may && txn.set_expiry(db, args.get(1), Expiry::At(time)));
     Ok(())
 }
 
-/// Under which conditions: whether there must be a time to live, and whether the new one must be
-/// the longer.
+/// The conditions of an EXPIRE: whether the key must have a time to live, and whether the new one
+/// must be longer.
 #[derive(Clone, Copy, Debug, Default)]
-struct When {
+struct Condition {
     is_volatile: Option<bool>,
     is_longer: Option<bool>,
 }
 
-impl When {
+impl Condition {
     fn of(args: Args<'_>) -> Result<Self, CommandError> {
         let words: Vec<_> = args.from(3).map(<[u8]>::to_ascii_uppercase).collect();
         let known = |word: &&[u8]| {
@@ -95,7 +96,7 @@ impl When {
         Err(CommandError::new(text))
     }
 
-    /// What does not expire lives longer than any time.
+    /// Whether the conditions hold. A key without a time to live outlives any time.
     fn allows(self, before: Option<i64>, time: i64) -> bool {
         let longer = before.is_some_and(|before| time > before);
         let shorter = before.is_none_or(|before| time < before);
@@ -126,7 +127,7 @@ fn answer(
         (None, _) => -2,
         (Some(None), _) => -1,
         (Some(Some(time)), Unit::Millis) => shown(ctx, time),
-        // To the nearest.
+        // Rounded to the nearest second.
         (Some(Some(time)), Unit::Seconds) => shown(ctx, time).saturating_add(500) / 1000,
     };
     ctx.reply.integer(value);

@@ -1,14 +1,14 @@
-//! `INFO`, as far as there is something to tell, with Larder's own section.
+//! `INFO`: the fields of Redis that have a meaning here, and Larder's own section.
 
-use super::REDIS_VERSION;
+use super::limits::REDIS_VERSION;
 use crate::listeners::resp::{
-    embedded::context::{Args, CommandContext},
-    proxy::info::with_our_section,
+    embedded::{args::Args, context::CommandContext},
+    proxy::{info::write_with_section, read_context::Protocol},
 };
 use larder_resp::reply::Frame;
 use std::fmt::{Display, Write};
 
-/// A section and who writes it.
+/// A section and the function that writes it.
 type Section = (&'static str, fn(&mut CommandContext<'_>, &mut Text));
 
 const SECTIONS: [Section; 7] = [
@@ -35,11 +35,11 @@ pub(super) fn info(ctx: &mut CommandContext<'_>, args: Args<'_>) {
         return;
     }
     let text = text.0.as_bytes();
-    let remote = match ctx.reply.resp3 {
-        true => Frame::Verbatim { format: *b"txt", text },
-        false => Frame::Bulk(text),
+    let reply = match ctx.reply.protocol {
+        Protocol::Resp3 => Frame::Verbatim { format: *b"txt", text },
+        Protocol::Resp2 => Frame::Bulk(text),
     };
-    with_our_section(ctx.app, &remote, ctx.reply.out());
+    write_with_section(&reply, &ctx.proxy.info_section(), ctx.reply.out());
 }
 
 fn wants(args: Args<'_>, section: &str) -> bool {
@@ -59,8 +59,8 @@ impl Text {
 }
 
 fn server(ctx: &mut CommandContext<'_>, text: &mut Text) {
-    let config = ctx.app.config();
-    let uptime = ctx.app.uptime().as_secs();
+    let config = ctx.proxy.config();
+    let uptime = ctx.proxy.uptime().as_secs();
     text.line("redis_version", REDIS_VERSION);
     text.line("redis_mode", "standalone");
     text.line("os", std::env::consts::OS);
@@ -73,14 +73,14 @@ fn server(ctx: &mut CommandContext<'_>, text: &mut Text) {
 }
 
 fn clients(ctx: &mut CommandContext<'_>, text: &mut Text) {
-    text.line("connected_clients", ctx.app.resp_stats().counts().clients);
-    text.line("maxclients", ctx.app.config().maxclients);
+    text.line("connected_clients", ctx.proxy.stats().counts().clients);
+    text.line("maxclients", ctx.proxy.config().maxclients);
     text.line("blocked_clients", 0);
 }
 
 fn memory(ctx: &mut CommandContext<'_>, text: &mut Text) {
     text.line("used_memory", ctx.txn().bytes());
-    text.line("maxmemory", ctx.app.config().store.maxmemory);
+    text.line("maxmemory", ctx.proxy.config().store.maxmemory);
     text.line("maxmemory_policy", "noeviction");
 }
 
@@ -91,14 +91,14 @@ fn persistence(_: &mut CommandContext<'_>, text: &mut Text) {
 }
 
 fn stats(ctx: &mut CommandContext<'_>, text: &mut Text) {
-    let counts = ctx.app.resp_stats().counts();
-    let embedded = ctx.session.handle.registry().counts();
-    text.line("total_connections_received", counts.accepted);
-    text.line("total_commands_processed", embedded.commands);
-    text.line("rejected_connections", counts.rejected);
+    let stats = ctx.proxy.stats().counts();
+    let counts = ctx.session.handle.registry().counts();
+    text.line("total_connections_received", stats.accepted);
+    text.line("total_commands_processed", counts.commands);
+    text.line("rejected_connections", stats.rejected);
     text.line("evicted_keys", 0);
-    text.line("keyspace_hits", embedded.hits);
-    text.line("keyspace_misses", embedded.misses);
+    text.line("keyspace_hits", counts.hits);
+    text.line("keyspace_misses", counts.misses);
 }
 
 fn replication(_: &mut CommandContext<'_>, text: &mut Text) {

@@ -1,13 +1,15 @@
-//! Keys by their names, whatever they hold.
+//! Commands on keys of any type.
 
-use super::{
-    DBS, Entry,
-    Run::{Fallible, Plain},
-    entry,
-};
+use super::limits::DBS;
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext, Keyed},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        entry,
+    },
+    context::{CommandContext, Keyed},
     number,
 };
 use larder_core::memory_store::Expiry;
@@ -90,7 +92,7 @@ fn copy_options(args: Args<'_>, home: u32) -> Result<(u32, bool), CommandError> 
         if word.eq_ignore_ascii_case(b"REPLACE") {
             replaces = true;
         } else if let Some(db) = words.next().filter(|_| word.eq_ignore_ascii_case(b"DB")) {
-            target = db_number(db)?;
+            target = parse_db(db)?;
         } else {
             return Err(CommandError::SYNTAX);
         }
@@ -99,7 +101,7 @@ fn copy_options(args: Args<'_>, home: u32) -> Result<(u32, bool), CommandError> 
 }
 
 fn move_to(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
-    let target = db_number(args.get(2))?;
+    let target = parse_db(args.get(2))?;
     let Keyed { txn, db, reply, .. } = ctx.keyed();
     if db == target {
         return Err(CommandError::SAME_OBJECTS);
@@ -109,8 +111,8 @@ fn move_to(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// The number of a db that there is.
-pub(super) fn db_number(text: &[u8]) -> Result<u32, CommandError> {
+/// Parses the number of a database.
+pub(super) fn parse_db(text: &[u8]) -> Result<u32, CommandError> {
     let number = number::int(text)?;
     let db = u32::try_from(number).ok().filter(|_| number < DBS);
     db.ok_or(CommandError::NO_SUCH_DB)

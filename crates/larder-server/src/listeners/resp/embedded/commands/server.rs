@@ -1,19 +1,21 @@
-//! What a client asks of the server.
+//! Commands about the server.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    all, config, entry, find, info, lower,
-};
+use super::{config, info};
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext},
+    command_table::{
+        CommandTable, Entry,
+        Run::{Fallible, Plain},
+        entry, lower,
+    },
+    context::CommandContext,
     reply::Reply,
 };
 use bytes::BytesMut;
 use larder_resp::{
     Limits,
-    command::{CommandKeys, KeySpec, Table},
+    command::{CommandKeys, KeySpec},
     request::{Decoder, write_command},
 };
 
@@ -30,24 +32,24 @@ pub(super) const COMMANDS: &[Entry] = &[
 ];
 
 fn time(ctx: &mut CommandContext<'_>, _: Args<'_>) {
-    let now = ctx.app.engine().clock().unix();
+    let now = ctx.proxy.engine().clock().unix();
     ctx.reply.array(2);
     ctx.reply.bulk(now.as_secs().to_string().as_bytes());
     ctx.reply.bulk(now.subsec_micros().to_string().as_bytes());
 }
 
 fn command(ctx: &mut CommandContext<'_>, _: Args<'_>) {
-    ctx.reply.array(commands().count());
-    for name in commands() {
-        describe(&mut ctx.reply, ctx.table, name);
+    ctx.reply.array(names(ctx.commands).count());
+    for name in names(ctx.commands) {
+        describe(ctx, name);
     }
 }
 
 fn count(ctx: &mut CommandContext<'_>, _: Args<'_>) {
-    ctx.reply.count(commands().count());
+    ctx.reply.count(names(ctx.commands).count());
 }
 
-/// The names that a command, which follows as it would be sent, would use.
+/// Returns the keys of the command in the arguments.
 fn getkeys(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, &args.from(2).collect::<Vec<_>>());
@@ -55,7 +57,7 @@ fn getkeys(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let command = decoder.decode(&bytes).ok().and_then(|decoded| decoded.command);
     let command = command.ok_or(CommandError::INVALID_COMMAND)?;
     let (spec, asked) = (ctx.table.spec(&command), Args::of(command));
-    let entry = find(spec, asked).map_err(|_| CommandError::INVALID_COMMAND)?;
+    let entry = ctx.commands.find(spec, asked).map_err(|_| CommandError::INVALID_COMMAND)?;
     entry.check(asked).map_err(|_| CommandError::INVALID_ARITY)?;
     match spec.keys_of(&command) {
         CommandKeys::Known(names) if names.clone().next().is_some() => ctx.reply.bulks(names),
@@ -64,7 +66,7 @@ fn getkeys(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// There are none.
+/// There are no docs.
 fn docs(ctx: &mut CommandContext<'_>, _: Args<'_>) {
     ctx.reply.map(0);
 }
@@ -73,11 +75,11 @@ fn command_info(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     if args.len() == 2 {
         return command(ctx, args);
     }
-    let names = args.from(2);
-    ctx.reply.array(names.len());
-    for wanted in names {
-        match commands().find(|name| wanted.eq_ignore_ascii_case(name.as_bytes())) {
-            Some(name) => describe(&mut ctx.reply, ctx.table, name),
+    let wanted = args.from(2);
+    ctx.reply.array(wanted.len());
+    for wanted in wanted {
+        match names(ctx.commands).find(|name| wanted.eq_ignore_ascii_case(name.as_bytes())) {
+            Some(name) => describe(ctx, name),
             None => ctx.reply.null(),
         }
     }
@@ -87,35 +89,36 @@ fn list(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     if args.len() > 2 {
         return Err(CommandError::SYNTAX);
     }
-    ctx.reply.array(commands().count());
-    for name in commands() {
+    ctx.reply.array(names(ctx.commands).count());
+    for name in names(ctx.commands) {
         ctx.reply.bulk(lower(name.as_bytes()).as_bytes());
     }
     Ok(())
 }
 
-/// The names of all commands, without their subcommands.
-fn commands() -> impl Iterator<Item = &'static str> {
-    let own = all().map(|entry| entry.name).filter(|name| !name.contains('|'));
+/// Returns the names of all commands, without subcommands.
+fn names(table: &CommandTable) -> impl Iterator<Item = &'static str> + use<> {
+    let own = table.all().map(|entry| entry.name).filter(|name| !name.contains('|'));
     own.chain(["CLIENT", "CONFIG"])
 }
 
-/// One command as `COMMAND` gives it, with its subcommands if it has any.
-fn describe(reply: &mut Reply<'_>, table: &Table, name: &str) {
-    let entry = all().find(|entry| entry.name == name);
+/// Writes one command as `COMMAND` does, with its subcommands.
+fn describe(ctx: &mut CommandContext<'_>, name: &str) {
+    let CommandContext { commands, table, reply, .. } = ctx;
+    let entry = commands.all().find(|entry| entry.name == name);
     let (arity, flags) = entry.map_or((-2, ""), |entry| (entry.arity, entry.flags));
     let keys = entry.map_or(KeySpec::None, |entry| entry.spec(table).keys);
     row(reply, name, arity, flags, keys);
     let is_sub =
         |entry: &&Entry| entry.name.split_once('|').is_some_and(|(container, _)| container == name);
-    reply.array(all().filter(is_sub).count());
-    for entry in all().filter(is_sub) {
+    reply.array(commands.all().filter(is_sub).count());
+    for entry in commands.all().filter(is_sub) {
         row(reply, entry.name, entry.arity, entry.flags, KeySpec::None);
         reply.array(0);
     }
 }
 
-/// All but the subcommands, which end it.
+/// Writes all but the subcommands, which come last.
 fn row(reply: &mut Reply<'_>, name: &str, arity: i32, flags: &str, keys: KeySpec) {
     let (first, last, step): (i64, i64, i64) = match keys {
         KeySpec::Range { first, last, step } => (first.into(), last.into(), step.into()),

@@ -1,16 +1,20 @@
-//! What a client says at the start.
+//! Commands that open a session.
 
-use super::{
-    Entry, REDIS_VERSION,
-    Run::{Fallible, Plain},
-    at_once, entry,
-    keys::db_number,
-};
-use crate::listeners::resp::embedded::{
-    client_registry::About,
-    command_error::{CommandError, Outcome},
-    context::{Args, CommandContext},
-    number,
+use super::{keys::parse_db, limits::REDIS_VERSION};
+use crate::listeners::resp::{
+    embedded::{
+        args::Args,
+        client_registry::Attribute,
+        command_error::{CommandError, Outcome},
+        command_table::{
+            Entry,
+            Run::{Fallible, Plain},
+            at_once, entry,
+        },
+        context::CommandContext,
+        number,
+    },
+    proxy::read_context::Protocol,
 };
 
 pub(super) const COMMANDS: &[Entry] = &[
@@ -19,7 +23,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("SELECT", 2, "loading stale fast", Fallible(select)),
     entry("HELLO", -1, "noscript loading stale fast no_auth allow_busy", Fallible(hello)),
     entry("AUTH", -2, "noscript loading stale fast no_auth allow_busy", Fallible(auth)),
-    // The listener does what these two say; here they are told from what does not exist.
+    // The proxy runs these two; the rows only say that they exist.
     at_once("RESET", 1, "noscript loading stale fast no_auth allow_busy", Plain(|_, _| {})),
     at_once("QUIT", -1, "noscript loading stale fast no_auth allow_busy", Plain(|_, _| {})),
 ];
@@ -38,16 +42,16 @@ fn echo(ctx: &mut CommandContext<'_>, args: Args<'_>) {
 }
 
 fn select(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
-    ctx.session.db = db_number(args.get(1))?;
+    ctx.session.db = parse_db(args.get(1))?;
     ctx.reply.ok();
     Ok(())
 }
 
-/// What stands before an error holds all the same, as in Redis.
+/// Applies the options one after the other. Those before an error stay in effect, as in Redis.
 fn hello(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
-    let resp3 = match args.len() {
+    let protocol = match args.len() {
         1 => None,
-        _ => Some(protocol(args.get(1))?),
+        _ => Some(parse_protocol(args.get(1))?),
     };
     let mut words = args.from(2.min(args.len()));
     while let Some(word) = words.next() {
@@ -63,24 +67,23 @@ fn hello(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
             }
         }
     }
-    let resp3 = resp3.unwrap_or(ctx.session.resp3);
-    (ctx.session.resp3, ctx.reply.resp3) = (resp3, resp3);
+    let protocol = protocol.unwrap_or(ctx.session.protocol);
+    (ctx.session.protocol, ctx.reply.protocol) = (protocol, protocol);
     describe(ctx);
     Ok(())
 }
 
-/// Whether it is version 3.
-fn protocol(text: &[u8]) -> Result<bool, CommandError> {
+fn parse_protocol(text: &[u8]) -> Result<Protocol, CommandError> {
     match number::integer(text) {
-        Some(2) => Ok(false),
-        Some(3) => Ok(true),
+        Some(2) => Ok(Protocol::Resp2),
+        Some(3) => Ok(Protocol::Resp3),
         Some(_) => Err(CommandError::new("NOPROTO unsupported protocol version")),
         None => Err(CommandError::new("ERR Protocol version is not an integer or out of range")),
     }
 }
 
 fn describe(ctx: &mut CommandContext<'_>) {
-    let (id, resp3) = (ctx.session.handle.id(), ctx.session.resp3);
+    let (id, protocol) = (ctx.session.handle.id(), ctx.session.protocol);
     let reply = &mut ctx.reply;
     reply.map(7);
     for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
@@ -88,7 +91,7 @@ fn describe(ctx: &mut CommandContext<'_>) {
         reply.bulk(value.as_bytes());
     }
     reply.bulk(b"proto");
-    reply.integer(if resp3 { 3 } else { 2 });
+    reply.integer(protocol.number().into());
     reply.bulk(b"id");
     reply.integer(i64::try_from(id).unwrap_or(i64::MAX));
     for (name, value) in [("mode", "standalone"), ("role", "master")] {
@@ -99,7 +102,7 @@ fn describe(ctx: &mut CommandContext<'_>) {
     reply.array(0);
 }
 
-/// The right password for `requirepass` does not come here, nor does a wrong one.
+/// Handles AUTH, unless it is for `requirepass`: the proxy answers that.
 fn auth(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     match args.len() {
         2 => {
@@ -115,9 +118,9 @@ fn auth(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// There is one user, who needs no password where none is required.
+/// Authenticates the only user, who needs no password unless `requirepass` is set.
 fn log_in(ctx: &mut CommandContext<'_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = ctx.app.config().resp.requirepass.as_ref();
+    let required = ctx.proxy.config().resp.requirepass.as_ref();
     if user != b"default" || required.is_some_and(|required| !required.matches(password)) {
         return Err(CommandError::WRONG_PASSWORD);
     }
@@ -126,15 +129,15 @@ fn log_in(ctx: &mut CommandContext<'_>, user: &[u8], password: &[u8]) -> Outcome
 }
 
 pub(super) fn set_name(ctx: &mut CommandContext<'_>, name: &[u8]) -> Outcome {
-    if !is_plain(name) {
+    if !is_printable(name) {
         let text = "ERR Client names cannot contain spaces, newlines or special characters.";
         return Err(CommandError::new(text));
     }
-    ctx.session.handle.tell(About::Name, name);
+    ctx.session.handle.set(Attribute::Name, name);
     Ok(())
 }
 
-/// Whether a text can stand in `CLIENT LIST`.
-pub(super) fn is_plain(text: &[u8]) -> bool {
+/// Whether a text may appear in `CLIENT LIST`.
+pub(super) fn is_printable(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_graphic)
 }

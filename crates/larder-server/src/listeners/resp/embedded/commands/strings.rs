@@ -1,14 +1,15 @@
-//! Whole values: `GET`, `SET` and what is made of them.
+//! Commands on whole values: `GET`, `SET` and their variants.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    entry,
-};
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext, Keyed},
-    expiry::{ExpireArg, Unit},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        entry,
+    },
+    context::{CommandContext, Keyed},
+    expire_arg::{ExpireArg, Unit},
 };
 use larder_core::memory_store::Expiry;
 
@@ -30,7 +31,7 @@ fn get(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     read(ctx, args.get(1));
 }
 
-/// Answers a key's value. Says whether there is one.
+/// Replies with a key's value. Returns whether there is one.
 fn read(ctx: &mut CommandContext<'_>, name: &[u8]) -> bool {
     let Keyed { txn, db, reply, counts } = ctx.keyed();
     let found = txn.get(db, name);
@@ -50,8 +51,8 @@ fn set(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
         read(ctx, args.get(1));
     }
     let Keyed { txn, db, reply, .. } = ctx.keyed();
-    let is_there = txn.contains(db, args.get(1));
-    let may = options.only_if_there.is_none_or(|wanted| wanted == is_there);
+    let exists = txn.contains(db, args.get(1));
+    let may = options.must_exist.is_none_or(|wanted| wanted == exists);
     if may {
         txn.set(db, args.get(1), args.get(2), life)?;
     }
@@ -134,7 +135,7 @@ fn mset(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn msetnx(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
-    are_pairs(args, "msetnx")?;
+    check_pairs(args, "msetnx")?;
     let Keyed { txn, db, .. } = ctx.keyed();
     let are_new = args.pairs().all(|(name, _)| !txn.contains(db, name));
     if are_new {
@@ -144,9 +145,9 @@ fn msetnx(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// All or none.
+/// Sets all keys or none.
 fn set_all(ctx: &mut CommandContext<'_>, args: Args<'_>, command: &str) -> Outcome {
-    are_pairs(args, command)?;
+    check_pairs(args, command)?;
     let Keyed { txn, db, .. } = ctx.keyed();
     txn.has_room_for(db, args.pairs())?;
     for (name, payload) in args.pairs() {
@@ -155,17 +156,17 @@ fn set_all(ctx: &mut CommandContext<'_>, args: Args<'_>, command: &str) -> Outco
     Ok(())
 }
 
-fn are_pairs(args: Args<'_>, command: &str) -> Outcome {
+fn check_pairs(args: Args<'_>, command: &str) -> Outcome {
     match args.len() % 2 {
         1 => Ok(()),
         _ => Err(CommandError::wrong_arity(command)),
     }
 }
 
-/// What may follow in `SET` and in `GETEX`.
+/// The options of `SET` and `GETEX`.
 #[derive(Default)]
 struct Options<'a> {
-    only_if_there: Option<bool>,
+    must_exist: Option<bool>,
     gets: bool,
     keeps: bool,
     persists: bool,
@@ -176,8 +177,8 @@ impl<'a> Options<'a> {
     fn of_set(args: Args<'a>) -> Result<Self, CommandError> {
         Self::parse(args, 3, |options, word| {
             match word {
-                b"NX" if options.only_if_there != Some(true) => options.only_if_there = Some(false),
-                b"XX" if options.only_if_there != Some(false) => options.only_if_there = Some(true),
+                b"NX" if options.must_exist != Some(true) => options.must_exist = Some(false),
+                b"XX" if options.must_exist != Some(false) => options.must_exist = Some(true),
                 b"GET" => options.gets = true,
                 b"KEEPTTL" if options.expire.is_none() => options.keeps = true,
                 _ => return false,
@@ -194,8 +195,8 @@ impl<'a> Options<'a> {
         })
     }
 
-    /// Reads options from here on; `other` takes what is no time, or not. A time may be given twice
-    /// in the same way: the last counts.
+    /// Parses options from index `first` on. `other` accepts an option that is not a time, or
+    /// returns false. A time may be given twice by the same option; the last one counts.
     fn parse(
         args: Args<'a>,
         first: usize,

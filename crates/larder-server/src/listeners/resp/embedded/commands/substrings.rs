@@ -1,13 +1,15 @@
-//! Parts of values.
+//! Commands on parts of values.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    STRING_BYTES_MAX, entry,
-};
+use super::limits::STRING_BYTES_MAX;
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext, Keyed},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        entry,
+    },
+    context::{CommandContext, Keyed},
 };
 
 pub(super) const COMMANDS: &[Entry] = &[
@@ -41,7 +43,7 @@ fn setrange(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     overwrite(ctx, args.get(1), start, args.get(3))
 }
 
-/// Writes a part from there on, and answers how long the value is then.
+/// Writes a part at an offset, and replies with the length of the value.
 fn overwrite(ctx: &mut CommandContext<'_>, name: &[u8], start: usize, part: &[u8]) -> Outcome {
     let end = start.saturating_add(part.len());
     if end > STRING_BYTES_MAX {
@@ -61,7 +63,7 @@ fn getrange(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// The bytes from one to the other, both included; what is negative counts from the end.
+/// Returns the bytes from `first` to `last`, inclusive. Negative positions count from the end.
 fn between(payload: &[u8], first: i64, last: i64) -> &[u8] {
     let len = i64::try_from(payload.len()).unwrap_or(i64::MAX);
     if first < 0 && last < 0 && first > last {
@@ -69,6 +71,6 @@ fn between(payload: &[u8], first: i64, last: i64) -> &[u8] {
     }
     let from_start = |at: i64| if at < 0 { len.saturating_add(at).max(0) } else { at };
     let (first, last) = (from_start(first), from_start(last).min(len - 1));
-    let place = |at: i64| usize::try_from(at).unwrap_or(usize::MAX);
-    payload.get(place(first)..place(last).saturating_add(1)).unwrap_or_default()
+    let index = |at: i64| usize::try_from(at).unwrap_or(usize::MAX);
+    payload.get(index(first)..index(last).saturating_add(1)).unwrap_or_default()
 }

@@ -1,13 +1,14 @@
-//! `MULTI` and what belongs to it.
+//! Transactions: `MULTI`, `EXEC`, `WATCH`.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    at_once, entry, find,
-};
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        at_once, entry,
+    },
+    context::CommandContext,
     session::Queue,
 };
 use larder_resp::{Limits, request::Decoder};
@@ -29,11 +30,11 @@ fn multi(ctx: &mut CommandContext<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// All of it under one lock: nobody sees a part of it, and nothing comes between.
+/// Runs the queued commands under one lock: no other client sees or changes anything in between.
 fn exec(ctx: &mut CommandContext<'_>, _: Args<'_>) -> Outcome {
     let queue = ctx.session.queue.take().ok_or(CommandError::new("ERR EXEC without MULTI"))?;
     let changed = ctx.unwatch();
-    if queue.is_spoiled() {
+    if queue.is_aborted() {
         let text = "EXECABORT Transaction discarded because of previous errors.";
         return Err(CommandError::new(text));
     }
@@ -55,11 +56,11 @@ fn exec(ctx: &mut CommandContext<'_>, _: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// One command of a transaction. Its error is the reply to it alone.
+/// Runs one command of a transaction. An error is the reply to this command alone.
 fn run(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     let before = ctx.reply.len();
     let spec = ctx.table.spec(&args.command());
-    let outcome = find(spec, args).and_then(|entry| entry.run(ctx, spec, args));
+    let outcome = ctx.commands.find(spec, args).and_then(|entry| entry.run(ctx, spec, args));
     if let Err(error) = outcome {
         ctx.reply.truncate(before);
         ctx.reply.error(error.text());
@@ -89,7 +90,7 @@ fn unwatch(ctx: &mut CommandContext<'_>, _: Args<'_>) {
     ctx.reply.ok();
 }
 
-/// EXEC itself was refused, and with it the transaction.
+/// Returns the error of a rejected EXEC, which discards the transaction.
 pub(in crate::listeners::resp::embedded) fn aborted(error: &CommandError) -> CommandError {
     let why = error.text();
     let why = why.strip_prefix(b"ERR ").unwrap_or(why);

@@ -1,13 +1,14 @@
-//! All keys of a db at once.
+//! Commands on all keys of a database.
 
-use super::{
-    Entry,
-    Run::{Fallible, Plain},
-    entry,
-};
 use crate::listeners::resp::embedded::{
+    args::Args,
     command_error::{CommandError, Outcome},
-    context::{Args, CommandContext, Keyed},
+    command_table::{
+        Entry,
+        Run::{Fallible, Plain},
+        entry,
+    },
+    context::{CommandContext, Keyed},
     glob, number,
 };
 
@@ -20,16 +21,16 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry("FLUSHALL", -1, "write", Fallible(flushall)),
 ];
 
-/// Keys that SCAN looks at when it is not told.
-const COUNT: usize = 10;
+/// Keys that SCAN visits unless COUNT is given, as in Redis.
+const DEFAULT_COUNT: usize = 10;
 
 fn keys(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     let Keyed { txn, db, reply, .. } = ctx.keyed();
-    reply.bulks(txn.names(db).filter(|name| fits(args.get(1), name)));
+    reply.bulks(txn.names(db).filter(|name| matches(args.get(1), name)));
 }
 
-/// To one star the empty name fits too.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether a name matches a pattern. A single star matches the empty name too.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
     pattern == b"*" || glob::matches(pattern, name)
 }
 
@@ -41,27 +42,27 @@ fn scan(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let (next, names) = txn.scan(db, cursor, options.count);
     reply.array(2);
     reply.bulk(next.to_string().as_bytes());
-    reply.bulks(names.filter(|name| options.has_type && fits(options.pattern, name)));
+    reply.bulks(names.filter(|name| options.wants_strings && matches(options.pattern, name)));
     Ok(())
 }
 
 struct ScanOptions<'a> {
     count: usize,
     pattern: &'a [u8],
-    /// Whether strings are wanted, which is what there is.
-    has_type: bool,
+    /// TYPE, if given, is string: there are no other types.
+    wants_strings: bool,
 }
 
 impl<'a> ScanOptions<'a> {
     fn of(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut options = Self { count: COUNT, pattern: b"*", has_type: true };
+        let mut options = Self { count: DEFAULT_COUNT, pattern: b"*", wants_strings: true };
         let mut words = args.from(2);
         while let Some(word) = words.next() {
             let value = words.next().ok_or(CommandError::SYNTAX)?;
             match word.to_ascii_uppercase().as_slice() {
                 b"COUNT" => options.count = count(value)?,
                 b"MATCH" => options.pattern = value,
-                b"TYPE" => options.has_type = value.eq_ignore_ascii_case(b"string"),
+                b"TYPE" => options.wants_strings = value.eq_ignore_ascii_case(b"string"),
                 _ => return Err(CommandError::SYNTAX),
             }
         }
@@ -101,7 +102,7 @@ fn flushall(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// Both words mean the same here: what was held is freed when others may go on.
+/// SYNC and ASYNC mean the same here: memory is freed after the lock of the map is released.
 fn check_flush(args: Args<'_>) -> Outcome {
     match args.len() {
         1 => Ok(()),

@@ -1,22 +1,22 @@
-//! Times to live and dates, as clients give and read them.
+//! Times to live and dates, as clients write and read them.
 //!
-//! The map's own time never jumps. The time of day may, so dates are turned into the map's time and
-//! back by what lies between the two just now; while nobody sets the clock that is nothing.
+//! The map's clock never jumps, but the time of day may. Dates are converted to the map's time and
+//! back by the current difference of the two, which is 0 unless somebody sets the clock.
 
 use super::{command_error::CommandError, context::CommandContext, number};
 use larder_core::memory_store::Expiry;
 
-/// The map's time and the time of day read a moment apart differ by less than this.
-const READ_APART_MS: i64 = 1000;
+/// Two clocks that are read one after the other differ by less than this.
+const CLOCK_SKEW_MS: i64 = 1000;
 
-/// What a time is counted in.
+/// The unit of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Seconds,
     Millis,
 }
 
-/// A time that a client gives: from now on, or since 1970.
+/// A time in a command: a span from now on, or a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ExpireArg<'a> {
     pub(super) unit: Unit,
@@ -25,7 +25,7 @@ pub(super) struct ExpireArg<'a> {
 }
 
 impl<'a> ExpireArg<'a> {
-    /// The time behind an option of `SET` or `GETEX`.
+    /// Returns the time in an option of `SET` or `GETEX`.
     pub(super) fn option(word: &[u8], text: &'a [u8]) -> Option<Self> {
         let (unit, is_date) = match word.to_ascii_uppercase().as_slice() {
             b"EX" => (Unit::Seconds, false),
@@ -37,11 +37,12 @@ impl<'a> ExpireArg<'a> {
         Some(Self { unit, is_date, text })
     }
 
+    /// Whether both are given by the same option.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (self.unit, self.is_date) == (other.unit, other.is_date)
     }
 
-    /// The end of a life. It must be a positive time.
+    /// Returns when the key expires. The time must be positive.
     pub(super) fn life(
         self,
         ctx: &mut CommandContext<'_>,
@@ -56,7 +57,7 @@ impl<'a> ExpireArg<'a> {
         Ok(Expiry::At(from_date(ctx, date)))
     }
 
-    /// The same in milliseconds since 1970; `None` if that is no number of 64 bits.
+    /// Returns the date in milliseconds since 1970, or `None` if it does not fit into 64 bits.
     pub(super) fn date(self, ctx: &mut CommandContext<'_>, value: i64) -> Option<i64> {
         let millis = match self.unit {
             Unit::Seconds => value.checked_mul(1000)?,
@@ -70,19 +71,19 @@ impl<'a> ExpireArg<'a> {
     }
 }
 
-/// A date in the map's time.
+/// Converts a date to the map's time.
 pub(super) fn from_date(ctx: &mut CommandContext<'_>, date: i64) -> i64 {
-    date.saturating_sub(apart(ctx))
+    date.saturating_sub(clock_offset(ctx))
 }
 
-/// The date of a moment in the map's time.
+/// Converts the map's time to a date.
 pub(super) fn to_date(ctx: &mut CommandContext<'_>, time: i64) -> i64 {
-    time.saturating_add(apart(ctx))
+    time.saturating_add(clock_offset(ctx))
 }
 
-/// What to add to the map's time for the time of day.
-fn apart(ctx: &mut CommandContext<'_>) -> i64 {
-    let unix = ctx.app.engine().clock().unix().as_millis();
-    let apart = i64::try_from(unix).unwrap_or(i64::MAX).saturating_sub(ctx.txn().now());
-    if apart.abs() < READ_APART_MS { 0 } else { apart }
+/// Returns what must be added to the map's time to get the time of day.
+fn clock_offset(ctx: &mut CommandContext<'_>) -> i64 {
+    let unix = ctx.proxy.engine().clock().unix().as_millis();
+    let offset = i64::try_from(unix).unwrap_or(i64::MAX).saturating_sub(ctx.txn().now());
+    if offset.abs() < CLOCK_SKEW_MS { 0 } else { offset }
 }

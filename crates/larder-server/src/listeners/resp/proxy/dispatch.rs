@@ -1,0 +1,187 @@
+//! What happens with each command of the client: served from memory, fetched together with others,
+//! answered by Larder itself, or forwarded.
+
+use super::{
+    classify::CommandKind,
+    connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES, TURN_COMMANDS_MAX},
+    fetch_batch::FetchBatch,
+    hits::{HitServer, Served, Stop},
+    local_reply::LocalReply,
+    requests::Requests,
+    session::{ReplyStream, auth::shows_password},
+};
+use crate::listeners::resp::embedded;
+use bytes::{Buf, BytesMut};
+use larder_resp::ProtocolError;
+
+/// What to do with the command at the head of the input.
+enum Action {
+    /// Wait for the rest of it.
+    AwaitInput,
+    /// Wait for the replies to the commands before it.
+    AwaitReplies,
+    /// Report the error, and close: this is not a command.
+    Refuse(ProtocolError),
+    /// Answer it here. It has this many bytes.
+    AnswerLocally(LocalReply, usize),
+    /// Send it upstream.
+    Forward,
+}
+
+impl Connection {
+    /// Handles the commands that have arrived. Returns true when there is no room for more.
+    pub(super) async fn take_input(&mut self) -> Result<bool, Close> {
+        if self.input.len() >= TURN_BYTES {
+            self.worker.shared.await_budget().await;
+        }
+        let (mut connect_error, mut forwarded) = (None, 0);
+        while self.may_take_input()? {
+            if self.session.stream() == ReplyStream::Bytes {
+                self.forward_bytes();
+                return Ok(false);
+            }
+            let is_served = match self.embedded {
+                Some(_) => self.take_embedded().await?,
+                None => self.may_read_cache() && self.take_reads().await,
+            };
+            if is_served {
+                continue;
+            }
+            match self.next_action() {
+                Action::AwaitInput | Action::AwaitReplies => return Ok(false),
+                Action::Refuse(error) => self.refuse(error),
+                Action::AnswerLocally(reply, bytes) => {
+                    self.answer_locally(reply)?;
+                    self.input.advance(bytes);
+                }
+                Action::Forward => {
+                    self.forward(&mut connect_error).await;
+                    forwarded += 1;
+                    if forwarded % TURN_COMMANDS_MAX == 0 {
+                        self.worker.shared.await_budget().await;
+                    }
+                }
+            }
+        }
+        Ok(self.wants_input())
+    }
+
+    /// Whether there is input to take, and room for the results.
+    fn may_take_input(&mut self) -> Result<bool, Close> {
+        if !self.wants_input() {
+            return Ok(false);
+        }
+        if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
+            self.flush()?;
+        }
+        if let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.has_capacity()) {
+            upstream.flush();
+        }
+        Ok(self.has_room())
+    }
+
+    fn wants_input(&self) -> bool {
+        !self.input.is_empty() && self.closing.is_none() && !self.session.must_wait()
+    }
+
+    fn forward_bytes(&mut self) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.output().unsplit(self.input.split());
+        }
+    }
+
+    /// Serves commands without a Redis. Returns false when the next command is not served here.
+    async fn take_embedded(&mut self) -> Result<bool, Close> {
+        let Self { embedded, table, decoder, input, output, authenticated, .. } = self;
+        let Some(embedded) = embedded else { return Ok(false) };
+        match embedded.take(table, Requests { decoder, input }, output, authenticated) {
+            embedded::Stop::NotForEmbedded => Ok(false),
+            embedded::Stop::BudgetSpent => {
+                self.worker.shared.await_budget().await;
+                Ok(true)
+            }
+            embedded::Stop::TooLarge => Err(Close::Flooded),
+        }
+    }
+
+    /// Serves reads from memory, or else fetches all that wait, if they are all cacheable reads.
+    /// Returns false when the next command is not served here.
+    async fn take_reads(&mut self) -> bool {
+        if !std::mem::take(&mut self.was_looked_up) {
+            match self.take_hits() {
+                Stop::CacheUnavailable => return false,
+                Stop::BudgetSpent => {
+                    self.worker.shared.await_budget().await;
+                    return true;
+                }
+                Stop::NotCacheable if self.input.is_empty() => return true,
+                Stop::NotCacheable => {}
+            }
+        }
+        let Some(batch) = self.start_fetches() else { return false };
+        // Hits need not wait for what is fetched. If this fails, so does the next flush.
+        self.flush().ok();
+        batch.finish(&self.context, &mut self.output).await;
+        true
+    }
+
+    /// Serves the hits at the head of the input.
+    fn take_hits(&mut self) -> Stop {
+        let read_context = self.session.read_context();
+        let Self { context, table, decoder, input, worker, output, .. } = self;
+        let batch = &mut worker.batch.borrow_mut();
+        let server = HitServer { context, table, read_context, decoder, input, batch, output };
+        let Served { consumed, stop } = server.serve();
+        input.advance(consumed);
+        stop
+    }
+
+    /// Serves the hits at the head of `input`, which the event loop has read, and returns how many
+    /// bytes they had.
+    pub(super) fn take_parked_hits(&mut self, input: &[u8], output: &mut BytesMut) -> usize {
+        let read_context = self.session.read_context();
+        let Self { context, table, decoder, worker, .. } = self;
+        let batch = &mut worker.batch.borrow_mut();
+        let server = HitServer { context, table, read_context, decoder, input, batch, output };
+        let Served { consumed, stop } = server.serve();
+        self.was_looked_up = stop == Stop::NotCacheable;
+        consumed
+    }
+
+    fn start_fetches(&mut self) -> Option<FetchBatch> {
+        let read_context = self.session.read_context();
+        let Self { context, table, decoder, input, .. } = self;
+        FetchBatch::take(context, table, read_context, Requests { decoder, input })
+    }
+
+    /// Decides about the command at the head of the input.
+    fn next_action(&mut self) -> Action {
+        let decoded = match self.decoder.decode(&self.input) {
+            Ok(decoded) => decoded,
+            // The error comes after the replies to the commands before it.
+            Err(_) if self.session.is_awaiting_reply() => return Action::AwaitReplies,
+            Err(error) => return Action::Refuse(error),
+        };
+        let bytes = decoded.consumed;
+        let Some(command) = decoded.command else {
+            self.input.advance(bytes);
+            return Action::AwaitInput;
+        };
+        let config = &self.context.config().resp;
+        let spec = self.table.spec(&command);
+        let mut local = LocalReply::of(spec, &command, config, self.authenticated);
+        // Larder checks this password, so the store cannot give the client Larder's own user back.
+        if self.session.acts_as_other_user() && shows_password(spec, &command, config) {
+            local = Some(LocalReply::RightPassword);
+        }
+        let needs_all_replies =
+            local.is_some() || CommandKind::of(spec, &command, &self.context).needs_all_replies();
+        if needs_all_replies && self.session.is_awaiting_reply() {
+            return Action::AwaitReplies;
+        }
+        match local {
+            Some(reply) => Action::AnswerLocally(reply, bytes),
+            None => Action::Forward,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Commands that go upstream, over a connection that each client has to itself.
+
+use super::{
+    classify::CommandKind,
+    connection::Connection,
+    context::ProxyContext,
+    hello::Hello,
+    session::{Session, auth::is_own_hello},
+};
+use bytes::{Buf, BytesMut};
+use larder_core::Bypass;
+use larder_redis::{Upstream, UpstreamError};
+use larder_resp::{
+    command::Spec,
+    reply,
+    request::{Command, write_command},
+};
+
+impl Connection {
+    /// Sends the command at the head of the input upstream. The first one opens the connection; if
+    /// that fails, the error goes into `connect_error`, and the commands behind it do not try again.
+    pub(super) async fn forward(&mut self, connect_error: &mut Option<UpstreamError>) {
+        if self.upstream.is_none() && connect_error.is_none() {
+            *connect_error = self.connect().await.err();
+        }
+        // It was decoded before, so it is complete and well-formed.
+        let Ok(decoded) = self.decoder.decode(&self.input) else { return };
+        let bytes = decoded.consumed;
+        if let (Some(command), Some(upstream)) = (decoded.command, &mut self.upstream) {
+            let spec = self.table.spec(&command);
+            let mut kind = CommandKind::of(spec, &command, &self.context);
+            self.context.stats().relayed(kind.relayed());
+            if spec.cacheable.is_some() {
+                let reason = bypass_reason(&self.context, &self.session, &kind);
+                self.context.stats().results().bypassed(reason);
+            }
+            let blocks = blocks(spec, &command);
+            self.awaits_blocking |= blocks;
+            if !self.session.is_awaiting_reply() && !blocks {
+                self.oldest_sent = Some(self.context.engine().clock().now());
+            }
+            if is_own_hello(spec, &command, &self.context.config().resp) {
+                self.authenticated = true;
+                kind = kind.without_user();
+                write_without_auth(&command, upstream.output());
+            } else {
+                command.write_to(upstream.output());
+            }
+            self.session.sent(kind, blocks, &self.context);
+        }
+        if let Some(error) = connect_error.as_ref().filter(|_| self.upstream.is_none()) {
+            // Clients retry after LOADING, as with a Redis that starts.
+            let text = format!("LOADING Larder cannot reach the store: {error}");
+            reply::error(&mut self.output, text.as_bytes());
+            self.context.stats().results().failed();
+        }
+        self.input.advance(bytes);
+        self.decoder.set_auth_required(!self.authenticated);
+    }
+
+    async fn connect(&mut self) -> Result<(), UpstreamError> {
+        let stats = self.context.stats();
+        let url = self.context.backend().url().ok_or_else(UpstreamError::not_configured)?;
+        let upstream = Upstream::connect(url).await.inspect_err(|_| stats.upstream_refused())?;
+        stats.upstream_opened();
+        self.upstream = Some(upstream);
+        self.table = self.context.commands();
+        Ok(())
+    }
+}
+
+/// Whether the reply to a command may take forever.
+fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
+    let is_stream = [&b"XREAD"[..], b"XREADGROUP"].contains(&spec.name.as_bytes());
+    spec.blocking && (!is_stream || command.args().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")))
+}
+
+/// Returns why a cacheable read goes upstream: nothing is served from memory at all, this key is
+/// not, or this session is not.
+fn bypass_reason(context: &ProxyContext, session: &Session, read: &CommandKind<'_>) -> Bypass {
+    let engine = context.engine();
+    if engine.batch_view().is_none() {
+        return engine.feed().bypass_reason();
+    }
+    if let CommandKind::Read(Some(read)) = read
+        && session.may_read_cache(context)
+        && let Some(reason) = read.keys.clone().find_map(|name| engine.bypass_reason_for(name))
+    {
+        return reason;
+    }
+    session.bypass_reason(context)
+}
+
+/// Writes a HELLO without its password, which was for Larder to check.
+fn write_without_auth(command: &Command<'_>, out: &mut BytesMut) {
+    let name = Hello::parse(command).ok().and_then(|hello| hello.name);
+    let set_name = name.map(|name| [&b"SETNAME"[..], name]);
+    let words = command.args().take(2).chain(set_name.into_iter().flatten());
+    write_command(out, &words.collect::<Vec<_>>());
+}
