@@ -67,7 +67,7 @@ impl App {
         (app, samples)
     }
 
-    pub(crate) fn engine(&self) -> &Engine<Reply> {
+    pub(crate) fn engine(&self) -> &Arc<Engine<Reply>> {
         self.tiers.engine()
     }
 

@@ -61,12 +61,12 @@ impl RespStats {
         self.fences.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn client_came(&self) {
+    pub(crate) fn client_connected(&self) {
         self.accepted.fetch_add(1, Relaxed);
         self.clients.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn client_went(&self) {
+    pub(crate) fn client_disconnected(&self) {
         self.clients.fetch_sub(1, Relaxed);
     }
 

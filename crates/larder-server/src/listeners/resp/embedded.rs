@@ -113,7 +113,7 @@ impl Embedded {
         stop
     }
 
-    /// Whether the client wants a reply to the next command.
+    /// Returns whether the client wants a reply to the next command.
     pub(super) fn wants_reply(&self) -> bool {
         !self.session.replies.hides()
     }

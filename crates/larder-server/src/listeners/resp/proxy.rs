@@ -1,5 +1,5 @@
 //! One client of a Redis: hits are served from memory, everything else over the client's own
-//! upstream connection. The [connection](connection) is where to start.
+//! upstream connection. The [connection] is where to start.
 
 mod classify;
 pub(super) mod client;

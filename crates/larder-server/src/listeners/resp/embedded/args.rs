@@ -34,7 +34,7 @@ impl<'a> Args<'a> {
         (1..self.len()).step_by(2).map(move |at| (self.get(at), self.get(at + 1)))
     }
 
-    /// Whether an argument is this word, ignoring case.
+    /// Returns whether an argument is this word, ignoring case.
     pub(super) fn is(self, at: usize, word: &str) -> bool {
         self.get(at).eq_ignore_ascii_case(word.as_bytes())
     }

@@ -37,7 +37,7 @@ impl<'a> ExpireArg<'a> {
         Some(Self { unit, is_date, text })
     }
 
-    /// Whether both are given by the same option.
+    /// Returns whether both are given by the same option.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         (self.unit, self.is_date) == (other.unit, other.is_date)
     }

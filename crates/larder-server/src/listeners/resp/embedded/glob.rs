@@ -2,7 +2,7 @@
 //! compare signed bytes, an unclosed class ends with the pattern, and only the empty pattern matches
 //! the empty name.
 
-/// Whether a name matches a pattern.
+/// Returns whether a name matches a pattern.
 ///
 /// Backtracks to the last star only, because everything before it has matched. The number of steps
 /// is at most the length of the name times the length of the pattern.

@@ -120,7 +120,7 @@ impl<'o> Reply<'o> {
         self.out.truncate(len);
     }
 
-    /// Whether the replies exceed what may wait for one client.
+    /// Returns whether the replies exceed what may wait for one client.
     pub(super) fn is_too_large(&self) -> bool {
         self.too_large
     }

@@ -125,7 +125,7 @@ impl Session {
 }
 
 impl ReplyMode {
-    /// Whether the reply to this command is left out.
+    /// Returns whether the reply to this command is left out.
     pub(super) fn hides(self) -> bool {
         matches!(self, Self::Off | Self::Skip)
     }

@@ -111,8 +111,8 @@ impl<'a> CommandKind<'a> {
         Self::State(change)
     }
 
-    /// Whether it may go upstream only once every earlier reply has arrived, because it changes how
-    /// replies are counted.
+    /// Returns whether it may go upstream only once every earlier reply has arrived, because it
+    /// changes how replies are counted.
     pub(super) fn needs_all_replies(&self) -> bool {
         matches!(
             self,

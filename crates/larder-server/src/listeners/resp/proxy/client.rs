@@ -101,7 +101,7 @@ impl Client {
         }
     }
 
-    /// Whether bytes that [`Client::flush`] took are still to be sent.
+    /// Returns whether bytes that [`Client::flush`] took are still to be sent.
     pub(super) fn has_output(&self) -> bool {
         matches!(self, Self::Tls(stream) if stream.has_output())
     }

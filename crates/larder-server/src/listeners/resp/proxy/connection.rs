@@ -109,7 +109,7 @@ impl Connection {
         }
     }
 
-    /// Whether the client has all its replies, and Redis all commands of the client.
+    /// Returns whether the client has all its replies, and Redis all commands of the client.
     pub(super) fn owes_nothing(&self) -> bool {
         !self.owes_bytes()
             && !self.session.is_awaiting_reply()
@@ -117,12 +117,12 @@ impl Connection {
             && self.upstream.as_ref().is_none_or(|upstream| !upstream.has_output())
     }
 
-    /// Whether bytes wait for the client's socket.
+    /// Returns whether bytes wait for the client's socket.
     pub(super) fn owes_bytes(&self) -> bool {
         !self.output.is_empty() || self.client.has_output()
     }
 
-    /// Whether there is room for the results of another command.
+    /// Returns whether there is room for the results of another command.
     pub(super) fn has_room(&self) -> bool {
         self.output.len() <= OUTPUT_BYTES_SOFT_MAX && self.upstream_has_room()
     }
@@ -131,7 +131,7 @@ impl Connection {
         self.session.has_room() && self.upstream.as_ref().is_none_or(Upstream::has_capacity)
     }
 
-    /// Whether reads may be served from memory.
+    /// Returns whether reads may be served from memory.
     pub(super) fn may_read_cache(&self) -> bool {
         self.embedded.is_none() && self.authenticated && self.session.may_read_cache(&self.context)
     }

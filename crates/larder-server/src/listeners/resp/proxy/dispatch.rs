@@ -66,7 +66,7 @@ impl Connection {
         Ok(self.wants_input())
     }
 
-    /// Whether there is input to take, and room for the results.
+    /// Returns whether there is input to take, and room for the results.
     fn may_take_input(&mut self) -> Result<bool, Close> {
         if !self.wants_input() {
             return Ok(false);

@@ -69,7 +69,7 @@ impl Connection {
     }
 }
 
-/// Whether the reply to a command may take forever.
+/// Returns whether the reply to a command may take forever.
 fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
     let is_stream = [&b"XREAD"[..], b"XREADGROUP"].contains(&spec.name.as_bytes());
     spec.blocking && (!is_stream || command.args().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")))

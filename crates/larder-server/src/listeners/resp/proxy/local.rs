@@ -77,7 +77,7 @@ impl Connection {
         self.closing = Some(Close::Client);
     }
 
-    /// Whether the client wants a reply to its last command.
+    /// Returns whether the client wants a reply to its last command.
     fn wants_reply(&self) -> bool {
         match &self.embedded {
             Some(embedded) => embedded.wants_reply(),

@@ -18,7 +18,7 @@ use std::{io, pin::Pin, time::Duration};
 const IDLE_STEP: Duration = Duration::from_secs(1);
 
 impl Connection {
-    /// Whether every command has been answered and more may come.
+    /// Returns whether every command has been answered and more may come.
     pub(super) fn may_park(&self) -> bool {
         self.owes_nothing() && self.input.is_empty() && !self.input_ended && self.closing.is_none()
     }

@@ -44,8 +44,8 @@ impl Session {
         Self { state, pending: VecDeque::new(), unanswered_flush: None }
     }
 
-    /// Whether reads may be served from memory: no earlier reply is pending, and the client is in no
-    /// state that only Redis tracks (R5).
+    /// Returns whether reads may be served from memory: no earlier reply is pending, and the client
+    /// is in no state that only Redis tracks (R5).
     pub(super) fn may_read_cache(&self, context: &ProxyContext) -> bool {
         self.pending.is_empty()
             && self.state.auth().principal().shares(context)
@@ -56,19 +56,19 @@ impl Session {
     pub(super) fn bypass_reason(&self, context: &ProxyContext) -> Bypass {
         if !self.state.auth().principal().shares(context) {
             Bypass::User
-        } else if self.state.is_in_own_state() {
+        } else if self.state.is_stateful() {
             Bypass::State
         } else {
             Bypass::Order
         }
     }
 
-    /// Whether the client acts as another user than that of the store's URL.
+    /// Returns whether the client acts as another user than that of the store's URL.
     pub(super) fn acts_as_other_user(&self) -> bool {
         self.state.auth().acts_as_other_user()
     }
 
-    /// Whether the store has accepted a password from the client.
+    /// Returns whether the store has accepted a password from the client.
     pub(super) fn has_shown_password(&self) -> bool {
         self.state.auth().has_shown_password()
     }
@@ -78,18 +78,18 @@ impl Session {
         self.state.read_context()
     }
 
-    /// Whether Redis may still carry out commands that it does not answer, or send what was not
-    /// asked for.
+    /// Returns whether Redis may still carry out commands that it does not answer, or send what was
+    /// not asked for.
     pub(super) fn is_detached(&self) -> bool {
         self.state.is_detached()
     }
 
-    /// Whether the client waits for messages: its silence does not make it idle.
+    /// Returns whether the client waits for messages: its silence does not make it idle.
     pub(super) fn is_listening(&self) -> bool {
         self.state.is_listening()
     }
 
-    /// Whether the next command is answered (CLIENT REPLY).
+    /// Returns whether the next command is answered (CLIENT REPLY).
     pub(super) fn wants_replies(&self) -> bool {
         self.state.wants_replies()
     }
@@ -102,19 +102,19 @@ impl Session {
         !self.pending.is_empty()
     }
 
-    /// Whether more commands may be sent.
+    /// Returns whether more commands may be sent.
     pub(super) fn has_room(&self) -> bool {
         self.pending.len() < PENDING_REPLIES_MAX
     }
 
-    /// Whether nothing may be sent until the pending replies have arrived.
+    /// Returns whether nothing may be sent until the pending replies have arrived.
     pub(super) fn must_wait(&self) -> bool {
         self.state.stream() == ReplyStream::Subscribing
             || matches!(self.pending.back(), Some(PendingReply::Reset(_)))
     }
 
-    /// Whether a new upstream connection can replace one that ended: no reply is pending, and nothing
-    /// was set up on the old one.
+    /// Returns whether a new upstream connection can replace one that ended: no reply is pending,
+    /// and nothing was set up on the old one.
     pub(super) fn is_pristine(&self, context: &ProxyContext) -> bool {
         self.may_read_cache(context) && self.state.is_initial()
     }

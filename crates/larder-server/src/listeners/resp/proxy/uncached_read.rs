@@ -72,7 +72,7 @@ impl UncachedRead {
         }
     }
 
-    /// Whether a read from memory would return the same reply for this key.
+    /// Returns whether a read from memory would return the same reply for this key.
     fn is_cached(
         &self,
         name: &[u8],

@@ -208,7 +208,7 @@ impl Replies {
 }
 
 impl<H> Registration<H> {
-    /// Whether the last read emptied the socket.
+    /// Returns whether the last read emptied the socket.
     pub(crate) fn is_drained(&self) -> bool {
         !self.readiness.is_readable()
     }

@@ -231,7 +231,7 @@ impl Stream {
     }
 }
 
-/// Whether the operation failed only because the socket is not ready.
+/// Returns whether the operation failed only because the socket is not ready.
 pub(super) fn is_would_block(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }

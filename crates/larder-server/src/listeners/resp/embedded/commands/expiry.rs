@@ -96,7 +96,7 @@ impl Condition {
         Err(CommandError::new(text))
     }
 
-    /// Whether the conditions hold. A key without a time to live outlives any time.
+    /// Returns whether the conditions hold. A key without a time to live outlives any time.
     fn allows(self, before: Option<i64>, time: i64) -> bool {
         let longer = before.is_some_and(|before| time > before);
         let shorter = before.is_none_or(|before| time < before);

@@ -29,7 +29,7 @@ fn keys(ctx: &mut CommandContext<'_>, args: Args<'_>) {
     reply.bulks(txn.names(db).filter(|name| matches(args.get(1), name)));
 }
 
-/// Whether a name matches a pattern. A single star matches the empty name too.
+/// Returns whether a name matches a pattern. A single star matches the empty name too.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
     pattern == b"*" || glob::matches(pattern, name)
 }

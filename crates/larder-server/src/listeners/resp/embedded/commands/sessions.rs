@@ -137,7 +137,7 @@ pub(super) fn set_name(ctx: &mut CommandContext<'_>, name: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// Whether a text may appear in `CLIENT LIST`.
+/// Returns whether a text may appear in `CLIENT LIST`.
 pub(super) fn is_printable(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_graphic)
 }

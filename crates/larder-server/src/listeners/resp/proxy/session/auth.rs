@@ -27,7 +27,7 @@ impl Principal {
         }
     }
 
-    /// Whether this user may read what the user of the URL has read (R12).
+    /// Returns whether this user may read what the user of the URL has read (R12).
     pub(super) fn shares(&self, context: &ProxyContext) -> bool {
         match self {
             Self::Own => true,
@@ -56,7 +56,7 @@ impl Auth {
         self.principal != Principal::Own
     }
 
-    /// Whether the store has accepted a password from the client.
+    /// Returns whether the store has accepted a password from the client.
     pub(super) fn has_shown_password(&self) -> bool {
         self.has_shown_password
     }
@@ -87,7 +87,7 @@ pub(crate) fn check_password(
     (user == b"default").then(|| required.matches(password))
 }
 
-/// Whether a command holds the password of `requirepass`.
+/// Returns whether a command holds the password of `requirepass`.
 pub(crate) fn shows_password(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
     match spec.class {
         Class::Session(session) => check_password(session, command, config) == Some(true),
@@ -95,7 +95,7 @@ pub(crate) fn shows_password(spec: &Spec, command: &Command<'_>, config: &RespCo
     }
 }
 
-/// Whether a command is a HELLO that holds the password of `requirepass`.
+/// Returns whether a command is a HELLO that holds the password of `requirepass`.
 pub(crate) fn is_own_hello(spec: &Spec, command: &Command<'_>, config: &RespConfig) -> bool {
     spec.class == Class::Session(SessionCommand::Hello) && shows_password(spec, command, config)
 }

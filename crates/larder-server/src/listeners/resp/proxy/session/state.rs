@@ -123,17 +123,17 @@ impl ClientState {
         self.detached
     }
 
-    /// Whether the client is in a transaction, watches a key, or is detached.
-    pub(super) fn is_in_own_state(&self) -> bool {
+    /// Returns whether the client is in a transaction, watches a key, or is detached.
+    pub(super) fn is_stateful(&self) -> bool {
         self.transaction.multi.is_some() || self.transaction.watch.is_some() || self.detached
     }
 
-    /// Whether nothing that only Redis tracks decides what the client reads.
+    /// Returns whether nothing that only Redis tracks decides what the client reads.
     pub(super) fn is_known(&self) -> bool {
-        !self.is_in_own_state() && self.stream == ReplyStream::Replies
+        !self.is_stateful() && self.stream == ReplyStream::Replies
     }
 
-    /// Whether a new upstream connection has the same state.
+    /// Returns whether a new upstream connection has the same state.
     pub(super) fn is_initial(&self) -> bool {
         self.protocol == Protocol::Resp2 && self.db == self.home_db && !self.is_changed
     }
@@ -146,8 +146,8 @@ impl ClientState {
         self.reply_mode == ReplyMode::On
     }
 
-    /// Whether Redis refuses nearly all commands: in RESP2 a subscriber cannot tell replies from
-    /// messages.
+    /// Returns whether Redis refuses nearly all commands: in RESP2 a subscriber cannot tell replies
+    /// from messages.
     fn is_confined(&self) -> bool {
         self.subscriptions.is_active() && self.protocol == Protocol::Resp2
     }
@@ -243,7 +243,7 @@ impl ClientState {
         self.transaction.last_change
     }
 
-    /// Whether a frame answers no command: a push, a message, a line of MONITOR.
+    /// Returns whether a frame answers no command: a push, a message, a line of MONITOR.
     pub(super) fn is_unsolicited(&mut self, frame: &Frame<'_>, nothing_pending: bool) -> bool {
         if self.stream == ReplyStream::Lines {
             return nothing_pending;
@@ -259,9 +259,9 @@ impl ClientState {
         }
     }
 
-    /// Whether these are the parts of a message, or of the answer to a subscription. In RESP2 any
-    /// list may begin like one; but only subscribers receive messages, and they may request no
-    /// list, and the third part of such an answer is a number.
+    /// Returns whether these are the parts of a message, or of the answer to a subscription. In
+    /// RESP2 any list may begin like one; but only subscribers receive messages, and they may
+    /// request no list, and the third part of such an answer is a number.
     fn is_subscription(&mut self, mut parts: Items<'_>) -> bool {
         let Some(kind) = parts.next().and_then(|kind| kind.as_str_bytes()) else { return false };
         if is_message_kind(kind) {
@@ -362,12 +362,12 @@ impl ClientState {
     }
 }
 
-/// Whether a HELLO with a user failed before it changed anything.
+/// Returns whether a HELLO with a user failed before it changed anything.
 fn is_refused_hello(error: &[u8]) -> bool {
     [&b"WRONGPASS "[..], b"NOPROTO "].iter().any(|start| error.starts_with(start))
 }
 
-/// Whether a MULTI was refused because a transaction is already open.
+/// Returns whether a MULTI was refused because a transaction is already open.
 fn is_nested_multi(error: &[u8]) -> bool {
     error.starts_with(b"ERR MULTI calls can not be nested")
 }

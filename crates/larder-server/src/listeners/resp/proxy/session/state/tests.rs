@@ -162,7 +162,7 @@ fn a_transaction_lasts_from_multi_to_its_end() {
         (vec![(Watch, OK), (Multi, OK), (Unwatch, QUEUED)], true),
         (vec![(Watch, OK), (Multi, OK), (Unwatch, QUEUED), (Exec, OK)], false),
     ] {
-        assert_eq!(after(&changes).is_in_own_state(), is_open, "{changes:?}");
+        assert_eq!(after(&changes).is_stateful(), is_open, "{changes:?}");
     }
 }
 
