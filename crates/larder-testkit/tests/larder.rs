@@ -89,7 +89,7 @@ fn a_failed_start_shows_the_log() {
 #[test]
 fn a_port_taken_meanwhile_is_replaced() {
     let larder = Larder::start(PROGRAM, &["--port-taken-once"]);
-    assert!(larder.log().contains("taken by another program"));
+    assert!(larder.log().contains("in use by another program"));
     assert_eq!(http::get(&larder.url("/livez"), &[]).status, 200);
 }
 
