@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
 };
+use subtle::ConstantTimeEq;
 use url::Url;
 
 const DEFAULT_PORT: u16 = 6379;
@@ -78,9 +79,7 @@ impl Secret {
 
     /// Compares in time that does not depend on where the first difference is.
     pub fn matches(&self, given: &[u8]) -> bool {
-        let secret = self.0.as_bytes();
-        let differences = given.iter().zip(secret).fold(0, |sum, (a, b)| sum | (a ^ b));
-        given.len() == secret.len() && std::hint::black_box(differences) == 0
+        given.ct_eq(self.0.as_bytes()).into()
     }
 }
 
