@@ -8,7 +8,7 @@ use std::{
     io::{self, IoSlice, Write},
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -50,7 +50,8 @@ impl TlsStream {
                 ready = self.socket.writable(), if self.has_output() => ready?,
             }
             let Self { socket, session } = self;
-            match session.handshake(|buf| socket.try_read(buf)) {
+            let mut context = Context::from_waker(Waker::noop());
+            match session.handshake(|buf| receive(socket, &mut context, buf)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => outcome?,
             }
@@ -82,7 +83,8 @@ impl TlsStream {
     /// `WouldBlock` when nothing has arrived, `InvalidData` on a TLS error, or the socket's error.
     pub fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
         let Self { socket, session } = self;
-        session.read(into, |buf| socket.try_read(buf))
+        let mut context = Context::from_waker(Waker::noop());
+        session.read(into, |buf| receive(socket, &mut context, buf))
     }
 
     /// Encrypts and sends `output` until the socket would block.
@@ -159,19 +161,25 @@ impl TlsReader<'_> {
         into: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
         let Self { socket, session } = self;
-        // After a short read a poll knows that the socket is empty; `try_read` would need another
-        // system call to find out.
-        let read = session.read(into, |buf| {
-            let mut buf = ReadBuf::new(buf);
-            match Pin::new(&mut *socket).poll_read(context, &mut buf) {
-                Poll::Ready(read) => read.map(|()| buf.filled().len()),
-                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
+        let read = session.read(into, |buf| receive(socket, context, buf));
         match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             read => Poll::Ready(read),
         }
+    }
+}
+
+/// Reads ciphertext without blocking. After a short read a poll knows that the socket is empty;
+/// `try_read` would need another system call to find out.
+fn receive(
+    socket: &mut (impl AsyncRead + Unpin),
+    context: &mut Context<'_>,
+    buf: &mut [u8],
+) -> io::Result<usize> {
+    let mut buf = ReadBuf::new(buf);
+    match Pin::new(socket).poll_read(context, &mut buf) {
+        Poll::Ready(read) => read.map(|()| buf.filled().len()),
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 
