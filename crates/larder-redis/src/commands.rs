@@ -235,6 +235,6 @@ async fn handshake(connection: &mut RespConnection, url: &RedisUrl) -> Result<()
         check_ok(&connection.call(&[b"SELECT", url.db.to_string().as_bytes()]).await?)?;
     }
     // The name is for `CLIENT LIST` only; a refusal does no harm.
-    connection.call(&[b"CLIENT", b"SETNAME", b"larder-plain"]).await?;
+    connection.call(&[b"CLIENT", b"SETNAME", b"larder-commands"]).await?;
     Ok(())
 }

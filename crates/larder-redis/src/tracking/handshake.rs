@@ -38,7 +38,7 @@ pub(super) async fn handshake(
     // Where NO-EVICT is refused, the server may close this connection under memory pressure. That
     // ends the epoch like any other disconnect.
     call(connection, &[b"CLIENT", b"NO-EVICT", b"ON"]).await?;
-    call(connection, &[b"CLIENT", b"SETNAME", b"larder-tracked"]).await?;
+    call(connection, &[b"CLIENT", b"SETNAME", b"larder-tracking"]).await?;
     call_ok(connection, &[b"PING"]).await?;
     check_role(&call_ok(connection, &[b"ROLE"]).await?)?;
     Ok(version)

@@ -11,7 +11,7 @@ use crate::setup::{HttpHarness, path, start, start_with_config};
 use crate::users::{Users, loads};
 
 const TRACKED: Which = Sent("TRACKING");
-const PLAIN: Which = Sent("larder-plain");
+const PLAIN: Which = Sent("larder-commands");
 /// The tracked connection from the first put of a loaded value on, that put included.
 const PUT_LOADED: Which = Sent("\r\nNX\r\n");
 /// Long enough that what is held does not pass for a feed that was lost.

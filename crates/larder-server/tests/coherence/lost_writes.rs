@@ -12,7 +12,7 @@ use crate::setup::{HttpHarness, path, start};
 
 const WRITES: usize = 200;
 /// The connection that writes go out on.
-const PLAIN: Which = Sent("larder-plain");
+const PLAIN: Which = Sent("larder-commands");
 
 /// What happens to a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
