@@ -1,5 +1,5 @@
-//! Time is handed in. The clock counts suspension, so that a machine that slept does not take its
-//! memory for fresh.
+//! The clock. It is passed in, and it counts the time that the machine was suspended, so that entries
+//! do not seem fresh after it wakes up.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// A point in time: nanoseconds since the machine booted, time asleep included.
+/// A point in time: nanoseconds since the machine booted, including time in suspension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// Before everything.
+    /// Before every other moment.
     pub const START: Self = Self(0);
-    /// After everything: the deadline of what does not expire.
+    /// After every other moment: the deadline of what does not expire.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// The moment `span` later, at most [`Moment::NEVER`].
+    /// Returns the moment `span` later, at most [`Moment::NEVER`].
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(nanos(span)))
     }
 
-    /// The moment `span` earlier, at least [`Moment::START`].
+    /// Returns the moment `span` earlier, at least [`Moment::START`].
     #[must_use]
     pub fn minus(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(span)))
     }
 
-    /// Time since `earlier`; zero when that lies ahead.
+    /// Returns the time since `earlier`; zero if that lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -49,7 +49,7 @@ impl Moment {
     }
 }
 
-/// (What `Duration` has for this counts in 128 bits.)
+/// (`Duration::as_nanos` computes in 128 bits.)
 #[inline]
 fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(NANOS_PER_SECOND).saturating_add(span.subsec_nanos().into())
@@ -57,19 +57,19 @@ fn nanos(span: Duration) -> u64 {
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Where [`Moment`]s come from.
+/// A source of [`Moment`]s.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's clock that counts suspension.
     #[default]
     System,
-    /// A clock that tests turn by hand.
+    /// A clock that tests advance.
     #[cfg(any(test, feature = "testing"))]
     Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
-    /// The time now.
+    /// Returns the time now.
     pub fn now(&self) -> Moment {
         match self {
             Self::System => Moment(system_nanos()),
@@ -78,8 +78,8 @@ impl Clock {
         }
     }
 
-    /// The time of day, counted from 1970: for deadlines that users give and read as dates. It may
-    /// jump; what must not is counted in [`Moment`]s.
+    /// Returns the time of day as the time since 1970, for deadlines that users set and read as dates.
+    /// It may jump. A [`Moment`] never does.
     pub fn unix(&self) -> Duration {
         match self {
             Self::System => duration(rustix::time::clock_gettime(rustix::time::ClockId::Realtime)),
@@ -88,13 +88,13 @@ impl Clock {
         }
     }
 
-    /// A clock that stands still, at one hour, until [`Clock::advance`].
+    /// Creates a clock that stands at one hour until [`Clock::advance`].
     #[cfg(any(test, feature = "testing"))]
     pub fn manual() -> Self {
         Self::Manual(Arc::new(AtomicU64::new(nanos(Duration::from_hours(1)))))
     }
 
-    /// Turns a manual clock forward; the machine's clock is left alone.
+    /// Advances a manual clock. Has no effect on the machine's clock.
     #[cfg(any(test, feature = "testing"))]
     pub fn advance(&self, span: Duration) {
         if let Self::Manual(now) = self {
@@ -105,11 +105,11 @@ impl Clock {
 
 #[cfg(target_os = "linux")]
 const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
-// Elsewhere (macOS) the monotonic clock counts time asleep.
+// Elsewhere (macOS) the monotonic clock counts suspension.
 #[cfg(not(target_os = "linux"))]
 const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
-/// Without a [`Duration`] in between: this is read for each hit.
+/// Computes without a [`Duration`] in between, because each hit reads the clock.
 fn system_nanos() -> u64 {
     let time = rustix::time::clock_gettime(CLOCK);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_day_is_after_this_was_written() {
+    fn the_time_of_day_is_plausible_and_advances() {
         assert!(Clock::System.unix() > Duration::from_secs(1_700_000_000));
         let clock = Clock::manual();
         let before = clock.unix();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_stops_at_both_ends() {
+    fn arithmetic_saturates_at_both_ends() {
         assert_eq!(Moment::NEVER.plus(Duration::from_secs(1)), Moment::NEVER);
         assert_eq!(Moment::START.minus(Duration::from_secs(1)), Moment::START);
         assert_eq!(Moment::START.since(Moment::NEVER), Duration::ZERO);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_moves_when_told() {
+    fn a_manual_clock_moves_when_advanced() {
         let clock = Clock::manual();
         let before = clock.now();
         clock.advance(Duration::from_secs(31));

@@ -69,7 +69,7 @@ pub struct Engine<V: Value> {
 pub(crate) enum FetchRole<'a, V: Value> {
     /// It waits for the fetch of another reader.
     Joined(FlightWaiter<FetchResult<V>>),
-    /// It fetches, for itself and for those who join.
+    /// It fetches, for itself and for the readers that join.
     Leading(Fill<'a, V>),
 }
 
@@ -106,7 +106,7 @@ impl<V: Value> Engine<V> {
         &self.feed
     }
 
-    /// Returns the key with the hash of its name, which every part of the engine goes by.
+    /// Returns the key with the hash of its name.
     pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
         self.near.hashed(key)
     }
@@ -219,11 +219,11 @@ impl<V: Value> Engine<V> {
     /// keyspace.
     pub fn invalidate(&self, name: &[u8]) {
         let key = self.hashed(Key::plain(name, 0));
-        let forgotten = self.leases.invalidate(key, || {
+        let removed = self.leases.invalidate(key, || {
             self.oversized.remove(name);
             self.near.remove_hashed(key)
         });
-        drop(forgotten);
+        drop(removed);
     }
 
     /// Invalidates a name whose value was read on another connection than the feed's, and may be

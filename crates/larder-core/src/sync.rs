@@ -1,4 +1,4 @@
-//! Locks and atomics, in one place: the schedule explorer (feature `explorer`) puts its own here,
+//! Locks and atomics in one place. The schedule explorer (feature `explorer`) replaces them by its own,
 //! so that it can run the shipped code under every order of events.
 
 #[cfg(not(feature = "explorer"))]
@@ -11,7 +11,8 @@ pub(crate) use explored::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 #[cfg(feature = "explorer")]
 pub(crate) use shuttle::sync::atomic;
 
-/// The explorer's locks with `parking_lot`'s signatures: a poisoned lock is a failed test anyway.
+/// The explorer's locks with `parking_lot`'s signatures. Poisoning is ignored: it follows from a panic,
+/// which fails the test anyway.
 #[cfg(feature = "explorer")]
 mod explored {
     use shuttle::sync;

@@ -63,7 +63,7 @@ fn apply(larder: &Larder, change: Change, name: &[u8], payload: &[u8]) {
         }
         Change::Invalidate => engine.on_invalidation(name),
         Change::ReadElsewhere => {
-            drop(ready(larder.bypass(Key::plain(name, 0), Bypass::Request)).unwrap())
+            drop(ready(larder.bypass(Key::plain(name, 0), Bypass::Request)).unwrap());
         }
         Change::Flush => engine.flush(FlushCause::Command),
         Change::NewEpoch => {
@@ -259,7 +259,7 @@ fn meanwhile(larder: &Arc<Larder>, run: impl FnOnce(&Larder) + Send + 'static) {
     larder.store().set_meanwhile(move || run(&there));
 }
 
-/// Returns a pending fill of `a` whose outcome nobody waits for.
+/// Returns a pending fill of `a` that no reader waits for.
 fn deferred(larder: &Larder) -> Fill<'static, Payload> {
     larder.store().set_fills(Fills::Defer);
     drop(larder.start(a()));

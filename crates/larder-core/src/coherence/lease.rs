@@ -65,7 +65,7 @@ pub(crate) enum LeaseRole<T> {
 pub(crate) struct Released<'a, T> {
     /// Present if the lease held.
     pub(crate) guard: Option<ShardGuard<'a, T>>,
-    /// The flight of the readers that joined, who wait for the outcome.
+    /// The flight of the readers that joined and wait for the outcome.
     pub(crate) flight: Option<Arc<Flight<T>>>,
 }
 
@@ -123,9 +123,9 @@ impl<T> Leases<T> {
         self.shard(lease.hash).pending.find(lease.hash, |fill| fill.lease == lease).is_some()
     }
 
-    /// Invalidates every lease on a name, then runs `forget` before a new lease can be taken.
-    pub(crate) fn invalidate<R>(&self, name: HashedKey<'_>, forget: impl FnOnce() -> R) -> R {
-        self.invalidate_except(name, None, forget)
+    /// Invalidates every lease on a name, then runs `remove` before a new lease can be taken.
+    pub(crate) fn invalidate<R>(&self, name: HashedKey<'_>, remove: impl FnOnce() -> R) -> R {
+        self.invalidate_except(name, None, remove)
     }
 
     /// Does the same as [`Leases::invalidate`], but leaves one lease as it is.
@@ -133,14 +133,14 @@ impl<T> Leases<T> {
         &self,
         name: HashedKey<'_>,
         spared: Option<Lease>,
-        forget: impl FnOnce() -> R,
+        remove: impl FnOnce() -> R,
     ) -> R {
         let mut shard = self.shard(name.hash);
         let is_affected = |fill: &PendingFill<T>| {
             fill.key.as_key().name == name.key.name && Some(fill.lease) != spared
         };
         while shard.invalidate(name.hash, is_affected) {}
-        forget()
+        remove()
     }
 
     /// Invalidates every lease on every name.

@@ -255,7 +255,7 @@ impl<'a, V: Value> Fill<'a, V> {
         }
     }
 
-    /// Returns the stamp, if the fill goes by one. The end of an epoch does not change the stamps of
+    /// Returns the stamp, if the fill has one. The end of an epoch does not change the stamps of
     /// names, so the epoch must still be the current one.
     fn stamp_in(&self, epoch: u32) -> Result<Option<ChangeStamp>, NotCached> {
         let Admission::Stamp { stamp, .. } = self.admission else { return Ok(None) };

@@ -68,7 +68,7 @@ impl<'a> Txn<'a> {
         if let Some(journal) = self.journal.filter(|_| !self.locked.log.is_empty()) {
             journal.append(&self)?;
         }
-        self.freed = self.locked.log.forget();
+        self.freed = self.locked.log.discard();
         Ok(())
     }
 

@@ -148,8 +148,8 @@ impl UndoLog {
         self.clear();
     }
 
-    /// Forgets every step. Returns what is large, to be freed later.
-    pub(super) fn forget(&mut self) -> Freed {
+    /// Discards every step. Returns what is large, to be freed later.
+    pub(super) fn discard(&mut self) -> Freed {
         let is_large = |undo: &Undo| match undo {
             Undo::Remove { record, .. } => record.payload.capacity() >= LARGE_BYTES_MIN,
             Undo::ReplacePayload(payload) => payload.capacity() >= LARGE_BYTES_MIN,

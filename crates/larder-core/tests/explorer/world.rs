@@ -6,7 +6,7 @@ use crate::{
     server::{Command, Payload, Place, Versions},
 };
 use larder_core::{
-    Bypass, Clock, Engine, EngineConfig, Key, KeyFilter, Load, Store, Tiers, Value,
+    Bypass, Clock, Engine, EngineConfig, Key, KeyFilter, Load, Put, Store, Tiers, Value,
     near::{NearConfig, Policy},
 };
 use shuttle::{
@@ -28,7 +28,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub(crate) struct World {
     pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
     pub(crate) rows: Arc<Rows>,
-    /// The oldest version that a reader who starts now may see, by place.
+    /// The oldest version that a reader that starts now may see, by place.
     floors: Arc<Mutex<Versions>>,
     over: Arc<AtomicBool>,
     cut: Arc<Mutex<Option<usize>>>,

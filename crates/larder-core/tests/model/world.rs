@@ -22,7 +22,7 @@ pub(crate) type FetchResult = Result<Fetched<Payload>, FetchError>;
 pub(crate) const BOUND: Duration = Duration::from_millis(20);
 pub(crate) const NEAR_TTL: Duration = Duration::from_millis(100);
 pub(crate) const VALUE_BYTES_MAX: usize = 256;
-/// How long the store keeps a loaded value, and how long the near cache keeps that there is none.
+/// The times to live of a loaded value, and of a cached answer that there is none.
 pub(crate) const LOAD_TTL: Duration = Duration::from_millis(30);
 pub(crate) const NEGATIVE_TTL: Duration = Duration::from_millis(10);
 
@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
     pub(crate) rows: Arc<Rows>,
-    /// The oldest version that a reader who starts now may see, by place.
+    /// The oldest version that a reader that starts now may see, by place.
     floors: Versions,
     row_floors: BTreeMap<Place, usize>,
     /// The newest answered heartbeat of this epoch, with the versions when it was answered.

@@ -1,4 +1,4 @@
-//! A store over a [`MemoryStore`] that defers, fails, loses and interrupts what the test tells it to.
+//! A store over a [`MemoryStore`] whose requests the test can defer, fail, lose and interrupt.
 
 use larder_core::{
     FetchError, Fill, FillOutcome, Key, LoadedValue, MemoryStore, NotCached, Put, PutOutcome,
