@@ -11,10 +11,10 @@
 //!    policy.
 //! 3. The lower 32 bits, the *fingerprint*, are looked up in the shard's index, a hash table with
 //!    buckets of eight bytes. It returns the number of a node in the shard's slab.
-//! 4. The node holds an entry: the name, its validity, and one value for each read of the name.
+//! 4. The node holds an entry: the name, its validity, and one value for each variant of the name.
 //! 5. The entry compares the name itself. A fingerprint alone never produces a hit.
 //!
-//! All reads of a name, in every db, share one entry. An invalidation carries a name and no db, so
+//! All variants of a name, in every keyspace, share one entry. An invalidation carries a name alone, so
 //! it is one removal in one shard.
 //!
 //! # Validity

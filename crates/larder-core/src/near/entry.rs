@@ -1,4 +1,4 @@
-//! The entry of a name: how long it is valid, and the values of a few reads of that name.
+//! The entry of a name: how long it is valid, and the values of a few variants of that name.
 
 use super::{
     ReadView,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Key, Moment, Value, value::CachedRef};
 
-/// Maximum number of variants of an entry. The values of further reads are not cached.
+/// Maximum number of variants of an entry. Further variants are not cached.
 pub(crate) const VARIANTS_PER_NAME_MAX: usize = 64;
 
 /// A larger value is stored as it is, so that a caller can keep it by incrementing its reference
@@ -77,22 +77,22 @@ struct Boxed<V> {
     variants: Vec<Variant<V>>,
 }
 
-/// The value of one read of a name in one db.
+/// One variant of a name in one keyspace.
 #[derive(Clone, Debug)]
 struct Variant<V> {
-    db: u32,
-    read: Box<[u8]>,
+    keyspace: u32,
+    id: Box<[u8]>,
     value: V,
 }
 
 impl<V: Value> Entry<V> {
     pub(super) fn new(validity: Validity, key: Key<'_>, value: &V) -> Self {
-        let Key { name, keyspace: db, variant: read } = key;
+        let Key { name, keyspace, variant } = key;
         let variants = match value.as_bytes().filter(|bytes| bytes.len() <= INLINE_BYTES_MAX) {
-            Some(value) => Variants::Inline(Inline::new(Parts { name, db, read, value })),
+            Some(value) => Variants::Inline(Inline::new(Parts { name, keyspace, variant, value })),
             None => Variants::Boxed(Box::new(Boxed {
                 name: name.into(),
-                variants: vec![Variant { db, read: read.into(), value: value.clone() }],
+                variants: vec![Variant { keyspace, id: variant.into(), value: value.clone() }],
             })),
         };
         Self { validity, variants }
@@ -104,7 +104,7 @@ impl<V: Value> Entry<V> {
         Self { validity, variants: Variants::Inline(Inline::empty()) }
     }
 
-    /// Returns the value of a read, if this is the entry of its name.
+    /// Returns the value of a key, if this is the entry of its name.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "measured: the result would be returned in memory")]
     pub(super) fn get(&self, key: Key<'_>) -> Option<CachedRef<'_, V>> {
@@ -130,14 +130,14 @@ impl<V: Value> Entry<V> {
     }
 
     /// Returns this entry with the values of a newer entry of the same name added, or put in place
-    /// of older values of the same reads. The result expires with the earlier deadline of the two.
+    /// of older values of the same variants. The result expires with the earlier deadline of the two.
     ///
     /// Returns `None` if there would be too many values.
     pub(super) fn merged_with(&self, newer: &Self) -> Option<Self> {
         let name = newer.name();
         let validity = self.validity.until(newer.validity.deadline);
         let is_replaced = |variant: &Variant<V>| {
-            newer.get(Key { name, keyspace: variant.db, variant: &variant.read }).is_some()
+            newer.get(Key { name, keyspace: variant.keyspace, variant: &variant.id }).is_some()
         };
         let mut variants = self.to_variants();
         variants.retain(|variant| !is_replaced(variant));
@@ -179,9 +179,9 @@ impl<V: Value> Entry<V> {
 
 impl<V: Value> Boxed<V> {
     fn get(&self, key: Key<'_>) -> Option<&V> {
-        let Key { name, keyspace: db, variant: read } = key;
+        let Key { name, keyspace, variant: id } = key;
         let variants = if *self.name == *name { &*self.variants } else { &[] };
-        variants.iter().find(|variant| variant.matches(db, read)).map(|variant| &variant.value)
+        variants.iter().find(|variant| variant.matches(keyspace, id)).map(|variant| &variant.value)
     }
 
     fn bytes(&self) -> usize {
@@ -195,15 +195,19 @@ impl<V: Value> Boxed<V> {
 
 impl<V: Value> Variant<V> {
     fn copy_of(parts: Parts<'_>) -> Self {
-        Self { db: parts.db, read: parts.read.into(), value: V::from_bytes(parts.value) }
+        Self {
+            keyspace: parts.keyspace,
+            id: parts.variant.into(),
+            value: V::from_bytes(parts.value),
+        }
     }
 
-    fn matches(&self, db: u32, read: &[u8]) -> bool {
-        self.db == db && *self.read == *read
+    fn matches(&self, keyspace: u32, id: &[u8]) -> bool {
+        self.keyspace == keyspace && *self.id == *id
     }
 
     fn bytes(&self) -> usize {
-        allocated(self.value.heap_bytes()) + allocated(self.read.len())
+        allocated(self.value.heap_bytes()) + allocated(self.id.len())
     }
 }
 

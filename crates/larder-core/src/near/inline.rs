@@ -1,8 +1,8 @@
-//! A name, a read and its value in one allocation: a hit touches adjacent memory, and a small entry
+//! A name, a variant and a value in one allocation: a hit touches adjacent memory, and a small entry
 //! costs one small allocation.
 //!
 //! ```text
-//! name length | db | read length | name | read | value, to the end
+//! name length | keyspace | variant length | name | variant | value, to the end
 //! ```
 //!
 //! The first three are numbers in LEB128: seven bits per byte, the lowest first, and the high bit
@@ -18,8 +18,8 @@ pub(super) struct Inline(Box<[u8]>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) name: &'a [u8],
-    pub(super) db: u32,
-    pub(super) read: &'a [u8],
+    pub(super) keyspace: u32,
+    pub(super) variant: &'a [u8],
     pub(super) value: &'a [u8],
 }
 
@@ -28,17 +28,17 @@ const NUMBER_BYTES_MAX: usize = 10;
 
 impl Inline {
     pub(super) fn new(parts: Parts<'_>) -> Self {
-        let Parts { name, db, read, value } = parts;
+        let Parts { name, keyspace, variant, value } = parts;
         let join = |numbers: &[u8]| {
             // The exact size, because shrinking the allocation would fragment the heap.
-            let len = numbers.len() + name.len() + read.len() + value.len();
+            let len = numbers.len() + name.len() + variant.len() + value.len();
             let mut bytes = Vec::with_capacity(len);
-            for part in [numbers, name, read, value] {
+            for part in [numbers, name, variant, value] {
                 bytes.extend_from_slice(part);
             }
             Self(bytes.into_boxed_slice())
         };
-        let numbers = [name.len() as u64, db.into(), read.len() as u64];
+        let numbers = [name.len() as u64, keyspace.into(), variant.len() as u64];
         if let [Some(a), Some(b), Some(c)] = numbers.map(short) {
             return join(&[a, b, c]);
         }
@@ -54,22 +54,24 @@ impl Inline {
         Self(Box::default())
     }
 
-    /// Returns the value, if it is that of this read of this name.
+    /// Returns the value, if it belongs to this key.
     #[inline]
     pub(super) fn get(&self, key: Key<'_>) -> Option<&[u8]> {
-        let Key { name, keyspace: db, variant: read } = key;
-        if let (Some(a), Some(b), Some(c)) = (short(name.len()), short(db), short(read.len())) {
+        let Key { name, keyspace, variant } = key;
+        if let (Some(a), Some(b), Some(c)) =
+            (short(name.len()), short(keyspace), short(variant.len()))
+        {
             // Three numbers of one byte each, the usual case, are compared without decoding them.
             let rest = self.0.strip_prefix(&[a, b, c])?.strip_prefix(name)?;
-            return if read.is_empty() { Some(rest) } else { rest.strip_prefix(read) };
+            return if variant.is_empty() { Some(rest) } else { rest.strip_prefix(variant) };
         }
         self.get_any(key)
     }
 
     /// As `get`, for numbers of any size.
     fn get_any(&self, key: Key<'_>) -> Option<&[u8]> {
-        let Parts { name, db, read, value } = self.parts()?;
-        (Key { name, keyspace: db, variant: read } == key).then_some(value)
+        let Parts { name, keyspace, variant, value } = self.parts()?;
+        (Key { name, keyspace, variant } == key).then_some(value)
     }
 
     /// Reads a byte at the beginning, in the middle and at the end, so that the allocation is in
@@ -84,11 +86,11 @@ impl Inline {
     #[inline]
     pub(super) fn parts(&self) -> Option<Parts<'_>> {
         let (name_bytes, rest) = take_number(&self.0)?;
-        let (db, rest) = take_number(rest)?;
-        let (read_bytes, rest) = take_number(rest)?;
+        let (keyspace, rest) = take_number(rest)?;
+        let (variant_bytes, rest) = take_number(rest)?;
         let (name, rest) = rest.split_at_checked(usize::try_from(name_bytes).ok()?)?;
-        let (read, value) = rest.split_at_checked(usize::try_from(read_bytes).ok()?)?;
-        Some(Parts { name, db: u32::try_from(db).ok()?, read, value })
+        let (variant, value) = rest.split_at_checked(usize::try_from(variant_bytes).ok()?)?;
+        Some(Parts { name, keyspace: u32::try_from(keyspace).ok()?, variant, value })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -140,19 +142,19 @@ mod tests {
         #[test]
         fn parts_are_decoded_as_encoded(
             name in prop::collection::vec(any::<u8>(), 0..300),
-            db in prop_oneof![0..200_u32, any::<u32>()],
-            read in prop::collection::vec(any::<u8>(), 0..300),
+            keyspace in prop_oneof![0..200_u32, any::<u32>()],
+            variant in prop::collection::vec(any::<u8>(), 0..300),
             value in prop::collection::vec(any::<u8>(), 0..300),
         ) {
-            let parts = Parts { name: &name, db, read: &read, value: &value };
+            let parts = Parts { name: &name, keyspace, variant: &variant, value: &value };
             let inline = Inline::new(parts);
             prop_assert_eq!(inline.parts(), Some(parts));
-            let key = Key { name: &name, keyspace: db, variant: &read };
+            let key = Key { name: &name, keyspace, variant: &variant };
             prop_assert_eq!(inline.get(key), Some(&*value));
             let others = [
                 Key { name: b"another name", ..key },
-                Key { keyspace: db ^ 1, ..key },
-                Key { variant: b"another read", ..key },
+                Key { keyspace: keyspace ^ 1, ..key },
+                Key { variant: b"another variant", ..key },
             ];
             for other in others {
                 prop_assert_eq!(inline.get(other), None);
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_short_entry_has_an_overhead_of_three_bytes() {
-        let parts = Parts { name: b"name", db: 0, read: b"", value: b"value" };
+        let parts = Parts { name: b"name", keyspace: 0, variant: b"", value: b"value" };
         assert_eq!(Inline::new(parts).len(), 3 + 4 + 5);
     }
 }

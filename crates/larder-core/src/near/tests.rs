@@ -175,10 +175,10 @@ fn the_values_of_several_reads_share_an_entry_and_are_removed_together() {
     for policy in POLICIES {
         let cache = TestCache::roomy(policy);
         let reads = [(0, ""), (1, ""), (0, "HGET f"), (0, "HGET g")];
-        let key = |(db, read): (u32, &'static str)| Key {
+        let key = |(keyspace, variant): (u32, &'static str)| Key {
             name: b"n",
-            keyspace: db,
-            variant: read.as_bytes(),
+            keyspace,
+            variant: variant.as_bytes(),
         };
         for (n, read) in reads.into_iter().enumerate() {
             assert!(cache.insert_key(key(read), n.to_string().as_bytes(), MINUTE));
@@ -186,7 +186,7 @@ fn the_values_of_several_reads_share_an_entry_and_are_removed_together() {
         for (n, read) in reads.into_iter().enumerate() {
             assert_eq!(cache.get_key(key(read)), found(&n.to_string()));
         }
-        assert_eq!(cache.get_key(key((2, ""))), None, "another db");
+        assert_eq!(cache.get_key(key((2, ""))), None, "another keyspace");
         assert_eq!(cache.near.counts().items, 1, "one name, one entry");
         assert!(cache.remove("n"));
         assert!(reads.into_iter().all(|read| cache.get_key(key(read)).is_none()));
