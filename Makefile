@@ -6,6 +6,7 @@
 #   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` replays; without it
 #                           synthetic ones are used
 #   FUZZ_SECONDS            how long each fuzz target runs
+#   BASE                    the branch that `make mutants-diff` compares with, instead of main
 #   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
 
 SHELL := /bin/bash
@@ -17,6 +18,8 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 FUZZ_SECONDS ?= 30
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# The Node.js that `make setup` installs where the machine has none that is new enough.
+export PATH := $(abspath $(TARGET))/clients/bin:$(PATH)
 
 # The schedule explorer replaces the locks of the engine, so no other test may be
 # built with its feature.
@@ -39,26 +42,65 @@ start-redis: redis ## Runs Redis on 127.0.0.1:6379, in memory alone, until Ctrl-
 	redis-server --bind 127.0.0.1 --port 6379 --save "" --appendonly no
 
 .PHONY: test
-test: tools-if-possible ## Every test: unit, property, end to end, docs, schedules, mutations
+test: tools-if-possible ## Unit, property, end-to-end and documentation tests, and the examples
 	cargo test --workspace --all-targets
 	cargo test --workspace --doc
+	scripts/test-examples
+
+.PHONY: verify
+verify: test explore mutants ## `make test`, the schedules at length, and the mutations
+
+.PHONY: explore
+explore: ## The engine under many schedules of its threads
 	cargo test --release $(EXPLORER) --test explorer
-	scripts/mutants
 
 .PHONY: mutants
-mutants: tools-if-possible ## Breaks the code on purpose: a test must notice each time
+mutants: tools-if-possible ## Breaks the code as mutations/ says: a test must notice each time
 	scripts/mutants
 
+.PHONY: mutants-diff
+mutants-diff: tools-if-possible ## Breaks what differs from main in all the usual ways (ARGS=--list)
+	BASE=$(BASE) scripts/mutants-diff $(ARGS)
+
+# `lint-circles` belongs here as soon as it passes.
+LINTS := lint-rust lint-scripts lint-mutations lint-dependencies
+
 .PHONY: lint
-lint: ## Format, clippy, scripts, documentation, dependencies
-	@scripts/setup rust
+lint: $(LINTS) ## Format, clippy, scripts, mutations, documentation, dependencies
+
+.PHONY: lint-rust
+lint-rust:
+	@scripts/setup lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy $(EXPLORER) --lib --test explorer --locked -- -D warnings
 	cargo fmt --manifest-path $(COMPARE_MANIFEST) --check
 	cargo clippy --manifest-path $(COMPARE_MANIFEST) --target-dir $(TARGET) --all-targets --locked -- -D warnings
-	@for script in .ci/run scripts/*; do bash -n "$$script"; done
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
+
+.PHONY: lint-scripts
+lint-scripts:
+	@scripts/setup lint
+	@for script in .ci/run scripts/* examples/*.sh; do \
+		case "$$(head -n 1 "$$script")" in \
+			*bash) bash -n "$$script" ;; \
+			*python3) python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$$script" ;; \
+		esac; \
+	done
+	scripts/import-circles --self-test
+
+.PHONY: lint-mutations
+lint-mutations:
+	@scripts/setup lint
+	scripts/mutants --check
+
+.PHONY: lint-circles
+lint-circles: ## Circles of more than two source files that import each other
+	@scripts/setup lint
+	scripts/import-circles
+
+.PHONY: lint-dependencies
+lint-dependencies:
 	scripts/deny
 
 .PHONY: fuzz
