@@ -1,35 +1,35 @@
 //! Requests that are refused: foreign hosts, pages of other sites, missing or wrong tokens.
 
+use crate::client::Response;
 use crate::server::Server;
-use crate::wire::Answer;
 
 const TOKEN: &str = "a-token-of-this-test";
 
 #[test]
 fn a_request_needs_exactly_one_allowed_host() {
     let server = Server::start(&["--http-allowed-hosts", "cache.example.com"]);
-    let asked = |hosts: &[&str]| {
-        let mut wire = server.wire();
+    let response_to = |hosts: &[&str]| {
+        let mut client = server.client();
         let hosts: Vec<_> = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
         let hosts = hosts.concat();
-        wire.write(format!("GET /livez HTTP/1.1\r\n{hosts}\r\n").as_bytes());
-        wire.answer()
+        client.write(format!("GET /livez HTTP/1.1\r\n{hosts}\r\n").as_bytes());
+        client.response()
     };
     for host in ["localhost", "127.0.0.1:8000", "[::1]:8000", "larder", "CACHE.example.com:80"] {
-        assert_eq!(asked(&[host]).status, 200, "{host}");
+        assert_eq!(response_to(&[host]).status, 200, "{host}");
     }
     for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "a b"]
     {
-        let answer = asked(&[host]);
-        assert_eq!(answer.status, 403, "{host}");
-        assert!(answer.detail().contains("http-allowed-hosts"), "{}", answer.detail());
+        let response = response_to(&[host]);
+        assert_eq!(response.status, 403, "{host}");
+        assert!(response.detail().contains("http-allowed-hosts"), "{}", response.detail());
     }
     for hosts in [&[][..], &["localhost", "localhost"], &["localhost", "evil.example"]] {
-        let answer = asked(hosts);
-        assert_eq!(answer.status, 400, "{hosts:?}");
-        assert!(answer.detail().contains("one Host"), "{}", answer.detail());
+        let response = response_to(hosts);
+        assert_eq!(response.status, 400, "{hosts:?}");
+        assert!(response.detail().contains("one Host"), "{}", response.detail());
     }
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
@@ -56,15 +56,15 @@ fn requests_from_pages_of_other_sites_are_refused() {
             ("GET", "/openapi.json"),
             ("GET", "/no/such/route"),
         ] {
-            let answer = server.send(method, target, headers, b"");
-            assert_eq!(answer.status, 403, "{method} {target} {headers:?}");
-            assert!(answer.detail().contains("another site"), "{}", answer.detail());
-            assert_eq!(answer.header("access-control-allow-origin"), None);
+            let response = server.send(method, target, headers, b"");
+            assert_eq!(response.status, 403, "{method} {target} {headers:?}");
+            assert!(response.detail().contains("another site"), "{}", response.detail());
+            assert_eq!(response.header("access-control-allow-origin"), None);
         }
     }
     let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
     assert_eq!(server.get("/get/k", &link).text(), r#"{"key":"k","value":"v"}"#);
-    assert_eq!(server.send("POST", "/set/k/changed", &link, b"").status, 403, "a form");
+    assert_eq!(server.send("POST", "/set/k/changed", &link, b"").status, 403, "a form submission");
     assert_eq!(server.get("/v1/keys/k", &[]).text(), "v");
 }
 
@@ -77,7 +77,7 @@ fn the_token_is_required() {
     let lower_case = format!("bearer {TOKEN}");
     let longer = format!("Bearer {TOKEN}x");
     let shorter = &bearer[..bearer.len() - 1];
-    let asked = |target: &str, authorization: &str| -> Answer {
+    let get = |target: &str, authorization: &str| -> Response {
         match authorization {
             "" => server.get(target, &[]),
             text => server.get(target, &[("authorization", text)]),
@@ -86,24 +86,20 @@ fn the_token_is_required() {
     let guarded = ["/get/k", "/v1/keys/k", "/v1/stats", "/metrics", "/no/such/route", "/set/k/v"];
     for target in guarded {
         for wrong in ["", TOKEN, "Bearer", "Bearer ", &longer, shorter, "Basic YTpi", "Bearer x"] {
-            let answer = asked(target, wrong);
-            assert_eq!(answer.status, 401, "{target} {wrong}");
-            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-            assert!(answer.detail().contains("http-token"), "{}", answer.detail());
+            let response = get(target, wrong);
+            assert_eq!(response.status, 401, "{target} {wrong}");
+            assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+            assert!(response.detail().contains("http-token"), "{}", response.detail());
         }
         for right in [&bearer, &lower_case] {
-            assert_ne!(asked(target, right).status, 401, "{target}");
+            assert_ne!(get(target, right).status, 401, "{target}");
         }
     }
     for target in ["/livez", "/readyz", "/docs", "/docs/", "/docs/swagger-ui.css", "/openapi.json"]
     {
-        assert!(asked(target, "").status < 400, "{target}");
+        assert!(get(target, "").status < 400, "{target}");
     }
-    assert_eq!(
-        asked("/docs/%2e%2e/v1/stats", "").status,
-        404,
-        "an encoded path needs the token too"
-    );
+    assert_eq!(get("/docs/%2e%2e/v1/stats", "").status, 404, "an encoded path needs the token too");
     let log = server.log();
     assert!(log.contains("serving") && !log.contains(TOKEN), "{log}");
 }

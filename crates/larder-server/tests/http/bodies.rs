@@ -1,7 +1,7 @@
 //! Bodies that are too large, truncated, malformed or encoded are refused, and nothing is stored.
 
+use crate::client::{head, request};
 use crate::server::Server;
-use crate::wire::{head, request};
 
 /// Several times the size of the buffers of two sockets.
 const LARGE: usize = 64 << 20;
@@ -10,14 +10,14 @@ const LARGE: usize = 64 << 20;
 fn a_content_length_above_the_limit_is_refused_before_the_body() {
     let server = Server::start(&[]);
     for length in ["629145600", "9223372036854775807", "18446744073709551613"] {
-        let mut wire = server.wire();
-        wire.write(&head("PUT", "/v1/keys/k", &[("content-length", length)]));
-        let answer = wire.answer();
-        assert_eq!(answer.status, 413, "{length}");
-        assert!(answer.detail().contains("67108864"), "{}", answer.detail());
+        let mut client = server.client();
+        client.write(&head("PUT", "/v1/keys/k", &[("content-length", length)]));
+        let response = client.response();
+        assert_eq!(response.status, 413, "{length}");
+        assert!(response.detail().contains("67108864"), "{}", response.detail());
     }
     assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn the_size_limit_is_exact() {
     for (last, status) in [("1ff", 413), ("200", 413), ("100", 204)] {
         let size = usize::from_str_radix(last, 16).unwrap();
         let chunks = [chunk(&[b'x'; 768]), chunk(&vec![b'x'; size]), chunk(b"")].concat();
-        let mut wire = server.wire();
-        wire.write(&head("PUT", "/v1/keys/k", &[("transfer-encoding", "chunked")]));
-        wire.write(&chunks);
-        assert_eq!(wire.answer().status, status, "{last}");
+        let mut client = server.client();
+        client.write(&head("PUT", "/v1/keys/k", &[("transfer-encoding", "chunked")]));
+        client.write(&chunks);
+        assert_eq!(client.response().status, status, "{last}");
     }
     assert_eq!(server.get("/v1/keys/k", &[]).body, [b'x'; 1024]);
 }
@@ -57,12 +57,12 @@ fn a_refused_upload_still_gets_its_response() {
             true => [chunk(&vec![b'v'; LARGE]), chunk(b"")].concat(),
             false => vec![b'v'; LARGE],
         };
-        let mut wire = server.wire();
-        wire.write(&head("PUT", target, &headers));
-        wire.write(&body);
-        assert_eq!(wire.answer().status, status, "{target} {headers:?}");
-        wire.write(&request("GET", "/livez", &[], b""));
-        assert_eq!(wire.answer().text(), "ok\n", "the connection stays open");
+        let mut client = server.client();
+        client.write(&head("PUT", target, &headers));
+        client.write(&body);
+        assert_eq!(client.response().status, status, "{target} {headers:?}");
+        client.write(&request("GET", "/livez", &[], b""));
+        assert_eq!(client.response().text(), "ok\n", "the connection stays open");
     }
 }
 
@@ -70,16 +70,16 @@ fn a_refused_upload_still_gets_its_response() {
 fn expect_100_continue_is_answered_before_the_body() {
     let server = Server::start(&["--http-max-body", "1kb"]);
     let expect = ("expect", "100-continue");
-    let mut wire = server.wire();
-    wire.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "1025")]));
-    assert_eq!(wire.answer().status, 413, "instead of 100");
-    wire.ends();
+    let mut client = server.client();
+    client.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "1025")]));
+    assert_eq!(client.response().status, 413, "instead of 100");
+    client.expect_close();
 
-    let mut wire = server.wire();
-    wire.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "5")]));
-    assert_eq!(wire.answer().status, 100);
-    wire.write(b"hello");
-    assert_eq!(wire.answer().status, 204);
+    let mut client = server.client();
+    client.write(&head("PUT", "/v1/keys/k", &[expect, ("content-length", "5")]));
+    assert_eq!(client.response().status, 100);
+    client.write(b"hello");
+    assert_eq!(client.response().status, 204);
     assert_eq!(server.get("/v1/keys/k", &[]).text(), "hello");
 }
 
@@ -93,17 +93,17 @@ fn a_truncated_body_changes_nothing() {
     for (header, body) in
         [(length, &b"part"[..]), (chunked, &cut_chunk), (chunked, &chunk(b"part")), (chunked, b"")]
     {
-        let mut wire = server.wire();
-        wire.write(&head("PUT", "/v1/keys/k", &[header]));
-        wire.write(body);
-        wire.half_close();
-        if let Some(answer) = wire.try_answer("PUT") {
-            assert_eq!((answer.status, answer.detail().is_empty()), (400, false));
+        let mut client = server.client();
+        client.write(&head("PUT", "/v1/keys/k", &[header]));
+        client.write(body);
+        client.half_close();
+        if let Some(response) = client.try_response("PUT") {
+            assert_eq!((response.status, response.detail().is_empty()), (400, false));
         }
-        wire.ends();
+        client.expect_close();
         assert_eq!(server.get("/v1/keys/k", &[]).text(), "whole", "{header:?}");
     }
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
@@ -118,15 +118,15 @@ fn malformed_chunks_change_nothing() {
         "ffffffffffffffffff\r\npart\r\n0\r\n\r\n",
         "\r\n\r\n",
     ] {
-        let mut wire = server.wire();
-        wire.write(&head("PUT", "/v1/keys/k", &[("transfer-encoding", "chunked")]));
-        wire.write(body.as_bytes());
-        let answer = wire.answer();
-        assert_eq!((answer.status, answer.detail().is_empty()), (400, false), "{body}");
-        wire.ends();
+        let mut client = server.client();
+        client.write(&head("PUT", "/v1/keys/k", &[("transfer-encoding", "chunked")]));
+        client.write(body.as_bytes());
+        let response = client.response();
+        assert_eq!((response.status, response.detail().is_empty()), (400, false), "{body}");
+        client.expect_close();
         assert_eq!(server.get("/v1/keys/k", &[]).text(), "whole", "{body}");
     }
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn encoded_multipart_and_partial_bodies_are_refused() {
         ("content-encoding", "identity", 415),
         ("content-range", "bytes 0-3/10", 400),
     ] {
-        let answer = server.send("PUT", "/v1/keys/k", &[(name, value)], b"part");
-        assert_eq!(answer.status, status, "{name}: {value}: {}", answer.detail());
+        let response = server.send("PUT", "/v1/keys/k", &[(name, value)], b"part");
+        assert_eq!(response.status, status, "{name}: {value}: {}", response.detail());
     }
     assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
     for media_type in
@@ -159,13 +159,13 @@ fn encoded_multipart_and_partial_bodies_are_refused() {
 #[test]
 fn an_unexpected_body_is_skipped() {
     let server = Server::start(&[]);
-    let mut wire = server.wire();
+    let mut client = server.client();
     for method in ["GET", "DELETE", "POST"] {
-        wire.write(&request(method, "/livez", &[], b"GET /get/k HTTP/1.1\r\n\r\n"));
+        client.write(&request(method, "/livez", &[], b"GET /get/k HTTP/1.1\r\n\r\n"));
         let expected = if method == "GET" { 200 } else { 405 };
-        assert_eq!(wire.answer().status, expected, "{method}");
+        assert_eq!(client.response().status, expected, "{method}");
     }
-    assert_eq!(wire.ask("GET", "/livez").text(), "ok\n");
+    assert_eq!(client.send("GET", "/livez").text(), "ok\n");
 }
 
 fn chunk(bytes: &[u8]) -> Vec<u8> {

@@ -1,13 +1,13 @@
 //! `Cache-Status`, `Cache-Control`, `ETag` and `Vary`.
 
+use crate::client::{Response, request};
 use crate::origins;
 use crate::server::Server;
-use crate::wire::{Answer, request};
 
 const MISS: &str = "larder; fwd=uri-miss; stored";
 
 #[test]
-fn the_first_read_is_a_miss_and_the_next_a_hit() {
+fn the_first_read_is_a_miss_and_the_next_is_a_hit() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     assert_eq!(server.get("/get/k", &[]).cache_status(), MISS);
@@ -28,27 +28,27 @@ fn the_first_read_is_a_miss_and_the_next_a_hit() {
 fn the_absence_of_a_key_is_cached_until_a_write() {
     let server = Server::start(&[]);
     assert_eq!(server.get("/get/k", &[]).cache_status(), MISS);
-    let remembered = server.get("/get/k", &[]);
-    assert_eq!((remembered.status, &*remembered.detail()), (404, "key not found"));
-    assert!(remembered.hit_ttl().is_some(), "{}", remembered.head);
+    let cached = server.get("/get/k", &[]);
+    assert_eq!((cached.status, &*cached.detail()), (404, "key not found"));
+    assert!(cached.hit_ttl().is_some(), "{}", cached.head);
     assert_eq!(server.put("/set/k/v", "").status, 200);
     assert_eq!(server.get("/get/k", &[]).status, 200);
 }
 
 #[test]
-fn no_cache_bypasses_the_memory_and_only_if_cached_reads_it_alone() {
+fn no_cache_bypasses_the_near_cache_and_only_if_cached_reads_nothing_else() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
-    let ask = |directive: &str| server.get("/get/k", &[("cache-control", directive)]);
-    let cold = ask("only-if-cached");
+    let get_with = |directive: &str| server.get("/get/k", &[("cache-control", directive)]);
+    let cold = get_with("only-if-cached");
     assert_eq!((cold.status, cold.detail().contains("not in memory")), (504, true));
-    assert_eq!(ask("max-age=0, No-Cache").cache_status(), "larder; fwd=request");
-    assert_eq!(ask("max-stale").cache_status(), MISS);
-    let hot = ask("only-if-cached");
+    assert_eq!(get_with("max-age=0, No-Cache").cache_status(), "larder; fwd=request");
+    assert_eq!(get_with("max-stale").cache_status(), MISS);
+    let hot = get_with("only-if-cached");
     assert_eq!((hot.status, hot.hit_ttl().is_some()), (200, true));
     // The bypass removed the entry, which may be older than the value it read.
-    assert_eq!(ask("no-cache").cache_status(), "larder; fwd=request");
-    assert_eq!(ask("only-if-cached").status, 504);
+    assert_eq!(get_with("no-cache").cache_status(), "larder; fwd=request");
+    assert_eq!(get_with("only-if-cached").status, 504);
 }
 
 #[test]
@@ -69,12 +69,12 @@ fn a_value_above_the_size_limit_is_not_cached() {
 }
 
 #[test]
-fn every_larder_computes_the_same_etag_of_the_same_bytes() {
+fn every_server_computes_the_same_etag_for_the_same_bytes() {
     let (one, other) = (Server::start(&[]), Server::start(&["--near-policy", "lru"]));
     let tag = |server: &Server, value: &str, target: &str, accept: &str| {
         assert_eq!(server.put("/v1/keys/k", value).status, 204);
-        let answer = server.get(target, &[("accept", accept)]);
-        answer.header("etag").unwrap().to_owned()
+        let response = server.get(target, &[("accept", accept)]);
+        response.header("etag").unwrap().to_owned()
     };
     let raw = tag(&one, "v", "/v1/keys/k", "*/*");
     assert!(raw.len() == 34 && raw.starts_with('"') && raw.ends_with('"'), "{raw}");
@@ -88,7 +88,7 @@ fn every_larder_computes_the_same_etag_of_the_same_bytes() {
 }
 
 #[test]
-fn if_none_match_saves_the_body() {
+fn a_matching_if_none_match_gets_304_without_a_body() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     let full = server.get("/get/k", &[]);
@@ -97,16 +97,16 @@ fn if_none_match_saves_the_body() {
     let list = format!("\"other\", {weak} , \"third\"");
     for known in [tag, &weak, &list, "*"] {
         for method in ["GET", "HEAD"] {
-            let answer = server.send(method, "/get/k", &[("if-none-match", known)], b"");
-            assert_unchanged(&answer, &full, known);
+            let response = server.send(method, "/get/k", &[("if-none-match", known)], b"");
+            assert_unchanged(&response, &full, known);
         }
     }
     let two_lines = [("if-none-match", "\"other\""), ("if-none-match", tag)];
-    assert_unchanged(&server.get("/get/k", &two_lines), &full, "two lines");
+    assert_unchanged(&server.get("/get/k", &two_lines), &full, "two If-None-Match headers");
     let unquoted = tag.trim_matches('"');
     for unknown in ["\"other\"", unquoted, "", "\"\"", &tag.to_uppercase().replace('A', "a")[1..]] {
-        let answer = server.get("/get/k", &[("if-none-match", unknown)]);
-        assert_eq!((answer.status, &answer.body), (200, &full.body), "{unknown}");
+        let response = server.get("/get/k", &[("if-none-match", unknown)]);
+        assert_eq!((response.status, &response.body), (200, &full.body), "{unknown}");
     }
 
     // After a write, the tag no longer matches.
@@ -117,21 +117,21 @@ fn if_none_match_saves_the_body() {
 }
 
 #[test]
-fn if_match_requires_the_named_tag() {
+fn if_match_requires_a_matching_etag() {
     let (server, _folder) = origins::start(|larder| larder);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for target in ["/get/k", "/v1/keys/k", "/users/7"] {
         let full = server.get(target, &[]);
         let tag = full.header("etag").unwrap();
         for wanted in [tag, &format!("\"other\", {tag}"), "*"] {
-            let answer = server.get(target, &[("if-match", wanted)]);
-            assert_eq!((answer.status, &answer.body), (200, &full.body), "{target} {wanted}");
+            let response = server.get(target, &[("if-match", wanted)]);
+            assert_eq!((response.status, &response.body), (200, &full.body), "{target} {wanted}");
         }
         for other in ["\"other\"", &format!("W/{tag}"), ""] {
-            let answer = server.get(target, &[("if-match", other)]);
-            assert_eq!((answer.status, answer.hit_ttl().is_some()), (412, true), "{target}");
-            assert!(answer.detail().contains("If-Match"));
-            assert_eq!(answer.header("etag"), Some(tag), "{target}");
+            let response = server.get(target, &[("if-match", other)]);
+            assert_eq!((response.status, response.hit_ttl().is_some()), (412, true), "{target}");
+            assert!(response.detail().contains("If-Match"));
+            assert_eq!(response.header("etag"), Some(tag), "{target}");
         }
         // If-Match is evaluated first.
         let both = [("if-match", tag), ("if-none-match", tag)];
@@ -142,28 +142,28 @@ fn if_match_requires_the_named_tag() {
     assert_eq!(server.get("/get/absent", &[("if-match", "*")]).status, 404);
 }
 
-fn assert_unchanged(answer: &Answer, full: &Answer, known: &str) {
-    assert_eq!((answer.status, answer.body.len()), (304, 0), "{known}");
+fn assert_unchanged(response: &Response, full: &Response, known: &str) {
+    assert_eq!((response.status, response.body.len()), (304, 0), "{known}");
     for name in ["etag", "vary", "cache-control"] {
-        assert_eq!(answer.header(name), full.header(name), "{name} after {known}");
+        assert_eq!(response.header(name), full.header(name), "{name} after {known}");
     }
-    assert!(answer.hit_ttl().is_some(), "{}", answer.head);
-    assert!(answer.header("date").is_some() && answer.header("content-type").is_none());
+    assert!(response.hit_ttl().is_some(), "{}", response.head);
+    assert!(response.header("date").is_some() && response.header("content-type").is_none());
     assert_eq!(
-        answer.header("content-length"),
+        response.header("content-length"),
         None,
         "it would have to be the length of the value"
     );
 }
 
 #[test]
-fn a_304_has_no_body() {
+fn the_connection_is_usable_after_a_304() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
-    let mut wire = server.wire();
-    wire.write(&request("GET", "/v1/keys/k", &[("if-none-match", "*")], b""));
-    assert_eq!(wire.answer().status, 304);
-    assert_eq!(wire.ask("GET", "/v1/keys/k").text(), "v");
+    let mut client = server.client();
+    client.write(&request("GET", "/v1/keys/k", &[("if-none-match", "*")], b""));
+    assert_eq!(client.response().status, 304);
+    assert_eq!(client.send("GET", "/v1/keys/k").text(), "v");
 }
 
 #[test]
@@ -171,8 +171,8 @@ fn shared_caches_get_vary_and_no_store() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k", "v").status, 204);
     for accept in ["*/*", "application/octet-stream"] {
-        let answer = server.get("/get/k", &[("accept", accept)]);
-        assert_eq!(answer.header("vary"), Some("accept"), "{accept}");
+        let response = server.get("/get/k", &[("accept", accept)]);
+        assert_eq!(response.header("vary"), Some("accept"), "{accept}");
     }
     assert_eq!(server.get("/v1/keys/k", &[]).header("vary"), None);
     for target in ["/readyz", "/v1/stats", "/get/absent", "/no/such/route"] {

@@ -1,15 +1,15 @@
-//! Startup failures, and draining: requests in flight are answered and new clients refused.
+//! Draining: requests in flight are answered and new clients are refused. Also startup failures.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use larder_testkit::{Signal, eventually};
 
+use crate::client::LIMIT;
 use crate::limits::HeldRequest;
 use crate::server::{Server, builder};
-use crate::wire::LIMIT;
 
-/// Much less than the drain timeouts of these tests.
+/// Much shorter than the drain timeout of the tests that use it.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[test]
@@ -18,9 +18,9 @@ fn a_draining_server_answers_requests_in_flight_and_refuses_new_clients() {
     assert_eq!(server.put("/v1/keys/hot", "v").status, 204);
     assert_eq!(server.get("/v1/keys/hot", &[]).status, 200);
     let held = HeldRequest::begin(&server);
-    let mut open = [server.wire(), server.wire(), server.wire()];
-    for wire in &mut open {
-        assert_eq!(wire.ask("GET", "/readyz").json()["status"], "ok");
+    let mut open = [server.client(), server.client(), server.client()];
+    for client in &mut open {
+        assert_eq!(client.send("GET", "/readyz").json()["status"], "ok");
     }
     server.signal(Signal::TERM);
     eventually(LIMIT, "new clients to be refused", || {
@@ -28,16 +28,16 @@ fn a_draining_server_answers_requests_in_flight_and_refuses_new_clients() {
     });
 
     let [readyz, value, hit] = &mut open;
-    let answer = readyz.ask("GET", "/readyz");
-    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
-    assert_eq!(answer.json()["status"], "draining");
-    readyz.ends();
-    let answer = value.ask("GET", "/v1/keys/upload");
-    assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
-    value.ends();
-    let answer = hit.ask("GET", "/v1/keys/hot");
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
-    hit.ends();
+    let response = readyz.send("GET", "/readyz");
+    assert_eq!((response.status, response.header("connection")), (503, Some("close")));
+    assert_eq!(response.json()["status"], "draining");
+    readyz.expect_close();
+    let response = value.send("GET", "/v1/keys/upload");
+    assert_eq!((response.status, response.header("connection")), (404, Some("close")));
+    value.expect_close();
+    let response = hit.send("GET", "/v1/keys/hot");
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
+    hit.expect_close();
 
     held.finish();
     assert_eq!(server.wait().code(), Some(0));
@@ -47,11 +47,11 @@ fn a_draining_server_answers_requests_in_flight_and_refuses_new_clients() {
 #[test]
 fn draining_does_not_wait_for_idle_clients() {
     let server = Server::start(&["--drain-timeout", "60s"]);
-    let (mut idle, _silent) = (server.wire(), server.wire());
-    assert_eq!(idle.ask("GET", "/livez").status, 200);
+    let (mut idle, _silent) = (server.client(), server.client());
+    assert_eq!(idle.send("GET", "/livez").status, 200);
     let (status, took) = server.terminate();
     assert!(status.code() == Some(0) && took < AT_ONCE, "{status} after {took:?}");
-    idle.ends();
+    idle.expect_close();
 }
 
 #[test]
@@ -93,30 +93,30 @@ fn a_taken_port_is_reported() {
 }
 
 #[test]
-fn every_error_of_a_configuration_is_listed() {
-    let mistakes = "nonsense = 1\n[http]\nport = 'many'\nmax-body = '1gb'\n";
-    let (code, log) = builder().config_text(mistakes).fails_with();
+fn every_configuration_error_is_listed() {
+    let invalid = "nonsense = 1\n[http]\nport = 'many'\nmax-body = '1gb'\n";
+    let (code, log) = builder().config_text(invalid).fails_with();
     assert_eq!(code, 78, "{log}");
-    for mistake in ["nonsense", "port", "max-body"] {
-        assert!(log.contains(mistake), "{mistake} is not in {log}");
+    for name in ["nonsense", "port", "max-body"] {
+        assert!(log.contains(name), "{name} is not in {log}");
     }
 }
 
 #[test]
-fn a_busy_client_of_a_draining_server_loses_no_response() {
+fn a_client_loses_no_response_of_a_draining_server() {
     let server = Server::start(&["--drain-timeout", "60s"]);
     assert_eq!(server.put("/v1/keys/hot", "v").status, 204);
-    let mut clients: Vec<_> = (0..20).map(|_| server.wire()).collect();
+    let mut clients: Vec<_> = (0..20).map(|_| server.client()).collect();
     for client in &mut clients {
-        assert_eq!(client.ask("GET", "/get/hot").status, 200);
+        assert_eq!(client.send("GET", "/get/hot").status, 200);
     }
     std::thread::scope(|scope| {
         for (number, client) in clients.iter_mut().enumerate() {
             scope.spawn(move || {
                 let target = if number % 2 == 0 { "/get/hot" } else { "/get/absent" };
                 // Fails if the connection ends before the response.
-                while client.ask("GET", target).header("connection") != Some("close") {}
-                client.ends();
+                while client.send("GET", target).header("connection") != Some("close") {}
+                client.expect_close();
             });
         }
         server.signal(Signal::TERM);

@@ -1,7 +1,7 @@
-//! Errors: each is a problem+json that tells how to correct the request.
+//! Errors: every error is a `problem+json` that says how to correct the request.
 
+use crate::client::{Client, Response};
 use crate::server::Server;
-use crate::wire::{Answer, Wire};
 
 #[test]
 fn unknown_paths_are_not_found() {
@@ -10,13 +10,13 @@ fn unknown_paths_are_not_found() {
         ["/", "/nothing", "/get", "/set", "/v1", "/v1/", "/v1/keys", "/livez/", "/v1/stats/x"]
     {
         for method in ["GET", "PUT", "DELETE", "PROPFIND"] {
-            let answer = server.send(method, target, &[], b"");
-            assert_eq!(answer.status, 404, "{method} {target}");
-            assert!(answer.detail().contains("/docs lists"), "{}", answer.detail());
+            let response = server.send(method, target, &[], b"");
+            assert_eq!(response.status, 404, "{method} {target}");
+            assert!(response.detail().contains("/docs lists"), "{}", response.detail());
         }
     }
-    let answer = server.get("/docs/nothing.js", &[]);
-    assert_eq!((answer.status, answer.detail().is_empty()), (404, false));
+    let response = server.get("/docs/nothing.js", &[]);
+    assert_eq!((response.status, response.detail().is_empty()), (404, false));
 }
 
 #[test]
@@ -35,13 +35,13 @@ fn a_405_lists_the_allowed_methods() {
         ("/docs/", "GET,HEAD"),
     ] {
         for method in ["PATCH", "OPTIONS", "TRACE", "PROPFIND", "get"] {
-            let answer = server.send(method, target, &[], b"");
+            let response = server.send(method, target, &[], b"");
             assert_eq!(
-                (answer.status, answer.header("allow")),
+                (response.status, response.header("allow")),
                 (405, Some(allow)),
                 "{method} {target}"
             );
-            assert!(answer.detail().starts_with(method), "{}", answer.detail());
+            assert!(response.detail().starts_with(method), "{}", response.detail());
         }
     }
 }
@@ -58,12 +58,12 @@ fn broken_percent_encoding_is_refused_on_every_route() {
             ("PUT", format!("/v1/keys/{part}")),
             ("DELETE", format!("/v1/keys/{part}")),
         ] {
-            let answer = server.send(method, &target, &[], b"");
-            assert_eq!(answer.status, 400, "{method} {target}");
-            assert!(answer.detail().contains("%25"), "{}", answer.detail());
+            let response = server.send(method, &target, &[], b"");
+            assert_eq!(response.status, 400, "{method} {target}");
+            assert!(response.detail().contains("%25"), "{}", response.detail());
         }
     }
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
@@ -77,8 +77,12 @@ fn conditional_writes_are_refused_and_change_nothing() {
             ("PUT", "/set/k/w"),
             ("POST", "/set/k/w"),
         ] {
-            let answer = server.send(method, target, &[(name, "*")], b"");
-            assert_eq!((answer.status, answer.detail().contains(name)), (501, true), "{method}");
+            let response = server.send(method, target, &[(name, "*")], b"");
+            assert_eq!(
+                (response.status, response.detail().contains(name)),
+                (501, true),
+                "{method}"
+            );
         }
     }
     assert_eq!(server.get("/v1/keys/k", &[]).text(), "v");
@@ -87,15 +91,18 @@ fn conditional_writes_are_refused_and_change_nothing() {
 #[test]
 fn browsers_do_not_sniff_the_type_of_a_problem() {
     let server = Server::start(&[]);
-    let answer = server.put("/v1/keys/k?%3Cscript%3E", "");
-    assert_eq!((answer.status, answer.header("x-content-type-options")), (400, Some("nosniff")));
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    let response = server.put("/v1/keys/k?%3Cscript%3E", "");
+    assert_eq!(
+        (response.status, response.header("x-content-type-options")),
+        (400, Some("nosniff"))
+    );
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
 }
 
 #[test]
 fn the_connection_stays_open_after_an_error() {
     let server = Server::start(&[]);
-    let mut wire = server.wire();
+    let mut client = server.client();
     for (method, target, status) in [
         ("GET", "/get/absent", 404),
         ("GET", "/nothing", 404),
@@ -104,13 +111,17 @@ fn the_connection_stays_open_after_an_error() {
         ("HEAD", "/get/%", 400),
         ("GET", "/livez", 200),
     ] {
-        assert_eq!(asked(&mut wire, method, target).status, status, "{method} {target}");
+        assert_eq!(
+            keep_alive_response(&mut client, method, target).status,
+            status,
+            "{method} {target}"
+        );
     }
 }
 
-fn asked(wire: &mut Wire, method: &str, target: &str) -> Answer {
-    let answer = wire.ask(method, target);
-    assert_ne!(answer.header("connection"), Some("close"));
-    assert!(answer.header("date").is_some() && answer.header("content-length").is_some());
-    answer
+fn keep_alive_response(client: &mut Client, method: &str, target: &str) -> Response {
+    let response = client.send(method, target);
+    assert_ne!(response.header("connection"), Some("close"));
+    assert!(response.header("date").is_some() && response.header("content-length").is_some());
+    response
 }

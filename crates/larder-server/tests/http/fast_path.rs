@@ -1,25 +1,25 @@
 //! The fast path answers hits with the same bytes as the router.
 
+use crate::client::{Response, request};
 use crate::limits::HeldRequest;
 use crate::origins;
 use crate::server::Server;
-use crate::wire::{Answer, request};
 use std::{thread::sleep, time::Duration};
 
-/// Returns the lines of the head, sorted, without the date and the remaining time to live.
-fn head(answer: &Answer) -> Vec<String> {
+/// Returns the sorted lines of the head without the date and the remaining TTL.
+fn head(response: &Response) -> Vec<String> {
     let is_date = |line: &&str| !line.to_ascii_lowercase().starts_with("date:");
     let without_ttl = |line: &str| match line.split_once("; hit; ttl=") {
         Some((before, _)) => format!("{before}; hit"),
         None => line.to_owned(),
     };
-    let mut lines: Vec<_> = answer.head.lines().filter(is_date).map(without_ttl).collect();
+    let mut lines: Vec<_> = response.head.lines().filter(is_date).map(without_ttl).collect();
     lines.sort();
     lines
 }
 
 #[test]
-fn the_fast_path_and_the_router_respond_with_the_same_bytes() {
+fn the_fast_path_and_the_router_send_the_same_bytes() {
     let (server, _folder) = origins::start(|larder| larder);
     let large = vec![b'v'; 20_000];
     let values = [&b"v"[..], b"", &[0, 255, 34, 92], "\u{1f980}".as_bytes(), &large];
@@ -53,22 +53,22 @@ fn the_fast_path_and_the_router_respond_with_the_same_bytes() {
 /// Covers short responses, which are sent in one piece, longer ones, which are sent in two, and
 /// partial writes.
 #[test]
-fn responses_of_every_length_arrive_whole_even_if_read_late() {
+fn a_slow_reader_receives_responses_of_every_length_whole() {
     let server = Server::start(&[]);
     let lengths: Vec<usize> = (0..1_500).step_by(7).chain([20_000, 3_000_000]).collect();
     let value = |length: usize| -> Vec<u8> { (0..251).cycle().take(length).collect() };
     for &length in &lengths {
         assert_eq!(server.put(&format!("/v1/keys/{length}"), value(length)).status, 204);
     }
-    let mut wire = server.wire();
+    let mut client = server.client();
     let read = |length| request("GET", &format!("/v1/keys/{length}"), &[], b"");
     let all: Vec<usize> = lengths.iter().copied().cycle().take(60 * lengths.len()).collect();
-    let writer = wire.write_aside(all.iter().flat_map(read).collect());
-    // The responses exceed the buffers of the kernel by now.
+    let writer = client.write_in_background(all.iter().flat_map(read).collect());
+    // By now the responses exceed the kernel's socket buffers.
     sleep(Duration::from_millis(500));
     for length in all {
-        let answer = wire.answer();
-        assert!(answer.body == value(length), "{length} bytes: {}", answer.head);
+        let response = client.response();
+        assert!(response.body == value(length), "{length} bytes: {}", response.head);
     }
     writer.join().unwrap();
 }
@@ -100,7 +100,7 @@ fn hits_do_not_count_towards_the_concurrency_limit() {
 }
 
 #[test]
-fn the_fast_path_checks_token_and_origin() {
+fn the_fast_path_checks_the_token_and_the_origin() {
     let token = ("authorization", "Bearer secret-of-the-test");
     let server = Server::start_with(|larder| larder.env("LARDER_HTTP_TOKEN", "secret-of-the-test"));
     assert_eq!(server.send("PUT", "/v1/keys/k", &[token], b"v").status, 204);

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::server::Server;
 
 #[test]
-fn values_are_strings_and_never_parsed() {
+fn values_are_returned_as_strings_and_never_parsed() {
     let server = Server::start(&[]);
     for value in
         ["007", "1e3", "null", "true", r#"{"a": [1]}"#, "\"q\"", " ", "", "é\u{0}\n", "1.0"]
@@ -25,7 +25,7 @@ fn values_are_strings_and_never_parsed() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_encoded_in_base64() {
+fn bytes_that_are_not_utf8_are_base64_encoded_in_json() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/%FF%00", [0xff, 0xfe, 0]).status, 204);
     let expected = json!({
@@ -39,7 +39,7 @@ fn bytes_that_are_not_utf8_are_encoded_in_base64() {
 }
 
 #[test]
-fn keys_are_any_bytes() {
+fn a_key_may_be_any_bytes() {
     let server = Server::start(&[]);
     let spellings = [
         "a", "A", "a%20b", "a+b", "a/b", "a//b", "/a", "a/", "%00", "%FF", "%C3%A9", ".", "..",
@@ -52,8 +52,12 @@ fn keys_are_any_bytes() {
     for (number, spelling) in spellings.iter().enumerate() {
         for route in ["/v1/keys/", "/get/"] {
             let raw = [("accept", "application/octet-stream")];
-            let answer = server.get(&format!("{route}{spelling}"), &raw);
-            assert_eq!((answer.status, answer.text()), (200, &*number.to_string()), "{spelling}");
+            let response = server.get(&format!("{route}{spelling}"), &raw);
+            assert_eq!(
+                (response.status, response.text()),
+                (200, &*number.to_string()),
+                "{spelling}"
+            );
         }
     }
     for (one, same) in [("a/b", "a%2fb"), ("a", "%61"), ("%C3%A9", "%c3%a9"), ("..", "%2e%2E")] {
@@ -63,31 +67,39 @@ fn keys_are_any_bytes() {
 }
 
 #[test]
-fn empty_and_long_keys_are_refused() {
+fn empty_and_too_long_keys_are_refused() {
     let server = Server::start(&[]);
     for target in ["/get/", "/v1/keys/", "/set/", "/set//v", "/v1/keys/?ttl=1"] {
         for method in ["GET", "PUT", "DELETE"] {
-            let answer = server.send(method, target, &[], b"");
+            let response = server.send(method, target, &[], b"");
             let expected = if method != "PUT" && target == "/set//v" { 405 } else { 400 };
-            assert_eq!(answer.status, expected, "{method} {target}: {}", answer.detail());
+            assert_eq!(response.status, expected, "{method} {target}: {}", response.detail());
         }
     }
     let longest = "k".repeat(16 << 10);
     assert_eq!(server.put(&format!("/set/{longest}/v"), "").status, 200);
     assert_eq!(server.get(&format!("/v1/keys/{longest}"), &[]).text(), "v");
-    let answer = server.get(&format!("/v1/keys/{longest}k"), &[]);
-    assert_eq!((answer.status, answer.detail().contains("16384")), (414, true));
+    let response = server.get(&format!("/v1/keys/{longest}k"), &[]);
+    assert_eq!((response.status, response.detail().contains("16384")), (414, true));
 }
 
 #[test]
-fn only_put_and_post_set() {
+fn only_put_and_post_may_set() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/set/greeting/hello", "").status, 200);
     for method in ["GET", "HEAD", "DELETE", "PATCH", "OPTIONS"] {
-        let answer = server.send(method, "/set/greeting/bye", &[], b"");
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("PUT, POST")), "{method}");
+        let response = server.send(method, "/set/greeting/bye", &[], b"");
+        assert_eq!(
+            (response.status, response.header("allow")),
+            (405, Some("PUT, POST")),
+            "{method}"
+        );
         if method != "HEAD" {
-            assert!(answer.detail().contains("use PUT /set/{key}/{value}"), "{}", answer.detail());
+            assert!(
+                response.detail().contains("use PUT /set/{key}/{value}"),
+                "{}",
+                response.detail()
+            );
         }
     }
     assert_eq!(server.get("/get/greeting", &[]).json()["value"], "hello");
@@ -96,11 +108,11 @@ fn only_put_and_post_set() {
 }
 
 #[test]
-fn the_path_of_a_set_has_a_key_and_a_value() {
+fn a_set_path_has_exactly_a_key_and_a_value() {
     let server = Server::start(&[]);
     for target in ["/set/a", "/set/a/b/c", "/set/a/b/"] {
-        let answer = server.put(target, "");
-        assert_eq!((answer.status, answer.detail().contains("%2F")), (400, true), "{target}");
+        let response = server.put(target, "");
+        assert_eq!((response.status, response.detail().contains("%2F")), (400, true), "{target}");
     }
     let set = server.put("/set/a%2Fb/c%2Fd", "");
     assert_eq!(set.json(), json!({ "key": "a/b", "value": "c/d" }));
@@ -115,8 +127,12 @@ fn a_deleted_key_is_not_found() {
     let deleted = server.send("DELETE", "/v1/keys/k", &[], b"");
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     for (method, target) in [("GET", "/get/k"), ("GET", "/v1/keys/k"), ("DELETE", "/v1/keys/k")] {
-        let answer = server.send(method, target, &[], b"");
-        assert_eq!((answer.status, &*answer.detail()), (404, "key not found"), "{method} {target}");
+        let response = server.send(method, target, &[], b"");
+        assert_eq!(
+            (response.status, &*response.detail()),
+            (404, "key not found"),
+            "{method} {target}"
+        );
     }
 }
 
@@ -127,9 +143,9 @@ fn an_unexpected_query_is_refused() {
     for (method, target) in
         [("GET", "/get/really?"), ("GET", "/v1/keys/really?x"), ("DELETE", "/v1/keys/really?x")]
     {
-        let answer = server.send(method, target, &[], b"");
+        let response = server.send(method, target, &[], b"");
         let expected = if target.ends_with('?') { 200 } else { 400 };
-        assert_eq!(answer.status, expected, "{method} {target}");
+        assert_eq!(response.status, expected, "{method} {target}");
     }
     assert_eq!(server.get("/v1/keys/really", &[]).text(), "v");
 }
@@ -146,10 +162,10 @@ fn accept_selects_the_representation() {
         ("image/png", None),
         ("application/json;q=0", None),
     ] {
-        let answer = server.get("/get/k", &[("accept", accept)]);
+        let response = server.get("/get/k", &[("accept", accept)]);
         match media_type {
-            Some(_) => assert_eq!(answer.header("content-type"), media_type, "{accept}"),
-            None => assert_eq!((answer.status, answer.detail().is_empty()), (406, false)),
+            Some(_) => assert_eq!(response.header("content-type"), media_type, "{accept}"),
+            None => assert_eq!((response.status, response.detail().is_empty()), (406, false)),
         }
     }
 }
@@ -161,10 +177,10 @@ fn head_returns_the_headers_of_get() {
     for target in
         ["/v1/keys/k", "/get/k", "/get/absent", "/get/%zz", "/livez", "/readyz", "/docs/", "/no"]
     {
-        let mut wire = server.wire();
-        let (get, head) = (wire.ask("GET", target), wire.ask("HEAD", target));
+        let mut client = server.client();
+        let (get, head) = (client.send("GET", target), client.send("HEAD", target));
         // On the same connection: a body after HEAD would be read as the next response.
-        assert_eq!(wire.ask("GET", "/livez").text(), "ok\n");
+        assert_eq!(client.send("GET", "/livez").text(), "ok\n");
         assert_eq!(get.status, head.status, "{target}");
         let names = |head: &str| {
             let lines = head.lines().filter(|line| !line.starts_with("date: "));

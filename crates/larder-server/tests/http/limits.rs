@@ -1,19 +1,19 @@
-//! Limits on connections, requests and the time that clients may take.
+//! Limits on connections, concurrent requests and slow clients.
 
 use larder_testkit::eventually;
 
+use crate::client::{Client, LIMIT, head};
 use crate::server::{LARDER, Server};
-use crate::wire::{LIMIT, Wire, head};
 
 #[test]
 fn many_idle_clients_do_not_block_others() {
-    // The default limit of open files is too low on most systems, so Larder must raise it.
+    // The soft limit of open files is too low for this many clients, so Larder must raise it.
     let few_files = r#"ulimit -S -n 256; exec "$0" "$@""#;
     let server = Server::run("/bin/sh", &["-c", few_files, LARDER, "--maxclients", "3000"]);
-    let mut idle: Vec<Wire> = (0..idle_clients()).map(|_| server.wire()).collect();
-    server.still_serves();
+    let mut idle: Vec<Client> = (0..idle_clients()).map(|_| server.client()).collect();
+    server.assert_still_serves();
     let last = idle.last_mut().unwrap();
-    assert_eq!(last.ask("GET", "/livez").text(), "ok\n");
+    assert_eq!(last.send("GET", "/livez").text(), "ok\n");
 }
 
 /// Returns 2000, or fewer if this process may not open as many files.
@@ -25,42 +25,42 @@ fn idle_clients() -> usize {
 }
 
 #[test]
-fn a_client_beyond_maxclients_waits_until_another_leaves() {
+fn a_client_beyond_maxclients_waits_until_another_disconnects() {
     let server = Server::start(&["--maxclients", "2"]);
-    let mut one = server.wire();
-    let mut other = server.wire();
-    for wire in [&mut one, &mut other] {
-        assert_eq!(wire.ask("GET", "/livez").status, 200);
+    let mut one = server.client();
+    let mut other = server.client();
+    for client in [&mut one, &mut other] {
+        assert_eq!(client.send("GET", "/livez").status, 200);
     }
-    let mut waiting = server.wire();
+    let mut waiting = server.client();
     waiting.write(&head("GET", "/livez", &[]));
-    assert_eq!(one.ask("GET", "/livez").status, 200, "the two are still served");
-    assert!(!waiting.has_answer());
+    assert_eq!(one.send("GET", "/livez").status, 200, "connected clients are still served");
+    assert!(!waiting.has_response());
     drop(other);
-    assert_eq!(waiting.answer().text(), "ok\n");
+    assert_eq!(waiting.response().text(), "ok\n");
 }
 
-/// Covers all timeouts at the same time, as each takes ten seconds.
+/// Tests all timeouts at once, because each takes ten seconds.
 #[test]
 fn slow_clients_time_out() {
     let server = Server::start(&[]);
-    let (mut silent, mut idle, mut half) = (server.wire(), server.wire(), server.wire());
-    assert_eq!(idle.ask("GET", "/livez").status, 200);
-    half.write(b"GET /livez HTTP/1.1\r\nhost: loc");
-    let (mut busy, mut trickle) = (server.wire(), server.wire());
+    let (mut silent, mut idle, mut partial) = (server.client(), server.client(), server.client());
+    assert_eq!(idle.send("GET", "/livez").status, 200);
+    partial.write(b"GET /livez HTTP/1.1\r\nhost: loc");
+    let (mut busy, mut trickle) = (server.client(), server.client());
     trickle.write(&head("PUT", "/v1/keys/k", &[("content-length", "1000000")]));
     eventually(LIMIT, "the slow body to time out", || {
-        assert_eq!(busy.ask("GET", "/livez").status, 200, "a busy client stays connected");
+        assert_eq!(busy.send("GET", "/livez").status, 200, "a busy client stays connected");
         trickle.try_write(b".");
-        trickle.has_answer()
+        trickle.has_response()
     });
-    let answer = trickle.answer();
-    assert_eq!((answer.status, answer.detail().contains("slowly")), (408, true));
-    for wire in [&mut silent, &mut idle, &mut half] {
-        wire.ends();
+    let response = trickle.response();
+    assert_eq!((response.status, response.detail().contains("slowly")), (408, true));
+    for client in [&mut silent, &mut idle, &mut partial] {
+        client.expect_close();
     }
     assert_eq!(server.get("/v1/keys/k", &[]).status, 404);
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn a_request_beyond_concurrency_and_queue_gets_429() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "0"]);
     let held = HeldRequest::begin(&server);
     for (method, target) in [("GET", "/get/k"), ("GET", "/v1/keys/k"), ("PUT", "/set/k/v")] {
-        let answer = server.send(method, target, &[], b"");
-        assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")), "{target}");
-        assert!(answer.detail().contains("http-concurrency"), "{}", answer.detail());
+        let response = server.send(method, target, &[], b"");
+        assert_eq!((response.status, response.header("retry-after")), (429, Some("1")), "{target}");
+        assert!(response.detail().contains("http-concurrency"), "{}", response.detail());
     }
     for target in ["/livez", "/readyz", "/metrics", "/v1/stats", "/openapi.json"] {
         assert_eq!(server.get(target, &[]).status, 200, "{target}");
@@ -84,17 +84,17 @@ fn a_request_beyond_concurrency_and_queue_gets_429() {
 fn a_queued_request_runs_once_another_finishes() {
     let server = Server::start(&["--http-concurrency", "1", "--http-queue", "1"]);
     let held = HeldRequest::begin(&server);
-    let mut two = [server.wire(), server.wire()];
-    for wire in &mut two {
-        wire.write(&head("GET", "/get/absent", &[]));
+    let mut two = [server.client(), server.client()];
+    for client in &mut two {
+        client.write(&head("GET", "/get/absent", &[]));
     }
-    eventually(LIMIT, "one to get 429", || two.iter().any(Wire::has_answer));
-    two.sort_by_key(|wire| !wire.has_answer());
+    eventually(LIMIT, "one to get 429", || two.iter().any(Client::has_response));
+    two.sort_by_key(|client| !client.has_response());
     let [refused, waiting] = &mut two;
-    assert_eq!(refused.answer().status, 429);
-    assert!(!waiting.has_answer());
+    assert_eq!(refused.response().status, 429);
+    assert!(!waiting.has_response());
     held.finish();
-    assert_eq!(waiting.answer().status, 404);
+    assert_eq!(waiting.response().status, 404);
 }
 
 #[test]
@@ -104,21 +104,21 @@ fn a_client_that_disconnects_releases_its_permit() {
     eventually(LIMIT, "the permit to be released", || server.get("/get/k", &[]).status == 404);
 }
 
-/// A request in flight that ends when the test says so.
-pub(crate) struct HeldRequest(Wire);
+/// A request in flight that finishes only when the test calls [`HeldRequest::finish`].
+pub(crate) struct HeldRequest(Client);
 
 impl HeldRequest {
     pub(crate) fn begin(server: &Server) -> Self {
-        let mut wire = server.wire();
+        let mut client = server.client();
         let headers = [("content-length", "4"), ("expect", "100-continue")];
-        wire.write(&head("PUT", "/v1/keys/upload", &headers));
-        assert_eq!(wire.answer().status, 100, "the handler waits for the body");
-        wire.write(b"do");
-        Self(wire)
+        client.write(&head("PUT", "/v1/keys/upload", &headers));
+        assert_eq!(client.response().status, 100, "the handler waits for the body");
+        client.write(b"do");
+        Self(client)
     }
 
     pub(crate) fn finish(mut self) {
         self.0.write(b"ne");
-        assert_eq!(self.0.answer().status, 204);
+        assert_eq!(self.0.response().status, 204);
     }
 }

@@ -12,15 +12,15 @@
 mod auth;
 mod bodies;
 mod caching;
+mod client;
 mod drain;
 mod errors;
 mod fast_path;
-mod heads;
 mod keys;
 mod limits;
 mod openapi;
 mod origins;
+mod protocol;
 mod redis;
 mod server;
 mod time_to_live;
-mod wire;

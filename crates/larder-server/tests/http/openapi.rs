@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::client::Response;
 use crate::origins;
 use crate::server::Server;
-use crate::wire::Answer;
 
-/// Every described route and its methods.
+/// The described routes and their methods.
 const ROUTES: [(&str, &str); 10] = [
     ("/get/{key}", "get"),
     ("/livez", "get"),
@@ -48,49 +48,49 @@ fn every_route_is_described() {
             if described {
                 continue;
             }
-            let answer = server.send(&method.to_uppercase(), &target, &[], b"");
-            assert_eq!(answer.status, 405, "{method} {path}");
-            assert_eq!(allowed(&answer), usable_methods(&api["paths"][path]), "{method} {path}");
+            let response = server.send(&method.to_uppercase(), &target, &[], b"");
+            assert_eq!(response.status, 405, "{method} {path}");
+            assert_eq!(allowed(&response), usable_methods(&api["paths"][path]), "{method} {path}");
         }
     }
 }
 
-/// The methods of `Allow`, without `HEAD`, which goes undescribed.
-fn allowed(answer: &Answer) -> BTreeSet<String> {
-    let methods = answer.header("allow").unwrap().split(',');
+/// Returns the methods in `Allow` without `HEAD`, which is not described.
+fn allowed(response: &Response) -> BTreeSet<String> {
+    let methods = response.header("allow").unwrap().split(',');
     methods.map(|method| method.trim().to_lowercase()).filter(|method| method != "head").collect()
 }
 
-/// The methods of a described path, without those that only ever get 405.
+/// Returns the methods of a described path without those that always get 405.
 fn usable_methods(item: &Value) -> BTreeSet<String> {
     let usable = |operation: &&Value| operation["responses"].get("405").is_none();
     members(item).iter().filter(|(_, it)| usable(it)).map(|(method, _)| method.clone()).collect()
 }
 
 #[test]
-fn every_operation_answers_as_described() {
+fn every_operation_returns_a_described_response() {
     let (server, _rows) = origins::start(|larder| larder);
     let api = description(&server);
     for method in ORDER {
         for (path, item) in members(&api["paths"]) {
             let Some(operation) = item.get(method) else { continue };
-            let answer = call(&server, method, &target(path, operation), operation);
+            let response = call(&server, method, &target(path, operation), operation);
             let expected = if (method, path.as_str()) == ("get", "/set/{key}/{value}") {
                 405
             } else {
                 success(operation)
             };
-            assert_eq!(answer.status, expected, "{method} {path}: {}", answer.text());
-            assert_is_described(&api, operation, &answer);
+            assert_eq!(response.status, expected, "{method} {path}: {}", response.text());
+            assert_is_described(&api, operation, &response);
         }
     }
 }
 
 #[test]
-fn errors_answer_as_described() {
+fn every_error_is_a_described_response() {
     let (server, _rows) = origins::start(|larder| larder);
     let api = description(&server);
-    let troubles: [(&[(&str, &str)], u16); 6] = [
+    let errors: [(&[(&str, &str)], u16); 6] = [
         (&[("origin", "null")], 403),
         (&[("host", "x")], 400),
         (&[("cache-control", "only-if-cached")], 504),
@@ -100,20 +100,20 @@ fn errors_answer_as_described() {
     ];
     for (path, item) in members(&api["paths"]) {
         for (method, operation) in members(item) {
-            for (headers, status) in troubles {
+            for (headers, status) in errors {
                 let target = target(path, operation).replace("greeting", "absent");
-                let answer = server.send(&method.to_uppercase(), &target, headers, b"");
-                if answer.status == status {
-                    answer.detail();
+                let response = server.send(&method.to_uppercase(), &target, headers, b"");
+                if response.status == status {
+                    response.detail();
                 }
-                assert_is_described(&api, operation, &answer);
+                assert_is_described(&api, operation, &response);
             }
         }
     }
 }
 
 #[test]
-fn operations_have_names_examples_and_errors() {
+fn operations_have_names_examples_and_error_responses() {
     let (server, _rows) = origins::start(|larder| larder);
     let api = description(&server);
     assert_eq!(api["openapi"], "3.1.0");
@@ -121,7 +121,7 @@ fn operations_have_names_examples_and_errors() {
     for (path, item) in members(&api["paths"]) {
         for (method, operation) in members(item) {
             let name = operation["operationId"].as_str().unwrap();
-            assert!(names.insert(name), "{name} twice");
+            assert!(names.insert(name), "{name} is not unique");
             assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
             let tag = &operation["tags"][0];
             assert!(list(&api["tags"]).iter().any(|it| it["name"] == *tag), "{name}");
@@ -151,17 +151,17 @@ fn operations_have_names_examples_and_errors() {
 }
 
 #[test]
-fn the_example_of_the_statistics_has_the_same_members() {
+fn the_statistics_example_has_the_members_of_the_real_statistics() {
     let (server, _rows) = origins::start(|larder| larder);
     let api = description(&server);
     let content = &api["paths"]["/v1/stats"]["get"]["responses"]["200"]["content"];
     let example = &content["application/json"]["example"];
     let live = server.get("/v1/stats", &[]).json();
-    assert_eq!(form(example), form(&live), "\n{example:#}\n{live:#}");
+    assert_eq!(member_paths(example), member_paths(&live), "\n{example:#}\n{live:#}");
 }
 
 #[test]
-fn the_token_is_described_if_there_is_one() {
+fn the_token_is_described_if_one_is_set() {
     let (open, _rows) = origins::start(|larder| larder);
     let api = description(&open);
     assert!(api.get("security").is_none());
@@ -185,9 +185,9 @@ fn the_token_is_described_if_there_is_one() {
     }
 }
 
-/// Covers the files that the page needs; the browser tests cover the page.
+/// Covers the files of the page. The browser tests cover the page itself.
 #[test]
-fn the_files_of_the_page_are_served() {
+fn the_files_of_the_docs_page_are_served() {
     let server = Server::start(&[]);
     let short = server.get("/docs", &[]);
     assert_eq!((short.status, short.header("location")), (303, Some("/docs/")));
@@ -199,12 +199,12 @@ fn the_files_of_the_page_are_served() {
         ("swagger-initializer.js", "text/javascript"),
         ("index.html", "text/html"),
     ] {
-        let answer = server.get(&format!("/docs/{file}"), &[]);
-        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)));
-        let policy = answer.header("content-security-policy").unwrap();
+        let response = server.get(&format!("/docs/{file}"), &[]);
+        assert_eq!((response.status, response.header("content-type")), (200, Some(media_type)));
+        let policy = response.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'self';"), "{policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     }
     let elsewhere = ["//", "https:", "validator.swagger.io"];
     let start = server.get("/docs/swagger-initializer.js", &[]);
@@ -214,9 +214,9 @@ fn the_files_of_the_page_are_served() {
 }
 
 fn description(server: &Server) -> Value {
-    let answer = server.get("/openapi.json", &[]);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    answer.json()
+    let response = server.get("/openapi.json", &[]);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    response.json()
 }
 
 /// Returns the path and the query with the examples filled in.
@@ -233,7 +233,7 @@ fn target(path: &str, operation: &Value) -> String {
     target
 }
 
-fn call(server: &Server, method: &str, target: &str, operation: &Value) -> Answer {
+fn call(server: &Server, method: &str, target: &str, operation: &Value) -> Response {
     let content = operation["requestBody"]["content"].as_object();
     let body = content.and_then(|content| content.iter().next());
     let method = method.to_uppercase();
@@ -246,30 +246,34 @@ fn call(server: &Server, method: &str, target: &str, operation: &Value) -> Answe
     }
 }
 
-/// Returns the described status of success.
+/// Returns the described 2xx status.
 fn success(operation: &Value) -> u16 {
     let mut statuses = members(&operation["responses"]).keys();
     statuses.find(|status| status.starts_with('2')).unwrap().parse().unwrap()
 }
 
 /// Asserts that the status is described with this media type and, for JSON, these members.
-fn assert_is_described(api: &Value, operation: &Value, answer: &Answer) {
+fn assert_is_described(api: &Value, operation: &Value, response: &Response) {
     let name = &operation["operationId"];
-    let response = &operation["responses"][answer.status.to_string()];
-    assert!(response.is_object(), "{name} answers {}: {}", answer.status, answer.text());
-    let response = resolve(api, response);
-    let Some(media_type) = answer.header("content-type") else {
-        assert!(response.get("content").is_none(), "{name} {}", answer.head);
+    let described = &operation["responses"][response.status.to_string()];
+    assert!(described.is_object(), "{name} returned {}: {}", response.status, response.text());
+    let described = resolve(api, described);
+    let Some(media_type) = response.header("content-type") else {
+        assert!(described.get("content").is_none(), "{name} {}", response.head);
         return;
     };
-    let content = &response["content"][media_type];
-    assert!(content.is_object(), "{name} answers {} as {media_type}", answer.status);
-    for header in response.get("headers").map_or(&Map::new(), members).keys() {
-        assert!(answer.header(header).is_some(), "{name} answers without {header}");
+    let content = &described["content"][media_type];
+    assert!(content.is_object(), "{name} returned {} as {media_type}", response.status);
+    for header in described.get("headers").map_or(&Map::new(), members).keys() {
+        assert!(response.header(header).is_some(), "{name} returned no {header}");
     }
     if media_type.ends_with("json") && !name.as_str().unwrap().starts_with("read_") {
-        let example = form(&content["example"]);
-        assert!(example.is_superset(&form(&answer.json())), "{name}: {}", answer.text());
+        let example = member_paths(&content["example"]);
+        assert!(
+            example.is_superset(&member_paths(&response.json())),
+            "{name}: {}",
+            response.text()
+        );
     }
 }
 
@@ -281,12 +285,12 @@ fn resolve<'a>(api: &'a Value, response: &'a Value) -> &'a Value {
 }
 
 /// Returns the paths of all members of a JSON value.
-fn form(value: &Value) -> BTreeSet<String> {
+fn member_paths(value: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let Some(object) = value.as_object() else { return names };
     for (name, member) in object {
         names.insert(name.clone());
-        names.extend(form(member).into_iter().map(|inner| format!("{name}.{inner}")));
+        names.extend(member_paths(member).into_iter().map(|inner| format!("{name}.{inner}")));
     }
     names
 }

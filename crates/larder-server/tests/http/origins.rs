@@ -1,4 +1,4 @@
-//! The routes of declared origins: reading through and forgetting rows.
+//! The routes of declared origins: reading rows through the cache and deleting cached rows.
 
 use std::fs;
 
@@ -45,8 +45,8 @@ fn a_read_after_a_delete_loads_the_row_again() {
     assert_eq!(server.put("/v1/keys/users:7", "\"changed\"").status, 204);
     assert_eq!(server.get("/users/7", &[]).text(), "\"changed\"");
     for _ in 0..2 {
-        let forgotten = server.send("DELETE", "/users/7", &[], b"");
-        assert_eq!((forgotten.status, forgotten.body.len()), (204, 0));
+        let deleted = server.send("DELETE", "/users/7", &[], b"");
+        assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     }
     let again = server.get("/users/7", &[]);
     assert_eq!((again.json()["name"].as_str(), again.cache_status()), (Some("Ada"), MISS));
@@ -72,25 +72,26 @@ fn ids_are_percent_encoded_utf8() {
         ("/Users/7", 404),
         (&format!("/users/{}", "7".repeat(20_000)), 414),
     ] {
-        let answer = server.get(target, &[]);
-        assert_eq!(answer.status, status, "{target:.40}: {}", answer.detail());
+        let response = server.get(target, &[]);
+        assert_eq!(response.status, status, "{target:.40}: {}", response.detail());
     }
 }
 
 #[test]
-fn no_cache_bypasses_the_memory_and_only_if_cached_reads_it_alone() {
+fn no_cache_bypasses_the_near_cache_and_only_if_cached_reads_nothing_else() {
     let (server, _rows) = start(|larder| larder);
-    let ask = |directive: &str| server.get("/users/7", &[("cache-control", directive)]);
-    assert_eq!(ask("only-if-cached").status, 504);
-    assert_eq!(ask("no-cache").cache_status(), MISS, "the store does not have the row yet");
-    assert_eq!(ask("no-cache").cache_status(), "larder; fwd=request");
-    assert_eq!(ask("only-if-cached").status, 504, "the bypass removed the entry");
-    assert_eq!(ask("max-age=0").cache_status(), MISS);
-    assert!(ask("only-if-cached").hit_ttl().is_some());
+    let get_with = |directive: &str| server.get("/users/7", &[("cache-control", directive)]);
+    assert_eq!(get_with("only-if-cached").status, 504);
+    assert_eq!(get_with("no-cache").cache_status(), MISS, "the store does not have the row yet");
+    assert_eq!(get_with("no-cache").cache_status(), "larder; fwd=request");
+    assert_eq!(get_with("only-if-cached").status, 504, "the bypass removed the entry");
+    assert_eq!(get_with("max-age=0").cache_status(), MISS);
+    assert!(get_with("only-if-cached").hit_ttl().is_some());
     assert_eq!(origin_loads(&server), 1);
 }
 
-/// Starts a server with an origin of [`ROWS`]. Dropping the folder deletes them.
+/// Starts a server with an origin that serves [`ROWS`] from a file in the returned folder, which is
+/// deleted on drop.
 pub(crate) fn start(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> (Server, TempDir) {
     let folder = TempDir::with_prefix("larder-rows-").unwrap();
     let file = folder.path().join("users.json");

@@ -1,15 +1,15 @@
-//! A Larder under test. Dropping it fails the test if the server has panicked.
+//! The server under test. Dropping it fails the test if the server panicked.
 
 use std::ops::Deref;
 
 use larder_testkit::{Larder, LarderBuilder};
 
-use crate::wire::{Answer, Wire, request};
+use crate::client::{Client, Response, request};
 
 pub(crate) const LARDER: &str = env!("CARGO_BIN_EXE_larder");
 
-/// Turns off the RESP listener, whose default port may be taken.
-const ALONE: [&str; 2] = ["--port", "0"];
+/// Turns off the RESP listener, because its default port may be taken.
+const HTTP_ONLY: [&str; 2] = ["--port", "0"];
 
 pub(crate) struct Server(Larder);
 
@@ -23,46 +23,47 @@ impl Server {
         Self(set(builder()).start())
     }
 
-    /// Starts a server through another program.
+    /// Runs a program that starts the server.
     pub(crate) fn run(program: &str, args: &[&str]) -> Self {
-        Self(Larder::builder(program).args(args).args(&ALONE).start())
+        Self(Larder::builder(program).args(args).args(&HTTP_ONLY).start())
     }
 
-    pub(crate) fn wire(&self) -> Wire {
-        Wire::connect(self.port())
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.port())
     }
 
-    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Response {
         self.send("GET", target, headers, b"")
     }
 
-    pub(crate) fn put(&self, target: &str, body: impl AsRef<[u8]>) -> Answer {
+    pub(crate) fn put(&self, target: &str, body: impl AsRef<[u8]>) -> Response {
         self.send("PUT", target, &[], body.as_ref())
     }
 
-    /// Sends one request on a connection of its own, with the target exactly as given.
+    /// Sends one request on a new connection and returns the response. The target is sent exactly as
+    /// given.
     pub(crate) fn send(
         &self,
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> Answer {
-        let mut wire = self.wire();
-        wire.write(&request(method, target, headers, body));
-        wire.answer_to(method)
+    ) -> Response {
+        let mut client = self.client();
+        client.write(&request(method, target, headers, body));
+        client.response_to(method)
     }
 
     /// Asserts that the server still serves other clients.
-    pub(crate) fn still_serves(&self) {
+    pub(crate) fn assert_still_serves(&self) {
         assert_eq!(self.put("/v1/keys/still", "serves").status, 204);
         assert_eq!(self.get("/v1/keys/still", &[]).text(), "serves");
     }
 }
 
-/// Returns a builder for a server with the HTTP listener alone.
+/// Returns a builder of a server with only the HTTP listener.
 pub(crate) fn builder() -> LarderBuilder {
-    Larder::builder(LARDER).args(&ALONE)
+    Larder::builder(LARDER).args(&HTTP_ONLY)
 }
 
 impl Deref for Server {

@@ -1,9 +1,9 @@
-//! `?ttl=`: the time to live of a written value.
+//! `?ttl=` sets the time to live of a written value.
 
 use larder_testkit::eventually;
 
+use crate::client::LIMIT;
 use crate::server::Server;
-use crate::wire::LIMIT;
 
 #[test]
 fn a_value_expires_after_its_ttl() {
@@ -38,15 +38,15 @@ fn a_write_without_a_ttl_removes_an_earlier_one() {
     let server = Server::start(&[]);
     assert_eq!(server.put("/v1/keys/k?ttl=200ms", "short").status, 204);
     assert_eq!(server.put("/v1/keys/k", "for ever").status, 204);
-    assert_eq!(server.put("/v1/keys/clock?ttl=300ms", "").status, 204);
+    assert_eq!(server.put("/v1/keys/timer?ttl=300ms", "").status, 204);
     eventually(LIMIT, "the later key to expire", || {
-        server.get("/v1/keys/clock", &[]).status == 404
+        server.get("/v1/keys/timer", &[]).status == 404
     });
     assert_eq!(server.get("/v1/keys/k", &[]).text(), "for ever");
 }
 
 #[test]
-fn an_invalid_ttl_is_refused_and_nothing_is_set() {
+fn an_invalid_ttl_is_refused_and_nothing_is_stored() {
     let server = Server::start(&[]);
     for query in [
         "ttl=",
@@ -69,9 +69,9 @@ fn an_invalid_ttl_is_refused_and_nothing_is_set() {
         "%",
     ] {
         for target in ["/set/k/v", "/v1/keys/k"] {
-            let answer = server.put(&format!("{target}?{query}"), "v");
-            assert_eq!(answer.status, 400, "{target}?{query}");
-            assert!(answer.detail().contains("ttl"), "{}", answer.detail());
+            let response = server.put(&format!("{target}?{query}"), "v");
+            assert_eq!(response.status, 400, "{target}?{query}");
+            assert!(response.detail().contains("ttl"), "{}", response.detail());
         }
     }
     assert_eq!(server.get("/get/k", &[]).status, 404);

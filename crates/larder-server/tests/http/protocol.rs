@@ -1,11 +1,11 @@
-//! Malformed requests get an error or a closed connection, and do not disturb other clients.
+//! HTTP/1.1 itself: malformed requests, size limits, body lengths, pipelining and request targets.
 
 use std::time::Duration;
 
 use larder_testkit::http::{ThenClient, raw_within};
 
+use crate::client::{head, request};
 use crate::server::Server;
-use crate::wire::{Wire, head, request};
 
 #[test]
 fn malformed_requests_are_refused() {
@@ -30,7 +30,7 @@ fn malformed_requests_are_refused() {
         b"GET /livez HTTP/1.1\r\nhost: localhost\r\n folded: x\r\n\r\n",
         b"GET /livez HTTP/1.1\r\n: x\r\n\r\n",
     ] {
-        refused(&server, bytes, &[400]);
+        expect_refusal(&server, bytes, &[400]);
     }
     // A client that speaks only HTTP/2 gets no response in HTTP/1.
     let silence = raw_within(
@@ -40,26 +40,30 @@ fn malformed_requests_are_refused() {
         Duration::from_secs(20),
     );
     assert_eq!(silence, b"");
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
-fn heads_have_size_limits() {
+fn the_request_line_and_headers_have_size_limits() {
     let server = Server::start(&[]);
     let long = |bytes: usize| "k".repeat(bytes);
-    refused(&server, &request("GET", &format!("/get/{}", long(1 << 20)), &[], b""), &[414, 431]);
-    refused(&server, &request("GET", &format!("/get/{}", long(70_000)), &[], b""), &[414]);
-    refused(&server, &request("GET", "/livez", &[("x", &long(200_000))], b""), &[431]);
+    expect_refusal(
+        &server,
+        &request("GET", &format!("/get/{}", long(1 << 20)), &[], b""),
+        &[414, 431],
+    );
+    expect_refusal(&server, &request("GET", &format!("/get/{}", long(70_000)), &[], b""), &[414]);
+    expect_refusal(&server, &request("GET", "/livez", &[("x", &long(200_000))], b""), &[431]);
     let many: Vec<_> = (0..200).map(|_| ("x", "y")).collect();
-    refused(&server, &request("GET", "/livez", &many, b""), &[431]);
+    expect_refusal(&server, &request("GET", "/livez", &many, b""), &[431]);
     assert_eq!(server.get("/livez", &[("x", &long(60_000))]).status, 200);
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
 fn ambiguous_body_lengths_are_refused() {
     let server = Server::start(&[]);
-    let refused_heads: [&[(&str, &str)]; 9] = [
+    let ambiguous: [&[(&str, &str)]; 9] = [
         &[("content-length", "4"), ("content-length", "5")],
         &[("content-length", "4, 5")],
         &[("content-length", "+4")],
@@ -70,45 +74,45 @@ fn ambiguous_body_lengths_are_refused() {
         &[("transfer-encoding", "chunked, identity")],
         &[("transfer-encoding", "gzip")],
     ];
-    for headers in refused_heads {
+    for headers in ambiguous {
         let smuggled = [head("PUT", "/v1/keys/k", headers), request("GET", "/livez", &[], b"")];
-        refused(&server, &smuggled.concat(), &[400]);
+        expect_refusal(&server, &smuggled.concat(), &[400]);
     }
     let http_1_0 =
         b"PUT /v1/keys/k HTTP/1.0\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
-    refused(&server, http_1_0, &[400]);
+    expect_refusal(&server, http_1_0, &[400]);
 
-    // If both lengths are given, the chunks decide and the connection closes.
+    // If a request has both headers, chunked encoding wins and the connection closes.
     for headers in [
         [("content-length", "42"), ("transfer-encoding", "chunked")],
         [("transfer-encoding", "chunked"), ("content-length", "4")],
     ] {
-        let mut wire = server.wire();
-        wire.write(&head("PUT", "/v1/keys/k", &headers));
-        wire.write(b"1\r\nv\r\n0\r\n\r\n");
-        wire.write(&request("PUT", "/v1/keys/smuggled", &[], b"x"));
-        assert_eq!(wire.answer().status, 204);
-        wire.ends();
+        let mut client = server.client();
+        client.write(&head("PUT", "/v1/keys/k", &headers));
+        client.write(b"1\r\nv\r\n0\r\n\r\n");
+        client.write(&request("PUT", "/v1/keys/smuggled", &[], b"x"));
+        assert_eq!(client.response().status, 204);
+        client.expect_close();
         assert_eq!(server.get("/v1/keys/k", &[]).text(), "v");
     }
     assert_eq!(server.get("/v1/keys/smuggled", &[]).status, 404);
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
 fn a_repeated_equal_content_length_is_accepted() {
     let server = Server::start(&[]);
-    let mut wire = server.wire();
-    wire.write(&head("PUT", "/v1/keys/k", &[("content-length", "1"), ("content-length", "1")]));
-    wire.write(b"v");
-    assert_eq!(wire.answer().status, 204);
-    assert_eq!(wire.ask("GET", "/v1/keys/k").text(), "v");
+    let mut client = server.client();
+    client.write(&head("PUT", "/v1/keys/k", &[("content-length", "1"), ("content-length", "1")]));
+    client.write(b"v");
+    assert_eq!(client.response().status, 204);
+    assert_eq!(client.send("GET", "/v1/keys/k").text(), "v");
 }
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let server = Server::start(&[]);
-    let mut wire = server.wire();
+    let mut client = server.client();
     let mut bytes = Vec::new();
     for number in 0..200 {
         let value = number.to_string();
@@ -116,29 +120,29 @@ fn pipelined_requests_are_answered_in_order() {
         bytes.extend(request("GET", &format!("/v1/keys/k{}", number % 7), &[], b""));
         bytes.extend(request("GET", "/get/%", &[], b""));
     }
-    wire.write(&bytes);
+    client.write(&bytes);
     for number in 0..200 {
-        assert_eq!(wire.answer().status, 204);
-        assert_eq!(wire.answer().text(), number.to_string());
-        assert_eq!(wire.answer().status, 400);
+        assert_eq!(client.response().status, 204);
+        assert_eq!(client.response().text(), number.to_string());
+        assert_eq!(client.response().status, 400);
     }
 }
 
 #[test]
-fn http_1_0_is_answered_and_closed() {
+fn the_connection_closes_after_an_http_1_0_response() {
     let server = Server::start(&[]);
-    let mut wire = server.wire();
-    wire.write(b"GET /livez HTTP/1.0\r\nhost: localhost\r\n\r\n");
-    assert_eq!(wire.answer().text(), "ok\n");
-    wire.ends();
-    let mut wire = server.wire();
-    wire.write(b"GET /livez HTTP/1.0\r\n\r\n");
-    assert!(wire.answer().detail().contains("Host"));
-    wire.ends();
+    let mut client = server.client();
+    client.write(b"GET /livez HTTP/1.0\r\nhost: localhost\r\n\r\n");
+    assert_eq!(client.response().text(), "ok\n");
+    client.expect_close();
+    let mut client = server.client();
+    client.write(b"GET /livez HTTP/1.0\r\n\r\n");
+    assert!(client.response().detail().contains("Host"));
+    client.expect_close();
 }
 
 #[test]
-fn other_forms_of_targets_pass_the_same_checks() {
+fn every_form_of_request_target_passes_the_same_checks() {
     let server = Server::start(&[]);
     for (line, status) in [
         ("OPTIONS *", 404),
@@ -153,27 +157,27 @@ fn other_forms_of_targets_pass_the_same_checks() {
         ("GET /livez/..", 404),
         ("GET /./livez", 404),
     ] {
-        let mut wire = server.wire();
-        wire.write(format!("{line} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
-        assert_eq!(wire.answer().status, status, "{line}");
+        let mut client = server.client();
+        client.write(format!("{line} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        assert_eq!(client.response().status, status, "{line}");
     }
-    server.still_serves();
+    server.assert_still_serves();
 }
 
 #[test]
-fn an_upgrade_is_ignored() {
+fn an_upgrade_request_is_ignored() {
     let server = Server::start(&[]);
     let upgrade = [("connection", "upgrade"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")];
     assert_eq!(server.get("/livez", &upgrade).text(), "ok\n");
 }
 
-/// Sends these bytes and expects an error and the end of the connection.
-fn refused(server: &Server, bytes: &[u8], statuses: &[u16]) {
-    let mut wire: Wire = server.wire();
-    wire.try_write(bytes);
+/// Sends the bytes and asserts that the server responds with one of the statuses and closes.
+fn expect_refusal(server: &Server, bytes: &[u8], statuses: &[u16]) {
+    let mut client = server.client();
+    client.try_write(bytes);
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]);
-    let answer = wire.answer();
-    assert!(statuses.contains(&answer.status), "{shown:?}: {}", answer.head);
-    assert_eq!(answer.header("connection"), Some("close"), "{shown:?}: {}", answer.head);
-    wire.ends();
+    let response = client.response();
+    assert!(statuses.contains(&response.status), "{shown:?}: {}", response.head);
+    assert_eq!(response.header("connection"), Some("close"), "{shown:?}: {}", response.head);
+    client.expect_close();
 }

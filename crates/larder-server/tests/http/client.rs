@@ -1,4 +1,4 @@
-//! One connection, to which a test writes any bytes and from which it reads response by response.
+//! An HTTP client over one connection that can send arbitrary bytes and reads one response at a time.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Maximum time to wait for anything.
+/// Maximum time to wait for a response or a condition.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-pub(crate) struct Wire {
+pub(crate) struct Client {
     socket: TcpStream,
     unread: Vec<u8>,
 }
 
-/// A response.
+/// A parsed response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// The status line and the headers as received.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// Returns a whole request with `Host` and, if there is a body, `Content-Length`.
+/// Returns a request with `Host` and, if the body is not empty, `Content-Length`.
 pub(crate) fn request(
     method: &str,
     target: &str,
@@ -40,7 +40,7 @@ pub(crate) fn request(
     request
 }
 
-/// Returns the head of a request with `Host` and these headers.
+/// Returns a request head with `Host` and the given headers.
 pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\n");
     for (name, value) in [&[("host", "localhost")], headers].concat() {
@@ -50,7 +50,7 @@ pub(crate) fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<
     head.into_bytes()
 }
 
-impl Wire {
+impl Client {
     pub(crate) fn connect(port: u16) -> Self {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         socket.set_nodelay(true).unwrap();
@@ -63,8 +63,8 @@ impl Wire {
         self.socket.write_all(bytes).unwrap();
     }
 
-    /// Writes in another thread.
-    pub(crate) fn write_aside(&self, bytes: Vec<u8>) -> JoinHandle<()> {
+    /// Writes from another thread.
+    pub(crate) fn write_in_background(&self, bytes: Vec<u8>) -> JoinHandle<()> {
         let mut socket = self.socket.try_clone().unwrap();
         thread::spawn(move || socket.write_all(&bytes).unwrap())
     }
@@ -80,52 +80,52 @@ impl Wire {
     }
 
     /// Sends a request and returns its response.
-    pub(crate) fn ask(&mut self, method: &str, target: &str) -> Answer {
+    pub(crate) fn send(&mut self, method: &str, target: &str) -> Response {
         self.write(&request(method, target, &[], b""));
-        self.answer_to(method)
+        self.response_to(method)
     }
 
     /// Returns the next response to any method but `HEAD`.
-    pub(crate) fn answer(&mut self) -> Answer {
-        self.answer_to("GET")
+    pub(crate) fn response(&mut self) -> Response {
+        self.response_to("GET")
     }
 
-    /// Returns the next response to a method. A response to `HEAD` has no body.
-    pub(crate) fn answer_to(&mut self, method: &str) -> Answer {
-        self.try_answer(method).expect("an answer before the connection ends")
+    /// Returns the next response to a request with this method. A response to `HEAD` has no body.
+    pub(crate) fn response_to(&mut self, method: &str) -> Response {
+        self.try_response(method).expect("a response before the connection closes")
     }
 
-    /// Returns the next response, or `None` if the connection ends before it begins.
-    pub(crate) fn try_answer(&mut self, method: &str) -> Option<Answer> {
+    /// Returns the next response, or `None` if the connection closes before its first byte.
+    pub(crate) fn try_response(&mut self, method: &str) -> Option<Response> {
         while position(&self.unread, b"\r\n\r\n").is_none() {
             if !self.receive() {
-                assert!(self.unread.is_empty(), "half a head: {:?}", self.unread);
+                assert!(self.unread.is_empty(), "incomplete head: {:?}", self.unread);
                 return None;
             }
         }
         let end = position(&self.unread, b"\r\n\r\n").unwrap() + 4;
         let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
-        let mut answer = Answer { status: status(&head), head, body: Vec::new() };
-        let length = answer.header("content-length").map_or(0, |text| text.parse().unwrap());
-        if method != "HEAD" && answer.status != 304 {
+        let mut response = Response { status: status(&head), head, body: Vec::new() };
+        let length = response.header("content-length").map_or(0, |text| text.parse().unwrap());
+        if method != "HEAD" && response.status != 304 {
             while self.unread.len() < length {
-                assert!(self.receive(), "half a body after {}", answer.head);
+                assert!(self.receive(), "incomplete body after {}", response.head);
             }
-            answer.body = self.unread.drain(..length).collect();
+            response.body = self.unread.drain(..length).collect();
         }
-        Some(answer)
+        Some(response)
     }
 
-    /// Returns whether bytes have arrived.
-    pub(crate) fn has_answer(&self) -> bool {
+    /// Returns whether the server has sent bytes that were not read.
+    pub(crate) fn has_response(&self) -> bool {
         self.socket.set_nonblocking(true).unwrap();
         let count = self.socket.peek(&mut [0]);
         self.socket.set_nonblocking(false).unwrap();
         count.is_ok_and(|count| count > 0)
     }
 
-    /// Waits for the server to close, and asserts that it sends nothing more.
-    pub(crate) fn ends(&mut self) {
+    /// Blocks until the server closes and asserts that it sent nothing more.
+    pub(crate) fn expect_close(&mut self) {
         while self.receive() {}
         assert_eq!(String::from_utf8_lossy(&self.unread), "");
     }
@@ -138,17 +138,17 @@ impl Wire {
                 count > 0
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
-            Err(error) => panic!("nothing came within {LIMIT:?}: {error}"),
+            Err(error) => panic!("no bytes within {LIMIT:?}: {error}"),
         }
     }
 }
 
-impl Answer {
+impl Response {
     /// Returns the value of a header that occurs at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         let value = found.next().map(|(_, value)| value);
-        assert!(found.next().is_none(), "{name} twice: {}", self.head);
+        assert!(found.next().is_none(), "{name} occurs twice: {}", self.head);
         value
     }
 
@@ -174,7 +174,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}{:?}", self.head, self.body))
     }
 
-    /// Asserts that the response is a problem and returns its detail.
+    /// Asserts that the response is a `problem+json` and returns its detail.
     pub(crate) fn detail(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
         assert_eq!(self.header("cache-control"), Some("no-store"), "{}", self.head);
