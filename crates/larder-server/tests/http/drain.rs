@@ -65,7 +65,7 @@ fn sigint_drains() {
 #[test]
 fn a_second_signal_stops_at_once() {
     let server = Server::start(&["--drain-timeout", "60s"]);
-    let _upload = HeldRequest::begin(&server);
+    let _held = HeldRequest::begin(&server);
     server.signal(Signal::TERM);
     eventually(LIMIT, "draining", || server.log().contains("draining"));
     let (status, took) = server.terminate();
@@ -76,7 +76,7 @@ fn a_second_signal_stops_at_once() {
 #[test]
 fn draining_ends_at_the_timeout() {
     let server = Server::start(&["--drain-timeout", "300ms"]);
-    let _upload = HeldRequest::begin(&server);
+    let _held = HeldRequest::begin(&server);
     let (status, took) = server.terminate();
     assert!(status.code() == Some(0) && took < AT_ONCE, "{status} after {took:?}");
     assert!(server.log().contains("drain-timeout expired"), "{}", server.log());

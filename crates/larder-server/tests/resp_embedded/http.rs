@@ -1,37 +1,37 @@
-//! Both listeners show one store: what one writes, the other reads at once, also where it had the
-//! old value in memory.
+//! The RESP and HTTP listeners share one store. A write over one is visible over the other at once,
+//! even if the old value was cached.
 
 use larder_testkit::http;
 
-use crate::pair::Alone;
+use crate::setup::Embedded;
 use crate::wire::Wire;
 
-/// Reads a key over HTTP until that is a hit: the near tier has it. Gives its value and its `ETag`.
-fn heated(alone: &Alone, key: &str) -> (String, String) {
-    let url = alone.larder.url(&format!("/v1/keys/{key}"));
+/// Reads a key over HTTP until the near cache serves it. Returns its value and its `ETag`.
+fn read_until_hit(server: &Embedded, key: &str) -> (String, String) {
+    let url = server.larder.url(&format!("/v1/keys/{key}"));
     for _ in 0..100 {
-        let answer = http::get(&url, &[]);
-        if answer.cache_status().contains("hit") {
-            return (answer.text(), answer.header("etag").unwrap().to_owned());
+        let response = http::get(&url, &[]);
+        if response.cache_status().contains("hit") {
+            return (response.text(), response.header("etag").unwrap().to_owned());
         }
     }
-    panic!("{key} is never served from memory");
+    panic!("{key} was never a hit");
 }
 
-/// The value, or nothing for 404.
-fn read(alone: &Alone, key: &str) -> Option<String> {
-    let answer = http::get(&alone.larder.url(&format!("/v1/keys/{key}")), &[]);
-    match answer.status {
-        200 => Some(answer.text()),
+/// Reads a key over HTTP. Returns `None` for a 404.
+fn read(server: &Embedded, key: &str) -> Option<String> {
+    let response = http::get(&server.larder.url(&format!("/v1/keys/{key}")), &[]);
+    match response.status {
+        200 => Some(response.text()),
         404 => None,
-        status => panic!("{status}: {}", answer.text()),
+        status => panic!("{status}: {}", response.text()),
     }
 }
 
 #[test]
-fn every_write_over_resp_is_seen_over_http_at_once() {
-    let alone = Alone::start(&[]);
-    let mut wire = alone.wire();
+fn a_write_over_resp_is_visible_over_http_at_once() {
+    let server = Embedded::start(&[]);
+    let mut client = server.client();
     for (write, value) in [
         ("SET k 2", Some("2")),
         ("SETEX k 100 3", Some("3")),
@@ -57,102 +57,105 @@ fn every_write_over_resp_is_seen_over_http_at_once() {
         ("FLUSHDB", None),
         ("FLUSHALL", None),
     ] {
-        wire.expect("MSET k 1 full full full2 full", "+OK");
-        wire.expect("PERSIST k", ":0");
-        let (before, etag) = heated(&alone, "k");
+        client.expect("MSET k 1 full full full2 full", "+OK");
+        client.expect("PERSIST k", ":0");
+        let (before, etag) = read_until_hit(&server, "k");
         assert_eq!(before, "1");
-        let reply = wire.line(write);
+        let reply = client.line(write);
         assert_ne!(reply[0], b'-', "{write}");
-        assert_eq!(read(&alone, "k").as_deref(), value, "{write}");
-        let known = [("if-none-match", etag.as_str())];
-        let answer = http::get(&alone.larder.url("/v1/keys/k"), &known);
-        assert_ne!(answer.status, 304, "{write}: the ETag is the old one's");
+        assert_eq!(read(&server, "k").as_deref(), value, "{write}");
+        let condition = [("if-none-match", etag.as_str())];
+        let response = http::get(&server.larder.url("/v1/keys/k"), &condition);
+        assert_ne!(response.status, 304, "{write}: the ETag has not changed");
     }
 }
 
 #[test]
-fn a_write_in_a_transaction_is_seen_over_http_at_once() {
-    let alone = Alone::start(&[]);
-    let mut wire = alone.wire();
-    wire.expect("MSET k 1 gone 1", "+OK");
-    assert_eq!((heated(&alone, "k").0, heated(&alone, "gone").0), ("1".into(), "1".into()));
-    wire.expect("MULTI", "+OK");
-    wire.expect("INCR k", "+QUEUED");
-    wire.expect("DEL gone", "+QUEUED");
-    assert_eq!(read(&alone, "k").as_deref(), Some("1"), "not yet");
-    wire.expect("EXEC", "*2 :2 :1");
-    assert_eq!((read(&alone, "k").as_deref(), read(&alone, "gone")), (Some("2"), None));
+fn a_transaction_over_resp_is_visible_over_http_after_exec() {
+    let server = Embedded::start(&[]);
+    let mut client = server.client();
+    client.expect("MSET k 1 gone 1", "+OK");
+    assert_eq!(
+        (read_until_hit(&server, "k").0, read_until_hit(&server, "gone").0),
+        ("1".into(), "1".into())
+    );
+    client.expect("MULTI", "+OK");
+    client.expect("INCR k", "+QUEUED");
+    client.expect("DEL gone", "+QUEUED");
+    assert_eq!(read(&server, "k").as_deref(), Some("1"), "EXEC has not run yet");
+    client.expect("EXEC", "*2 :2 :1");
+    assert_eq!((read(&server, "k").as_deref(), read(&server, "gone")), (Some("2"), None));
 }
 
 #[test]
-fn what_is_absent_over_http_appears_with_a_write_over_resp() {
-    let alone = Alone::start(&[]);
-    let mut wire = alone.wire();
+fn a_cached_absence_ends_with_a_write_over_resp() {
+    let server = Embedded::start(&[]);
+    let mut client = server.client();
     for write in ["SETNX k 1", "MSETNX k 1 l 1", "COPY source k", "SET k 1 NX GET"] {
-        wire.expect("FLUSHALL", "+OK");
-        wire.expect("SET source 1", "+OK");
-        (0..3).for_each(|_| assert_eq!(read(&alone, "k"), None));
-        wire.line(write);
-        assert_eq!(read(&alone, "k").as_deref(), Some("1"), "{write}");
+        client.expect("FLUSHALL", "+OK");
+        client.expect("SET source 1", "+OK");
+        (0..3).for_each(|_| assert_eq!(read(&server, "k"), None));
+        client.line(write);
+        assert_eq!(read(&server, "k").as_deref(), Some("1"), "{write}");
     }
 }
 
 #[test]
-fn what_http_writes_resp_reads() {
-    let alone = Alone::start(&[]);
-    let url = alone.larder.url("/v1/keys/k");
-    let mut wire = alone.wire();
+fn a_write_over_http_is_visible_over_resp() {
+    let server = Embedded::start(&[]);
+    let url = server.larder.url("/v1/keys/k");
+    let mut client = server.client();
     assert_eq!(http::put(&url, &[], "one").status, 204);
-    wire.expect("GET k", "$3 one");
-    wire.expect("TTL k", ":-1");
+    client.expect("GET k", "$3 one");
+    client.expect("TTL k", ":-1");
     assert_eq!(http::put(&format!("{url}?ttl=100"), &[], "two").status, 204);
-    wire.expect("GET k", "$3 two");
-    let left = String::from_utf8(wire.line("PTTL k")).unwrap();
+    client.expect("GET k", "$3 two");
+    let left = String::from_utf8(client.line("PTTL k")).unwrap();
     let left: i64 = left.trim_start_matches(':').trim_end().parse().unwrap();
     assert!((90_000..=100_000).contains(&left), "{left}");
     assert_eq!(http::delete(&url, &[]).status, 204);
-    wire.expect("EXISTS k", ":0");
+    client.expect("EXISTS k", ":0");
 }
 
 #[test]
-fn a_write_over_http_ends_what_a_watch_guards() {
-    let alone = Alone::start(&[]);
-    let url = alone.larder.url("/v1/keys/k");
-    let mut wire = alone.wire();
-    let aborted_by = |wire: &mut Wire, write: &dyn Fn()| {
-        wire.expect("WATCH k", "+OK");
+fn a_write_over_http_aborts_a_transaction_that_watches_the_key() {
+    let server = Embedded::start(&[]);
+    let url = server.larder.url("/v1/keys/k");
+    let mut client = server.client();
+    let aborted_by = |client: &mut Wire, write: &dyn Fn()| {
+        client.expect("WATCH k", "+OK");
         write();
-        wire.expect("MULTI", "+OK");
-        wire.expect("SET k mine", "+QUEUED");
-        wire.line("EXEC") == b"*-1\r\n"
+        client.expect("MULTI", "+OK");
+        client.expect("SET k mine", "+QUEUED");
+        client.line("EXEC") == b"*-1\r\n"
     };
-    assert!(aborted_by(&mut wire, &|| drop(http::put(&url, &[], "theirs"))));
-    assert!(aborted_by(&mut wire, &|| drop(http::delete(&url, &[]))));
-    assert!(!aborted_by(&mut wire, &|| drop(http::get(&url, &[]))));
-    assert_eq!(read(&alone, "k").as_deref(), Some("mine"));
+    assert!(aborted_by(&mut client, &|| drop(http::put(&url, &[], "theirs"))));
+    assert!(aborted_by(&mut client, &|| drop(http::delete(&url, &[]))));
+    assert!(!aborted_by(&mut client, &|| drop(http::get(&url, &[]))));
+    assert_eq!(read(&server, "k").as_deref(), Some("mine"));
 }
 
 #[test]
-fn no_reader_over_http_goes_back_in_time() {
+fn reads_over_http_never_go_back_to_an_older_value() {
     const WRITES: u64 = 300;
-    let alone = Alone::start(&["--io-threads", "2"]);
+    let server = Embedded::start(&["--io-threads", "2"]);
     let acknowledged = std::sync::atomic::AtomicU64::new(0);
     let order = std::sync::atomic::Ordering::SeqCst;
-    alone.wire().expect("SET k 0", "+OK");
+    server.client().expect("SET k 0", "+OK");
     std::thread::scope(|scope| {
         let read_all = || {
             let mut newest = 0;
             while newest < WRITES {
-                let floor = acknowledged.load(order).max(newest);
-                let value: u64 = read(&alone, "k").unwrap().parse().unwrap();
-                assert!(value >= floor, "{value} after {floor}");
+                let oldest = acknowledged.load(order).max(newest);
+                let value: u64 = read(&server, "k").unwrap().parse().unwrap();
+                assert!(value >= oldest, "read {value} after {oldest}");
                 newest = value;
             }
         };
         let readers = [scope.spawn(read_all), scope.spawn(read_all)];
-        let mut wire = alone.wire();
+        let mut client = server.client();
         for write in 1..=WRITES {
-            wire.expect("INCR k", &format!(":{write}"));
+            client.expect("INCR k", &format!(":{write}"));
             acknowledged.store(write, order);
         }
         for reader in readers {

@@ -1,36 +1,36 @@
-//! Random commands over a few keys, to a Redis and to a Larder without one.
+//! Random commands on a few keys. Redis and Larder must send the same replies.
 
 use larder_resp::reply::Frame;
 use proptest::{prelude::*, sample::select};
 
-use crate::pair::{Alike, Both, Pair};
+use crate::setup::{ClientPair, Comparison, Servers};
 
-/// Commands in a case, of both clients together.
+/// Commands in one case, from both clients together.
 const COMMANDS: std::ops::Range<usize> = 1..60;
 
 #[test]
-fn whatever_is_done_the_replies_are_those_of_redis() {
-    let Some(pair) = Pair::start() else { return };
+fn replies_to_random_commands_match_redis() {
+    let Some(servers) = Servers::start() else { return };
     let config = ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() };
     let commands = prop::collection::vec((0..2_usize, command()), COMMANDS);
     proptest!(config, |(commands in commands, version in select(vec!["2", "3"]))| {
-        let mut clients = [Client::of(&pair, version), Client::of(&pair, version)];
-        clients[0].same("FLUSHALL")?;
+        let mut clients = [Client::of(&servers, version), Client::of(&servers, version)];
+        clients[0].expect_same_reply("FLUSHALL")?;
         for (client, line) in commands {
-            clients[client].same(&line)?;
+            clients[client].expect_same_reply(&line)?;
         }
         for client in &mut clients {
             for line in ["EXEC", "UNWATCH", "DBSIZE", "SELECT 0"] {
-                client.same(line)?;
+                client.expect_same_reply(line)?;
             }
         }
-        // What is left behind is the same too.
+        // The remaining keys must be the same too.
         for db in ["0", "1"] {
-            clients[0].same(&format!("SELECT {db}"))?;
-            clients[0].same("KEYS *")?;
+            clients[0].expect_same_reply(&format!("SELECT {db}"))?;
+            clients[0].expect_same_reply("KEYS *")?;
             for key in KEYS {
-                clients[0].same(&format!("GET {key}"))?;
-                clients[0].same(&format!("PTTL {key}"))?;
+                clients[0].expect_same_reply(&format!("GET {key}"))?;
+                clients[0].expect_same_reply(&format!("PTTL {key}"))?;
             }
         }
     });
@@ -107,9 +107,9 @@ const TEMPLATES: [&str; 66] = [
     "UNWATCH",
 ];
 
-/// A command with arguments from small sets, right and wrong ones.
+/// Generates a command whose arguments come from small sets of valid and invalid words.
 fn command() -> impl Strategy<Value = String> {
-    // Else most transactions would hold nothing.
+    // Without the extra weight most transactions would be empty.
     let template =
         prop_oneof![12 => select(TEMPLATES.to_vec()), 1 => Just("MULTI"), 1 => Just("EXEC")];
     template.prop_flat_map(|template| {
@@ -118,8 +118,8 @@ fn command() -> impl Strategy<Value = String> {
     })
 }
 
-/// What a word of a template may stand for. No life ends while a case runs, and none is compared
-/// with one that was begun a moment before: what comes of that depends on the clock.
+/// Generates a replacement for a word of a template. No key expires while a case runs, and no time to
+/// live is compared with an equal one set a moment before, because the reply would depend on the clock.
 fn word(word: &'static str) -> BoxedStrategy<String> {
     let words: Vec<&str> = match word {
         "k" => KEYS.to_vec(),
@@ -137,28 +137,28 @@ fn word(word: &'static str) -> BoxedStrategy<String> {
     select(words).prop_map(str::to_owned).boxed()
 }
 
-/// The same client at both, and the commands that it has queued.
+/// A client of each server and the commands that they have queued with `MULTI`.
 struct Client {
-    both: Both,
+    pair: ClientPair,
     queued: Vec<String>,
 }
 
 impl Client {
-    fn of(pair: &Pair, version: &str) -> Self {
-        Self { both: pair.both(version), queued: Vec::new() }
+    fn of(servers: &Servers, version: &str) -> Self {
+        Self { pair: servers.clients(version), queued: Vec::new() }
     }
 
-    fn same(&mut self, line: &str) -> Result<(), TestCaseError> {
-        let [redis, larder] = [&mut self.both.redis, &mut self.both.larder].map(|wire| {
-            wire.send(format!("{line}\r\n").as_bytes());
-            wire.reply()
+    fn expect_same_reply(&mut self, line: &str) -> Result<(), TestCaseError> {
+        let [redis, larder] = [&mut self.pair.redis, &mut self.pair.larder].map(|client| {
+            client.send(format!("{line}\r\n").as_bytes());
+            client.reply()
         });
         let same = match line {
             "EXEC" => self.same_transaction(&redis, &larder),
-            line => alike(line).holds(&redis, &larder),
+            line => comparison(line).matches(&redis, &larder),
         };
-        let (here, there) = (larder.escape_ascii(), redis.escape_ascii());
-        prop_assert!(same, "{line}\n   Redis:  {there}\n   Larder: {here}");
+        let (ours, theirs) = (larder.escape_ascii(), redis.escape_ascii());
+        prop_assert!(same, "{line}\n   Redis:  {theirs}\n   Larder: {ours}");
         match line {
             "EXEC" | "DISCARD" => self.queued.clear(),
             line if redis == b"+QUEUED\r\n" => self.queued.push(line.to_owned()),
@@ -167,28 +167,29 @@ impl Client {
         Ok(())
     }
 
-    /// Each reply as like as it would be alone.
+    /// Compares each reply of a transaction as the reply to the same command outside of one.
     fn same_transaction(&self, redis: &[u8], larder: &[u8]) -> bool {
-        let (Some(theirs), Some(ours)) = (elements(redis), elements(larder)) else {
+        let (Some(redis_items), Some(larder_items)) = (elements(redis), elements(larder)) else {
             return redis == larder;
         };
-        theirs.len() == self.queued.len()
-            && ours.len() == self.queued.len()
-            && (self.queued.iter().zip(theirs).zip(ours))
-                .all(|((line, theirs), ours)| alike(line).holds(&theirs, &ours))
+        redis_items.len() == self.queued.len()
+            && larder_items.len() == self.queued.len()
+            && (self.queued.iter().zip(redis_items).zip(larder_items))
+                .all(|((line, redis), larder)| comparison(line).matches(&redis, &larder))
     }
 }
 
-fn alike(line: &str) -> Alike {
+/// Returns how the replies to a command are compared.
+fn comparison(line: &str) -> Comparison {
     match line.split(' ').next().unwrap() {
-        "TTL" | "PTTL" | "EXPIRETIME" | "PEXPIRETIME" => Alike::Nearly,
-        "KEYS" => Alike::InAnyOrder,
-        _ => Alike::Exactly,
+        "TTL" | "PTTL" | "EXPIRETIME" | "PEXPIRETIME" => Comparison::Approximate,
+        "KEYS" => Comparison::AnyOrder,
+        _ => Comparison::Exact,
     }
 }
 
-/// The elements of an array, each as text, those of an inner array on lines of their own; `None` if
-/// it is none.
+/// Returns the elements of an array as text, with each element of an inner array on its own line.
+/// Returns `None` if the reply is not an array.
 fn elements(reply: &[u8]) -> Option<Vec<Vec<u8>>> {
     let Ok(Frame::Array(items)) = Frame::parse(reply) else { return None };
     let text = |frame: Frame<'_>| match (frame.as_integer(), frame.items()) {

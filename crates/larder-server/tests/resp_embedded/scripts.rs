@@ -1,55 +1,56 @@
-//! Scripts of commands, each a line as one would type it, with all the mistakes one can make.
+//! Scripts of commands, one inline command per line, including invalid ones. Redis and Larder must send
+//! the same replies.
 //!
-//! `@2` sends a line as a second client. `~` allows for the time between two clocks, `sort` for
-//! another order. `#` is a comment.
+//! `@2` sends a line from a second client. `~` allows times to differ a little, `sort` allows any
+//! order. `#` starts a comment.
 
 use std::fmt::Write;
 
-use crate::pair::{Alike, Both, Pair};
+use crate::setup::{ClientPair, Comparison, Servers};
 
 #[test]
-fn strings_are_answered_as_redis_answers() {
+fn string_replies_match_redis() {
     compare(include_str!("scripts/strings.txt"));
 }
 
 #[test]
-fn numbers_are_answered_as_redis_answers() {
+fn number_replies_match_redis() {
     compare(include_str!("scripts/numbers.txt"));
 }
 
 #[test]
-fn lives_are_answered_as_redis_answers() {
+fn expiry_replies_match_redis() {
     compare(include_str!("scripts/expiry.txt"));
 }
 
 #[test]
-fn keys_are_answered_as_redis_answers() {
+fn key_replies_match_redis() {
     compare(include_str!("scripts/keys.txt"));
 }
 
 #[test]
-fn transactions_are_answered_as_redis_answers() {
+fn transaction_replies_match_redis() {
     compare(include_str!("scripts/transactions.txt"));
 }
 
 #[test]
-fn sessions_are_answered_as_redis_answers() {
+fn session_replies_match_redis() {
     compare(include_str!("scripts/session.txt"));
 }
 
-/// Runs a script in both protocol versions, and shows all differences at once.
+/// Runs a script with both versions of RESP and reports all differences at once.
 fn compare(script: &str) {
-    let Some(pair) = Pair::start() else { return };
+    let Some(servers) = Servers::start() else { return };
     let mut differences = String::new();
     for version in ["2", "3"] {
-        let mut clients = [pair.both(version), pair.both(version)];
+        let mut clients = [servers.clients(version), servers.clients(version)];
         for server in [&mut clients[0].redis, &mut clients[0].larder] {
             server.expect("FLUSHALL", "+OK");
         }
         for (at, line) in script.lines().enumerate() {
             let Some(step) = Step::parse(line) else { continue };
             let (redis, larder) = step.run(&mut clients[step.client]);
-            if !step.alike.holds(&redis, &larder) {
+            if !step.comparison.matches(&redis, &larder) {
                 let (redis, larder) = (redis.escape_ascii(), larder.escape_ascii());
                 let number = at + 1;
                 write!(
@@ -65,7 +66,7 @@ fn compare(script: &str) {
 
 struct Step<'s> {
     client: usize,
-    alike: Alike,
+    comparison: Comparison,
     line: &'s str,
 }
 
@@ -78,19 +79,20 @@ impl<'s> Step<'s> {
             Some(line) => (1, line),
             None => (0, line),
         };
-        let (alike, line) = match (line.strip_prefix("~ "), line.strip_prefix("sort ")) {
-            (Some(line), _) => (Alike::Nearly, line),
-            (_, Some(line)) => (Alike::InAnyOrder, line),
-            _ => (Alike::Exactly, line),
+        let (comparison, line) = match (line.strip_prefix("~ "), line.strip_prefix("sort ")) {
+            (Some(line), _) => (Comparison::Approximate, line),
+            (_, Some(line)) => (Comparison::AnyOrder, line),
+            _ => (Comparison::Exact, line),
         };
-        Some(Self { client, alike, line })
+        Some(Self { client, comparison, line })
     }
 
-    /// Sent as it is typed: both split it into words themselves.
-    fn run(&self, both: &mut Both) -> (Vec<u8>, Vec<u8>) {
-        let [redis, larder] = [&mut both.redis, &mut both.larder].map(|wire| {
-            wire.send(format!("{}\r\n", self.line).as_bytes());
-            wire.reply()
+    /// Sends the line as an inline command, which each server splits into words, and returns the
+    /// replies of Redis and Larder.
+    fn run(&self, clients: &mut ClientPair) -> (Vec<u8>, Vec<u8>) {
+        let [redis, larder] = [&mut clients.redis, &mut clients.larder].map(|client| {
+            client.send(format!("{}\r\n", self.line).as_bytes());
+            client.reply()
         });
         (redis, larder)
     }

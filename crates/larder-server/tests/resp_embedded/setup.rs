@@ -1,4 +1,4 @@
-//! A Larder without a Redis, and a Redis to compare it with.
+//! A Larder with the embedded store, and a Redis to compare it with.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use larder_testkit::{Larder, LarderBuilder, RedisServer, free_port, require_redi
 
 use crate::wire::Wire;
 
-/// Nothing that is waited for takes this long unless it fails.
+/// Maximum time to wait for a condition.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-/// A Larder that keeps its keys itself.
-pub(crate) struct Alone {
+/// A Larder with the embedded store.
+pub(crate) struct Embedded {
     pub(crate) larder: Larder,
     pub(crate) port: u16,
 }
 
-impl Alone {
+impl Embedded {
     pub(crate) fn start(flags: &[&str]) -> Self {
         Self::start_with(|larder| larder.args(flags))
     }
@@ -27,12 +27,12 @@ impl Alone {
         Self { larder, port }
     }
 
-    pub(crate) fn wire(&self) -> Wire {
+    pub(crate) fn client(&self) -> Wire {
         Wire::open(self.port)
     }
 }
 
-impl Drop for Alone {
+impl Drop for Embedded {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let log = self.larder.log();
@@ -41,57 +41,59 @@ impl Drop for Alone {
     }
 }
 
-/// Both.
-pub(crate) struct Pair {
+/// The two servers whose replies are compared.
+pub(crate) struct Servers {
     pub(crate) redis: RedisServer,
-    pub(crate) alone: Alone,
+    pub(crate) larder: Embedded,
 }
 
-impl Pair {
-    /// `None` where there is no Redis to compare with.
+impl Servers {
+    /// Starts both servers. Returns `None` if no Redis is installed.
     pub(crate) fn start() -> Option<Self> {
-        require_redis().then(|| Self { redis: RedisServer::start(), alone: Alone::start(&[]) })
+        require_redis().then(|| Self { redis: RedisServer::start(), larder: Embedded::start(&[]) })
     }
 
-    /// A client of both, in this protocol version.
-    pub(crate) fn both(&self, version: &str) -> Both {
+    /// Connects one client to each server with this version of RESP.
+    pub(crate) fn clients(&self, version: &str) -> ClientPair {
         let open = |port| match version {
             "2" => Wire::open(port),
             version => Wire::open(port).speaking(version),
         };
-        Both { redis: open(self.redis.port()), larder: open(self.alone.port) }
+        ClientPair { redis: open(self.redis.port()), larder: open(self.larder.port) }
     }
 }
 
-/// The same client at both.
-pub(crate) struct Both {
+/// A client of Redis and a client of Larder that send the same commands.
+pub(crate) struct ClientPair {
     pub(crate) redis: Wire,
     pub(crate) larder: Wire,
 }
 
-/// How alike two replies must be.
+/// How two replies are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alike {
+pub(crate) enum Comparison {
     /// The same bytes.
-    Exactly,
-    /// Numbers that count time from two moments close to each other.
-    Nearly,
+    Exact,
+    /// Times that may differ by at most [`TIME_DIFFERENCE_MAX`].
+    Approximate,
     /// The same elements in any order.
-    InAnyOrder,
+    AnyOrder,
 }
 
-/// Milliseconds, or seconds, between the same command here and there: generous, for a slow machine.
-const APART_MAX: i64 = 5_000;
+/// Maximum difference between two times, in the unit of the replies. Generous, for slow machines.
+const TIME_DIFFERENCE_MAX: i64 = 5_000;
 
-impl Alike {
-    pub(crate) fn holds(self, redis: &[u8], larder: &[u8]) -> bool {
+impl Comparison {
+    pub(crate) fn matches(self, redis: &[u8], larder: &[u8]) -> bool {
         match self {
-            Self::Exactly => redis == larder,
-            Self::Nearly => match (number(redis), number(larder)) {
-                (Some(redis), Some(larder)) if redis > 0 => (redis - larder).abs() <= APART_MAX,
+            Self::Exact => redis == larder,
+            Self::Approximate => match (number(redis), number(larder)) {
+                (Some(redis), Some(larder)) if redis > 0 => {
+                    (redis - larder).abs() <= TIME_DIFFERENCE_MAX
+                }
                 _ => redis == larder,
             },
-            Self::InAnyOrder => sorted(redis) == sorted(larder),
+            Self::AnyOrder => sorted(redis) == sorted(larder),
         }
     }
 }
