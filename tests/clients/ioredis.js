@@ -1,4 +1,4 @@
-// ioredis at its usual work through the server at PORT: node ioredis.js PORT
+// Exercises ioredis against the server at PORT: node ioredis.js PORT
 
 const assert = require("node:assert/strict");
 const Redis = require("ioredis");
@@ -61,14 +61,14 @@ async function scripts(r) {
 }
 
 async function subscriptions(r) {
-  const heard = connect();
-  await heard.subscribe("news", "sport");
-  const message = new Promise((resolve) => heard.on("message", (...parts) => resolve(parts)));
+  const subscriber = connect();
+  await subscriber.subscribe("news", "sport");
+  const message = new Promise((resolve) => subscriber.on("message", (...parts) => resolve(parts)));
   assert.equal(await r.publish("sport", "text"), 1);
   assert.deepEqual(await message, ["sport", "text"]);
-  assert.equal(await heard.unsubscribe(), 0);
-  assert.equal(await heard.get("name"), "Ann");
-  heard.disconnect();
+  assert.equal(await subscriber.unsubscribe(), 0);
+  assert.equal(await subscriber.get("name"), "Ann");
+  subscriber.disconnect();
 }
 
 async function blocking(r) {

@@ -1,4 +1,4 @@
-// node-redis at its usual work through the server at PORT: node node_redis.js PORT PROTOCOL
+// Exercises node-redis against the server at PORT: node node_redis.js PORT PROTOCOL
 
 const assert = require("node:assert/strict");
 const { createClient, defineScript, WatchError } = require("redis");
@@ -90,7 +90,7 @@ async function streams(r) {
   assert.equal(await r.xAck("log", "readers", "1-1"), 1);
 }
 
-async function placesAndBits(r) {
+async function geoAndBits(r) {
   await r.geoAdd("towns", { longitude: 13.361389, latitude: 38.115556, member: "Palermo" });
   const [place] = await r.geoPos("towns", "Palermo");
   assert.equal(Math.round(Number(place.longitude)), 13);
@@ -164,25 +164,25 @@ async function pipelines(r) {
 }
 
 async function subscriptions(r) {
-  const heard = await connect();
+  const subscriber = await connect();
   const next = {};
   const message = (channel) => new Promise((resolve) => (next[channel] = resolve));
   const listener = (text, channel) => next[channel](text);
-  await heard.subscribe("news", listener);
-  await heard.pSubscribe("w*", listener);
-  await heard.sSubscribe("shard", listener);
+  await subscriber.subscribe("news", listener);
+  await subscriber.pSubscribe("w*", listener);
+  await subscriber.sSubscribe("shard", listener);
   for (const channel of ["news", "weather", "shard"]) {
     const send = channel === "shard" ? "sPublish" : "publish";
-    const coming = message(channel);
+    const received = message(channel);
     assert.equal(await r[send](channel, `on ${channel}`), 1);
-    assert.equal(await coming, `on ${channel}`);
+    assert.equal(await received, `on ${channel}`);
   }
-  assert.match(await heard.ping(), /pong/i);
-  await heard.unsubscribe();
-  await heard.pUnsubscribe();
-  await heard.sUnsubscribe();
-  assert.equal(String(await heard.get("name")), "Annie");
-  await heard.close();
+  assert.match(await subscriber.ping(), /pong/i);
+  await subscriber.unsubscribe();
+  await subscriber.pUnsubscribe();
+  await subscriber.sUnsubscribe();
+  assert.equal(String(await subscriber.get("name")), "Annie");
+  await subscriber.close();
 }
 
 async function blocking(r) {
@@ -206,8 +206,8 @@ async function sessions(r) {
   assert.deepEqual(plain(await r.configGet("maxmemory")), { maxmemory: "0" });
 }
 
-// Its own cache, which Redis keeps true: needs RESP3.
-async function itsOwnCache(r) {
+// Its client-side cache, which Redis invalidates, requires RESP3.
+async function clientSideCaching(r) {
   if (RESP !== 3) return;
   const cached = await connect({ clientSideCache: { ttl: 0, maxEntries: 100 } });
   for (let n = 0; n < 20; n++) {
@@ -218,8 +218,8 @@ async function itsOwnCache(r) {
 }
 
 const work = [
-  strings, hashes, lists, sets, sortedSets, streams, placesAndBits, scripts, transactions,
-  pipelines, subscriptions, blocking, sessions, itsOwnCache,
+  strings, hashes, lists, sets, sortedSets, streams, geoAndBits, scripts, transactions,
+  pipelines, subscriptions, blocking, sessions, clientSideCaching,
 ];
 
 (async () => {

@@ -1,4 +1,4 @@
-"""redis-py at its usual work through the server at PORT: python redis_py.py PORT PROTOCOL"""
+"""Exercises redis-py against the server at PORT: python redis_py.py PORT PROTOCOL"""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ import redis
 import redis.asyncio
 
 PORT, PROTOCOL = int(sys.argv[1]), int(sys.argv[2])
-LIMIT = 20  # seconds: nothing takes this long unless it fails
+LIMIT = 20  # seconds to wait for a reply
 
 
 def connect(**more):
@@ -39,7 +39,7 @@ def strings(r):
     except redis.ResponseError as error:
         assert "WRONGTYPE" in str(error)
     else:
-        raise AssertionError("no error")
+        raise AssertionError("LPUSH on a string succeeded")
 
 
 def hashes(r):
@@ -101,7 +101,7 @@ def streams(r):
     assert r.xinfo_stream("log")["length"] == 2
 
 
-def places(r):
+def geo(r):
     r.geoadd("towns", (13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania"))
     for _ in range(3):
         assert 166 < r.geodist("towns", "Palermo", "Catania", unit="km") < 167
@@ -136,14 +136,14 @@ def transactions(r):
     assert pipe.set("t", 1).incr("t").get("t").execute() == [True, 2, "2"]
     attempts = []
 
-    def raise_once(pipe):
+    def increment_after_conflict(pipe):
         attempts.append(pipe.get("t"))
         if len(attempts) == 1:
             connect().set("t", 100)
         pipe.multi()
         pipe.incr("t")
 
-    assert r.transaction(raise_once, "t") == [101] and attempts == ["2", "100"]
+    assert r.transaction(increment_after_conflict, "t") == [101] and attempts == ["2", "100"]
     with r.pipeline() as pipe:
         pipe.watch("t")
         connect().incr("t")
@@ -172,32 +172,32 @@ def pipelines(r):
 
 
 def subscriptions(r):
-    with r.pubsub() as heard:
-        heard.subscribe("news")
-        heard.psubscribe("w*")
-        heard.ssubscribe("shard")
-        said = {"news": "one", "weather": "two", "shard": "three"}
-        kinds = {next_of(heard)["type"] for _ in range(3)}
+    with r.pubsub() as subscriber:
+        subscriber.subscribe("news")
+        subscriber.psubscribe("w*")
+        subscriber.ssubscribe("shard")
+        messages = {"news": "one", "weather": "two", "shard": "three"}
+        kinds = {next_message(subscriber)["type"] for _ in range(3)}
         assert kinds == {"subscribe", "psubscribe", "ssubscribe"}, kinds
-        for channel, text in said.items():
+        for channel, text in messages.items():
             send = r.spublish if channel == "shard" else r.publish
             assert send(channel, text) == 1
-            message = next_of(heard)
+            message = next_message(subscriber)
             assert (message["channel"], message["data"]) == (channel, text), message
-        heard.ping()
-        heard.unsubscribe()
-        heard.punsubscribe()
+        subscriber.ping()
+        subscriber.unsubscribe()
+        subscriber.punsubscribe()
     while r.pubsub_channels():
         time.sleep(0.003)
 
 
-def next_of(heard):
+def next_message(subscriber):
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
-        message = heard.get_message(timeout=1) or heard.get_sharded_message(timeout=0)
+        message = subscriber.get_message(timeout=1) or subscriber.get_sharded_message(timeout=0)
         if message and message["type"] != "pong":
             return message
-    raise AssertionError("nothing heard")
+    raise AssertionError("no message")
 
 
 def blocking(r):
@@ -226,7 +226,7 @@ def sessions(r):
     assert r.get("name") == "Bobby"
 
 
-async def concurrently():
+async def concurrent_commands():
     r = redis.asyncio.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True)
     await r.set("counter", 0)
     await asyncio.gather(*(r.incr("counter") for _ in range(100)))
@@ -236,12 +236,12 @@ async def concurrently():
 
 
 WORK = [
-    strings, hashes, lists, sets, sorted_sets, streams, places, bits, scripts, transactions,
+    strings, hashes, lists, sets, sorted_sets, streams, geo, bits, scripts, transactions,
     pipelines, subscriptions, blocking, sessions,
 ]
 
 client = connect()
 for work in WORK:
     work(client)
-asyncio.run(concurrently())
+asyncio.run(concurrent_commands())
 print(f"redis-py {redis.__version__} over RESP{PROTOCOL}: all done")

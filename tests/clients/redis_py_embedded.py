@@ -1,4 +1,4 @@
-"""redis-py at its usual work through a Larder without a Redis: python redis_py_alone.py PORT PROTOCOL"""
+"""Exercises redis-py against a Larder with the embedded store: python redis_py_embedded.py PORT PROTOCOL"""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ import redis
 import redis.asyncio
 
 PORT, PROTOCOL = int(sys.argv[1]), int(sys.argv[2])
-LIMIT = 20  # seconds: nothing takes this long unless it fails
+LIMIT = 20  # seconds to wait for a reply
 
 
 def connect(**more):
@@ -16,13 +16,13 @@ def connect(**more):
     return redis.Redis(**(settings | more))
 
 
-def refused(work, text):
+def expect_error(work, text):
     try:
         work()
     except redis.ResponseError as error:
         assert text in str(error), error
     else:
-        raise AssertionError("not refused")
+        raise AssertionError("no error")
 
 
 def strings(r):
@@ -32,8 +32,8 @@ def strings(r):
     assert r.append("name", "by") == 5 and r.strlen("name") == 5
     assert r.getrange("name", 0, 2) == "Bob" and r.setrange("name", 0, "R") == 5
     assert r.incr("n") == 1 and r.incrby("n", 41) == 42 and r.incrbyfloat("n", 0.5) == 42.5
-    refused(lambda: r.incr("name"), "not an integer")
-    refused(lambda: r.lpush("list", 1), "LPUSH needs a Redis behind Larder")
+    expect_error(lambda: r.incr("name"), "not an integer")
+    expect_error(lambda: r.lpush("list", 1), "LPUSH needs a Redis behind Larder")
     binary = connect(decode_responses=False)
     assert binary.set(b"\xff\x00", b"\r\n\x00\xfe") and binary.get(b"\xff\x00") == b"\r\n\x00\xfe"
 
@@ -78,7 +78,7 @@ def sessions(r):
     assert r.get("t") == "3"
 
 
-async def concurrently():
+async def concurrent_commands():
     r = redis.asyncio.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True)
     await asyncio.gather(*(r.incr("counter") for _ in range(100)))
     assert await r.get("counter") == "100"
@@ -89,5 +89,5 @@ client = connect()
 client.flushall()
 for work in [strings, keys, transactions, sessions]:
     work(client)
-asyncio.run(concurrently())
+asyncio.run(concurrent_commands())
 print(f"redis-py {redis.__version__} over RESP{PROTOCOL}: all done")

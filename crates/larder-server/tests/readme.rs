@@ -1,11 +1,11 @@
-//! What the documents say is tried: the README's tour runs as it stands there, the tables of settings
-//! are compared with the program's own, and every file and command that is named exists.
+//! Checks the documentation against the program: the README's tour runs as written, the tables of
+//! settings match `larder check-config`, and every file and command that is named exists.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "tests: a panic is a failure"
+    reason = "a test may panic or print that it is skipped; its timeouts are in real time"
 )]
 
 #[path = "readme/comparison.rs"]
@@ -27,6 +27,7 @@ use std::{
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_larder");
+/// Maximum time to wait for a condition.
 const LIMIT: Duration = Duration::from_secs(20);
 
 const DOCUMENTS: [&str; 7] = [
@@ -40,20 +41,20 @@ const DOCUMENTS: [&str; 7] = [
 ];
 
 #[test]
-fn the_tables_of_settings_say_what_the_program_does() {
-    let in_force = settings_in_force(Larder::builder(PROGRAM));
+fn the_documented_defaults_are_those_of_the_program() {
+    let effective = effective_settings(Larder::builder(PROGRAM));
     let rows = rows(&document("docs/settings.md"));
     let documented: Vec<_> = rows.iter().map(|row| (flag(row), code(&row[2]))).collect();
-    let defaults: Vec<_> = in_force.iter().map(|(name, [value, _])| (&**name, &**value)).collect();
+    let defaults: Vec<_> = effective.iter().map(|(name, [value, _])| (&**name, &**value)).collect();
     assert_eq!(sorted(documented), sorted(defaults), "docs/settings.md");
 
     for row in self::rows(&document("README.md")) {
-        assert_eq!(in_force[flag(&row)][0], code(&row[1]), "README.md, --{}", flag(&row));
+        assert_eq!(effective[flag(&row)][0], code(&row[1]), "README.md, --{}", flag(&row));
     }
 }
 
 #[test]
-fn the_keys_of_the_file_are_those_in_the_table() {
+fn the_documented_keys_of_the_configuration_file_work() {
     let rows = rows(&document("docs/settings.md"));
     let mut file: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let settable = || rows.iter().filter(|row| !row[1].is_empty() && code(&row[2]) != "none");
@@ -63,15 +64,15 @@ fn the_keys_of_the_file_are_those_in_the_table() {
     }
     let sections = file.iter().map(|(section, keys)| format!("{section}\n{}", keys.join("\n")));
     let toml = sections.collect::<Vec<_>>().join("\n");
-    let in_force = settings_in_force(Larder::builder(PROGRAM).config_text(toml));
+    let effective = effective_settings(Larder::builder(PROGRAM).config_text(toml));
     for row in settable() {
-        let source = &in_force[flag(row)][1];
-        assert!(source.contains("larder.toml:"), "--{} is set by {source}", flag(row));
+        let source = &effective[flag(row)][1];
+        assert!(source.contains("larder.toml:"), "--{}: the value comes from {source}", flag(row));
     }
 }
 
 #[test]
-fn the_least_redis_user_is_enough() {
+fn the_documented_redis_user_has_all_needed_permissions() {
     if !require_redis() {
         return;
     }
@@ -84,7 +85,7 @@ fn the_least_redis_user_is_enough() {
         .args(&["--config", &config, "--port", &port.to_string()])
         .env("REDIS_URL", redis.url_for("larder", "secret") + "/1")
         .start();
-    eventually(LIMIT, "a coherent Larder", || {
+    eventually(LIMIT, "Larder to be coherent", || {
         http::get(&larder.url("/readyz"), &[]).text().contains("\"ok\"")
     });
 
@@ -92,18 +93,18 @@ fn the_least_redis_user_is_enough() {
     assert_eq!(status("/users/123"), "larder; fwd=uri-miss; stored");
     assert!(status("/users/123").starts_with("larder; hit"));
     assert_eq!(http::put(&larder.url("/v1/keys/k"), &[], "v").status, 204);
-    let past = [("cache-control", "no-cache")];
-    assert_eq!(http::get(&larder.url("/v1/keys/k"), &past).text(), "v");
+    let no_cache = [("cache-control", "no-cache")];
+    assert_eq!(http::get(&larder.url("/v1/keys/k"), &no_cache).text(), "v");
     assert_eq!(http::delete(&larder.url("/v1/keys/k"), &[]).status, 204);
     redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.write_all(b"GET users:123\r\nSET k v\r\nAUTH trusted word\r\n").unwrap();
-    eventually(LIMIT, "a hit of the trusted user's", || {
+    eventually(LIMIT, "a hit for the trusted user", || {
         client.write_all(b"GET users:123\r\n").unwrap();
         http::get(&larder.url("/v1/stats"), &[]).json()["resp"]["requests"]["hit"] != 0
     });
-    let refused = redis.cmd(&["ACL", "LOG"]);
-    assert_eq!(format!("{refused:?}"), "array([])", "Redis refused something");
+    let denied = redis.cmd(&["ACL", "LOG"]);
+    assert_eq!(format!("{denied:?}"), "array([])", "Redis denied a command");
 }
 
 #[test]
@@ -127,8 +128,8 @@ fn every_file_and_command_that_is_named_exists() {
     }
 }
 
-/// Each setting's value and source, as `larder check-config` shows them.
-fn settings_in_force(larder: LarderBuilder) -> BTreeMap<String, [String; 2]> {
+/// Returns each setting's value and source as `larder check-config` prints them.
+fn effective_settings(larder: LarderBuilder) -> BTreeMap<String, [String; 2]> {
     let shown = larder.arg("check-config").run();
     assert!(shown.status.success(), "{}", shown.stderr);
     let lines = shown.stdout.lines().filter(|line| !line.starts_with("notice:"));
@@ -141,12 +142,12 @@ fn settings_in_force(larder: LarderBuilder) -> BTreeMap<String, [String; 2]> {
         .collect()
 }
 
-/// The rows of tables that begin with a flag.
+/// Returns the table rows that begin with a flag.
 fn rows(markdown: &str) -> Vec<Vec<String>> {
     let rows = markdown.lines().filter(|line| line.starts_with("| `--"));
     let cells = |row: &str| row.trim_matches('|').split('|').map(|it| it.trim().into()).collect();
     let rows: Vec<_> = rows.map(cells).collect();
-    assert!(!rows.is_empty(), "no table of settings");
+    assert!(!rows.is_empty(), "the document contains no table of settings");
     rows
 }
 
@@ -163,7 +164,8 @@ fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
     all
 }
 
-/// `larder-core/src/near.rs` or `scripts/setup`, if the text has that form.
+/// Returns the path that a quoted text such as `larder-core/src/near.rs` or `scripts/setup` names, or
+/// `None` if the text is not such a path.
 fn path_in_the_repository(quoted: &str) -> Option<PathBuf> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| quoted.starts_with(prefix));
     let is_path = quoted.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
@@ -177,7 +179,7 @@ fn path_in_the_repository(quoted: &str) -> Option<PathBuf> {
     }
 }
 
-/// The texts between two marks, where both stand on one line outside of blocks.
+/// Returns the texts between two marks on the same line, outside of code blocks.
 fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
     let outside = text.split("```").step_by(2).flat_map(str::lines);
     outside.flat_map(move |line| {
@@ -190,10 +192,10 @@ fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<It
     })
 }
 
-/// The commands that `make` would run.
+/// Returns the commands that `make` would run for a target.
 fn recipe(target: &str) -> String {
     let mut make = Command::new("make");
-    // Of the `make` that may run this test.
+    // This test may itself run under `make`.
     make.env_remove("MAKEFLAGS").env_remove("MFLAGS").env_remove("MAKELEVEL");
     let output = make.args(["--dry-run", target]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "make {target}: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! A headless Chromium, driven by its remote debugging protocol over a pair of pipes: one JSON object after
-//! the other, each ended by a zero byte. When the pipes end, so does Chromium.
+//! A headless Chromium, controlled with the DevTools protocol over two pipes. Each message is a JSON
+//! object that ends with a zero byte. Chromium exits when the pipes close.
 
 use std::env;
 use std::ffi::OsString;
@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long Chromium may take for one answer, its start included.
+/// Maximum time for Chromium to respond, including its start.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Time between two looks at a page, which needs the processor to get on.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Messages that may wait for the test to look at them.
+/// Time between two evaluations of a condition. The page needs the CPU in between.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Maximum number of messages that the test has not read yet.
 const MESSAGES_MAX: usize = 10_000;
 
-/// Reads commands from 3 and writes events to 4, as Chromium wants it.
+/// Connects stdin and stdout to file descriptors 3 and 4, where Chromium reads commands and writes events.
 const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
-/// Without the network of its maker, which it would call at every start.
+/// The last flags keep Chromium from calling its vendor's servers at every start.
 const FLAGS: [&str; 10] = [
     "--headless",
     "--remote-debugging-pipe",
@@ -43,15 +43,15 @@ pub(crate) struct Chromium {
     messages: Receiver<Value>,
     session: Value,
     commands_sent: u64,
-    complaints: Vec<String>,
+    problems: Vec<String>,
     _profile: TempDir,
 }
 
 impl Chromium {
-    /// Starts it; `None`, and a line that says so, where there is none.
+    /// Starts Chromium. Prints that the test is skipped and returns `None` if it is not installed.
     pub(crate) fn start() -> Option<Self> {
         let program = env::var_os("LARDER_TEST_CHROMIUM").unwrap_or_else(|| "chromium".into());
-        if !is_there(&program) {
+        if !is_installed(&program) {
             return None;
         }
         let profile = TempDir::with_prefix("larder-chromium-").unwrap();
@@ -73,48 +73,49 @@ impl Chromium {
             messages,
             session: Value::Null,
             commands_sent: 0,
-            complaints: Vec::new(),
+            problems: Vec::new(),
             _profile: profile,
         };
         chromium.attach();
         Some(chromium)
     }
 
-    /// Goes to a page.
+    /// Opens a page and forgets the problems of the previous one.
     pub(crate) fn open(&mut self, url: &str) {
-        self.complaints.clear();
+        self.problems.clear();
         self.call("Page.navigate", &json!({ "url": url }));
     }
 
-    /// What a JavaScript expression gives.
+    /// Returns the value of a JavaScript expression.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let parameters = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true,
         });
-        let answer = self.call("Runtime.evaluate", &parameters);
-        let failure = answer.get("exceptionDetails");
+        let result = self.call("Runtime.evaluate", &parameters);
+        let failure = result.get("exceptionDetails");
         assert!(failure.is_none(), "{expression}: {}", failure.unwrap());
-        answer["result"]["value"].clone()
+        result["result"]["value"].clone()
     }
 
-    /// Waits until a JavaScript expression is true. What it asks for may not exist yet.
+    /// Blocks until a JavaScript expression is true. An exception counts as false, because elements may
+    /// not exist yet.
     pub(crate) fn until(&mut self, expression: &str) {
-        let question = format!("(() => {{ try {{ return !!({expression}) }} catch {{}} }})()");
-        let begun = Instant::now();
-        while self.evaluate(&question) != true {
-            if begun.elapsed() > LIMIT {
+        let condition = format!("(() => {{ try {{ return !!({expression}) }} catch {{}} }})()");
+        let start = Instant::now();
+        while self.evaluate(&condition) != true {
+            if start.elapsed() > LIMIT {
                 let page = self.evaluate("document.body.innerText");
-                panic!("not within {LIMIT:?}: {expression}\n{:?}\n{page}", self.complaints);
+                panic!("not within {LIMIT:?}: {expression}\n{:?}\n{page}", self.problems);
             }
-            sleep(LOOK_EVERY);
+            sleep(POLL_INTERVAL);
         }
     }
 
-    /// Errors and warnings that the page has caused since it was opened.
-    pub(crate) fn complaints(&mut self) -> &[String] {
-        // What came before the answer has been read with it.
+    /// Returns the errors and warnings that the page has logged since it was opened.
+    pub(crate) fn problems(&mut self) -> &[String] {
+        // This reads all events that arrived before the reply.
         self.evaluate("0");
-        &self.complaints
+        &self.problems
     }
 
     fn attach(&mut self) {
@@ -126,6 +127,7 @@ impl Chromium {
         }
     }
 
+    /// Sends a command and returns its result. Collects the problems in events that arrive meanwhile.
     fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.commands_sent += 1;
         let id = self.commands_sent;
@@ -135,12 +137,12 @@ impl Chromium {
         }
         self.commands.write_all(format!("{command}\0").as_bytes()).unwrap();
         loop {
-            let mut message = self.messages.recv_timeout(LIMIT).expect("chromium answers");
+            let mut message = self.messages.recv_timeout(LIMIT).expect("a reply from Chromium");
             if message["id"] == id {
                 assert!(message.get("error").is_none(), "{command}: {message}");
                 return message["result"].take();
             }
-            self.complaints.extend(complaint(&message));
+            self.problems.extend(problem(&message));
         }
     }
 }
@@ -152,10 +154,10 @@ impl Drop for Chromium {
     }
 }
 
-/// Whether there is a Chromium to test with.
+/// Returns whether Chromium is installed.
 ///
-/// In CI a skipped test is a failed one, unless it was said that this one may be skipped.
-fn is_there(program: &OsString) -> bool {
+/// Panics if it is not and `LARDER_REQUIRE_ALL=1`, unless `LARDER_SKIP_BROWSER=1`.
+fn is_installed(program: &OsString) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     let is_set = |name: &str| env::var(name).is_ok_and(|value| value == "1");
     let needed = is_set("LARDER_REQUIRE_ALL") && !is_set("LARDER_SKIP_BROWSER");
@@ -178,15 +180,15 @@ fn read(events: ChildStdout) -> Receiver<Value> {
     receiver
 }
 
-/// What an event complains of.
-fn complaint(event: &Value) -> Option<String> {
+/// Returns the parameters of an event that reports an error or a warning.
+fn problem(event: &Value) -> Option<String> {
     let parameters = &event["params"];
     let bad = |level: &Value| level == "error" || level == "warning";
-    let complains = match event["method"].as_str()? {
+    let is_problem = match event["method"].as_str()? {
         "Runtime.exceptionThrown" => true,
         "Runtime.consoleAPICalled" => bad(&parameters["type"]),
         "Log.entryAdded" => bad(&parameters["entry"]["level"]),
         _ => false,
     };
-    complains.then(|| parameters.to_string())
+    is_problem.then(|| parameters.to_string())
 }

@@ -1,4 +1,4 @@
-//! `/docs` in a real browser: what a person sees there, and "Try it out".
+//! Tests `/docs` in a real browser: the listed operations and "Try it out".
 
 #![allow(
     clippy::unwrap_used,
@@ -7,8 +7,7 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a test that finds something missing has failed; the environment says what may be \
-              skipped"
+    reason = "a test may panic or print that it is skipped; its timeouts are in real time"
 )]
 
 mod chromium;
@@ -21,7 +20,7 @@ use tempfile::TempDir;
 
 const ROWS: &str = r#"{"7": {"name": "Ada"}, "12": {"name": "Grace"}}"#;
 
-/// Every operation of the page, in an order in which each succeeds, and the status it then shows.
+/// Every operation of the page and the status it returns, in an order in which each succeeds.
 const OPERATIONS: [(&str, &str); 14] = [
     ("origins-read_users", "200"),
     ("origins-forget_users", "204"),
@@ -55,16 +54,16 @@ fn every_operation_is_listed_and_can_be_tried() {
     for (operation, status) in OPERATIONS {
         let shown = execute(&mut page, operation, status);
         if operation == "origins-read_users" {
-            assert!(shown.contains("Ada"), "the first row is the example: {shown}");
-            assert!(shown.contains("fwd=uri-miss; stored"), "headers are shown: {shown}");
+            assert!(shown.contains("Ada"), "the first row should be the example: {shown}");
+            assert!(shown.contains("fwd=uri-miss; stored"), "headers should be shown: {shown}");
         }
     }
-    assert_eq!(page.complaints(), [""; 0]);
+    assert_eq!(page.problems(), [""; 0]);
 
-    // The browser tells of the error, but nothing else is wrong.
+    // The browser logs the 405 and nothing else.
     execute(&mut page, "keys-set_by_get", "405");
-    let complaints = page.complaints();
-    assert!(matches!(complaints, [one] if one.contains("405")), "{complaints:?}");
+    let problems = page.problems();
+    assert!(matches!(problems, [one] if one.contains("405")), "{problems:?}");
 }
 
 #[test]
@@ -94,19 +93,19 @@ fn start(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> (Larder, TempDir) 
 }
 
 fn open_docs(page: &mut Chromium, larder: &Larder) {
-    // By the short address, as a person types it.
+    // The path without the final slash, as most people type it.
     page.open(&larder.url("/docs"));
     page.until(&format!("document.querySelectorAll('.opblock').length > {}", OPERATIONS.len()));
 }
 
-/// Opens an operation, presses "Execute", waits for this status, and closes it again, which spares
-/// the page much work. Returns what was shown.
+/// Opens an operation, clicks "Execute", waits for the status and returns the text of the response.
+/// Closes the operation again, because the page is slow with many open operations.
 fn execute(page: &mut Chromium, operation: &str, status: &str) -> String {
     let all = |part: &str| format!("document.querySelectorAll('#operations-{operation} {part}')");
     let one = |part: &str| format!("document.querySelector('#operations-{operation} {part}')");
     let click = |part: &str| format!("{}.click()", one(part));
     page.evaluate(&click(".opblock-summary-control"));
-    // The page comes to know the operation, then its examples, and executes nothing before.
+    // The page renders the operation first and its examples later. It cannot execute before that.
     page.until(&one(".responses-inner .response"));
     let examples = all("[data-param-in=path] input");
     page.until(&format!("[...{examples}].every(example => example.value)"));

@@ -1,27 +1,29 @@
-//! Whether an answer is what the README shows: `...` on a line of its own stands for any lines, inside
-//! a line for any text.
+//! Compares output with the README, where a line `...` stands for any number of lines and `...` inside
+//! a line stands for any text.
 
-/// Whether an answer is what is shown.
-pub(crate) fn agrees(shown: &[String], said: &[String]) -> bool {
-    match (shown, said) {
-        ([], said) => said.is_empty(),
-        ([elided, rest @ ..], said) if elided == "..." => {
-            (0..=said.len()).any(|skipped| agrees(rest, &said[skipped..]))
+/// Returns whether the output matches the lines that the README shows.
+pub(crate) fn matches(shown: &[String], actual: &[String]) -> bool {
+    match (shown, actual) {
+        ([], actual) => actual.is_empty(),
+        ([elided, rest @ ..], actual) if elided == "..." => {
+            (0..=actual.len()).any(|skipped| matches(rest, &actual[skipped..]))
         }
-        ([line, rest @ ..], [first, after @ ..]) => line_agrees(line, first) && agrees(rest, after),
+        ([line, rest @ ..], [first, after @ ..]) => {
+            line_matches(line, first) && matches(rest, after)
+        }
         (_, []) => false,
     }
 }
 
-fn line_agrees(shown: &str, said: &str) -> bool {
+fn line_matches(shown: &str, actual: &str) -> bool {
     let mut parts: Vec<&str> = shown.split("...").collect();
     let last = parts.pop().unwrap();
     if parts.is_empty() {
-        return said == last;
+        return actual == last;
     }
-    let rest = parts.iter().enumerate().try_fold(said, |said, (at, part)| match at {
-        0 => said.strip_prefix(part),
-        _ => said.split_once(part).map(|(_, rest)| rest),
+    let rest = parts.iter().enumerate().try_fold(actual, |actual, (at, part)| match at {
+        0 => actual.strip_prefix(part),
+        _ => actual.split_once(part).map(|(_, rest)| rest),
     });
     rest.is_some_and(|rest| rest.ends_with(last))
 }
@@ -31,12 +33,29 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_comparison_sees_differences() {
-    let same = |shown: &str, said: &str| agrees(&lines(shown), &lines(said));
-    assert!(same("a\n...\nd", "a\nb\nc\nd") && same("a\n...\nd", "a\nd") && same("...", ""));
-    assert!(same("x ... y", "x 1 y") && same("...x...", "0x1") && same("ttl=...", "ttl=9"));
-    assert!(same("", "") && same("a\n...\nb\n...\nb", "a\nb\nb"));
-    assert!(!same("", "a") && !same("a", "") && !same("a", "b") && !same("a", "a\nb"));
-    assert!(!same("a\n...\nd", "a\nd\ne") && !same("...\nx\n...", "a\nb"));
-    assert!(!same("x...y", "xy2") && !same("hit...", "miss") && !same("ab...bc", "abc"));
+fn the_comparison_finds_differences() {
+    let matches_text = |shown: &str, actual: &str| matches(&lines(shown), &lines(actual));
+    assert!(
+        matches_text("a\n...\nd", "a\nb\nc\nd")
+            && matches_text("a\n...\nd", "a\nd")
+            && matches_text("...", "")
+    );
+    assert!(
+        matches_text("x ... y", "x 1 y")
+            && matches_text("...x...", "0x1")
+            && matches_text("ttl=...", "ttl=9")
+    );
+    assert!(matches_text("", "") && matches_text("a\n...\nb\n...\nb", "a\nb\nb"));
+    assert!(
+        !matches_text("", "a")
+            && !matches_text("a", "")
+            && !matches_text("a", "b")
+            && !matches_text("a", "a\nb")
+    );
+    assert!(!matches_text("a\n...\nd", "a\nd\ne") && !matches_text("...\nx\n...", "a\nb"));
+    assert!(
+        !matches_text("x...y", "xy2")
+            && !matches_text("hit...", "miss")
+            && !matches_text("ab...bc", "abc")
+    );
 }

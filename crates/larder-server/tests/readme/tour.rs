@@ -1,15 +1,15 @@
-//! The tour: the blocks of the README that are marked `console`. A line that begins with `$ ` is a
-//! command, what follows is its answer.
+//! Runs the tour, which is all `console` blocks of the README. A line that begins with `$ ` is a
+//! command, and the lines after it are its output.
 
 use crate::{
     LIMIT, PROGRAM,
-    comparison::{agrees, lines},
+    comparison::{lines, matches},
     document, recipe, root,
 };
 use larder_testkit::{Larder, RedisServer, eventually, free_port, http, require_redis};
 use std::process::{Command, Stdio};
 
-/// The addresses of the tour, in whose place the test has free ports.
+/// The addresses in the tour. The test replaces them with those of the servers it starts.
 const LARDER_ADDRESS: &str = "127.0.0.1:8000";
 const REDIS_ADDRESS: &str = "127.0.0.1:6379";
 const RESP_PORT: &str = "-p 6380 ";
@@ -26,21 +26,24 @@ fn the_tour_runs_as_written() {
             "make start-redis" if !require_redis() => return,
             "make start-redis" => tour.start_redis(),
             command if command.ends_with("make run") => tour.start_larder(step),
-            _ => tour.ask(step),
+            _ => tour.run(step),
         }
     }
-    assert!(tour.redis.is_some() && tour.larder.is_some(), "the tour starts nothing");
+    assert!(
+        tour.redis.is_some() && tour.larder.is_some(),
+        "the tour does not start both Redis and Larder"
+    );
 }
 
 #[test]
-fn only_blocks_marked_console_are_the_tour() {
+fn only_console_blocks_belong_to_the_tour() {
     let steps = steps("$ no\n```console\n$ one\n1\n\n2\n$ two\n```\n```sh\n$ no\n```\n");
     let found: Vec<_> = steps.iter().map(|step| (step.line, &*step.command)).collect();
     assert_eq!(found, [(3, "one"), (7, "two")]);
     assert_eq!(steps[0].shown, ["1", "", "2"]);
 }
 
-/// A command of the tour and the answer that the README shows.
+/// A command of the tour and the output that the README shows.
 struct Step {
     line: usize,
     command: String,
@@ -63,11 +66,11 @@ fn steps(markdown: &str) -> Vec<Step> {
     steps
 }
 
-/// What runs at this point of the tour.
+/// The servers that run at this point of the tour.
 #[derive(Default)]
 struct Tour {
     larder: Option<Larder>,
-    /// Where that Larder listens for Redis clients.
+    /// The port of that Larder's RESP listener.
     resp_port: u16,
     redis: Option<RedisServer>,
 }
@@ -79,7 +82,7 @@ impl Tour {
         self.redis = Some(RedisServer::start());
     }
 
-    /// `NAME=value make run`: the recipe of the Makefile, with the program that was built.
+    /// Runs `NAME=value make run`: the recipe in the Makefile, but with the program under test.
     fn start_larder(&mut self, step: &Step) {
         let recipe = recipe("run");
         let arguments = recipe.split_once("--bin larder -- ").unwrap().1;
@@ -93,33 +96,34 @@ impl Tour {
         let builder = Larder::builder(PROGRAM)
             .args(&arguments)
             .args(&["--port", &self.resp_port.to_string()]);
-        let builder = variables
-            .fold(builder, |builder, (name, value)| builder.env(name, self.to_ours(value)));
-        // The one before was stopped with Ctrl-C.
+        let builder = variables.fold(builder, |builder, (name, value)| {
+            builder.env(name, self.with_real_addresses(value))
+        });
+        // The tour stops the previous Larder with Ctrl-C.
         self.larder = None;
         let larder = self.larder.insert(builder.start());
 
         let ready = larder.url("/readyz");
-        eventually(LIMIT, "a Larder that is ready", || {
+        eventually(LIMIT, "Larder to be ready", || {
             http::get(&ready, &[]).text().contains(r#""status":"ok""#)
         });
-        // The log goes on after what is shown.
+        // The README shows only the first lines of the log.
         let shown = [&step.shown[..], &["...".to_owned()]].concat();
-        eventually(LIMIT, &format!("this in Larder's log: {shown:?}"), || {
-            agrees(&shown, &lines(&self.to_theirs(&self.log())))
+        eventually(LIMIT, &format!("Larder to log {shown:?}"), || {
+            matches(&shown, &lines(&self.with_documented_addresses(&self.log())))
         });
     }
 
-    /// Runs a command and compares its answer.
-    fn ask(&self, step: &Step) {
-        let command = self.to_ours(&step.command);
+    /// Runs a command and compares its output.
+    fn run(&self, step: &Step) {
+        let command = self.with_real_addresses(&step.command);
         let output = Command::new("sh")
             .args(["-c", &command])
             .env("no_proxy", "127.0.0.1")
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let said = self.to_theirs(&String::from_utf8(output.stdout).unwrap());
+        let stdout = self.with_documented_addresses(&String::from_utf8(output.stdout).unwrap());
         let place = format!("README.md:{}: $ {}", step.line, step.command);
         assert!(
             output.status.success(),
@@ -128,21 +132,22 @@ impl Tour {
             self.log()
         );
         assert!(
-            agrees(&step.shown, &lines(&said)),
-            "{place}\n--- the README shows\n{}\n--- the program says\n{said}\n--- its log\n{}",
+            matches(&step.shown, &lines(&stdout)),
+            "{place}\n--- the README shows\n{}\n--- the program printed\n{stdout}\n--- Larder's log\n{}",
             step.shown.join("\n"),
             self.log()
         );
     }
 
-    fn to_ours(&self, command: &str) -> String {
+    /// Replaces the addresses of the tour with those of the running servers.
+    fn with_real_addresses(&self, command: &str) -> String {
         let mut command = command.to_owned();
         if let Some(larder) = &self.larder {
             command = command.replace(LARDER_ADDRESS, &format!("127.0.0.1:{}", larder.port()));
         }
         command = command.replace(RESP_PORT, &format!("-p {} ", self.resp_port));
         if let Some(redis) = &self.redis {
-            // As on a terminal.
+            // Without a terminal, redis-cli would print raw replies.
             let cli = format!("redis-cli --no-raw -p {} ", redis.port());
             command = command.replace(REDIS_ADDRESS, &redis.addr().to_string());
             command = command.replace("redis-cli ", &cli);
@@ -150,15 +155,16 @@ impl Tour {
         command
     }
 
-    fn to_theirs(&self, said: &str) -> String {
-        let mut said = said.to_owned();
+    /// Replaces the addresses of the running servers with those of the tour.
+    fn with_documented_addresses(&self, text: &str) -> String {
+        let mut text = text.to_owned();
         if let Some(larder) = &self.larder {
-            said = said.replace(&format!("127.0.0.1:{}", larder.port()), LARDER_ADDRESS);
+            text = text.replace(&format!("127.0.0.1:{}", larder.port()), LARDER_ADDRESS);
         }
         if let Some(redis) = &self.redis {
-            said = said.replace(&redis.addr().to_string(), REDIS_ADDRESS);
+            text = text.replace(&redis.addr().to_string(), REDIS_ADDRESS);
         }
-        said
+        text
     }
 
     fn log(&self) -> String {
@@ -166,7 +172,8 @@ impl Tour {
     }
 }
 
-/// Whether the tour can be run. Where a skipped test is a failed one, it must be.
+/// Returns whether curl, which the tour needs, is installed. Panics if it is not and
+/// `LARDER_REQUIRE_ALL=1`.
 fn has_curl() -> bool {
     let found = Command::new("curl").arg("--version").output().is_ok();
     let all = std::env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
