@@ -1,33 +1,28 @@
-//! Settings from the command line, the environment and the file, seen from outside.
+//! Settings on the command line, in the environment and in the configuration file.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that finds something missing has failed"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
-#[path = "settings/mistakes.rs"]
-mod mistakes;
+#[path = "settings/errors.rs"]
+mod errors;
+#[path = "settings/invocation.rs"]
+mod invocation;
 #[path = "settings/origins.rs"]
 mod origins;
 #[path = "settings/tls.rs"]
 mod tls;
-#[path = "settings/typed.rs"]
-mod typed;
 
 use std::time::Duration;
 
+use invocation::{Invocation, larder};
 use larder_core::near::Policy;
 use larder_redis::Endpoint;
 use larder_server::cli::Output;
 use larder_server::config::{Config, StoreKind};
 use larder_testkit::{Authority, Signed};
 use proptest::prelude::*;
-use typed::{Typed, larder};
 
 #[test]
-fn with_nothing_typed_the_defaults_hold() {
+fn unset_settings_have_their_defaults() {
     let config = larder().config();
     assert_eq!(config.store.kind, StoreKind::Memory);
     assert_eq!(config.store.timeout, Duration::from_secs(5));
@@ -58,10 +53,11 @@ fn with_nothing_typed_the_defaults_hold() {
 }
 
 #[test]
-fn plain_names_are_those_of_the_resp_listener() {
-    let typed =
-        larder().file("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'").args("--port 7000");
-    let config = typed.args("--io-threads 3 --requirepass secret").config();
+fn settings_of_the_resp_listener_have_no_prefix() {
+    let invocation = larder()
+        .config_text("[resp]\ntimeout = 300\nunixsocket = '/tmp/l.sock'")
+        .args("--port 7000");
+    let config = invocation.args("--io-threads 3 --requirepass secret").config();
     assert_eq!(config.resp.address, "127.0.0.1:7000".parse().ok());
     assert!(config.resp.address_is_explicit);
     assert_eq!(config.resp.unixsocket, Some("/tmp/l.sock".into()));
@@ -69,17 +65,14 @@ fn plain_names_are_those_of_the_resp_listener() {
     assert_eq!(config.resp.workers, 3);
     assert!(config.resp.requirepass.is_some_and(|secret| secret.matches(b"secret")));
     assert_eq!(larder().args("--port 0").config().resp.address, None);
-    assert_eq!(
-        larder().variable("LARDER_PORT", "7001").config().resp.address.unwrap().port(),
-        7001
-    );
+    assert_eq!(larder().env("LARDER_PORT", "7001").config().resp.address.unwrap().port(), 7001);
 }
 
 #[test]
-fn each_layer_stands_above_the_next() {
-    let file = || larder().file("[http]\nport = 1");
-    let variable = || file().variable("LARDER_HTTP_PORT", "2");
-    let port = |typed: Typed| typed.config().http.address.unwrap().port();
+fn flags_override_variables_which_override_the_file() {
+    let file = || larder().config_text("[http]\nport = 1");
+    let variable = || file().env("LARDER_HTTP_PORT", "2");
+    let port = |invocation: Invocation| invocation.config().http.address.unwrap().port();
     assert_eq!(port(larder()), 8000);
     assert_eq!(port(file()), 1);
     assert_eq!(port(variable()), 2);
@@ -88,7 +81,7 @@ fn each_layer_stands_above_the_next() {
 }
 
 #[test]
-fn every_setting_comes_from_every_layer() {
+fn every_setting_can_be_set_in_every_layer() {
     let table = [
         ("store", "redis://h:6379/1", "store.url"),
         ("store-timeout", "7s", "store.timeout"),
@@ -127,49 +120,49 @@ fn every_setting_comes_from_every_layer() {
         ("drain-timeout", "7s", "drain-timeout"),
     ];
     for (flag, text, key) in table {
-        comes_from_every_layer(flag, text, key, "");
+        expect_settable_in_every_layer(flag, text, key, "");
     }
-    // `config`, `url`, the rows above and the four below are all there are.
-    let shown = larder().args("check-config --store memory").shown();
-    assert_eq!(shown.len(), 2 + table.len() + 4);
+    // These are all settings: `config`, `url`, the rows above and the four of the next test.
+    let lines = larder().args("check-config --store memory").output_lines();
+    assert_eq!(lines.len(), 2 + table.len() + 4);
 }
 
 #[test]
-fn settings_that_need_others_come_from_every_layer_too() {
+fn settings_that_require_others_can_be_set_in_every_layer() {
     let authority = Authority::new();
     let ca = authority.file().display().to_string();
     let Signed { certificate, key } = authority.sign(&["localhost"]);
     let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
     let listener = format!("--tls-cert-file {certificate} --tls-key-file {key}");
-    comes_from_every_layer("tls-port", "7", "resp.tls-port", &listener);
+    expect_settable_in_every_layer("tls-port", "7", "resp.tls-port", &listener);
     let store = format!("--store rediss://h --store-ca-file {ca}");
-    comes_from_every_layer("store-ca-file", &ca, "store.ca-file", "--store rediss://h");
+    expect_settable_in_every_layer("store-ca-file", &ca, "store.ca-file", "--store rediss://h");
     let with_key = format!("{store} --store-key-file {key}");
-    comes_from_every_layer("store-cert-file", &certificate, "store.cert-file", &with_key);
+    expect_settable_in_every_layer("store-cert-file", &certificate, "store.cert-file", &with_key);
     let with_certificate = format!("{store} --store-cert-file {certificate}");
-    comes_from_every_layer("store-key-file", &key, "store.key-file", &with_certificate);
+    expect_settable_in_every_layer("store-key-file", &key, "store.key-file", &with_certificate);
 }
 
-/// `others` are flags without which the setting would be wrong.
-fn comes_from_every_layer(flag: &str, text: &str, key: &str, others: &str) {
+/// Asserts that a setting can be set in every layer. `others` are the flags that it requires.
+fn expect_settable_in_every_layer(flag: &str, text: &str, key: &str, others: &str) {
     let variable = format!("LARDER_{}", flag.replace('-', "_").to_uppercase());
     let layers = [
         (larder().args(&format!("--{flag} {text}")), format!("flag --{flag}")),
-        (larder().variable(&variable, text), format!("env {variable}")),
-        (larder().file(&format!("\n{key} = '{text}'")), "larder.toml:2".to_owned()),
+        (larder().env(&variable, text), format!("env {variable}")),
+        (larder().config_text(&format!("\n{key} = '{text}'")), "larder.toml:2".to_owned()),
     ];
-    for (typed, source) in layers {
+    for (invocation, source) in layers {
         let value = if ["http-token", "requirepass"].contains(&flag) { "***" } else { text };
         let expected = format!("{flag} {value} {source}");
-        let shown = typed.args(others).args("check-config").shown();
-        assert!(shown.contains(&expected), "{expected} not in {shown:#?}");
+        let lines = invocation.args(others).args("check-config").output_lines();
+        assert!(lines.contains(&expected), "{expected} is not in {lines:#?}");
     }
 }
 
 #[test]
-fn toml_has_its_own_types() {
+fn the_file_may_use_the_types_of_toml() {
     let config = larder()
-        .file(
+        .config_text(
             "maxmemory = 16_777_216
             staleness-bound = 2
             protected-mode = false
@@ -183,32 +176,36 @@ fn toml_has_its_own_types() {
 }
 
 #[test]
-fn an_empty_list_takes_back_that_of_a_weaker_layer() {
-    let typed = larder().file("http.allowed-hosts = ['a']").args("--http-allowed-hosts=");
-    assert_eq!(typed.config().http.allowed_hosts, [""; 0]);
-    assert_eq!(larder().file("http.allowed-hosts = []").config().http.allowed_hosts, [""; 0]);
-    assert_eq!(larder().args("--http-allowed-hosts a,,b").mistakes().len(), 1);
+fn an_empty_list_overrides_a_list_of_a_lower_layer() {
+    let invocation =
+        larder().config_text("http.allowed-hosts = ['a']").args("--http-allowed-hosts=");
+    assert_eq!(invocation.config().http.allowed_hosts, [""; 0]);
+    assert_eq!(
+        larder().config_text("http.allowed-hosts = []").config().http.allowed_hosts,
+        [""; 0]
+    );
+    assert_eq!(larder().args("--http-allowed-hosts a,,b").errors().len(), 1);
 }
 
 #[test]
-fn a_variable_that_is_empty_is_not_set() {
-    let typed = larder().variable("LARDER_HTTP_PORT", "").variable("REDIS_URL", "");
-    let config = typed.variable("REDIS_PASSWORD", "").variable("REDIS_HOST", "").config();
+fn an_empty_variable_counts_as_unset() {
+    let invocation = larder().env("LARDER_HTTP_PORT", "").env("REDIS_URL", "");
+    let config = invocation.env("REDIS_PASSWORD", "").env("REDIS_HOST", "").config();
     assert_eq!(config.http.address.unwrap().port(), 8000);
     assert_eq!(config.store.kind, StoreKind::Memory);
 }
 
-/// The store as `check-config` shows it.
-fn store(typed: Typed) -> String {
-    typed.args("check-config").shown().swap_remove(1)
+/// Returns the line of `check-config` about the store.
+fn store(invocation: Invocation) -> String {
+    invocation.args("check-config").output_lines().swap_remove(1)
 }
 
 #[test]
-fn the_store_is_named_in_many_ways_and_one_wins() {
-    let file = || larder().file("[store]\nurl = 'redis://file'");
-    let host = || file().variable("REDIS_HOST", "host").variable("REDIS_DB", "3");
-    let url = || host().variable("REDIS_URL", "redis://url");
-    let larder_store = || url().variable("LARDER_STORE", "redis://larder");
+fn the_ways_to_name_the_store_have_an_order_of_precedence() {
+    let file = || larder().config_text("[store]\nurl = 'redis://file'");
+    let host = || file().env("REDIS_HOST", "host").env("REDIS_DB", "3");
+    let url = || host().env("REDIS_URL", "redis://url");
+    let larder_store = || url().env("LARDER_STORE", "redis://larder");
     assert_eq!(store(file()), "store redis://file:6379/0 larder.toml:2");
     assert_eq!(store(host()), "store redis://host:6379/3 env REDIS_HOST");
     assert_eq!(store(url()), "store redis://url:6379/0 env REDIS_URL");
@@ -218,8 +215,8 @@ fn the_store_is_named_in_many_ways_and_one_wins() {
     let warning = "REDIS_URL is set, so REDIS_HOST, REDIS_DB are ignored";
     assert_eq!(url().config().notices, [warning]);
     assert_eq!(larder_store().config().notices, [""; 0]);
-    // What others wrote for themselves is no mistake of ours while it decides nothing.
-    larder().args("--store memory").variable("REDIS_URL", "http://x").config();
+    // A variable that other programs use too is not checked if it has no effect.
+    larder().args("--store memory").env("REDIS_URL", "http://x").config();
 }
 
 fn redis(config: &Config) -> &larder_redis::RedisUrl {
@@ -230,25 +227,25 @@ fn redis(config: &Config) -> &larder_redis::RedisUrl {
 }
 
 #[test]
-fn redis_as_kubernetes_tells_it() {
-    let linked = || larder().variable("REDIS_PORT", "tcp://10.0.0.1:6380");
+fn the_variables_of_kubernetes_name_the_redis_server() {
+    let linked = || larder().env("REDIS_PORT", "tcp://10.0.0.1:6380");
     assert_eq!(store(linked()), "store redis://10.0.0.1:6380/0 env REDIS_PORT");
-    let named = linked().variable("REDIS_HOST", "redis");
+    let named = linked().env("REDIS_HOST", "redis");
     assert_eq!(store(named), "store redis://redis:6380/0 env REDIS_HOST");
-    let v6 = larder().variable("REDIS_PORT", "tcp://[fd00::1]:6379").config();
+    let v6 = larder().env("REDIS_PORT", "tcp://[fd00::1]:6379").config();
     assert_eq!(redis(&v6).endpoint, Endpoint::Tcp { host: "fd00::1".into(), port: 6379 });
-    let bare_v6 = larder().variable("REDIS_HOST", "fd00::1").config();
+    let bare_v6 = larder().env("REDIS_HOST", "fd00::1").config();
     assert_eq!(redis(&bare_v6).endpoint, Endpoint::Tcp { host: "fd00::1".into(), port: 6379 });
-    let port = larder().variable("REDIS_PORT", "7000");
+    let port = larder().env("REDIS_PORT", "7000");
     assert_eq!(store(port), "store redis://127.0.0.1:7000/0 env REDIS_PORT");
 }
 
 #[test]
 fn the_parts_of_a_redis_address_are_taken_literally() {
     let config = larder()
-        .variable("REDIS_HOST", "cache")
-        .variable("REDIS_USERNAME", "app@home")
-        .variable_to_file("REDIS_PASSWORD_FILE", "p:a/s#s%20\n")
+        .env("REDIS_HOST", "cache")
+        .env("REDIS_USERNAME", "app@home")
+        .env_file("REDIS_PASSWORD_FILE", "p:a/s#s%20\n")
         .config();
     let url = redis(&config);
     assert_eq!(url.username.as_deref(), Some("app@home"));
@@ -256,76 +253,74 @@ fn the_parts_of_a_redis_address_are_taken_literally() {
 }
 
 #[test]
-fn what_kubernetes_makes_for_a_service_of_our_name_is_no_setting() {
-    let typed = larder()
-        .variable("LARDER_PORT", "tcp://10.0.0.2:8000")
-        .variable("LARDER_PORT_8000_TCP", "tcp://10.0.0.2:8000")
-        .variable("LARDER_PORT_8000_TCP_ADDR", "10.0.0.2")
-        .variable("LARDER_PORT_8000_TCP_PORT", "8000")
-        .variable("LARDER_PORT_8000_TCP_PROTO", "tcp")
-        .variable("LARDER_SERVICE_HOST", "10.0.0.2")
-        .variable("LARDER_SERVICE_PORT", "8000")
-        .variable("LARDER_SERVICE_PORT_WEB", "8000")
-        .variable("LARDER_HTTP_PORT", "tcp://10.0.0.3:80");
-    let config = typed.config();
+fn the_variables_of_a_kubernetes_service_named_larder_are_ignored() {
+    let invocation = larder()
+        .env("LARDER_PORT", "tcp://10.0.0.2:8000")
+        .env("LARDER_PORT_8000_TCP", "tcp://10.0.0.2:8000")
+        .env("LARDER_PORT_8000_TCP_ADDR", "10.0.0.2")
+        .env("LARDER_PORT_8000_TCP_PORT", "8000")
+        .env("LARDER_PORT_8000_TCP_PROTO", "tcp")
+        .env("LARDER_SERVICE_HOST", "10.0.0.2")
+        .env("LARDER_SERVICE_PORT", "8000")
+        .env("LARDER_SERVICE_PORT_WEB", "8000")
+        .env("LARDER_HTTP_PORT", "tcp://10.0.0.3:80");
+    let config = invocation.config();
     assert_eq!(config.http.address.unwrap().port(), 8000);
     assert!(config.notices.iter().any(|n| n.starts_with("LARDER_HTTP_PORT is ignored")));
     assert_eq!(config.resp.address.unwrap().port(), 6380);
-    let typo = larder().variable("LARDER_PROT", "8000").mistakes();
+    let typo = larder().env("LARDER_PROT", "8000").errors();
     assert_eq!(typo.len(), 1, "{typo:?}");
 }
 
 #[test]
-fn secrets_come_from_files_too() {
-    let token = larder().variable_to_file("LARDER_HTTP_TOKEN_FILE", "s3cret\r\n").config();
+fn a_secret_can_be_read_from_a_file() {
+    let token = larder().env_file("LARDER_HTTP_TOKEN_FILE", "s3cret\r\n").config();
     assert_eq!(token.http.token.unwrap().reveal(), "s3cret");
     for name in ["LARDER_STORE_FILE", "REDIS_URL_FILE"] {
-        let config = larder().variable_to_file(name, "redis://:pw@cache\n").config();
+        let config = larder().env_file(name, "redis://:pw@cache\n").config();
         assert_eq!(redis(&config).password.as_ref().unwrap().reveal(), "pw");
     }
-    // Only secrets do.
-    assert_eq!(larder().variable("LARDER_HTTP_PORT_FILE", "/x").mistakes().len(), 1);
+    // Other settings cannot.
+    assert_eq!(larder().env("LARDER_HTTP_PORT_FILE", "/x").errors().len(), 1);
 }
 
 #[test]
-fn a_secret_is_never_shown() {
+fn a_secret_is_never_printed() {
     let secret = "hunter2";
-    let right = || {
-        larder()
-            .variable("REDIS_URL", "redis://app:hunter2@cache")
-            .variable("LARDER_HTTP_TOKEN", secret)
-    };
-    let config = right().config();
+    let valid =
+        || larder().env("REDIS_URL", "redis://app:hunter2@cache").env("LARDER_HTTP_TOKEN", secret);
+    let config = valid().config();
     assert_eq!(config.http.token.as_ref().unwrap().reveal(), secret);
     assert!(!format!("{config:?} {config:#?}").contains(secret));
-    let shown = right().args("check-config").shown().join("\n");
-    assert!(!shown.contains(secret), "{shown}");
-    assert!(shown.contains("store redis://app:***@cache:6379/0 env REDIS_URL"), "{shown}");
-    assert!(shown.contains("http-token *** env LARDER_HTTP_TOKEN"), "{shown}");
+    let output = valid().args("check-config").output_lines().join("\n");
+    assert!(!output.contains(secret), "{output}");
+    assert!(output.contains("store redis://app:***@cache:6379/0 env REDIS_URL"), "{output}");
+    assert!(output.contains("http-token *** env LARDER_HTTP_TOKEN"), "{output}");
 
-    let wrong = [
+    let invalid = [
         larder().args("--store redis://:hunter2@cache:port"),
         larder().args("--store hunter2"),
         larder().args("--http-token=hunter2é"),
-        larder().variable("REDIS_URL", "redis://u:1/hunter2@cache"),
-        larder().variable("REDIS_HOST", "u:hunter2@cache"),
-        larder().file("[http]\ntoken = 'hunter2 '"),
-        larder().file("[http]\ntoken = hunter2"),
-        larder().file("[store]\nurl = \"redis://:hunter2@"),
-        larder().variable_to_file("LARDER_HTTP_TOKEN_FILE", "hunter2\nx"),
+        larder().env("REDIS_URL", "redis://u:1/hunter2@cache"),
+        larder().env("REDIS_HOST", "u:hunter2@cache"),
+        larder().config_text("[http]\ntoken = 'hunter2 '"),
+        larder().config_text("[http]\ntoken = hunter2"),
+        larder().config_text("[store]\nurl = \"redis://:hunter2@"),
+        larder().env_file("LARDER_HTTP_TOKEN_FILE", "hunter2\nx"),
     ];
-    for typed in wrong {
-        let report = typed.mistakes().join("\n");
+    for invocation in invalid {
+        let report = invocation.errors().join("\n");
         assert!(!report.contains(secret), "{report}");
-        assert!(!format!("{:?}", typed.parse()).contains(secret));
+        assert!(!format!("{:?}", invocation.parse()).contains(secret));
     }
 }
 
 #[test]
-fn check_config_says_where_origins_are_and_what_will_be_said() {
+fn check_config_lists_origins_and_notices() {
     let file = "[[origin]]\nname='u'\nkind='json'\nfile='u.json'\nkey='u:{id}'\npath='/u/{id}'";
-    let shown = larder().with("u.json", "{}").file(file).args("check-config").shown();
-    let [.., origin, notice] = &shown[..] else { panic!("{shown:?}") };
+    let lines =
+        larder().with_file("u.json", "{}").config_text(file).args("check-config").output_lines();
+    let [.., origin, notice] = &lines[..] else { panic!("{lines:?}") };
     assert_eq!(
         origin,
         "origin u json u.json, key u:{id}, path /u/{id}, ttl 5m, negative-ttl 30s larder.toml:1"
@@ -334,8 +329,8 @@ fn check_config_says_where_origins_are_and_what_will_be_said() {
 }
 
 #[test]
-fn check_config_ends_as_the_server_would() {
-    let code = |typed: Typed| typed.parse().unwrap_err().code();
+fn check_config_exits_with_the_code_of_the_server() {
+    let code = |invocation: Invocation| invocation.parse().unwrap_err().code();
     assert_eq!(code(larder().args("check-config")), 0);
     assert_eq!(code(larder().args("check-config --http-port x")), 78);
     assert_eq!(code(larder().args("--http-port x")), 78);
@@ -345,23 +340,23 @@ fn check_config_ends_as_the_server_would() {
 }
 
 #[test]
-fn check_config_reads_the_files_of_origins() {
+fn check_config_checks_the_files_of_origins() {
     let file = "[[origin]]\nname='u'\nkind='json'\nfile='u.json'\nkey='u:{id}'\npath='/u/{id}'";
     for (rows, reason) in [
         ("{ broken", "u.json: not a JSON object of rows by id"),
         ("\u{feff}{}", "u.json: not a JSON object of rows by id"),
         ("{\"7\": 1}", "u.json: the row with id \"7\" is a number, not an object"),
     ] {
-        let typed = larder().with("u.json", rows).file(file).args("check-config");
-        let reply = typed.parse().unwrap_err();
-        assert_eq!(reply.code(), 78);
-        let Output::InvalidOrigins(text) = reply else { panic!("{reply:?}") };
+        let invocation = larder().with_file("u.json", rows).config_text(file).args("check-config");
+        let output = invocation.parse().unwrap_err();
+        assert_eq!(output.code(), 78);
+        let Output::InvalidOrigins(text) = output else { panic!("{output:?}") };
         assert!(text.starts_with("larder: origin u: ") && text.contains(reason), "{text}");
     }
 }
 
 #[test]
-fn the_help_names_every_setting_its_variable_and_its_default() {
+fn the_help_lists_each_setting_with_its_variable_and_default() {
     let Err(Output::Usage(help)) = larder().args("--help").parse() else { panic!("no help") };
     let help = help.to_string();
     for text in [
@@ -373,22 +368,22 @@ fn the_help_names_every_setting_its_variable_and_its_default() {
         "path = \"/users/{id}\"",
         "Exit codes:",
     ] {
-        assert!(help.contains(text), "{text} not in {help}");
+        assert!(help.contains(text), "{text} is not in {help}");
     }
 }
 
 #[test]
-fn logs_follow_the_usual_variables() {
-    let logs = |name: &str, value: &str| larder().variable(name, value).config().logs;
+fn rust_log_and_no_color_configure_the_logs() {
+    let logs = |name: &str, value: &str| larder().env(name, value).config().logs;
     assert_eq!(logs("RUST_LOG", "larder_server=debug").filter, "larder_server=debug");
     assert!(logs("NO_COLOR", "").color);
     assert!(!logs("NO_COLOR", "1").color);
-    let wrong = larder().variable("RUST_LOG", "a=b=c").config();
-    assert_eq!(wrong.logs.filter, "info");
-    assert!(wrong.notices.iter().any(|notice| notice.starts_with("RUST_LOG is ignored")));
+    let invalid = larder().env("RUST_LOG", "a=b=c").config();
+    assert_eq!(invalid.logs.filter, "info");
+    assert!(invalid.notices.iter().any(|notice| notice.starts_with("RUST_LOG is ignored")));
 }
 
-/// Lines that are nearly right: known and unknown keys with values of every kind.
+/// Generates almost valid files: known and unknown keys with values of every kind.
 fn toml_like() -> impl Strategy<Value = String> {
     let key = prop::sample::select(vec![
         "maxmemory",
@@ -434,26 +429,26 @@ fn toml_like() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
 
-    /// No text makes it panic: every file is a configuration or a list of errors.
+    /// No text may make the parser panic. Every invalid file must produce at least one error.
     #[test]
-    fn any_file_is_a_configuration_or_errors(text in prop_oneof![any::<String>(), toml_like()]) {
-        let typed = larder().file(&text);
-        if let Err(reply) = typed.parse() {
-            prop_assert_eq!(reply.code(), 78);
-            prop_assert!(!typed.mistakes().is_empty());
+    fn every_file_is_valid_or_reported(text in prop_oneof![any::<String>(), toml_like()]) {
+        let invocation = larder().config_text(&text);
+        if let Err(output) = invocation.parse() {
+            prop_assert_eq!(output.code(), 78);
+            prop_assert!(!invocation.errors().is_empty());
         }
     }
 
     #[test]
-    fn any_value_of_a_setting_is_taken_or_refused(
+    fn every_value_of_a_setting_is_valid_or_reported(
         flag in prop::sample::select(vec![
             "config", "store", "near-ttl", "near-deny", "near-verify", "url", "maxmemory", "near-policy", "http-bind", "http-port",
             "http-token", "http-allowed-hosts", "maxclients", "protected-mode",
         ]),
         text in any::<String>(),
     ) {
-        if let Err(reply) = larder().args(&format!("--{flag}={text}")).parse() {
-            prop_assert!([2, 78].contains(&reply.code()));
+        if let Err(output) = larder().args(&format!("--{flag}={text}")).parse() {
+            prop_assert!([2, 78].contains(&output.code()));
         }
     }
 }

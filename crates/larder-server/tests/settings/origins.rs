@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder_server::config::OriginKind;
 
-use crate::typed::larder;
+use crate::invocation::larder;
 
 const USERS: &str = "
 [[origin]]
@@ -16,11 +16,11 @@ path = '/users/{id}'
 ";
 
 #[test]
-fn an_origin_with_its_defaults() {
-    let typed = larder().with("users.json", "[]").file(USERS);
-    let [origin] = typed.config().origins.try_into().unwrap();
+fn unset_keys_of_an_origin_have_their_defaults() {
+    let invocation = larder().with_file("users.json", "[]").config_text(USERS);
+    let [origin] = invocation.config().origins.try_into().unwrap();
     assert_eq!(origin.name, "users");
-    assert_eq!(origin.kind, OriginKind::Json { file: typed.folder().join("users.json") });
+    assert_eq!(origin.kind, OriginKind::Json { file: invocation.folder().join("users.json") });
     assert_eq!(origin.key.key("7"), "users:7");
     assert_eq!(origin.path.as_str(), "/users/{id}");
     assert_eq!(origin.ttl, Duration::from_mins(5));
@@ -28,21 +28,21 @@ fn an_origin_with_its_defaults() {
 }
 
 #[test]
-fn origins_keep_their_order_and_their_own_times() {
+fn origins_keep_their_order_and_their_own_ttls() {
     let pages = USERS.replace("users", "a-pages").replace("a-pages.json", "users.json");
     let file = format!("{USERS}ttl = '1h'\n{pages}ttl = 90\nnegative-ttl = '1500ms'\n");
-    let config = larder().with("users.json", "[]").file(&file).config();
-    let times: Vec<_> =
+    let config = larder().with_file("users.json", "[]").config_text(&file).config();
+    let ttls: Vec<_> =
         config.origins.iter().map(|o| (o.name.as_str(), o.ttl, o.negative_ttl)).collect();
     let secs = Duration::from_secs;
     assert_eq!(
-        times,
+        ttls,
         [("users", secs(3600), secs(30)), ("a-pages", secs(90), Duration::from_millis(1500))]
     );
 }
 
 #[test]
-fn every_field_is_checked() {
+fn every_key_of_an_origin_is_checked() {
     let table = [
         ("name = 'users'", "", "larder.toml:2: [[origin]]: name is missing"),
         (
@@ -89,14 +89,15 @@ fn every_field_is_checked() {
             "larder.toml:7: [[origin]] negativ-ttl: unknown key; did you mean negative-ttl?",
         ),
     ];
-    for (right, wrong, mistake) in table {
-        let typed = larder().with("users.json", "[]").file(&USERS.replace(right, wrong));
-        assert_eq!(typed.mistakes(), [mistake]);
+    for (right, wrong, error) in table {
+        let invocation =
+            larder().with_file("users.json", "[]").config_text(&USERS.replace(right, wrong));
+        assert_eq!(invocation.errors(), [error]);
     }
 }
 
 #[test]
-fn paths_end_with_the_id_and_leave_the_built_in_routes_alone() {
+fn a_path_must_end_with_the_id_and_not_collide_with_a_built_in_route() {
     let shape = "must start with / and end with the segment {id}: write for example /users/{id}";
     let table = [
         ("users/{id}", shape.to_owned()),
@@ -122,16 +123,19 @@ fn paths_end_with_the_id_and_leave_the_built_in_routes_alone() {
     ];
     for (path, why) in table {
         let file = USERS.replace("/users/{id}", path);
-        let typed = larder().with("users.json", "[]").file(&file);
-        assert_eq!(typed.mistakes(), [format!("larder.toml:7: [[origin]] path: {path:?} {why}")]);
+        let invocation = larder().with_file("users.json", "[]").config_text(&file);
+        assert_eq!(
+            invocation.errors(),
+            [format!("larder.toml:7: [[origin]] path: {path:?} {why}")]
+        );
     }
 }
 
 #[test]
-fn two_origins_share_nothing() {
-    let typed = larder().with("users.json", "[]").file(&format!("{USERS}{USERS}"));
+fn two_origins_may_not_share_a_name_a_key_or_a_path() {
+    let invocation = larder().with_file("users.json", "[]").config_text(&format!("{USERS}{USERS}"));
     assert_eq!(
-        typed.mistakes(),
+        invocation.errors(),
         [
             "larder.toml:9: [[origin]] name: \"users\" is already used by larder.toml:2",
             "larder.toml:9: [[origin]] key: \"users:{id}\" is already used by larder.toml:2",
@@ -141,18 +145,18 @@ fn two_origins_share_nothing() {
 }
 
 #[test]
-fn an_origin_reads_a_file_and_not_a_folder() {
-    let typed = larder().file(&USERS.replace("users.json", "."));
+fn the_file_of_an_origin_must_be_a_regular_file() {
+    let invocation = larder().config_text(&USERS.replace("users.json", "."));
     assert_eq!(
-        typed.mistakes(),
+        invocation.errors(),
         ["larder.toml:5: [[origin]] file: cannot read .: it is not a regular file"]
     );
 }
 
 #[test]
-fn origins_are_written_as_tables() {
+fn an_origin_that_is_not_a_table_is_reported() {
     let text = "larder.toml:1: an origin is a table: write [[origin]] above the keys of each";
     for file in ["origin = 1", "[origin]\nname = 'x'", "origin = [1]"] {
-        assert_eq!(larder().file(file).mistakes(), [text]);
+        assert_eq!(larder().config_text(file).errors(), [text]);
     }
 }

@@ -1,11 +1,11 @@
-//! Certificates and keys in the settings: what is right, and every way to be wrong.
+//! Settings of certificates and keys, and the errors about them.
 
 use larder_server::config::StoreKind;
 use larder_testkit::{Authority, Signed};
 
-use crate::typed::{Typed, larder};
+use crate::invocation::{Invocation, larder};
 
-/// A command line that names files of this authority, and one of the certificate's own.
+/// The files of a certificate authority and of a certificate that it signed.
 struct Files {
     authority: Authority,
     signed: Signed,
@@ -18,8 +18,8 @@ impl Files {
         Self { authority, signed }
     }
 
-    /// The words with `CA`, `CERT` and `KEY` filled in.
-    fn typed(&self, words: &str) -> Typed {
+    /// Returns a command line of these words, with file names for `CA`, `CERT` and `KEY`.
+    fn invocation(&self, words: &str) -> Invocation {
         let Signed { certificate, key } = &self.signed;
         let words = words
             .replace("CA", &self.authority.file().display().to_string())
@@ -30,27 +30,28 @@ impl Files {
 }
 
 #[test]
-fn a_tls_listener() {
+fn a_tls_listener_works_beside_or_without_the_plain_one() {
     let files = Files::new();
-    let config = files.typed("--tls-port 6390 --tls-cert-file CERT --tls-key-file KEY").config();
+    let config =
+        files.invocation("--tls-port 6390 --tls-cert-file CERT --tls-key-file KEY").config();
     assert_eq!(config.resp.tls.unwrap().address, "127.0.0.1:6390".parse().unwrap());
     assert_eq!(config.resp.address, "127.0.0.1:6380".parse().ok());
-    let alone = "--port 0 --http-port 0 --store redis://h --tls-port 6390 --tls-cert-file CERT \
+    let tls_only = "--port 0 --http-port 0 --store redis://h --tls-port 6390 --tls-cert-file CERT \
                  --tls-key-file KEY --tls-ca-cert-file CA";
-    let config = files.typed(alone).config();
+    let config = files.invocation(tls_only).config();
     assert_eq!(config.resp.address, None);
     assert!(config.resp.tls.is_some());
-    // As in Redis, its files are of no account while it is off.
+    // As in Redis, the files are ignored while the TLS listener is off.
     assert_eq!(larder().args("--tls-cert-file nowhere").config().resp.tls, None);
 }
 
 #[test]
-fn a_store_behind_tls() {
+fn a_store_over_tls_may_have_its_own_ca_and_client_certificate() {
     let files = Files::new();
     let all = "--store rediss://u:p@h/1 --store-ca-file CA --store-cert-file CERT \
                --store-key-file KEY";
     for words in ["--store valkeys://h --store-ca-file CA", all] {
-        match files.typed(words).config().store.kind {
+        match files.invocation(words).config().store.kind {
             StoreKind::Redis(url) => assert!(url.is_tls() && url.tls.is_some(), "{words}"),
             StoreKind::Memory => panic!("{words}"),
         }
@@ -58,7 +59,7 @@ fn a_store_behind_tls() {
 }
 
 #[test]
-fn what_belongs_together_is_missed_when_it_is_missing() {
+fn a_missing_companion_of_a_tls_setting_is_reported() {
     let files = Files::new();
     let table: [(&str, &[&str]); 6] = [
         (
@@ -91,13 +92,13 @@ fn what_belongs_together_is_missed_when_it_is_missing() {
             ],
         ),
     ];
-    for (words, mistakes) in table {
-        assert_eq!(files.typed(words).mistakes(), mistakes, "{words}");
+    for (words, errors) in table {
+        assert_eq!(files.invocation(words).errors(), errors, "{words}");
     }
 }
 
 #[test]
-fn files_that_are_of_no_use_are_named_all_at_once() {
+fn all_invalid_files_are_reported_at_once() {
     let words = "--store rediss://h --store-ca-file /nowhere/ca --store-cert-file KEY \
                  --store-key-file CERT --tls-port 6390 --tls-cert-file /nowhere/cert \
                  --tls-key-file /nowhere/key --tls-ca-cert-file KEY";
@@ -114,16 +115,16 @@ fn files_that_are_of_no_use_are_named_all_at_once() {
         format!("--tls-key-file: {}", nowhere("key")),
     ];
     expected.sort();
-    let mut mistakes = files.typed(words).mistakes();
-    mistakes.sort();
-    assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
-    for (mistake, expected) in mistakes.iter().zip(&expected) {
-        assert!(mistake.starts_with(expected.as_str()), "{mistake}, not {expected}");
+    let mut errors = files.invocation(words).errors();
+    errors.sort();
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    for (error, expected) in errors.iter().zip(&expected) {
+        assert!(error.starts_with(expected.as_str()), "{error} does not start with {expected}");
     }
 }
 
 #[test]
-fn a_key_must_be_that_of_its_certificate() {
+fn a_key_that_does_not_match_its_certificate_is_reported() {
     let (files, other) = (Files::new(), Files::new());
     let key = other.signed.key.display();
     let listener = format!("--tls-port 6390 --tls-cert-file CERT --tls-key-file {key}");
@@ -131,18 +132,18 @@ fn a_key_must_be_that_of_its_certificate() {
         "--store rediss://h --store-ca-file CA --store-cert-file CERT --store-key-file {key}"
     );
     for (words, flag) in [(listener, "--tls-key-file"), (store, "--store-key-file")] {
-        let mistakes = files.typed(&words).mistakes();
-        assert_eq!(mistakes, [format!("{flag}: the private key does not match the certificate")]);
+        let errors = files.invocation(&words).errors();
+        assert_eq!(errors, [format!("{flag}: the private key does not match the certificate")]);
     }
 }
 
 #[test]
-fn a_port_with_tls_is_an_open_door_as_well() {
+fn an_exposed_tls_listener_requires_a_password() {
     let files = Files::new();
     let words = "--port 0 --bind 0.0.0.0 --store redis://h --tls-port 6390 --tls-cert-file CERT \
                  --tls-key-file KEY";
-    let mistakes = files.typed(words).mistakes();
-    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
-    assert!(mistakes[0].starts_with("--bind: bind 0.0.0.0 is reachable from other machines"));
-    files.typed(&format!("{words} --requirepass secret")).config();
+    let errors = files.invocation(words).errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("--bind: bind 0.0.0.0 is reachable from other machines"));
+    files.invocation(&format!("{words} --requirepass secret")).config();
 }

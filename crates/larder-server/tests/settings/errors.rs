@@ -1,9 +1,9 @@
-//! Every kind of mistake, word for word.
+//! The exact text of each configuration error.
 
-use crate::typed::larder;
+use crate::invocation::larder;
 
 #[test]
-fn values_of_each_kind() {
+fn an_invalid_value_is_reported_with_the_expected_kind() {
     let table = [
         ("--http-port abc", "\"abc\" is not a port: write a number from 0 to 65535"),
         ("--http-port 65536", "\"65536\" is not a port: write a number from 0 to 65535"),
@@ -41,12 +41,12 @@ fn values_of_each_kind() {
     ];
     for (args, text) in table {
         let flag = args.split([' ', '=']).next().unwrap();
-        assert_eq!(larder().args(args).mistakes(), [format!("{flag}: {text}")]);
+        assert_eq!(larder().args(args).errors(), [format!("{flag}: {text}")]);
     }
 }
 
 #[test]
-fn values_out_of_range() {
+fn a_value_out_of_range_is_reported_with_the_limit() {
     let table = [
         ("--staleness-bound 49ms", "49ms is too small: the minimum is 50ms"),
         ("--staleness-bound 61s", "61s is too large: the maximum is 1m"),
@@ -57,14 +57,14 @@ fn values_out_of_range() {
     ];
     for (args, text) in table {
         let flag = args.split(' ').next().unwrap();
-        assert_eq!(larder().args(args).mistakes(), [format!("{flag}: {text}")]);
+        assert_eq!(larder().args(args).errors(), [format!("{flag}: {text}")]);
     }
     larder().args("--staleness-bound 50ms --http-max-body 512mb").config();
     larder().args("--staleness-bound 60s --near-max-value 128kb --maxmemory 1mb").config();
 }
 
 #[test]
-fn stores_that_are_not_there() {
+fn an_unknown_store_is_reported() {
     let table = [
         ("embedded:/var/x", "the durable embedded store is not available yet: write memory"),
         (
@@ -74,20 +74,20 @@ fn stores_that_are_not_there() {
         ("redis://h:port", "the URL's port is not a number from 1 to 65535"),
     ];
     for (url, text) in table {
-        for (mistake, name) in [
+        for (invocation, name) in [
             (larder().args("--store").args(url), "--store"),
-            (larder().variable("LARDER_STORE", url), "LARDER_STORE"),
-            (larder().file(&format!("store.url = '{url}'")), "larder.toml:1: [store] url"),
+            (larder().env("LARDER_STORE", url), "LARDER_STORE"),
+            (larder().config_text(&format!("store.url = '{url}'")), "larder.toml:1: [store] url"),
         ] {
-            let mistakes = mistake.mistakes();
-            assert_eq!(mistakes.len(), 1);
-            assert!(mistakes[0].starts_with(&format!("{name}: {text}")), "{mistakes:?}");
+            let errors = invocation.errors();
+            assert_eq!(errors.len(), 1);
+            assert!(errors[0].starts_with(&format!("{name}: {text}")), "{errors:?}");
         }
     }
 }
 
 #[test]
-fn names_that_mean_nothing() {
+fn an_unknown_name_is_reported_with_the_nearest_known_one() {
     let file = "
 maxmemry = 1
 http-port = 80
@@ -102,9 +102,9 @@ port = 80
 ['']
 maxclients = 1
 ";
-    let typed = larder().file(file).variable("LARDER_HTP_PORT", "80").variable("LARDER_X", "1");
+    let invocation = larder().config_text(file).env("LARDER_HTP_PORT", "80").env("LARDER_X", "1");
     assert_eq!(
-        typed.mistakes(),
+        invocation.errors(),
         [
             "LARDER_HTP_PORT: unknown setting; did you mean LARDER_HTTP_PORT?",
             "LARDER_X: unknown setting",
@@ -121,7 +121,7 @@ maxclients = 1
 }
 
 #[test]
-fn a_suggestion_says_where_the_key_belongs() {
+fn a_suggestion_names_the_section_of_the_key() {
     let table = [
         (
             "[http]\nmaxmemory = 1",
@@ -140,12 +140,12 @@ fn a_suggestion_says_where_the_key_belongs() {
         ),
     ];
     for (file, error) in table {
-        assert_eq!(larder().file(file).mistakes(), [error]);
+        assert_eq!(larder().config_text(file).errors(), [error]);
     }
 }
 
 #[test]
-fn two_listeners_on_one_port() {
+fn two_listeners_on_one_port_are_reported() {
     let both = |port| {
         format!(
             "http-port and port are both {port}: choose another port for one of them, or set it to \
@@ -158,10 +158,10 @@ fn two_listeners_on_one_port() {
         "--http-port 24020 --port 24020 --http-bind :: --http-token t",
         "--http-port 24020 --port 24020 --bind 0.0.0.0 --requirepass p",
     ] {
-        assert_eq!(larder().args(args).mistakes(), [format!("--port: {}", both(24020))], "{args}");
+        assert_eq!(larder().args(args).errors(), [format!("--port: {}", both(24020))], "{args}");
     }
-    assert_eq!(larder().args("--port 8000").mistakes(), [format!("--port: {}", both(8000))]);
-    let http = larder().args("--http-port 6380").mistakes();
+    assert_eq!(larder().args("--port 8000").errors(), [format!("--port: {}", both(8000))]);
+    let http = larder().args("--http-port 6380").errors();
     assert_eq!(http, [format!("--http-port: {}", both(6380))]);
     for args in [
         "--http-port 24020 --port 24020 --bind ::1",
@@ -174,17 +174,14 @@ fn two_listeners_on_one_port() {
 }
 
 #[test]
-fn a_password_is_not_a_token() {
-    assert_eq!(
-        larder().args("--requirepass=").mistakes(),
-        ["--requirepass: the password is empty"]
-    );
+fn a_password_may_have_characters_that_a_token_may_not() {
+    assert_eq!(larder().args("--requirepass=").errors(), ["--requirepass: the password is empty"]);
     let config = larder().args("--requirepass=pässword").config();
     assert!(config.resp.requirepass.is_some_and(|secret| secret.matches("pässword".as_bytes())));
 }
 
 #[test]
-fn toml_types_that_do_not_fit() {
+fn a_wrong_toml_type_is_reported_with_the_expected_type() {
     let file = "
 staleness-bound = 1.5
 maxmemory = true
@@ -195,7 +192,7 @@ policy = 1
 [http]
 ";
     assert_eq!(
-        larder().file(&file.replace("http = 8000\n", "")).mistakes(),
+        larder().config_text(&file.replace("http = 8000\n", "")).errors(),
         [
             "larder.toml:2: staleness-bound: expected a whole number or a string, found a float",
             "larder.toml:3: maxmemory: expected a whole number or a string, found a boolean",
@@ -204,69 +201,69 @@ policy = 1
         ]
     );
     assert_eq!(
-        larder().file("http = 8000\nmaxclients = [1]").mistakes(),
+        larder().config_text("http = 8000\nmaxclients = [1]").errors(),
         [
             "larder.toml:1: http is a section: write [http] on a line of its own",
             "larder.toml:2: maxclients: expected a whole number or a string, found an array",
         ]
     );
     assert_eq!(
-        larder().file("http.allowed-hosts = ['a', 3]").mistakes(),
+        larder().config_text("http.allowed-hosts = ['a', 3]").errors(),
         ["larder.toml:1: [http] allowed-hosts: expected a string, found an integer"]
     );
 }
 
 #[test]
-fn a_file_that_is_not_toml_is_reported_with_every_broken_line_and_no_guesses() {
-    // The token is lost with the broken lines: that it seems to be missing is no second mistake.
+fn every_broken_line_of_a_file_is_reported_without_follow_up_errors() {
+    // The broken lines lose the token. The missing token must not be reported as another error.
     let file = "[http]\nbind = 0.0.0.0\ntoken = hunter2\nport =\n";
-    let typed = larder().file(file).variable("LARDER_MAXMEMORY", "x");
-    let mistakes = typed.variable("LARDER_HTTP_BIND", "0.0.0.0").mistakes();
-    assert!(mistakes[0].starts_with("LARDER_MAXMEMORY: "));
+    let invocation = larder().config_text(file).env("LARDER_MAXMEMORY", "x");
+    let errors = invocation.env("LARDER_HTTP_BIND", "0.0.0.0").errors();
+    assert!(errors[0].starts_with("LARDER_MAXMEMORY: "));
     for line in 2..=4 {
         let start = format!("larder.toml:{line}: invalid TOML: ");
-        assert!(mistakes.iter().any(|mistake| mistake.starts_with(&start)), "{mistakes:?}");
+        assert!(errors.iter().any(|error| error.starts_with(&start)), "{errors:?}");
     }
-    assert!(!mistakes.concat().contains("http-token"), "{mistakes:?}");
-    assert!(!mistakes.concat().contains("hunter2"), "{mistakes:?}");
+    assert!(!errors.concat().contains("http-token"), "{errors:?}");
+    assert!(!errors.concat().contains("hunter2"), "{errors:?}");
 }
 
 #[test]
-fn files_that_cannot_be_read() {
+fn an_unreadable_file_is_reported() {
     let missing = "No such file or directory (os error 2)";
     assert_eq!(
-        larder().args("--config /nowhere/larder.toml").mistakes(),
+        larder().args("--config /nowhere/larder.toml").errors(),
         [format!("--config: cannot read /nowhere/larder.toml: {missing}")]
     );
     assert_eq!(
-        larder().variable("LARDER_HTTP_TOKEN_FILE", "/nowhere/token").mistakes(),
+        larder().env("LARDER_HTTP_TOKEN_FILE", "/nowhere/token").errors(),
         [format!("LARDER_HTTP_TOKEN_FILE: cannot read /nowhere/token: {missing}")]
     );
     assert_eq!(
-        larder().variable_to_file("REDIS_URL_FILE", &"x".repeat(70_000)).mistakes(),
+        larder().env_file("REDIS_URL_FILE", &"x".repeat(70_000)).errors(),
         ["REDIS_URL_FILE: cannot read REDIS_URL_FILE: it is larger than 65536 bytes"]
     );
 }
 
 #[test]
-fn a_secret_given_directly_and_by_file() {
+fn a_secret_given_directly_and_as_a_file_is_reported() {
     for name in ["LARDER_HTTP_TOKEN", "LARDER_STORE", "REDIS_URL", "REDIS_PASSWORD"] {
         let file = format!("{name}_FILE");
-        let typed = larder().variable(name, "redis://one").variable_to_file(&file, "redis://two");
-        let typed =
-            if name == "REDIS_PASSWORD" { typed.variable("REDIS_HOST", "h") } else { typed };
+        let invocation = larder().env(name, "redis://one").env_file(&file, "redis://two");
+        let invocation =
+            if name == "REDIS_PASSWORD" { invocation.env("REDIS_HOST", "h") } else { invocation };
         assert_eq!(
-            typed.mistakes(),
+            invocation.errors(),
             [format!("{name}: {name}_FILE is also set: keep only one of them")]
         );
     }
 }
 
 #[test]
-fn parts_of_a_redis_address() {
-    let typed = larder().variable("REDIS_PORT", "tcp://10.0.0.1:x").variable("REDIS_DB", "two");
+fn an_invalid_part_of_a_redis_address_is_reported() {
+    let invocation = larder().env("REDIS_PORT", "tcp://10.0.0.1:x").env("REDIS_DB", "two");
     assert_eq!(
-        typed.mistakes(),
+        invocation.errors(),
         [
             "REDIS_DB: \"two\" is not a database number: write for example 0",
             "REDIS_PORT: \"tcp://10.0.0.1:x\" is not a port: write a number from 1 to 65535, or \
@@ -274,38 +271,38 @@ fn parts_of_a_redis_address() {
         ]
     );
     assert_eq!(
-        larder().variable("REDIS_HOST", "redis://cache").mistakes(),
+        larder().env("REDIS_HOST", "redis://cache").errors(),
         ["REDIS_HOST: this is not a host name or an IP address"]
     );
     assert_eq!(
-        larder().variable("REDIS_PASSWORD", "hunter2").mistakes(),
+        larder().env("REDIS_PASSWORD", "hunter2").errors(),
         ["REDIS_PASSWORD: neither REDIS_HOST nor REDIS_URL is set"]
     );
-    let memory = larder().variable("REDIS_URL", "memory").mistakes();
+    let memory = larder().env("REDIS_URL", "memory").errors();
     assert!(memory[0].starts_with("REDIS_URL: the URL must start with redis://"), "{memory:?}");
 }
 
 #[test]
-fn contradictions_name_both_sides() {
+fn a_contradiction_is_reported_with_both_settings() {
     assert_eq!(
-        larder().args("--maxmemory 4mb").file("[near]\nmax-value = '1mb'").mistakes(),
+        larder().args("--maxmemory 4mb").config_text("[near]\nmax-value = '1mb'").errors(),
         ["larder.toml:2: near-max-value (1mb, larder.toml:2) is more than an eighth of maxmemory \
           (4mb, --maxmemory): set near-max-value to 512kb or less, or maxmemory to 8mb or more"]
     );
     assert_eq!(
-        larder().args("--maxmemory 4mb").mistakes(),
+        larder().args("--maxmemory 4mb").errors(),
         ["--maxmemory: near-max-value (1mb, default) is more than an eighth of maxmemory (4mb, \
           --maxmemory): set near-max-value to 512kb or less, or maxmemory to 8mb or more"]
     );
     larder().args("--maxmemory 8mb").config();
     assert_eq!(
-        larder().args("--http-port 0 --port 0").mistakes(),
+        larder().args("--http-port 0 --port 0").errors(),
         ["--http-port: every listener is off: set http-port, port, tls-port or unixsocket"]
     );
 }
 
 #[test]
-fn the_store_is_not_the_own_listener() {
+fn a_store_that_is_a_listener_of_this_server_is_reported() {
     for args in [
         "--store redis://127.0.0.1:7777 --port 7777",
         "--store redis://localhost:6380",
@@ -313,10 +310,10 @@ fn the_store_is_not_the_own_listener() {
         "--store redis://10.0.0.1:6380 --bind 10.0.0.1 --requirepass p",
         "--store unix:///tmp/l.sock --unixsocket /tmp/l.sock",
     ] {
-        let mistakes = larder().args(args).mistakes();
+        let errors = larder().args(args).errors();
         assert!(
-            mistakes.len() == 1 && mistakes[0].contains("this Larder listens"),
-            "{args}: {mistakes:?}"
+            errors.len() == 1 && errors[0].contains("this Larder listens"),
+            "{args}: {errors:?}"
         );
     }
     for args in ["--store redis://127.0.0.1:6379", "--store redis://localhost:6380 --port 0"] {
@@ -325,15 +322,15 @@ fn the_store_is_not_the_own_listener() {
 }
 
 #[test]
-fn an_open_listener_needs_a_token_or_consent() {
-    let ways = "is reachable from other machines and http-token is not set, so anyone could read and \
+fn an_exposed_listener_requires_a_secret_or_protected_mode_off() {
+    let reason = "is reachable from other machines and http-token is not set, so anyone could read and \
                 write all data: set http-token, set http-bind to 127.0.0.1, or set protected-mode to \
                 no";
     for address in ["0.0.0.0", "::", "10.0.0.5"] {
-        let open = larder().args("--http-bind").args(address);
-        assert_eq!(open.mistakes(), [format!("--http-bind: http-bind {address} {ways}")]);
+        let exposed = larder().args("--http-bind").args(address);
+        assert_eq!(exposed.errors(), [format!("--http-bind: http-bind {address} {reason}")]);
     }
-    let resp = larder().args("--bind 0.0.0.0").mistakes();
+    let resp = larder().args("--bind 0.0.0.0").errors();
     assert!(
         resp[0].starts_with("--bind: bind 0.0.0.0 is reachable from other machines"),
         "{resp:?}"
@@ -349,47 +346,53 @@ fn an_open_listener_needs_a_token_or_consent() {
 }
 
 #[test]
-fn a_wrong_value_is_no_contradiction_as_well() {
-    let token = larder().args("--http-bind 0.0.0.0 --http-token=").mistakes();
+fn an_invalid_value_is_not_also_reported_as_a_contradiction() {
+    let token = larder().args("--http-bind 0.0.0.0 --http-token=").errors();
     assert_eq!(token, ["--http-token: the token is empty"]);
-    let value = larder().args("--near-max-value 2mb --maxmemory 9x").mistakes();
+    let value = larder().args("--near-max-value 2mb --maxmemory 9x").errors();
     assert_eq!(value.len(), 1, "{value:?}");
 }
 
 #[test]
-fn a_shadowed_mistake_is_still_one() {
-    let typed = larder().args("--http-port 1").variable("LARDER_HTTP_PORT", "x");
-    let typed = typed.file("[http]\nport = -1");
-    let places: Vec<_> =
-        typed.mistakes().iter().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
-    assert_eq!(places, ["LARDER_HTTP_PORT", "larder.toml:2"]);
+fn an_overridden_invalid_value_is_reported() {
+    let invocation = larder().args("--http-port 1").env("LARDER_HTTP_PORT", "x");
+    let invocation = invocation.config_text("[http]\nport = -1");
+    let sources: Vec<_> = invocation
+        .errors()
+        .iter()
+        .map(|line| line.split(": ").next().unwrap().to_owned())
+        .collect();
+    assert_eq!(sources, ["LARDER_HTTP_PORT", "larder.toml:2"]);
 }
 
 #[test]
-fn all_mistakes_come_in_one_report() {
-    let typed = larder()
+fn all_errors_are_reported_at_once() {
+    let invocation = larder()
         .args("--maxclients x --http-bind y")
-        .variable("LARDER_NEAR_TTL", "z")
-        .variable("LARDER_NOPE", "1")
-        .file("maxmemory = '1kb'\nnope = 1\n[[origin]]\nname = 'a b'\n");
-    let Err(reply) = typed.parse() else { panic!("no errors") };
-    assert_eq!(reply.code(), 78);
-    let places: Vec<_> =
-        typed.mistakes().iter().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
+        .env("LARDER_NEAR_TTL", "z")
+        .env("LARDER_NOPE", "1")
+        .config_text("maxmemory = '1kb'\nnope = 1\n[[origin]]\nname = 'a b'\n");
+    let Err(output) = invocation.parse() else { panic!("no errors") };
+    assert_eq!(output.code(), 78);
+    let sources: Vec<_> = invocation
+        .errors()
+        .iter()
+        .map(|line| line.split(": ").next().unwrap().to_owned())
+        .collect();
     let mut expected = vec!["--http-bind", "--maxclients", "LARDER_NEAR_TTL", "LARDER_NOPE"];
     expected.extend(["larder.toml:1", "larder.toml:2"]);
     expected.extend(["larder.toml:3"; 3]);
     expected.push("larder.toml:4");
-    assert_eq!(places, expected);
+    assert_eq!(sources, expected);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_text() {
+fn a_variable_that_is_not_utf8_is_reported() {
     use std::os::unix::ffi::OsStringExt;
     let value = std::ffi::OsString::from_vec(vec![0xff]);
     let environment = [("LARDER_MAXMEMORY".to_owned(), value)].into();
-    let reply = larder_server::cli::parse(["larder".into()], &environment).unwrap_err();
-    let larder_server::cli::Output::InvalidConfig(mistakes) = reply else { panic!("{reply:?}") };
-    assert!(mistakes.to_string().ends_with("\n  LARDER_MAXMEMORY: its value is not UTF-8"));
+    let output = larder_server::cli::parse(["larder".into()], &environment).unwrap_err();
+    let larder_server::cli::Output::InvalidConfig(errors) = output else { panic!("{output:?}") };
+    assert!(errors.to_string().ends_with("\n  LARDER_MAXMEMORY: its value is not UTF-8"));
 }
