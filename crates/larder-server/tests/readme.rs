@@ -164,8 +164,8 @@ fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
     all
 }
 
-/// Returns the path that a quoted text such as `larder-core/src/near.rs` or `scripts/setup` names, or
-/// `None` if the text is not such a path.
+/// Returns the path that a quoted text such as `larder-core/src/near.rs` or `scripts/setup` names,
+/// or `None` if the text is not such a path.
 fn path_in_the_repository(quoted: &str) -> Option<PathBuf> {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| quoted.starts_with(prefix));
     let is_path = quoted.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));

@@ -1,5 +1,5 @@
-//! End-to-end tests of the RESP listener over the embedded store. Where Redis answers a command too, a
-//! real Redis gets the same command and the replies must be the same bytes.
+//! End-to-end tests of the RESP listener over the embedded store. Where Redis answers a command
+//! too, a real Redis gets the same command and the replies must be the same bytes.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! A headless Chromium, controlled with the DevTools protocol over two pipes. Each message is a JSON
-//! object that ends with a zero byte. Chromium exits when the pipes close.
+//! A headless Chromium, controlled with the DevTools protocol over two pipes. Each message is a
+//! JSON object that ends with a zero byte. Chromium exits when the pipes close.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,7 +19,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Maximum number of messages that the test has not read yet.
 const MESSAGES_MAX: usize = 10_000;
 
-/// Connects stdin and stdout to file descriptors 3 and 4, where Chromium reads commands and writes events.
+/// Connects stdin and stdout to file descriptors 3 and 4, where Chromium reads commands and writes
+/// events.
 const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
 
 /// The last flags keep Chromium from calling its vendor's servers at every start.
@@ -97,8 +98,8 @@ impl Chromium {
         result["result"]["value"].clone()
     }
 
-    /// Blocks until a JavaScript expression is true. An exception counts as false, because elements may
-    /// not exist yet.
+    /// Blocks until a JavaScript expression is true. An exception counts as false, because elements
+    /// may not exist yet.
     pub(crate) fn until(&mut self, expression: &str) {
         let condition = format!("(() => {{ try {{ return !!({expression}) }} catch {{}} }})()");
         let start = Instant::now();
@@ -127,7 +128,8 @@ impl Chromium {
         }
     }
 
-    /// Sends a command and returns its result. Collects the problems in events that arrive meanwhile.
+    /// Sends a command and returns its result. Collects the problems in events that arrive
+    /// meanwhile.
     fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.commands_sent += 1;
         let id = self.commands_sent;

@@ -1,4 +1,5 @@
-//! An HTTP client over one connection that can send arbitrary bytes and reads one response at a time.
+//! An HTTP client over one connection that can send arbitrary bytes and reads one response at a
+//! time.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};

@@ -40,8 +40,8 @@ impl Server {
         self.send("PUT", target, &[], body.as_ref())
     }
 
-    /// Sends one request on a new connection and returns the response. The target is sent exactly as
-    /// given.
+    /// Sends one request on a new connection and returns the response. The target is sent exactly
+    /// as given.
     pub(crate) fn send(
         &self,
         method: &str,

@@ -1,5 +1,5 @@
-//! Compares output with the README, where a line `...` stands for any number of lines and `...` inside
-//! a line stands for any text.
+//! Compares output with the README, where a line `...` stands for any number of lines and `...`
+//! inside a line stands for any text.
 
 /// Returns whether the output matches the lines that the README shows.
 pub(crate) fn matches(shown: &[String], actual: &[String]) -> bool {

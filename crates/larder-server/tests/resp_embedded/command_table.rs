@@ -5,7 +5,8 @@ use larder_resp::reply::Frame;
 use crate::setup::{Embedded, Servers};
 use crate::wire::Wire;
 
-/// Subcommands that the Redis of these tests may lack, because they are newer. Current clients send them.
+/// Subcommands that the Redis of these tests may lack, because they are newer. Current clients send
+/// them.
 const NEWER: [&str; 2] = ["client|setinfo", "client|no-touch"];
 
 /// One entry of the command table.

@@ -118,8 +118,9 @@ fn command() -> impl Strategy<Value = String> {
     })
 }
 
-/// Generates a replacement for a word of a template. No key expires while a case runs, and no time to
-/// live is compared with an equal one set a moment before, because the reply would depend on the clock.
+/// Generates a replacement for a word of a template. No key expires while a case runs, and no time
+/// to live is compared with an equal one set a moment before, because the reply would depend on the
+/// clock.
 fn word(word: &'static str) -> BoxedStrategy<String> {
     let words: Vec<&str> = match word {
         "k" => KEYS.to_vec(),

@@ -1,5 +1,5 @@
-//! Scripts of commands, one inline command per line, including invalid ones. Redis and Larder must send
-//! the same replies.
+//! Scripts of commands, one inline command per line, including invalid ones. Redis and Larder must
+//! send the same replies.
 //!
 //! `@2` sends a line from a second client. `~` allows times to differ a little, `sort` allows any
 //! order. `#` starts a comment.
