@@ -18,7 +18,7 @@ use larder_core::near::Policy;
 use larder_redis::Endpoint;
 use larder_server::cli::Output;
 use larder_server::config::{Config, StoreKind};
-use larder_testkit::{Authority, Signed};
+use larder_testkit::{CertificateAuthority, CertificateFiles};
 use proptest::prelude::*;
 
 #[test]
@@ -129,9 +129,9 @@ fn every_setting_can_be_set_in_every_layer() {
 
 #[test]
 fn settings_that_require_others_can_be_set_in_every_layer() {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let ca = authority.file().display().to_string();
-    let Signed { certificate, key } = authority.sign(&["localhost"]);
+    let CertificateFiles { certificate, key } = authority.sign(&["localhost"]);
     let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
     let listener = format!("--tls-cert-file {certificate} --tls-key-file {key}");
     expect_settable_in_every_layer("tls-port", "7", "resp.tls-port", &listener);

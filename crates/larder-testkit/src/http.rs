@@ -12,7 +12,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, redirect};
 
 /// How long a request may take before it counts as failed.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 /// How long [`raw`] reads from a server that does not close.
 const RAW_LIMIT: Duration = Duration::from_secs(5);
 
@@ -21,7 +21,7 @@ pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// What a server answered.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// All headers.
@@ -30,7 +30,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// The first header of that name, when it is there and readable.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -57,22 +57,22 @@ impl Answer {
 }
 
 /// GET.
-pub fn get(url: &str, headers: Headers) -> Answer {
+pub fn get(url: &str, headers: Headers) -> Response {
     send("GET", url, headers, Vec::new())
 }
 
 /// PUT.
-pub fn put(url: &str, headers: Headers, body: impl Into<Body>) -> Answer {
+pub fn put(url: &str, headers: Headers, body: impl Into<Body>) -> Response {
     send("PUT", url, headers, body)
 }
 
 /// POST.
-pub fn post(url: &str, headers: Headers, body: impl Into<Body>) -> Answer {
+pub fn post(url: &str, headers: Headers, body: impl Into<Body>) -> Response {
     send("POST", url, headers, body)
 }
 
 /// DELETE.
-pub fn delete(url: &str, headers: Headers) -> Answer {
+pub fn delete(url: &str, headers: Headers) -> Response {
     send("DELETE", url, headers, Vec::new())
 }
 
@@ -80,7 +80,7 @@ pub fn delete(url: &str, headers: Headers) -> Answer {
 ///
 /// # Panics
 /// When there is no answer; see [`try_send`].
-pub fn send(method: &str, url: &str, headers: Headers, body: impl Into<Body>) -> Answer {
+pub fn send(method: &str, url: &str, headers: Headers, body: impl Into<Body>) -> Response {
     try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error:?}"))
 }
 
@@ -90,7 +90,7 @@ pub fn try_send(
     url: &str,
     headers: Headers,
     body: impl Into<Body>,
-) -> reqwest::Result<Answer> {
+) -> reqwest::Result<Response> {
     static CLIENT: LazyLock<Client> = LazyLock::new(client);
     let method: Method = method.parse().expect("a method name");
     let start = CLIENT.request(method, url).body(body);
@@ -98,12 +98,12 @@ pub fn try_send(
         headers.iter().fold(start, |request, (name, value)| request.header(*name, *value));
     let response = request.send()?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes()?.to_vec() })
+    Ok(Response { status, headers, body: response.bytes()?.to_vec() })
 }
 
 fn client() -> Client {
     Client::builder()
-        .timeout(ANSWER_LIMIT)
+        .timeout(RESPONSE_LIMIT)
         .redirect(redirect::Policy::none())
         .no_proxy()
         .pool_max_idle_per_host(0)
@@ -113,26 +113,26 @@ fn client() -> Client {
 
 /// What a raw exchange does once its bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ThenClient {
+pub enum AfterSend {
     /// Leaves its side open, as a browser does.
-    Waits,
+    Wait,
     /// Closes its sending side: nothing more will come.
-    HalfCloses,
+    HalfClose,
 }
 
 /// Writes any bytes to a port of 127.0.0.1 and returns all that comes back until the server
 /// closes, or within 5 s when it does not.
 pub fn raw(port: u16, bytes: &[u8]) -> Vec<u8> {
-    raw_within(port, bytes, ThenClient::Waits, RAW_LIMIT)
+    raw_within(port, bytes, AfterSend::Wait, RAW_LIMIT)
 }
 
 /// [`raw`] with a limit of one's own, or half-closing. A server may well close before it has read
 /// everything: that is no error here.
-pub fn raw_within(port: u16, bytes: &[u8], then: ThenClient, limit: Duration) -> Vec<u8> {
+pub fn raw_within(port: u16, bytes: &[u8], then: AfterSend, limit: Duration) -> Vec<u8> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a listening server");
     socket.set_write_timeout(Some(limit)).expect("a limit above zero");
     let written = socket.write_all(bytes);
-    if written.is_ok() && then == ThenClient::HalfCloses {
+    if written.is_ok() && then == AfterSend::HalfClose {
         socket.shutdown(Shutdown::Write).ok();
     }
     read_within(&mut socket, limit)

@@ -163,13 +163,13 @@ impl LarderBuilder {
     ///
     /// # Panics
     /// When it still runs after 30 s; it is killed then.
-    pub fn run(self) -> Finished {
+    pub fn run(self) -> CommandOutput {
         let folder = temp_folder();
         let mut process = self.spawn(&folder, &[]);
         let status = process.exits_within(EXIT_LIMIT);
         let (stdout, stderr) = (process.stdout(), process.stderr());
         let status = status.unwrap_or_else(|| panic!("larder does not end:\n{stdout}{stderr}"));
-        Finished { status, stdout, stderr }
+        CommandOutput { status, stdout, stderr }
     }
 
     /// Runs a command that is expected to fail; returns its exit code and its standard error.
@@ -177,7 +177,7 @@ impl LarderBuilder {
     /// # Panics
     /// When it succeeds, is ended by a signal, or still runs after 30 s.
     pub fn fails_with(self) -> (i32, String) {
-        let Finished { status, stdout, stderr } = self.run();
+        let CommandOutput { status, stdout, stderr } = self.run();
         match status.code() {
             Some(code) if code != 0 => (code, stderr),
             _ => panic!("larder was to fail, but: {status}\n{stdout}{stderr}"),
@@ -218,7 +218,7 @@ impl LarderBuilder {
 
 /// A command that has ended.
 #[derive(Clone, Debug)]
-pub struct Finished {
+pub struct CommandOutput {
     /// How it ended.
     pub status: ExitStatus,
     /// What it wrote to its standard output.

@@ -17,7 +17,7 @@
     reason = "test tools: a panic is how they report, and they run on the real clock and environment"
 )]
 
-mod authority;
+mod certificates;
 mod harness;
 pub mod http;
 mod larder;
@@ -27,13 +27,13 @@ mod redis_server;
 mod relay;
 mod wait;
 
-pub use authority::{Authority, Signed};
+pub use certificates::{CertificateAuthority, CertificateFiles};
 pub use harness::{Harness, HarnessBuilder, LIMIT};
-pub use larder::{Finished, Larder, LarderBuilder};
+pub use larder::{CommandOutput, Larder, LarderBuilder};
 pub use monitor::Monitor;
 pub use process::Process;
 pub use redis_server::{RedisBuilder, RedisServer, require_redis, require_redis_tls};
-pub use relay::{Direction, Relay, Which};
+pub use relay::{ConnectionFilter, Direction, Relay};
 pub use rustix::process::Signal;
 pub use wait::eventually;
 

@@ -15,7 +15,7 @@ pub struct Monitor {
 
 impl Monitor {
     /// Sees everything from now on.
-    pub fn of(redis: &RedisServer) -> Self {
+    pub fn start(redis: &RedisServer) -> Self {
         let mut socket = TcpStream::connect(redis.addr()).unwrap();
         socket.write_all(b"MONITOR\r\n").unwrap();
         let mut reader = BufReader::new(socket.try_clone().unwrap());
@@ -33,7 +33,7 @@ impl Monitor {
     }
 
     /// How often this was carried out: `"SET" "k" "1"`.
-    pub fn times(&self, command: &str) -> usize {
+    pub fn count(&self, command: &str) -> usize {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(command)).count()
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use redis::{Client, Cmd, Connection, RedisResult, ToRedisArgs, Value};
 use tempfile::TempDir;
 
-use crate::authority::{Authority, Signed};
+use crate::certificates::{CertificateAuthority, CertificateFiles};
 use crate::free_port;
 use crate::process::Process;
 use crate::wait::poll;
@@ -20,7 +20,7 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long a server may take to leave after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// How long a test's own connection waits for a server before the test fails.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Whether this machine has a Redis to test with. When it has none a line says that the test is
 /// skipped, and the test returns early:
@@ -246,7 +246,12 @@ impl RedisBuilder {
     /// Listens for TLS as well, on a port that was free a moment ago, as who is `signed`; clients
     /// need a certificate of the authority if `asks`. See [`RedisServer::tls_addr`].
     #[must_use]
-    pub fn tls(mut self, authority: &Authority, signed: &Signed, asks: bool) -> Self {
+    pub fn tls(
+        mut self,
+        authority: &CertificateAuthority,
+        signed: &CertificateFiles,
+        asks: bool,
+    ) -> Self {
         let port = free_port();
         self.tls = Some(port);
         self.arg("--tls-port", &port.to_string())
@@ -351,9 +356,9 @@ fn escaped(word: &str) -> String {
 }
 
 fn connect(url: &str) -> RedisResult<Connection> {
-    let connection = Client::open(url)?.get_connection_with_timeout(ANSWER_LIMIT)?;
-    connection.set_read_timeout(Some(ANSWER_LIMIT))?;
-    connection.set_write_timeout(Some(ANSWER_LIMIT))?;
+    let connection = Client::open(url)?.get_connection_with_timeout(RESPONSE_LIMIT)?;
+    connection.set_read_timeout(Some(RESPONSE_LIMIT))?;
+    connection.set_write_timeout(Some(RESPONSE_LIMIT))?;
     Ok(connection)
 }
 

@@ -1,6 +1,6 @@
 //! A TCP relay between Larder and Redis that delays, holds, swallows or cuts what passes.
 //!
-//! A control is for all connections or for those that sent a given text ([`Which`]); it holds for
+//! A control is for all connections or for those that sent a given text ([`ConnectionFilter`]); it holds for
 //! connections open now and for later ones until it is changed; where two controls say different
 //! things about a connection, the one called last wins.
 //!
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use connection::Connection;
 use rules::{Change, Rule, Rules};
-pub use rules::{Direction, Which};
+pub use rules::{ConnectionFilter, Direction};
 
 /// How long the relay tries to reach the server for a new client.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     rules: Rules,
-    newcomers: Newcomers,
+    new_clients: NewClients,
     connections: Vec<Arc<Connection>>,
     /// Clients that were accepted and are not answered.
     ignored: Vec<TcpStream>,
@@ -47,7 +47,7 @@ struct State {
 
 /// What becomes of a new client.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Newcomers {
+enum NewClients {
     #[default]
     Served,
     Refused,
@@ -83,24 +83,24 @@ impl Relay {
 
     /// Delivers each byte this long after it was read. Order is kept, and any number of bytes is
     /// under way at once. Bytes already read keep the time they had.
-    pub fn delay(&self, which: Which, direction: Direction, delay: Duration) {
-        self.rule(which, direction, Change::Delay(delay));
+    pub fn delay(&self, filter: ConnectionFilter, direction: Direction, delay: Duration) {
+        self.rule(filter, direction, Change::Delay(delay));
     }
 
     /// Keeps bytes back until [`Self::release`]; past 64 MiB a direction is no longer read.
-    pub fn hold(&self, which: Which, direction: Direction) {
-        self.rule(which, direction, Change::Hold(true));
+    pub fn hold(&self, filter: ConnectionFilter, direction: Direction) {
+        self.rule(filter, direction, Change::Hold(true));
     }
 
     /// Delivers what was held, in order, and holds no more.
-    pub fn release(&self, which: Which, direction: Direction) {
-        self.rule(which, direction, Change::Hold(false));
+    pub fn release(&self, filter: ConnectionFilter, direction: Direction) {
+        self.rule(filter, direction, Change::Hold(false));
     }
 
     /// Swallows bytes not yet delivered and all that come, ends of streams included; sockets stay
     /// open, and new ones open.
-    pub fn blackhole(&self, which: Which, direction: Direction) {
-        self.rule(which, direction, Change::Swallow);
+    pub fn blackhole(&self, filter: ConnectionFilter, direction: Direction) {
+        self.rule(filter, direction, Change::Drop);
     }
 
     /// Ends every black hole, and no other control. What was swallowed stays lost.
@@ -110,72 +110,72 @@ impl Relay {
 
     /// Delivers at most so many bytes in one write, with a short pause between writes;
     /// `usize::MAX` ends it.
-    pub fn trickle(&self, which: Which, direction: Direction, bytes_per_write: usize) {
+    pub fn trickle(&self, filter: ConnectionFilter, direction: Direction, bytes_per_write: usize) {
         assert!(bytes_per_write > 0, "a write has at least one byte");
-        self.rule(which, direction, Change::Trickle(bytes_per_write));
+        self.rule(filter, direction, Change::Trickle(bytes_per_write));
     }
 
     /// Closes both ends of these connections now; what was under way is lost.
-    pub fn cut(&self, which: Which) {
-        self.matching(which).iter().for_each(|connection| connection.cut());
+    pub fn cut(&self, filter: ConnectionFilter) {
+        self.matching(filter).iter().for_each(|connection| connection.cut());
     }
 
     /// Whether new connections are accepted and closed at once.
     pub fn refuse(&self, refuse: bool) {
-        self.newcomers(if refuse { Newcomers::Refused } else { Newcomers::Served });
+        self.new_clients(if refuse { NewClients::Refused } else { NewClients::Served });
     }
 
     /// Whether new connections are accepted and not answered. Those that wait are closed when
     /// this changes.
     pub fn ignore(&self, ignore: bool) {
-        self.newcomers(if ignore { Newcomers::Ignored } else { Newcomers::Served });
+        self.new_clients(if ignore { NewClients::Ignored } else { NewClients::Served });
     }
 
     /// How many connections are open on the client's side.
-    pub fn connections(&self, which: Which) -> usize {
-        self.matching(which).iter().filter(|connection| connection.is_open()).count()
+    pub fn connections(&self, filter: ConnectionFilter) -> usize {
+        self.matching(filter).iter().filter(|connection| connection.is_open()).count()
     }
 
     /// How many bytes have been read and not yet delivered. A test that holds waits for this, to
     /// know that what it provoked has reached the relay.
-    pub fn waiting_bytes(&self, which: Which, direction: Direction) -> usize {
-        let all = self.matching(which);
-        all.iter().map(|connection| connection.waiting_bytes(direction)).sum()
+    pub fn buffered_bytes(&self, filter: ConnectionFilter, direction: Direction) -> usize {
+        let all = self.matching(filter);
+        all.iter().map(|connection| connection.buffered_bytes(direction)).sum()
     }
 
     /// How many bytes black holes have swallowed, in connections that still exist.
-    pub fn swallowed_bytes(&self, which: Which, direction: Direction) -> usize {
-        let all = self.matching(which);
-        all.iter().map(|connection| connection.swallowed_bytes(direction)).sum()
+    pub fn dropped_bytes(&self, filter: ConnectionFilter, direction: Direction) -> usize {
+        let all = self.matching(filter);
+        all.iter().map(|connection| connection.dropped_bytes(direction)).sum()
     }
 
-    fn rule(&self, which: Which, direction: Direction, change: Change) {
-        self.change(|state| state.rules.add(Rule { which, direction, change }));
+    fn rule(&self, filter: ConnectionFilter, direction: Direction, change: Change) {
+        self.change(|state| state.rules.add(Rule { filter, direction, change }));
     }
 
     /// Changes the rules and puts them in force everywhere before it returns.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.shared.lock();
         change(&mut state);
-        state.connections.iter().for_each(|connection| connection.treat(&state.rules));
+        state.connections.iter().for_each(|connection| connection.impair(&state.rules));
     }
 
-    fn newcomers(&self, newcomers: Newcomers) {
+    fn new_clients(&self, new_clients: NewClients) {
         let mut state = self.shared.lock();
-        state.newcomers = newcomers;
+        state.new_clients = new_clients;
         state.ignored.clear();
     }
 
-    fn matching(&self, which: Which) -> Vec<Arc<Connection>> {
+    fn matching(&self, filter: ConnectionFilter) -> Vec<Arc<Connection>> {
         let state = self.shared.lock();
-        state.connections.iter().filter(|connection| connection.is(which)).cloned().collect()
+        state.connections.iter().filter(|connection| connection.is(filter)).cloned().collect()
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.newcomers(Newcomers::Gone);
-        self.cut(Which::All);
+        self.new_clients(NewClients::Gone);
+        self.cut(ConnectionFilter::All);
         // Wakes the acceptor, which then sees that it is to end.
         TcpStream::connect(self.addr).ok();
         self.acceptor.take().map(JoinHandle::join);
@@ -195,42 +195,42 @@ impl Shared {
             return;
         };
         let connection = Arc::new(connection);
-        if self.enter(&connection) {
-            connection.run(|bytes| self.heard(&connection, bytes));
+        if self.register(&connection) {
+            connection.run(|bytes| self.client_sent(&connection, bytes));
             self.lock().connections.retain(|other| !Arc::ptr_eq(other, &connection));
         }
     }
 
     /// Puts a connection under the rules; false when the relay has ended meanwhile.
-    fn enter(&self, connection: &Arc<Connection>) -> bool {
+    fn register(&self, connection: &Arc<Connection>) -> bool {
         let mut state = self.lock();
-        if state.newcomers == Newcomers::Gone {
+        if state.new_clients == NewClients::Gone {
             return false;
         }
-        connection.treat(&state.rules);
+        connection.impair(&state.rules);
         state.connections.push(Arc::clone(connection));
         true
     }
 
     /// What a client sends may put its connection under other rules, from these bytes on.
-    fn heard(&self, connection: &Connection, bytes: &[u8]) {
+    fn client_sent(&self, connection: &Connection, bytes: &[u8]) {
         let state = self.lock();
-        connection.note_sent(bytes);
-        connection.treat(&state.rules);
+        connection.record_sent(bytes);
+        connection.impair(&state.rules);
     }
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for client in listener.incoming().map_while(Result::ok) {
         let mut state = shared.lock();
-        match state.newcomers {
-            Newcomers::Served => {
+        match state.new_clients {
+            NewClients::Served => {
                 let shared = Arc::clone(shared);
                 thread::spawn(move || shared.serve(client));
             }
-            Newcomers::Refused => drop(client),
-            Newcomers::Ignored => state.ignored.push(client),
-            Newcomers::Gone => return,
+            NewClients::Refused => drop(client),
+            NewClients::Ignored => state.ignored.push(client),
+            NewClients::Gone => return,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks: short against any limit a test sets, long enough to leave the
 /// processors to the servers under test.
-const LOOK_EVERY: Duration = Duration::from_millis(3);
+const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
 /// Returns as soon as `holds` does.
 ///
@@ -18,14 +18,14 @@ pub fn eventually(within: Duration, what: &str, mut holds: impl FnMut() -> bool)
 
 /// The first `Some` that `look` gives, or `None` when there was none `within` that time. Looks at
 /// least once.
-pub(crate) fn poll<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn poll<T>(within: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
-        let found = look();
+        let found = check();
         if found.is_some() || start.elapsed() >= within {
             return found;
         }
-        sleep(LOOK_EVERY);
+        sleep(POLL_INTERVAL);
     }
 }
 
@@ -35,17 +35,17 @@ mod tests {
 
     #[test]
     fn looks_until_it_holds() {
-        let mut looks = 0;
+        let mut checks = 0;
         eventually(Duration::from_secs(30), "the third look", || {
-            looks += 1;
-            looks == 3
+            checks += 1;
+            checks == 3
         });
-        assert_eq!(looks, 3);
+        assert_eq!(checks, 3);
     }
 
     #[test]
     #[should_panic(expected = "the moon to fall")]
-    fn says_what_did_not_happen() {
+    fn the_panic_message_names_the_condition() {
         eventually(Duration::from_millis(10), "the moon to fall", || false);
     }
 

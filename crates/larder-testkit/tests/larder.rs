@@ -6,13 +6,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use larder_testkit::http::{self, ThenClient};
+use larder_testkit::http::{self, AfterSend};
 use larder_testkit::{Larder, LarderBuilder, Signal};
 
 /// What a stand-in that works needs at most.
 const LIMIT: Duration = Duration::from_secs(10);
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_larder-stand-in");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fake-larder");
 
 fn builder() -> LarderBuilder {
     Larder::builder(PROGRAM)
@@ -60,7 +60,7 @@ fn pauses_resumes_and_is_signalled() {
     larder.pause();
     let request = b"GET /livez HTTP/1.1\r\n\r\n";
     let silence =
-        http::raw_within(larder.port(), request, ThenClient::Waits, Duration::from_millis(50));
+        http::raw_within(larder.port(), request, AfterSend::Wait, Duration::from_millis(50));
     assert_eq!(silence, b"");
     larder.resume();
     assert_eq!(http::get(&larder.url("/livez"), &[]).status, 200);
@@ -128,13 +128,13 @@ fn raw_bytes_arrive_untouched() {
 
     // The head never ends: only the half-close lets the server answer.
     let unfinished = b"GET /livez HTTP/1.1\r\n";
-    let answer = http::raw_within(larder.port(), unfinished, ThenClient::HalfCloses, LIMIT);
+    let answer = http::raw_within(larder.port(), unfinished, AfterSend::HalfClose, LIMIT);
     assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
 
 #[test]
 fn json_is_read() {
-    let answer = http::Answer {
+    let answer = http::Response {
         status: 200,
         headers: reqwest::header::HeaderMap::new(),
         body: b"[1]".into(),

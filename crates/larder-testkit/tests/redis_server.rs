@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use larder_testkit::{Direction, RedisServer, Relay, Which, eventually, require_redis};
+use larder_testkit::{ConnectionFilter, Direction, RedisServer, Relay, eventually, require_redis};
 use redis::Value;
 
 /// No wait of these tests takes long; one that ends here is a failure.
@@ -147,11 +147,11 @@ fn an_invalidation_can_be_held_in_the_relay() {
     redis::cmd("CLIENT").arg("TRACKING").arg("ON").exec(&mut tracked).unwrap();
     redis::cmd("GET").arg("k").exec(&mut tracked).unwrap();
 
-    relay.hold(Which::Sent("TRACKING"), Direction::ToClient);
+    relay.hold(ConnectionFilter::Sent("TRACKING"), Direction::ToClient);
     redis.cmd(&["SET", "k", "new"]);
-    let held = || relay.waiting_bytes(Which::Sent("TRACKING"), Direction::ToClient) > 0;
+    let held = || relay.buffered_bytes(ConnectionFilter::Sent("TRACKING"), Direction::ToClient) > 0;
     eventually(LIMIT, "the push to reach the relay", held);
-    relay.release(Which::All, Direction::ToClient);
+    relay.release(ConnectionFilter::All, Direction::ToClient);
     tracked.set_read_timeout(Some(LIMIT)).unwrap();
     let push = tracked.recv_response().unwrap();
     assert!(matches!(push, Value::Push { kind: redis::PushKind::Invalidate, .. }), "{push:?}");

@@ -2,7 +2,7 @@ use super::*;
 use crate::tls::{
     CertificateChain, ClientTls, Identity, PrivateKey, RootCertificates, ServerTls, TlsStream,
 };
-use larder_testkit::Authority;
+use larder_testkit::CertificateAuthority;
 use tokio::net::TcpListener;
 
 /// More than the buffers of both sockets can take.
@@ -10,7 +10,7 @@ const SENT_BYTES_MAX: usize = 256 << 20;
 
 /// A connection over TLS, and its peer.
 async fn over_tls() -> (RespConnection, TlsStream) {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let signed = authority.sign(&["localhost", "127.0.0.1"]);
     let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
     let identity = Identity::new(chain, PrivateKey::from_pem_file(&signed.key).unwrap()).unwrap();

@@ -3,17 +3,17 @@
 use std::thread;
 use std::time::Duration;
 
+use larder_testkit::ConnectionFilter::{self, Sent};
 use larder_testkit::Direction::{self, ToClient, ToServer};
-use larder_testkit::Which::{self, Sent};
 use larder_testkit::{Harness, LIMIT, eventually, http};
 
 use crate::setup::{HttpHarness, path, start, start_with_config};
 use crate::users::{Users, loads};
 
-const TRACKED: Which = Sent("TRACKING");
-const PLAIN: Which = Sent("larder-commands");
+const TRACKED: ConnectionFilter = Sent("TRACKING");
+const PLAIN: ConnectionFilter = Sent("larder-commands");
 /// The tracked connection from the first put of a loaded value on, that put included.
-const PUT_LOADED: Which = Sent("\r\nNX\r\n");
+const PUT_LOADED: ConnectionFilter = Sent("\r\nNX\r\n");
 /// Long enough that what is held does not pass for a feed that was lost.
 const PATIENT: &str = "30s";
 
@@ -52,7 +52,7 @@ fn what_was_read_while_a_write_was_on_its_way_ends_with_the_answer() {
     harness.relay().hold(PLAIN, ToServer);
     thread::scope(|threads| {
         let put = threads.spawn(|| harness.put("k", "new"));
-        let held_up = || harness.relay().waiting_bytes(PLAIN, ToServer) > 0;
+        let held_up = || harness.relay().buffered_bytes(PLAIN, ToServer) > 0;
         eventually(LIMIT, "the write to be on its way", held_up);
         harness.heat("k", "old");
         // What Redis tells of the write comes later than its answer.
@@ -131,7 +131,7 @@ fn a_delete_overtakes_the_put_of_a_loaded_row(held: Direction) {
     harness.relay().hold(PUT_LOADED, held);
     thread::scope(|threads| {
         threads.spawn(|| harness.reader().get("/users/123"));
-        let held_up = || harness.relay().waiting_bytes(PUT_LOADED, held) > 0;
+        let held_up = || harness.relay().buffered_bytes(PUT_LOADED, held) > 0;
         eventually(LIMIT, "the put to be on its way", held_up);
         users.replace(&format!(r#"{{"123": {new}, "124": {{}}}}"#));
         let changed = || harness.larder.stats()["origins"][0]["rows"] == 2;

@@ -4,15 +4,15 @@
 use std::thread;
 use std::time::Duration;
 
+use larder_testkit::ConnectionFilter::{self, Sent};
 use larder_testkit::Direction::ToClient;
-use larder_testkit::Which::{self, Sent};
 use larder_testkit::{Harness, LIMIT, Monitor, eventually, http};
 
 use crate::setup::{HttpHarness, path, start};
 
 const WRITES: usize = 200;
 /// The connection that writes go out on.
-const PLAIN: Which = Sent("larder-commands");
+const PLAIN: ConnectionFilter = Sent("larder-commands");
 
 /// What happens to a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,22 +40,22 @@ impl Fault {
 #[test]
 fn a_write_is_never_sent_twice_and_a_lost_one_is_said_to_be_lost() {
     let Some(harness) = start(&["--store-timeout", "1s"]) else { return };
-    let monitor = Monitor::of(&harness.redis);
+    let monitor = Monitor::start(&harness.redis);
     let mut reader = harness.reader();
     let mut statuses = Vec::new();
     for write in 1..=WRITES {
         let status = put(&harness, &monitor, write);
         statuses.push(status);
-        let carried_out = status == 204 || monitor.times(&set(write)) == 1;
+        let carried_out = status == 204 || monitor.count(&set(write)) == 1;
         // Hot for the next write; and who knows that a write was carried out reads what it wrote.
         let found = reader.get(&path("k"));
         assert!(!carried_out || found.value() == Some(&*write.to_string()), "{found:?}");
     }
     // What comes last has been seen once this has.
     harness.foreign(&["SET", "k", "the end"]);
-    eventually(LIMIT, "MONITOR to end", || monitor.times(r#""the end""#) == 1);
+    eventually(LIMIT, "MONITOR to end", || monitor.count(r#""the end""#) == 1);
     for (write, status) in (1..=WRITES).zip(&statuses) {
-        let times = monitor.times(&set(write));
+        let times = monitor.count(&set(write));
         let right = match status {
             204 => times == 1,
             502 | 504 => times <= 1,
@@ -77,7 +77,7 @@ fn a_time_out_while_there_was_no_connection_ends_none_that_comes_later() {
     for write in 0..6 {
         harness.relay().hold(PLAIN, ToClient);
         harness.relay().cut(PLAIN);
-        let held = || harness.relay().waiting_bytes(PLAIN, ToClient) > 0;
+        let held = || harness.relay().buffered_bytes(PLAIN, ToClient) > 0;
         eventually(LIMIT, "the next handshake to be held up", held);
         // This waits for the connection, in vain.
         assert_eq!(harness.put("k", "too early"), 504);
@@ -98,7 +98,7 @@ fn put(harness: &Harness, monitor: &Monitor, write: usize) -> u16 {
         [200, 404].contains(&http::get(&harness.larder.url(&path("k")), &past_near).status)
     });
     let value = write.to_string();
-    let carried_out = || eventually(LIMIT, &set(write), || monitor.times(&set(write)) == 1);
+    let carried_out = || eventually(LIMIT, &set(write), || monitor.count(&set(write)) == 1);
     let relay = &harness.relay();
     thread::scope(|threads| match Fault::of(write) {
         Fault::None => harness.put("k", &value),

@@ -3,8 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use larder_testkit::ConnectionFilter::{All, Sent};
 use larder_testkit::Direction::{Both, ToClient};
-use larder_testkit::Which::{All, Sent};
 use larder_testkit::{Harness, LIMIT, eventually};
 
 use crate::reader::{Found, Reader};

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use larder_testkit::ConnectionFilter::{self, Sent};
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::Which::{self, Sent};
 
 use larder_testkit::Harness;
 
 use crate::setup::{HttpHarness, path, start};
 
 const SPAN: Duration = Duration::from_secs(10);
-const TRACKED: Which = Sent("TRACKING");
+const TRACKED: ConnectionFilter = Sent("TRACKING");
 const WRITERS: usize = 4;
 /// Two for each writer.
 const KEYS: usize = 2 * WRITERS;

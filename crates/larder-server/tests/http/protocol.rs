@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_testkit::http::{ThenClient, raw_within};
+use larder_testkit::http::{AfterSend, raw_within};
 
 use crate::client::{head, request};
 use crate::server::Server;
@@ -36,7 +36,7 @@ fn malformed_requests_are_refused() {
     let silence = raw_within(
         server.port(),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        ThenClient::Waits,
+        AfterSend::Wait,
         Duration::from_secs(20),
     );
     assert_eq!(silence, b"");

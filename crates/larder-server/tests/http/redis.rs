@@ -1,12 +1,14 @@
 //! The HTTP listener over a real Redis.
 
-use larder_testkit::{Direction, RedisServer, Relay, Signal, Which, eventually, require_redis};
+use larder_testkit::{
+    ConnectionFilter, Direction, RedisServer, Relay, Signal, eventually, require_redis,
+};
 use serde_json::{Value, json};
 
 use crate::client::{Client, LIMIT, head};
 use crate::server::Server;
 
-const TRACKED: Which = Which::Sent("TRACKING");
+const TRACKED: ConnectionFilter = ConnectionFilter::Sent("TRACKING");
 
 #[test]
 fn redis_and_http_clients_read_the_same_bytes() {

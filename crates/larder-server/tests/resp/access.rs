@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Direction, Harness, LIMIT, Larder, Monitor, RedisServer, Which, eventually};
+use larder_testkit::{
+    ConnectionFilter, Direction, Harness, LIMIT, Larder, Monitor, RedisServer, eventually,
+};
 
 use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{Wire, written};
@@ -19,7 +21,7 @@ fn a_user_without_the_right_is_refused_what_lies_in_memory() {
     owner.expect("MSET private 1 public:k 2", "+OK");
     harness.heat(&mut owner, "GET private", "$1 1");
     harness.heat(&mut owner, "GET public:k", "$1 2");
-    let monitor = Monitor::of(&harness.redis);
+    let monitor = Monitor::start(&harness.redis);
     for login in ["AUTH limited secret", "HELLO 3 AUTH limited secret"] {
         let (mut through, mut direct) = (harness.wire(), harness.direct());
         for wire in [&mut through, &mut direct] {
@@ -41,8 +43,8 @@ fn a_user_without_the_right_is_refused_what_lies_in_memory() {
         through.expect("GET private", "$1 1");
     }
     owner.expect("ECHO end", "$3 end");
-    eventually(LIMIT, "the monitor to see the end", || monitor.times("\"ECHO\" \"end\"") == 1);
-    assert_eq!(monitor.times("\"private\""), 0, "nobody needed to ask Redis for it");
+    eventually(LIMIT, "the monitor to see the end", || monitor.count("\"ECHO\" \"end\"") == 1);
+    assert_eq!(monitor.count("\"private\""), 0, "nobody needed to ask Redis for it");
 }
 
 #[test]
@@ -141,13 +143,13 @@ fn what_is_under_way_is_answered_before_the_end() {
     let Some(harness) = start_with_relay(&["--drain-timeout", "20s"]) else { return };
     let relay = harness.relay();
     let [mut idle, mut writer] = std::array::from_fn(|_| harness.wire());
-    let clients = Which::NotSent("TRACKING");
+    let clients = ConnectionFilter::NotSent("TRACKING");
     idle.expect("PING", "+PONG");
     writer.expect("PING", "+PONG");
     relay.hold(clients, Direction::ToClient);
     writer.send(&written("INCR n"));
     eventually(LIMIT, "the reply to be on its way", || {
-        relay.waiting_bytes(clients, Direction::ToClient) > 0
+        relay.buffered_bytes(clients, Direction::ToClient) > 0
     });
     harness.larder.signal(larder_testkit::Signal::TERM);
     assert!(idle.is_closed());

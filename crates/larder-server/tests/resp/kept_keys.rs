@@ -1,4 +1,4 @@
-//! Which keys are kept: `near-allow` and `near-deny`.
+//! ConnectionFilter keys are kept: `near-allow` and `near-deny`.
 
 use larder_testkit::{Harness, http};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Finished, Harness, LIMIT, Larder, LarderBuilder, eventually, http};
+use larder_testkit::{CommandOutput, Harness, LIMIT, Larder, LarderBuilder, eventually, http};
 
 use crate::setup::{WireHarness, start};
 use crate::wire::written;
@@ -11,7 +11,7 @@ fn program() -> LarderBuilder {
     Larder::builder(env!("CARGO_BIN_EXE_larder"))
 }
 
-fn larder(harness: &Harness, words: &[&str]) -> Finished {
+fn larder(harness: &Harness, words: &[&str]) -> CommandOutput {
     program().env("LARDER_URL", harness.larder.url("")).args(words).run()
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use larder_testkit::Direction::ToClient;
-use larder_testkit::{Harness, LIMIT, Which, eventually};
+use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
 use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{readable, written};
@@ -19,7 +19,7 @@ fn what_changes_all_the_time_is_never_taken_for_a_difference() {
     let Some(harness) = start_with_relay(&["--near-verify", "100%"]) else { return };
     let relay = harness.relay();
     // What Redis tells comes later than what it answers.
-    relay.delay(Which::Sent("TRACKING"), ToClient, Duration::from_millis(5));
+    relay.delay(ConnectionFilter::Sent("TRACKING"), ToClient, Duration::from_millis(5));
     let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.line("SADD set a b c d e f g h i j k l m n o p");
     direct.line("HSET hash a 1 b 2 c 3");

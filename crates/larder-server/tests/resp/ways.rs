@@ -1,6 +1,6 @@
 //! The ways in which commands and replies travel: in lines, in pieces, and very large.
 
-use larder_testkit::{Direction, Harness, LIMIT, RedisServer, Which, eventually};
+use larder_testkit::{ConnectionFilter, Direction, Harness, LIMIT, RedisServer, eventually};
 
 use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{Wire, written};
@@ -60,7 +60,7 @@ fn replies_that_arrive_a_byte_at_a_time_are_whole() {
     let Some(harness) = start_with_relay(&[]) else { return };
     let relay = harness.relay();
     let twin = RedisServer::start();
-    relay.trickle(Which::All, Direction::ToClient, 1);
+    relay.trickle(ConnectionFilter::All, Direction::ToClient, 1);
     for version in ["2", "3"] {
         let mut through = harness.wire().speaking(version);
         let mut direct = Wire::open(twin.port()).speaking(version);

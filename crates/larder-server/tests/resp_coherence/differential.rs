@@ -209,7 +209,7 @@ impl Session {
             match command {
                 // Redis itself would then send the half of a list, or a push in the middle of one.
                 "CLIENT REPLY SKIP" | "CLIENT REPLY OFF" if self.in_multi => continue,
-                // Which protocol is spoken then is known to EXEC alone.
+                // ConnectionFilter protocol is spoken then is known to EXEC alone.
                 "HELLO 2" | "HELLO 3" if self.in_multi => continue,
                 _ if pushes && (self.in_multi || self.does_without_replies) => continue,
                 // A connection of Redis's remembers what was tracked before a RESET.

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{Both, ToClient, ToServer};
-use larder_testkit::{Harness, LIMIT, Which, eventually};
+use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
 use crate::client::{Answer, Client, written};
 use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
@@ -159,7 +159,7 @@ fn a_pipeline_waits_for_one_attempt_to_reach_redis_and_not_for_one_each() {
     // A road to another db begins with a question, to which there is no answer.
     let larder = Standalone::start(&format!("{}/1", harness.relay().url()), &[]);
     harness.relay().ignore(true);
-    harness.relay().cut(Which::All);
+    harness.relay().cut(ConnectionFilter::All);
     let mut client = larder.client();
     let start = Instant::now();
     let answers = client.pipeline(&["SET k 1"; 20]);

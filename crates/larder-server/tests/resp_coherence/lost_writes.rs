@@ -5,14 +5,14 @@ use std::sync::mpsc;
 use std::thread;
 
 use larder_testkit::Direction::ToClient;
-use larder_testkit::{Harness, LIMIT, Which, eventually};
+use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
 use crate::client::{Client, written};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 const INCRS: u64 = 1_000;
 /// The clients of this test say this first.
-const COUNTS: Which = Which::Sent("counts");
+const COUNTS: ConnectionFilter = ConnectionFilter::Sent("counts");
 
 #[test]
 fn every_acknowledged_incr_counts_and_none_counts_twice() {
@@ -92,7 +92,7 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     });
     // Only when the last reply before it was passed on can the loss be seen.
     eventually(LIMIT, "all replies to pass", || {
-        harness.relay().waiting_bytes(COUNTS, ToClient) == 0
+        harness.relay().buffered_bytes(COUNTS, ToClient) == 0
             && harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     // The short one stands right behind the last of the large ones.
@@ -162,7 +162,7 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
         client.expect("SET k 2", "OK");
         client.expect("GET k", "2");
     }
-    harness.relay().cut(Which::NotSent("TRACKING"));
+    harness.relay().cut(ConnectionFilter::NotSent("TRACKING"));
     for client in &mut lost {
         let end = std::iter::from_fn(|| client.next().ok()).take(100).count();
         assert!(end < 100, "not closed");

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{LIMIT, Which, eventually};
+use larder_testkit::{ConnectionFilter, LIMIT, eventually};
 
 use crate::client::{Answer, Client, written};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
@@ -61,14 +61,14 @@ fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
     harness.foreign_client().call("SET hot old");
     harness.heat(&mut client, "GET hot", "old");
     client.call("PING slow");
-    harness.relay().hold(Which::Sent("slow"), ToServer);
+    harness.relay().hold(ConnectionFilter::Sent("slow"), ToServer);
     client.ask(&["SET hot new"]);
     // In a write of its own, long before the first is answered.
     client.ask(&["GET hot"]);
     assert!(client.is_silent_for(Duration::from_millis(100)));
     // Another client is not held up, and sees what is true.
     harness.client().expect("GET hot", "old");
-    harness.relay().release(Which::Sent("slow"), ToServer);
+    harness.relay().release(ConnectionFilter::Sent("slow"), ToServer);
     assert_eq!(client.answer(), "OK".into());
     assert_eq!(client.answer(), "new".into());
 }
@@ -263,7 +263,7 @@ fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_
         thread::sleep(Duration::from_millis(50));
         client.ask(&reads);
         eventually(LIMIT, "the read of x to be sent", || {
-            harness.relay().waiting_bytes(TRACKED, ToServer) > 60
+            harness.relay().buffered_bytes(TRACKED, ToServer) > 60
         });
         foreign.call("SET y newer");
         foreign.call("SET x newer");

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{Harness, LIMIT, Signal, Which, eventually};
+use larder_testkit::{ConnectionFilter, Harness, LIMIT, Signal, eventually};
 
 use crate::client::{Answer, Client, written};
 use crate::setup::{ClientHarness, RedisHarness, start};
@@ -179,7 +179,7 @@ fn a_redis_that_does_not_read_holds_back_only_who_writes() {
     harness.heat(&mut harness.client(), "GET absent", Answer::Nil);
     let mut writer = harness.client();
     writer.call("ECHO writer");
-    let road = Which::Sent("writer");
+    let road = ConnectionFilter::Sent("writer");
     harness.relay().hold(road, ToServer);
     let value = "v".repeat(10_000);
     let bytes = written(&[&format!("SET k {value}")]).repeat(10_000);
@@ -190,7 +190,7 @@ fn a_redis_that_does_not_read_holds_back_only_who_writes() {
             (0..10_000).all(|_| writer.answer() == "OK".into())
         });
         eventually(LIMIT, "the relay to fill", || {
-            harness.relay().waiting_bytes(road, ToServer) > 32 << 20
+            harness.relay().buffered_bytes(road, ToServer) > 32 << 20
         });
         others_are_served(&harness);
         harness.relay().release(road, ToServer);
@@ -209,7 +209,7 @@ fn what_is_under_way_is_answered_before_larder_stops() {
     idle.call("PING");
     subscriber.ask(&["SUBSCRIBE x"]);
     subscriber.answer();
-    harness.relay().hold(Which::All, ToClient);
+    harness.relay().hold(ConnectionFilter::All, ToClient);
     // One waits for its own road, one for the feed's.
     let mut reader = harness.client();
     client.ask(&["SET k v", "GET k"]);
@@ -221,7 +221,7 @@ fn what_is_under_way_is_answered_before_larder_stops() {
     harness.larder.signal(Signal::TERM);
     assert!(idle.is_closed());
     assert!(subscriber.is_closed());
-    harness.relay().release(Which::All, ToClient);
+    harness.relay().release(ConnectionFilter::All, ToClient);
     assert_eq!(client.answer(), "OK".into());
     assert_eq!(client.answer(), "v".into());
     assert_eq!(reader.answer(), Answer::Nil);

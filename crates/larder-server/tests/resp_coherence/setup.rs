@@ -1,11 +1,11 @@
 //! What these tests add to the [`Harness`]: a relay in front of Redis, and Redis clients.
 
-use larder_testkit::{Harness, HarnessBuilder, Larder, Which, free_port};
+use larder_testkit::{ConnectionFilter, Harness, HarnessBuilder, Larder, free_port};
 
 use crate::client::{Answer, Client};
 
 /// The connection that carries fills and invalidations.
-pub(crate) const TRACKED: Which = Which::Sent("TRACKING");
+pub(crate) const TRACKED: ConnectionFilter = ConnectionFilter::Sent("TRACKING");
 
 /// Starts a Larder with these flags behind a relay. `None` if this machine has no Redis.
 pub(crate) fn start(flags: &[&str]) -> Option<Harness> {

@@ -7,7 +7,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{Harness, Which};
+use larder_testkit::{ConnectionFilter, Harness};
 
 use crate::client::Client;
 use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
@@ -15,7 +15,7 @@ use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
 const SPAN: Duration = Duration::from_secs(10);
 const BOUND: Duration = Duration::from_secs(1);
 /// The roads of clients, which say this first.
-const CLIENTS: Which = Which::Sent("a-client");
+const CLIENTS: ConnectionFilter = ConnectionFilter::Sent("a-client");
 const KEYS: usize = 8;
 /// Of each two keys all writes take one road.
 const ROADS: usize = 3;

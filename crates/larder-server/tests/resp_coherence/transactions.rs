@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use larder_testkit::Direction::ToClient;
-use larder_testkit::{LIMIT, Which, eventually};
+use larder_testkit::{ConnectionFilter, LIMIT, eventually};
 
 use crate::client::{Answer, Client};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
@@ -157,7 +157,7 @@ fn a_swapdb_whose_reply_is_lost_empties_the_memory() {
         let swaps = harness.redis.command_calls("swapdb");
         let mut client = harness.client();
         client.call("PING swapper");
-        let swapper = Which::Sent("swapper");
+        let swapper = ConnectionFilter::Sent("swapper");
         harness.relay().hold(swapper, ToClient);
         client.ask(lines);
         eventually(LIMIT, "redis to swap", || harness.redis.command_calls("swapdb") > swaps);

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{Harness, LIMIT, Which, eventually};
+use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
 use crate::client::{Answer, Client};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
@@ -139,7 +139,7 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
     let Some(harness) = start(&[]) else { return };
     let (mut writer, mut reader) = (harness.client(), harness.client());
     writer.call("ECHO writer");
-    let road = Which::Sent("writer");
+    let road = ConnectionFilter::Sent("writer");
     harness.relay().delay(TRACKED, ToClient, DELAY);
     writer.expect("SET k 0", "OK");
     for round in 1..20 {
@@ -155,7 +155,7 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
         harness.relay().hold(road, ToServer);
         writer.ask(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         eventually(LIMIT, "the write to be sent", || {
-            harness.relay().waiting_bytes(road, ToServer) > 0
+            harness.relay().buffered_bytes(road, ToServer) > 0
         });
         // From Redis, where it was forgotten when the write was sent; then from memory.
         reader.expect("GET k", &*old);

@@ -1,26 +1,26 @@
 //! Settings of certificates and keys, and the errors about them.
 
 use larder_server::config::StoreKind;
-use larder_testkit::{Authority, Signed};
+use larder_testkit::{CertificateAuthority, CertificateFiles};
 
 use crate::invocation::{Invocation, larder};
 
 /// The files of a certificate authority and of a certificate that it signed.
 struct Files {
-    authority: Authority,
-    signed: Signed,
+    authority: CertificateAuthority,
+    signed: CertificateFiles,
 }
 
 impl Files {
     fn new() -> Self {
-        let authority = Authority::new();
+        let authority = CertificateAuthority::new();
         let signed = authority.sign(&["localhost"]);
         Self { authority, signed }
     }
 
     /// Returns a command line of these words, with file names for `CA`, `CERT` and `KEY`.
     fn invocation(&self, words: &str) -> Invocation {
-        let Signed { certificate, key } = &self.signed;
+        let CertificateFiles { certificate, key } = &self.signed;
         let words = words
             .replace("CA", &self.authority.file().display().to_string())
             .replace("CERT", &certificate.display().to_string())

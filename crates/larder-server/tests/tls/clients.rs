@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use larder_testkit::{Authority, require_redis_tls};
+use larder_testkit::{CertificateAuthority, require_redis_tls};
 
 use crate::setup::{TlsHarness, text};
 use crate::wire::noise;
@@ -57,7 +57,7 @@ fn redis_cli_with_a_certificate() {
     if !require_redis_tls() {
         return;
     }
-    let asks = |authority: &Authority| {
+    let asks = |authority: &CertificateAuthority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
     let Some(harness) = TlsHarness::start_with(asks) else { return };

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use larder_testkit::{Authority, LIMIT, Signal, Signed, eventually};
+use larder_testkit::{CertificateAuthority, CertificateFiles, LIMIT, Signal, eventually};
 
 use crate::setup::{TlsHarness, text};
 use crate::wire::Wire;
@@ -17,13 +17,13 @@ const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
 #[test]
 fn clients_must_show_a_certificate_where_that_is_asked_for() {
-    let asks = |authority: &Authority| {
+    let asks = |authority: &CertificateAuthority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
     let Some(harness) = TlsHarness::start_with(asks) else { return };
-    let stranger = Authority::new();
+    let stranger = CertificateAuthority::new();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let is_let_in = |shown: Option<&Signed>| {
+        let is_let_in = |shown: Option<&CertificateFiles>| {
             Wire::open_in(harness.port, &harness.authority, shown, &[version])
                 .is_ok_and(Wire::gets_an_answer)
         };
@@ -122,7 +122,11 @@ fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let relay = larder_testkit::Relay::to((Ipv4Addr::LOCALHOST, harness.port));
     for pieces in [1, 7, usize::MAX] {
-        relay.trickle(larder_testkit::Which::All, larder_testkit::Direction::ToServer, pieces);
+        relay.trickle(
+            larder_testkit::ConnectionFilter::All,
+            larder_testkit::Direction::ToServer,
+            pieces,
+        );
         let mut wire = Wire::open(relay.addr().port(), &harness.authority, None).unwrap();
         assert_eq!(wire.line("PING"), b"+PONG\r\n");
     }
@@ -131,7 +135,7 @@ fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
 #[test]
 fn who_trusts_somebody_else_leaves() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
-    assert!(Wire::open(harness.port, &Authority::new(), None).is_err());
+    assert!(Wire::open(harness.port, &CertificateAuthority::new(), None).is_err());
     eventually(LIMIT, "nobody to be left", || harness.clients() == 0);
 }
 

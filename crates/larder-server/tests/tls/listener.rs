@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use larder_testkit::{Authority, LIMIT, Larder, Signal, eventually, free_port};
+use larder_testkit::{CertificateAuthority, LIMIT, Larder, Signal, eventually, free_port};
 
 use crate::setup::{HERE, TlsHarness, text};
 use crate::wire::{Wire, bulk, noise, written};
@@ -22,7 +22,7 @@ fn misses_hits_and_writes() {
 
 #[test]
 fn without_a_redis_behind_it() {
-    let (authority, port) = (Authority::new(), free_port());
+    let (authority, port) = (CertificateAuthority::new(), free_port());
     let signed = authority.sign(HERE);
     let _larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
         .args(&["--store", "memory", "--port", "0", "--tls-port", &port.to_string()])

@@ -1,7 +1,8 @@
 //! Stores that are not believed or not understood: what people are told, and what they are not.
 
 use larder_testkit::{
-    Authority, LIMIT, RedisServer, Signed, eventually, http, require_redis, require_redis_tls,
+    CertificateAuthority, CertificateFiles, LIMIT, RedisServer, eventually, http, require_redis,
+    require_redis_tls,
 };
 
 use crate::setup::{HERE, TlsHarness, TlsToRedis, redis, text};
@@ -9,7 +10,12 @@ use crate::setup::{HERE, TlsHarness, TlsToRedis, redis, text};
 const PASSWORD: &str = "a-very-secret-word";
 
 /// What Larder says of a Redis with this certificate, when it trusts this authority.
-fn says(authority: &Authority, signed: &Signed, trusted: &Authority, expected: &str) {
+fn says(
+    authority: &CertificateAuthority,
+    signed: &CertificateFiles,
+    trusted: &CertificateAuthority,
+    expected: &str,
+) {
     let redis = redis(authority, signed, false);
     let url = format!("rediss://:{PASSWORD}@localhost:{}", redis.tls_addr().port());
     let ca = trusted.file();
@@ -39,7 +45,7 @@ fn a_certificate_of_somebody_else() {
     if !require_redis_tls() {
         return;
     }
-    let (authority, other) = (Authority::new(), Authority::new());
+    let (authority, other) = (CertificateAuthority::new(), CertificateAuthority::new());
     says(
         &authority,
         &authority.sign(HERE),
@@ -53,11 +59,11 @@ fn a_certificate_that_the_system_does_not_know() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(HERE), false);
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
     // Stands for the system's, which a machine that only runs tests may not have.
-    let other = Authority::new();
+    let other = CertificateAuthority::new();
     let behind = TlsToRedis::start_in(&url, &[], ("SSL_CERT_FILE", text(&other.file())));
     refuses(&behind, "name its CA in store-ca-file");
 }
@@ -67,7 +73,7 @@ fn a_certificate_that_has_expired() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     says(&authority, &authority.sign_expired(HERE), &authority, "certificate has expired");
 }
 
@@ -76,7 +82,7 @@ fn a_certificate_of_the_ca_itself() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     says(&authority, &authority.itself(), &authority, "certificate is a CA certificate");
 }
 
@@ -85,7 +91,7 @@ fn a_certificate_for_another_host() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let signed = authority.sign(&["cache.example", "10.1.2.3"]);
     says(&authority, &signed, &authority, "not for localhost, but for cache.example, 10.1.2.3");
     says(&authority, &authority.sign(&[]), &authority, "it has no subjectAltName");
@@ -96,7 +102,7 @@ fn an_address_must_be_in_the_certificate_too() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(&["localhost"]), false);
     let url = format!("rediss://127.0.0.1:{}", redis.tls_addr().port());
     let ca = authority.file();
@@ -109,7 +115,7 @@ fn a_redis_that_wants_a_certificate() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(HERE), true);
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
     let ca = authority.file();
@@ -117,7 +123,7 @@ fn a_redis_that_wants_a_certificate() {
         &TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]),
         "does it require a client certificate? See store-cert-file and store-key-file",
     );
-    let stranger = Authority::new();
+    let stranger = CertificateAuthority::new();
     let shown = stranger.sign(&["larder"]);
     let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&shown.certificate)];
     let flags = [&flags[..], &["--store-key-file", text(&shown.key)]].concat();
@@ -131,7 +137,7 @@ fn a_redis_without_tls_behind_rediss() {
     }
     let redis = RedisServer::start();
     let url = format!("rediss://127.0.0.1:{}", redis.port());
-    let ca = Authority::new();
+    let ca = CertificateAuthority::new();
     let behind = TlsToRedis::start(&url, &["--store-ca-file", text(&ca.file())]);
     // It waits for the rest of a line, or takes what it got for a command.
     let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
@@ -147,7 +153,7 @@ fn a_redis_with_tls_behind_redis() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(HERE), false);
     let url = format!("redis://127.0.0.1:{}", redis.tls_addr().port());
     says_why(&TlsToRedis::start(&url, &[]), "if it speaks TLS on this port, use rediss://");

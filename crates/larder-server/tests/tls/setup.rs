@@ -2,7 +2,9 @@
 
 use std::{ops::Deref, path::Path};
 
-use larder_testkit::{Authority, Harness, Larder, RedisBuilder, RedisServer, Signed, free_port};
+use larder_testkit::{
+    CertificateAuthority, CertificateFiles, Harness, Larder, RedisBuilder, RedisServer, free_port,
+};
 
 use crate::wire::Wire;
 
@@ -12,7 +14,7 @@ pub(crate) const HERE: &[&str] = &["localhost", "127.0.0.1"];
 /// A Larder that speaks TLS to its clients.
 pub(crate) struct TlsHarness {
     harness: Harness,
-    pub(crate) authority: Authority,
+    pub(crate) authority: CertificateAuthority,
     /// The port on which clients speak TLS.
     pub(crate) port: u16,
 }
@@ -24,8 +26,10 @@ impl TlsHarness {
     }
 
     /// As [`TlsHarness::start`], with flags that depend on the authority.
-    pub(crate) fn start_with(flags: impl FnOnce(&Authority) -> Vec<String>) -> Option<Self> {
-        let (authority, port) = (Authority::new(), free_port());
+    pub(crate) fn start_with(
+        flags: impl FnOnce(&CertificateAuthority) -> Vec<String>,
+    ) -> Option<Self> {
+        let (authority, port) = (CertificateAuthority::new(), free_port());
         let signed = authority.sign(HERE);
         let harness = Harness::builder(env!("CARGO_BIN_EXE_larder"))
             .resp_port(0)
@@ -104,7 +108,11 @@ impl Drop for TlsToRedis {
 }
 
 /// Starts a Redis that identifies itself with `signed`, and requires client certificates if `asks`.
-pub(crate) fn redis(authority: &Authority, signed: &Signed, asks: bool) -> RedisServer {
+pub(crate) fn redis(
+    authority: &CertificateAuthority,
+    signed: &CertificateFiles,
+    asks: bool,
+) -> RedisServer {
     RedisBuilder::default().tls(authority, signed, asks).start()
 }
 

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use larder_testkit::{
-    Authority, Direction, LIMIT, RedisServer, Relay, Which, eventually, http, require_redis_tls,
+    CertificateAuthority, ConnectionFilter, Direction, LIMIT, RedisServer, Relay, eventually, http,
+    require_redis_tls,
 };
 
 use crate::setup::{HERE, TlsToRedis, redis, text};
@@ -17,7 +18,7 @@ struct Link {
     larder: TlsToRedis,
     relay: Relay,
     redis: RedisServer,
-    _authority: Authority,
+    _authority: CertificateAuthority,
 }
 
 /// `None` where there is no Redis with TLS.
@@ -25,7 +26,7 @@ fn start(flags: &[&str]) -> Option<Link> {
     if !require_redis_tls() {
         return None;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(HERE), false);
     let relay = Relay::to(redis.tls_addr());
     let url = format!("rediss://localhost:{}", relay.addr().port());
@@ -163,8 +164,8 @@ fn long_pipelines_in_both_directions() {
 #[test]
 fn records_may_come_in_small_pieces() {
     let Some(harness) = start(&["--staleness-bound", "10s"]) else { return };
-    harness.relay.trickle(Which::All, Direction::Both, 100);
-    harness.relay.cut(Which::All);
+    harness.relay.trickle(ConnectionFilter::All, Direction::Both, 100);
+    harness.relay.cut(ConnectionFilter::All);
     eventually(LIMIT, "larder to be coherent", || {
         harness.larder.larder.stats()["coherent"] == true
     });
@@ -180,7 +181,7 @@ fn it_connects_again_after_a_cut() {
     for _ in 0..3 {
         harness.proves_coherent();
         let epochs = harness.larder.larder.stats()["feed"]["epochs"].as_u64().unwrap();
-        harness.relay.cut(Which::All);
+        harness.relay.cut(ConnectionFilter::All);
         eventually(LIMIT, "the next epoch", || {
             let stats = harness.larder.larder.stats();
             stats["feed"]["epochs"].as_u64().unwrap() > epochs && stats["coherent"] == true
@@ -198,7 +199,7 @@ fn a_redis_that_asks_is_shown_a_certificate() {
     if !require_redis_tls() {
         return;
     }
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(HERE), true);
     let url = format!("valkeys://127.0.0.1:{}", redis.tls_addr().port());
     let (ca, shown) = (authority.file(), authority.sign(&["larder"]));

@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 use larder_resp::Limits;
 use larder_resp::reply::Scanner;
 use larder_resp::request::write_command;
-use larder_testkit::{Authority, Signed};
+use larder_testkit::{CertificateAuthority, CertificateFiles};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
@@ -26,15 +26,19 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Connects, trusting this authority and showing who it is, and shakes hands.
-    pub(crate) fn open(port: u16, roots: &Authority, shown: Option<&Signed>) -> io::Result<Self> {
+    pub(crate) fn open(
+        port: u16,
+        roots: &CertificateAuthority,
+        shown: Option<&CertificateFiles>,
+    ) -> io::Result<Self> {
         Self::open_in(port, roots, shown, rustls::ALL_VERSIONS)
     }
 
     /// As [`Wire::open`], in one of these versions of TLS.
     pub(crate) fn open_in(
         port: u16,
-        roots: &Authority,
-        shown: Option<&Signed>,
+        roots: &CertificateAuthority,
+        shown: Option<&CertificateFiles>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> io::Result<Self> {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -42,7 +46,7 @@ impl Wire {
     }
 
     /// As [`Wire::open`], through a socket that holds little that was not read.
-    pub(crate) fn open_narrow(port: u16, roots: &Authority) -> Self {
+    pub(crate) fn open_narrow(port: u16, roots: &CertificateAuthority) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(32 << 10).unwrap();
         socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).unwrap();
@@ -51,8 +55,8 @@ impl Wire {
 
     fn over(
         socket: TcpStream,
-        roots: &Authority,
-        shown: Option<&Signed>,
+        roots: &CertificateAuthority,
+        shown: Option<&CertificateFiles>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> io::Result<Self> {
         socket.set_read_timeout(Some(ANSWER_LIMIT))?;
@@ -148,8 +152,8 @@ impl Wire {
 }
 
 fn config(
-    roots: &Authority,
-    shown: Option<&Signed>,
+    roots: &CertificateAuthority,
+    shown: Option<&CertificateFiles>,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
     let mut store = RootCertStore::empty();

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::pipe::{Parcel, Pipe};
-use super::rules::{Direction, Rules, Which};
+use super::pipe::{Chunk, Pipe};
+use super::rules::{ConnectionFilter, Direction, Rules};
 use super::transcript::Transcript;
 
 /// Bytes taken in one read.
@@ -27,7 +27,7 @@ pub(super) struct Connection {
     to_server: Pipe,
     to_client: Pipe,
     sent: Mutex<Transcript>,
-    client_left: AtomicBool,
+    client_closed: AtomicBool,
     writers_done: AtomicUsize,
 }
 
@@ -42,7 +42,7 @@ impl Connection {
             to_server: Pipe::default(),
             to_client: Pipe::default(),
             sent: Mutex::default(),
-            client_left: AtomicBool::new(false),
+            client_closed: AtomicBool::new(false),
             writers_done: AtomicUsize::new(0),
         })
     }
@@ -53,7 +53,7 @@ impl Connection {
         thread::scope(|threads| {
             threads.spawn(|| {
                 read_all(&self.client, &self.to_server, &on_sent);
-                self.client_left.store(true, Ordering::Release);
+                self.client_closed.store(true, Ordering::Release);
             });
             threads.spawn(|| read_all(&self.server, &self.to_client, |_| {}));
             threads.spawn(|| self.write_all(&self.to_server, &self.server, &self.to_client));
@@ -63,7 +63,7 @@ impl Connection {
 
     /// Closes both ends now.
     pub(super) fn cut(&self) {
-        self.client_left.store(true, Ordering::Release);
+        self.client_closed.store(true, Ordering::Release);
         for pipe in [&self.to_server, &self.to_client] {
             pipe.close();
         }
@@ -74,50 +74,50 @@ impl Connection {
     }
 
     /// Puts the rules in force on both directions.
-    pub(super) fn treat(&self, rules: &Rules) {
-        let treatment = |way| rules.treatment(way, |which| self.is(which));
-        self.to_server.treat(treatment(Direction::ToServer));
-        self.to_client.treat(treatment(Direction::ToClient));
+    pub(super) fn impair(&self, rules: &Rules) {
+        let impairments = |direction| rules.impairments(direction, |filter| self.is(filter));
+        self.to_server.impair(impairments(Direction::ToServer));
+        self.to_client.impair(impairments(Direction::ToClient));
     }
 
     /// Remembers what the client sent.
-    pub(super) fn note_sent(&self, bytes: &[u8]) {
+    pub(super) fn record_sent(&self, bytes: &[u8]) {
         self.sent.lock().expect("no panic under this lock").extend(bytes);
     }
 
-    pub(super) fn is(&self, which: Which) -> bool {
+    pub(super) fn is(&self, filter: ConnectionFilter) -> bool {
         let sent = |text| self.sent.lock().expect("no panic under this lock").contains(text);
-        match which {
-            Which::All => true,
-            Which::Sent(text) => sent(text),
-            Which::NotSent(text) => !sent(text),
+        match filter {
+            ConnectionFilter::All => true,
+            ConnectionFilter::Sent(text) => sent(text),
+            ConnectionFilter::NotSent(text) => !sent(text),
         }
     }
 
     /// Whether the client still holds its end open.
     pub(super) fn is_open(&self) -> bool {
-        !self.client_left.load(Ordering::Acquire)
+        !self.client_closed.load(Ordering::Acquire)
     }
 
-    pub(super) fn waiting_bytes(&self, direction: Direction) -> usize {
-        self.pipes(direction).map(Pipe::waiting_bytes).sum()
+    pub(super) fn buffered_bytes(&self, direction: Direction) -> usize {
+        self.pipes(direction).map(Pipe::buffered_bytes).sum()
     }
 
-    pub(super) fn swallowed_bytes(&self, direction: Direction) -> usize {
-        self.pipes(direction).map(Pipe::swallowed_bytes).sum()
+    pub(super) fn dropped_bytes(&self, direction: Direction) -> usize {
+        self.pipes(direction).map(Pipe::dropped_bytes).sum()
     }
 
     fn pipes(&self, direction: Direction) -> impl Iterator<Item = &Pipe> {
         let both = [(Direction::ToServer, &self.to_server), (Direction::ToClient, &self.to_client)];
-        both.into_iter().filter(move |(way, _)| direction.covers(*way)).map(|(_, pipe)| pipe)
+        both.into_iter().filter(move |(of, _)| direction.covers(*of)).map(|(_, pipe)| pipe)
     }
 
     /// Delivers until the end of this direction; the second of the two to end closes the sockets.
     fn write_all(&self, pipe: &Pipe, mut to: &TcpStream, back: &Pipe) {
-        while let Some(Parcel::Bytes(bytes)) = pipe.next() {
+        while let Some(Chunk::Bytes(bytes)) = pipe.next() {
             if to.write_all(&bytes).is_err() {
-                back.push(Parcel::End);
-            } else if pipe.trickles() {
+                back.push(Chunk::End);
+            } else if pipe.is_trickling() {
                 thread::sleep(TRICKLE_PAUSE);
             }
         }
@@ -132,7 +132,7 @@ fn read_all(mut from: &TcpStream, into: &Pipe, on_read: impl Fn(&[u8])) {
     let mut buffer = vec![0; READ_BYTES_MAX];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         on_read(&buffer[..count]);
-        into.push(Parcel::Bytes(buffer[..count].to_vec()));
+        into.push(Chunk::Bytes(buffer[..count].to_vec()));
     }
-    into.push(Parcel::End);
+    into.push(Chunk::End);
 }

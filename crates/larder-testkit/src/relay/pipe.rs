@@ -7,16 +7,16 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::rules::Treatment;
+use super::rules::Impairments;
 
 /// Bytes kept back in one direction before the relay stops reading, as a full network would.
-const WAITING_BYTES_MAX: usize = 64 << 20;
+const BUFFERED_BYTES_MAX: usize = 64 << 20;
 /// The longest sleep of a writer with nothing due; any change wakes it.
 const IDLE: Duration = Duration::from_hours(1);
 
 /// What travels: bytes, or the news that the sender will send no more.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Parcel {
+pub(super) enum Chunk {
     Bytes(Vec<u8>),
     End,
 }
@@ -29,36 +29,36 @@ pub(super) struct Pipe {
 
 #[derive(Default)]
 struct State {
-    treatment: Treatment,
-    queue: VecDeque<(Instant, Parcel)>,
-    waiting_bytes: usize,
-    swallowed_bytes: usize,
+    impairments: Impairments,
+    queue: VecDeque<(Instant, Chunk)>,
+    buffered_bytes: usize,
+    dropped_bytes: usize,
     closed: bool,
 }
 
 impl Pipe {
     /// From now on. Starting to swallow swallows what waits as well.
-    pub(super) fn treat(&self, treatment: Treatment) {
+    pub(super) fn impair(&self, impairments: Impairments) {
         let mut state = self.lock();
-        state.treatment = treatment;
-        if treatment.swallowed {
-            state.swallow_all();
+        state.impairments = impairments;
+        if impairments.dropped {
+            state.drop_all();
         }
         self.changed.notify_all();
     }
 
     /// Takes in what was read. Waits while too much is kept back; never for an end.
-    pub(super) fn push(&self, parcel: Parcel) {
+    pub(super) fn push(&self, chunk: Chunk) {
         let mut state = self.lock();
-        if matches!(parcel, Parcel::Bytes(_)) {
+        if matches!(chunk, Chunk::Bytes(_)) {
             state = self.changed.wait_while(state, |state| state.is_full()).expect("no panic");
         }
-        state.push(parcel);
+        state.push(chunk);
         self.changed.notify_all();
     }
 
     /// Waits for something to be due and takes it, at most one write's worth. `None` once closed.
-    pub(super) fn next(&self) -> Option<Parcel> {
+    pub(super) fn next(&self) -> Option<Chunk> {
         let mut state = self.lock();
         while !state.closed {
             let pause = state.until_due();
@@ -76,23 +76,23 @@ impl Pipe {
         let mut state = self.lock();
         state.closed = true;
         state.queue.clear();
-        state.waiting_bytes = 0;
+        state.buffered_bytes = 0;
         self.changed.notify_all();
     }
 
     /// Bytes read and not yet delivered.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.lock().waiting_bytes
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.lock().buffered_bytes
     }
 
     /// Bytes swallowed since the connection began.
-    pub(super) fn swallowed_bytes(&self) -> usize {
-        self.lock().swallowed_bytes
+    pub(super) fn dropped_bytes(&self) -> usize {
+        self.lock().dropped_bytes
     }
 
     /// Whether writes are cut short.
-    pub(super) fn trickles(&self) -> bool {
-        self.lock().treatment.bytes_per_write != usize::MAX
+    pub(super) fn is_trickling(&self) -> bool {
+        self.lock().impairments.bytes_per_write != usize::MAX
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -102,54 +102,56 @@ impl Pipe {
 
 impl State {
     fn is_full(&self) -> bool {
-        self.waiting_bytes >= WAITING_BYTES_MAX && !self.closed
+        self.buffered_bytes >= BUFFERED_BYTES_MAX && !self.closed
     }
 
-    fn push(&mut self, parcel: Parcel) {
+    fn push(&mut self, chunk: Chunk) {
         if self.closed {
             return;
         }
-        if let Parcel::Bytes(bytes) = &parcel {
-            self.waiting_bytes += bytes.len();
+        if let Chunk::Bytes(bytes) = &chunk {
+            self.buffered_bytes += bytes.len();
         }
-        self.queue.push_back((Instant::now() + self.treatment.delay, parcel));
-        if self.treatment.swallowed {
-            self.swallow_all();
+        self.queue.push_back((Instant::now() + self.impairments.delay, chunk));
+        if self.impairments.dropped {
+            self.drop_all();
         }
     }
 
-    fn swallow_all(&mut self) {
+    fn drop_all(&mut self) {
         self.queue.clear();
-        self.swallowed_bytes += self.waiting_bytes;
-        self.waiting_bytes = 0;
+        self.dropped_bytes += self.buffered_bytes;
+        self.buffered_bytes = 0;
     }
 
     /// Zero when the front of the queue may go. Only the front counts: a shorter delay set later
     /// overtakes nothing.
     fn until_due(&self) -> Duration {
         match self.queue.front() {
-            Some((due, _)) if !self.treatment.held => due.saturating_duration_since(Instant::now()),
+            Some((due, _)) if !self.impairments.held => {
+                due.saturating_duration_since(Instant::now())
+            }
             _ => IDLE,
         }
     }
 
-    fn take(&mut self) -> Option<Parcel> {
-        let at_most = self.treatment.bytes_per_write;
+    fn take(&mut self) -> Option<Chunk> {
+        let at_most = self.impairments.bytes_per_write;
         match self.queue.front_mut() {
-            Some((_, Parcel::Bytes(bytes))) if bytes.len() > at_most => {
-                self.waiting_bytes -= at_most;
-                Some(Parcel::Bytes(bytes.drain(..at_most).collect()))
+            Some((_, Chunk::Bytes(bytes))) if bytes.len() > at_most => {
+                self.buffered_bytes -= at_most;
+                Some(Chunk::Bytes(bytes.drain(..at_most).collect()))
             }
             _ => self.take_whole(),
         }
     }
 
-    fn take_whole(&mut self) -> Option<Parcel> {
-        let (_, parcel) = self.queue.pop_front()?;
-        if let Parcel::Bytes(bytes) = &parcel {
-            self.waiting_bytes -= bytes.len();
+    fn take_whole(&mut self) -> Option<Chunk> {
+        let (_, chunk) = self.queue.pop_front()?;
+        if let Chunk::Bytes(bytes) = &chunk {
+            self.buffered_bytes -= bytes.len();
         }
-        Some(parcel)
+        Some(chunk)
     }
 }
 
@@ -157,29 +159,29 @@ impl State {
 mod tests {
     use super::*;
 
-    fn bytes(text: &str) -> Parcel {
-        Parcel::Bytes(text.into())
+    fn bytes(text: &str) -> Chunk {
+        Chunk::Bytes(text.into())
     }
 
     #[test]
     fn trickling_takes_no_more_than_asked_and_loses_nothing() {
         let pipe = Pipe::default();
-        pipe.treat(Treatment { bytes_per_write: 2, ..Treatment::default() });
+        pipe.impair(Impairments { bytes_per_write: 2, ..Impairments::default() });
         pipe.push(bytes("abcde"));
-        pipe.push(Parcel::End);
-        let taken = std::iter::from_fn(|| pipe.next().filter(|parcel| *parcel != Parcel::End));
+        pipe.push(Chunk::End);
+        let taken = std::iter::from_fn(|| pipe.next().filter(|chunk| *chunk != Chunk::End));
         assert_eq!(taken.collect::<Vec<_>>(), [bytes("ab"), bytes("cd"), bytes("e")]);
-        assert_eq!(pipe.waiting_bytes(), 0);
+        assert_eq!(pipe.buffered_bytes(), 0);
     }
 
     #[test]
     fn a_shorter_delay_overtakes_nothing() {
         let pipe = Pipe::default();
         let delay = Duration::from_millis(100);
-        pipe.treat(Treatment { delay, ..Treatment::default() });
+        pipe.impair(Impairments { delay, ..Impairments::default() });
         let start = Instant::now();
         pipe.push(bytes("first"));
-        pipe.treat(Treatment::default());
+        pipe.impair(Impairments::default());
         pipe.push(bytes("second"));
         assert_eq!(pipe.next(), Some(bytes("first")));
         assert!(start.elapsed() >= delay);
@@ -189,13 +191,13 @@ mod tests {
     #[test]
     fn a_full_queue_stops_the_reader_until_there_is_room() {
         let pipe = Pipe::default();
-        pipe.treat(Treatment { held: true, ..Treatment::default() });
-        pipe.push(Parcel::Bytes(vec![0; WAITING_BYTES_MAX]));
+        pipe.impair(Impairments { held: true, ..Impairments::default() });
+        pipe.push(Chunk::Bytes(vec![0; BUFFERED_BYTES_MAX]));
         std::thread::scope(|threads| {
             let reader = threads.spawn(|| pipe.push(bytes("more")));
             std::thread::sleep(Duration::from_millis(20));
             assert!(!reader.is_finished());
-            pipe.treat(Treatment::default());
+            pipe.impair(Impairments::default());
             assert!(pipe.next().is_some());
             assert_eq!(pipe.next(), Some(bytes("more")));
         });

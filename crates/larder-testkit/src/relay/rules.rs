@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The connections a control is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum ConnectionFilter {
     /// Every connection.
     All,
     /// Those whose client has sent this text (case counts), from those very bytes on:
@@ -37,14 +37,14 @@ impl Direction {
 pub(super) enum Change {
     Delay(Duration),
     Hold(bool),
-    Swallow,
+    Drop,
     Trickle(usize),
 }
 
 /// A control as the test called it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
-    pub(super) which: Which,
+    pub(super) filter: ConnectionFilter,
     pub(super) direction: Direction,
     pub(super) change: Change,
 }
@@ -56,7 +56,7 @@ pub(super) struct Rules(Vec<Rule>);
 impl Rules {
     pub(super) fn add(&mut self, rule: Rule) {
         let same = |old: &Rule| {
-            (old.which, old.direction) == (rule.which, rule.direction)
+            (old.filter, old.direction) == (rule.filter, rule.direction)
                 && discriminant(&old.change) == discriminant(&rule.change)
         };
         self.0.retain(|old| !same(old));
@@ -64,46 +64,46 @@ impl Rules {
     }
 
     pub(super) fn heal(&mut self) {
-        self.0.retain(|rule| !matches!(rule.change, Change::Swallow));
+        self.0.retain(|rule| !matches!(rule.change, Change::Drop));
     }
 
     /// What to do with bytes that go in `direction` on a connection that is `matched` so.
-    pub(super) fn treatment(
+    pub(super) fn impairments(
         &self,
         direction: Direction,
-        mut matched: impl FnMut(Which) -> bool,
-    ) -> Treatment {
-        let mut treatment = Treatment::default();
+        mut matched: impl FnMut(ConnectionFilter) -> bool,
+    ) -> Impairments {
+        let mut impairments = Impairments::default();
         for rule in self.0.iter().filter(|rule| rule.direction.covers(direction)) {
-            if matched(rule.which) {
-                treatment.apply(rule.change);
+            if matched(rule.filter) {
+                impairments.apply(rule.change);
             }
         }
-        treatment
+        impairments
     }
 }
 
 /// What happens to the bytes of one direction of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Treatment {
+pub(super) struct Impairments {
     pub(super) delay: Duration,
     pub(super) held: bool,
-    pub(super) swallowed: bool,
+    pub(super) dropped: bool,
     pub(super) bytes_per_write: usize,
 }
 
-impl Default for Treatment {
+impl Default for Impairments {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, held: false, swallowed: false, bytes_per_write: usize::MAX }
+        Self { delay: Duration::ZERO, held: false, dropped: false, bytes_per_write: usize::MAX }
     }
 }
 
-impl Treatment {
+impl Impairments {
     fn apply(&mut self, change: Change) {
         match change {
             Change::Delay(delay) => self.delay = delay,
             Change::Hold(held) => self.held = held,
-            Change::Swallow => self.swallowed = true,
+            Change::Drop => self.dropped = true,
             Change::Trickle(bytes) => self.bytes_per_write = bytes,
         }
     }
@@ -113,39 +113,43 @@ impl Treatment {
 mod tests {
     use super::*;
 
-    fn hold(which: Which, direction: Direction, held: bool) -> Rule {
-        Rule { which, direction, change: Change::Hold(held) }
+    fn hold(filter: ConnectionFilter, direction: Direction, held: bool) -> Rule {
+        Rule { filter, direction, change: Change::Hold(held) }
     }
 
     fn held(rules: &Rules, direction: Direction, sent: &str) -> bool {
-        let matched = |which| match which {
-            Which::All => true,
-            Which::Sent(text) => text == sent,
-            Which::NotSent(text) => text != sent,
+        let matched = |filter| match filter {
+            ConnectionFilter::All => true,
+            ConnectionFilter::Sent(text) => text == sent,
+            ConnectionFilter::NotSent(text) => text != sent,
         };
-        rules.treatment(direction, matched).held
+        rules.impairments(direction, matched).held
     }
 
     #[test]
     fn the_newest_rule_that_matches_wins() {
         let mut rules = Rules::default();
-        rules.add(hold(Which::All, Direction::Both, true));
-        rules.add(hold(Which::Sent("a"), Direction::ToClient, false));
+        rules.add(hold(ConnectionFilter::All, Direction::Both, true));
+        rules.add(hold(ConnectionFilter::Sent("a"), Direction::ToClient, false));
         assert!(!held(&rules, Direction::ToClient, "a"));
         assert!(held(&rules, Direction::ToServer, "a"));
         assert!(held(&rules, Direction::ToClient, "b"));
 
-        rules.add(hold(Which::All, Direction::Both, true));
+        rules.add(hold(ConnectionFilter::All, Direction::Both, true));
         assert!(held(&rules, Direction::ToClient, "a"), "said again, it is the newest");
     }
 
     #[test]
     fn healing_ends_black_holes_and_nothing_else() {
         let mut rules = Rules::default();
-        rules.add(hold(Which::All, Direction::Both, true));
-        rules.add(Rule { which: Which::All, direction: Direction::Both, change: Change::Swallow });
+        rules.add(hold(ConnectionFilter::All, Direction::Both, true));
+        rules.add(Rule {
+            filter: ConnectionFilter::All,
+            direction: Direction::Both,
+            change: Change::Drop,
+        });
         rules.heal();
-        let treatment = rules.treatment(Direction::ToServer, |_| true);
-        assert!(treatment.held && !treatment.swallowed);
+        let impairments = rules.impairments(Direction::ToServer, |_| true);
+        assert!(impairments.held && !impairments.dropped);
     }
 }

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::tls::{CertificateChain, Identity, PrivateKey, RootCertificates, provider::provider};
-use larder_testkit::Authority;
+use larder_testkit::CertificateAuthority;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use rustls::{server::ResolvesServerCert, sign::SingleCertAndKey};
 use std::sync::Arc;
 
 /// A client and a server before their handshake.
 fn pair() -> (TlsSession, TlsSession) {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let signed = authority.sign(&["localhost"]);
     let chain = CertificateChain::from_pem_file(&signed.certificate).unwrap();
     let identity = Identity::new(chain, PrivateKey::from_pem_file(&signed.key).unwrap()).unwrap();

@@ -11,7 +11,7 @@ use rcgen::{
 use tempfile::TempDir;
 
 /// An authority of its own: nobody trusts it who was not told to. Its files end with it.
-pub struct Authority {
+pub struct CertificateAuthority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
     signed: AtomicUsize,
@@ -19,14 +19,14 @@ pub struct Authority {
 
 /// A certificate and its key, in PEM files.
 #[derive(Clone, Debug)]
-pub struct Signed {
+pub struct CertificateFiles {
     /// The file with the certificate.
     pub certificate: PathBuf,
     /// The file with the private key.
     pub key: PathBuf,
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// One with a new key.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
@@ -49,24 +49,24 @@ impl Authority {
     }
 
     /// Itself, as a server that was given no certificate of its own.
-    pub fn itself(&self) -> Signed {
-        Signed { certificate: self.file(), key: self.folder.path().join("ca.key") }
+    pub fn itself(&self) -> CertificateFiles {
+        CertificateFiles { certificate: self.file(), key: self.folder.path().join("ca.key") }
     }
 
     /// Signs for these host names and IP addresses.
-    pub fn sign(&self, names: &[&str]) -> Signed {
+    pub fn sign(&self, names: &[&str]) -> CertificateFiles {
         self.sign_with(&params(names))
     }
 
     /// Signs for these, but the time is over.
-    pub fn sign_expired(&self, names: &[&str]) -> Signed {
+    pub fn sign_expired(&self, names: &[&str]) -> CertificateFiles {
         let mut params = params(names);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
         self.sign_with(&params)
     }
 
-    fn sign_with(&self, params: &CertificateParams) -> Signed {
+    fn sign_with(&self, params: &CertificateParams) -> CertificateFiles {
         let number = self.signed.fetch_add(1, Ordering::Relaxed);
         let path = |end: &str| self.folder.path().join(format!("{number}.{end}"));
         let (certificate, key) = (path("pem"), path("key"));
@@ -74,11 +74,11 @@ impl Authority {
         let signed = params.signed_by(&pair, &self.issuer).expect("a certificate");
         write(&certificate, &signed.pem());
         write(&key, &pair.serialize_pem());
-        Signed { certificate, key }
+        CertificateFiles { certificate, key }
     }
 }
 
-impl Default for Authority {
+impl Default for CertificateAuthority {
     fn default() -> Self {
         Self::new()
     }
