@@ -41,7 +41,7 @@ fn a_fill_held_up_while_the_key_is_written_is_not_kept() {
     for _ in 0..100 {
         assert_eq!(harness.reader().get(&path).value(), Some("new"));
     }
-    harness.heat("k", "new");
+    harness.warm_up("k", "new");
     assert!(harness.larder.count("/fills_refused/lease-invalidated") >= 1);
 }
 
@@ -54,7 +54,7 @@ fn what_was_read_while_a_write_was_on_its_way_ends_with_the_answer() {
         let put = threads.spawn(|| harness.put("k", "new"));
         let held_up = || harness.relay().buffered_bytes(PLAIN, ToServer) > 0;
         eventually(LIMIT, "the write to be on its way", held_up);
-        harness.heat("k", "old");
+        harness.warm_up("k", "old");
         // What Redis tells of the write comes later than its answer.
         harness.relay().hold(TRACKED, ToClient);
         harness.relay().release(PLAIN, ToServer);
@@ -64,14 +64,14 @@ fn what_was_read_while_a_write_was_on_its_way_ends_with_the_answer() {
         harness.relay().release(TRACKED, ToClient);
         assert_eq!(reader.join().unwrap().value(), Some("new"));
     });
-    harness.heat("k", "new");
+    harness.warm_up("k", "new");
 }
 
 #[test]
 fn a_value_read_past_the_near_tier_is_never_followed_by_an_older_one() {
     let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
     harness.foreign(&["SET", "k", "old"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     harness.relay().hold(TRACKED, ToClient);
     harness.foreign(&["SET", "k", "new"]);
     assert_eq!(harness.reader().get(&path("k")).value(), Some("old"), "not told yet");
@@ -86,7 +86,7 @@ fn a_value_read_past_the_near_tier_is_never_followed_by_an_older_one() {
         harness.relay().release(TRACKED, ToClient);
         assert_eq!(reader.join().unwrap().value(), Some("new"));
     });
-    harness.heat("k", "new");
+    harness.warm_up("k", "new");
 }
 
 #[test]

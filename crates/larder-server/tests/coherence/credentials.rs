@@ -2,8 +2,8 @@
 
 use larder_testkit::{LIMIT, Larder, RedisServer, eventually, http, require_redis};
 
-use crate::reader::Reader;
-use crate::setup::{heat, larder, path};
+use crate::http_client::Reader;
+use crate::setup::{larder, path, warm_up};
 
 /// Reads and writes work, each read in Redis, and health says why.
 fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
@@ -72,7 +72,7 @@ fn tracking_that_is_allowed_later_begins_without_a_restart() {
     passes_through(&larder, &redis, "NOPERM");
     redis.cmd(&["ACL", "SETUSER", "app", "+client|tracking"]);
     larder.wait_until_coherent();
-    heat(&larder, "k", "put");
+    warm_up(&larder, "k", "put");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_wrong_password_is_an_outage_that_ends_when_it_is_right() {
 
     redis.cmd(&["ACL", "SETUSER", "app", ">hunter2"]);
     redis.cmd(&["SET", "k", "v"]);
-    heat(&larder, "k", "v");
+    warm_up(&larder, "k", "v");
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn user_password_and_db_of_the_url_are_used() {
         larder.wait_until_coherent();
         redis.cmd(&["SET", "k", "of db 0"]);
         foreign(&["SET", "k", "of db 3"]);
-        heat(&larder, "k", "of db 3");
+        warm_up(&larder, "k", "of db 3");
         assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
         foreign(&["RENAME", "k", "l"]);
-        heat(&larder, "l", "put");
+        warm_up(&larder, "l", "put");
         foreign(&["FLUSHDB"]);
         let mut reader = Reader::connect(larder.port());
         eventually(LIMIT, "the flush to show", || reader.get(&path("l")).value().is_none());
@@ -157,10 +157,10 @@ fn a_unix_socket_serves_as_well() {
     larder.wait_until_coherent();
     for value in ["one", "two"] {
         redis.cmd(&["SET", "k", value]);
-        heat(&larder, "k", value);
+        warm_up(&larder, "k", value);
     }
     assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
-    heat(&larder, "k", "put");
+    warm_up(&larder, "k", "put");
     redis.restart();
     let mut reader = Reader::connect(larder.port());
     eventually(LIMIT, "the restart to be survived", || {

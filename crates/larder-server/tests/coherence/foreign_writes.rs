@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use larder_testkit::{RedisServer, require_redis};
 
-use crate::reader::{Found, Reader};
+use crate::http_client::{Found, Reader};
 use crate::setup::{HttpHarness, larder, start};
 
 const ROUNDS: u64 = 1000;
@@ -18,7 +18,7 @@ const PATHS: [&str; 2] = ["/get/k", "/v1/keys/k"];
 
 /// What a read must find.
 #[derive(Clone, Copy, Debug)]
-struct Truth {
+struct Expected {
     /// The round in which the value was set.
     value: Option<u64>,
     /// In seconds.
@@ -40,14 +40,14 @@ fn no_read_is_stale_50_ms_after_a_foreign_write() {
         let over = WhenOver(&over);
         let mut follower = Follower { reader: connect(), pids: [larder.pid(), redis.pid()] };
         let mut foreign = redis.client();
-        let mut truth = Truth { value: None, ttl: None };
+        let mut expected = Expected { value: None, ttl: None };
         for round in 1..=ROUNDS {
             let command;
-            (command, truth) = write(round, truth);
+            (command, expected) = write(round, expected);
             let starved = starved(&follower.pids);
             command.exec(&mut foreign).unwrap();
-            follower.sees(truth, round, starved);
-            oldest_allowed.store(truth.value.unwrap_or(round), SeqCst);
+            follower.sees(expected, round, starved);
+            oldest_allowed.store(expected.value.unwrap_or(round), SeqCst);
         }
         drop(over);
         hammer.join().unwrap()
@@ -58,23 +58,23 @@ fn no_read_is_stale_50_ms_after_a_foreign_write() {
 }
 
 /// What somebody else does in this round, and what is true then.
-fn write(round: u64, before: Truth) -> (redis::Cmd, Truth) {
-    let gone = Truth { value: None, ttl: None };
-    let (words, truth) = match round % 10 {
-        2 => ("EXPIRE k 100", Truth { ttl: Some(100), ..before }),
-        3 => ("PERSIST k", Truth { ttl: None, ..before }),
+fn write(round: u64, before: Expected) -> (redis::Cmd, Expected) {
+    let gone = Expected { value: None, ttl: None };
+    let (words, expected) = match round % 10 {
+        2 => ("EXPIRE k 100", Expected { ttl: Some(100), ..before }),
+        3 => ("PERSIST k", Expected { ttl: None, ..before }),
         4 => ("DEL k", gone),
         6 => ("PEXPIRE k 1", gone),
         8 => ("FLUSHALL", gone),
         0 => ("FLUSHDB", gone),
-        _ => ("SET k", Truth { value: Some(round), ttl: None }),
+        _ => ("SET k", Expected { value: Some(round), ttl: None }),
     };
     let mut command = redis::Cmd::new();
     command.arg(words.split(' ').collect::<Vec<_>>());
     if words == "SET k" {
         command.arg(round);
     }
-    (command, truth)
+    (command, expected)
 }
 
 /// Reads after each write.
@@ -87,22 +87,22 @@ struct Follower {
 impl Follower {
     /// Reads until the write shows, and then until it shows from memory, so that the next one finds
     /// the key hot. `starved` is what [`starved`] said before the write.
-    fn sees(&mut self, truth: Truth, round: u64, starved: Duration) {
+    fn sees(&mut self, expected: Expected, round: u64, starved: Duration) {
         let replied = Instant::now();
         let mut reads = PATHS.iter().cycle().map(|path| self.reader.get(path));
         let shows = |found: &Found| {
             let late = found.asked - replied;
-            let fresh = truth.admits(found);
+            let fresh = expected.admits(found);
             if !fresh && late >= STALE_MAX {
                 let excused = self::starved(&self.pids).saturating_sub(starved);
                 let in_time = late < BOUND.min(STALE_MAX + excused);
-                assert!(in_time, "round {round}, {late:?} late: {found:?}, {truth:?}");
+                assert!(in_time, "round {round}, {late:?} late: {found:?}, {expected:?}");
             }
             fresh
         };
         reads.find(shows);
         let stays = |found: &Found| {
-            assert!(truth.admits(found), "round {round}, back in time: {found:?}, {truth:?}");
+            assert!(expected.admits(found), "round {round}, back in time: {found:?}, {expected:?}");
             found.is_hit()
         };
         assert!(reads.take(100).any(|found| stays(&found)), "round {round}: no hit");
@@ -147,7 +147,7 @@ fn hammer(mut reader: Reader, oldest_allowed: &AtomicU64, over: &AtomicBool) -> 
     hits
 }
 
-impl Truth {
+impl Expected {
     fn admits(self, found: &Found) -> bool {
         let value = found.value().map(|body| {
             // `/get/k` answers an object, `/v1/keys/k` the value alone.
@@ -171,7 +171,7 @@ fn with_a_healthy_feed_hits_never_reach_redis() {
         Err(_) => BOUND * 6,
     };
     assert_eq!(harness.put("k", "v"), 204);
-    harness.heat("k", "v");
+    harness.warm_up("k", "v");
     let (gets, beats) = (harness.redis.command_calls("get"), harness.redis.command_calls("role"));
     let (start, mut reader, mut hits) = (Instant::now(), harness.reader(), 0);
     while start.elapsed() < span {
@@ -195,8 +195,8 @@ fn writes_of_several_keys_at_once_show_in_each() {
     transaction.atomic().cmd("SET").arg("a").arg("exec").cmd("SET").arg("b").arg("exec");
     let mut shows = |value: &str, write: &mut dyn FnMut(&mut redis::Connection)| {
         write(&mut foreign);
-        harness.heat("a", value);
-        harness.heat("b", value);
+        harness.warm_up("a", value);
+        harness.warm_up("b", value);
     };
     shows("mset", &mut |redis| {
         redis::cmd("MSET").arg(&["a", "mset", "b", "mset"]).exec(redis).unwrap();

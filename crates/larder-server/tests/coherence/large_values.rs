@@ -25,7 +25,7 @@ fn a_large_value_is_read_past_the_tracked_connection_until_a_small_one_takes_its
     harness.foreign(&["SET", "k", &larger]);
     eventually(LIMIT, "the larger value", || read().value() == Some(&larger));
     harness.foreign(&["SET", "k", "small"]);
-    harness.heat("k", "small");
+    harness.warm_up("k", "small");
 
     // And back, by writes of Larder's own.
     assert_eq!(harness.put("k", &large), 204);
@@ -36,5 +36,5 @@ fn a_large_value_is_read_past_the_tracked_connection_until_a_small_one_takes_its
     });
     assert_eq!(harness.put("k", "small again"), 204);
     assert_eq!(read().value(), Some("small again"));
-    harness.heat("k", "small again");
+    harness.warm_up("k", "small again");
 }

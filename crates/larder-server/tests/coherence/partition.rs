@@ -7,7 +7,7 @@ use larder_testkit::ConnectionFilter::{All, Sent};
 use larder_testkit::Direction::{Both, ToClient};
 use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::reader::{Found, Reader};
+use crate::http_client::{Found, Reader};
 use crate::setup::{HttpHarness, path, start};
 
 const BOUND: Duration = Duration::from_millis(500);
@@ -17,7 +17,7 @@ const GIVEN_UP: Duration = Duration::from_secs(20);
 fn harness() -> Option<Harness> {
     let harness = start(&["--staleness-bound", "500ms", "--store-timeout", "500ms"])?;
     harness.foreign(&["SET", "k", "old"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     Some(harness)
 }
 
@@ -49,8 +49,8 @@ fn a_tracked_connection_in_a_black_hole_ends_hits_at_the_bound_and_is_replaced()
     let down = || harness.larder.stats()["feed"]["state"] == "down";
     eventually(GIVEN_UP, "the silent connection to be given up", down);
     harness.relay().heal();
-    harness.heat("k", "new");
-    harness.proves_coherent();
+    harness.warm_up("k", "new");
+    harness.assert_coherent();
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn with_every_connection_in_a_black_hole_hits_end_at_the_bound_and_come_back() {
     let down = || harness.larder.stats()["feed"]["state"] == "down";
     eventually(GIVEN_UP, "the silent connection to be given up", down);
     harness.relay().heal();
-    harness.heat("k", "new");
-    harness.proves_coherent();
+    harness.warm_up("k", "new");
+    harness.assert_coherent();
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_feed_that_is_always_late_by_more_than_the_bound_is_not_trusted() {
     assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
     assert_eq!(harness.larder.count("/feed/epochs"), epoch, "the connection was kept");
     harness.relay().delay(Sent("TRACKING"), ToClient, Duration::ZERO);
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
     let Some(harness) = start(&[]) else { return };
     let bound = Duration::from_secs(1);
     harness.foreign(&["SET", "k", "old"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     let epochs = harness.larder.count("/feed/epochs");
 
     harness.relay().hold(Sent("TRACKING"), ToClient);
@@ -111,7 +111,7 @@ fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
         assert!(!is_late || found.value() == Some("new") && !found.is_hit(), "{found:?}");
     }
     harness.relay().release(Sent("TRACKING"), ToClient);
-    harness.heat("k", "new");
+    harness.warm_up("k", "new");
     assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the connection was kept");
-    harness.proves_coherent();
+    harness.assert_coherent();
 }

@@ -2,7 +2,7 @@
 
 use larder_testkit::{Harness, LIMIT, Larder, LarderBuilder, eventually, http};
 
-use crate::reader::{Found, Reader};
+use crate::http_client::{Found, Reader};
 
 /// Starts a Larder with these flags behind a relay. `None` if this machine has no Redis.
 pub(crate) fn start(flags: &[&str]) -> Option<Harness> {
@@ -27,11 +27,11 @@ pub(crate) fn larder(redis_url: &str) -> LarderBuilder {
 pub(crate) trait HttpHarness {
     fn reader(&self) -> Reader;
     /// Reads a key until it is served from memory with this value.
-    fn heat(&self, key: &str, value: &str);
+    fn warm_up(&self, key: &str, value: &str);
     /// Sets a key through Larder and returns the status.
     fn put(&self, key: &str, value: &str) -> u16;
     /// Proves coherence with writes made by another client, instead of trusting the statistics.
-    fn proves_coherent(&self);
+    fn assert_coherent(&self);
 }
 
 impl HttpHarness for Harness {
@@ -39,25 +39,25 @@ impl HttpHarness for Harness {
         Reader::connect(self.larder.port())
     }
 
-    fn heat(&self, key: &str, value: &str) {
-        heat(&self.larder, key, value);
+    fn warm_up(&self, key: &str, value: &str) {
+        warm_up(&self.larder, key, value);
     }
 
     fn put(&self, key: &str, value: &str) -> u16 {
         http::put(&self.larder.url(&path(key)), &[], value.to_owned()).status
     }
 
-    fn proves_coherent(&self) {
+    fn assert_coherent(&self) {
         self.larder.wait_until_coherent();
         for value in ["one", "two"] {
             self.foreign(&["SET", "proof", value]);
-            self.heat("proof", value);
+            self.warm_up("proof", value);
         }
     }
 }
 
 /// Reads a key until it is served from memory with this value.
-pub(crate) fn heat(larder: &Larder, key: &str, value: &str) {
+pub(crate) fn warm_up(larder: &Larder, key: &str, value: &str) {
     let mut reader = Reader::connect(larder.port());
     let mut found = None;
     let hot = |found: &Found| found.is_hit() && found.value() == Some(value);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use larder_testkit::{LIMIT, eventually, http};
 
-use crate::reader::Found;
+use crate::http_client::Found;
 use crate::setup::{HttpHarness, path, start, start_with_config};
 use crate::users::{Users, loads};
 
@@ -31,7 +31,7 @@ fn a_key_leaves_memory_no_later_than_it_leaves_redis() {
 fn a_time_to_live_set_or_shortened_elsewhere_shows() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign(&["SET", "k", "v"]);
-    harness.heat("k", "v");
+    harness.warm_up("k", "v");
     let mut reader = harness.reader();
     let mut ttl_is = |seconds: std::ops::RangeInclusive<u64>| {
         let within = |found: &Found| found.hit_ttl().is_some_and(|left| seconds.contains(&left));
@@ -57,7 +57,7 @@ fn what_redis_does_not_tell_ends_with_the_near_ttl() {
     harness.foreign(&["SET", "k", "new"]);
     harness.foreign(&["SWAPDB", "0", "1"]);
     harness.foreign(&["SET", "k", "old"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     // Nothing is pushed for this.
     harness.foreign(&["SWAPDB", "0", "1"]);
     let (swapped, mut reader) = (Instant::now(), harness.reader());

@@ -19,8 +19,8 @@ fn a_user_without_the_right_is_refused_what_lies_in_memory() {
     };
     let mut owner = harness.wire();
     owner.expect("MSET private 1 public:k 2", "+OK");
-    harness.heat(&mut owner, "GET private", "$1 1");
-    harness.heat(&mut owner, "GET public:k", "$1 2");
+    harness.warm_up(&mut owner, "GET private", "$1 1");
+    harness.warm_up(&mut owner, "GET public:k", "$1 2");
     let monitor = Monitor::start(&harness.redis);
     for login in ["AUTH limited secret", "HELLO 3 AUTH limited secret"] {
         let (mut through, mut direct) = (harness.wire(), harness.direct());

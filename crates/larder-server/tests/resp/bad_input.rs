@@ -78,7 +78,7 @@ fn the_words_are_those_of_redis() {
             sent.escape_ascii()
         );
     }
-    proves_unharmed(&harness);
+    assert_healthy(&harness);
 }
 
 /// What a browser can be made to send, with commands in it.
@@ -100,7 +100,7 @@ fn http_is_closed_before_it_does_anything() {
         assert!(refused, "{}: {}", sent.escape_ascii(), through.escape_ascii());
         assert!(!through.ends_with(b"+PONG\r\n"), "{}", sent.escape_ascii());
     }
-    proves_unharmed(&harness);
+    assert_healthy(&harness);
     harness.direct().expect("EXISTS hacked", ":0");
 }
 
@@ -136,7 +136,7 @@ fn lines_without_end_are_refused() {
             direct.escape_ascii()
         );
     }
-    proves_unharmed(&harness);
+    assert_healthy(&harness);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn garbage_ends_nothing_but_its_own_connection() {
         neighbour.expect("GET k", "$1 v");
     }
     drop(neighbour);
-    proves_unharmed(&harness);
+    assert_healthy(&harness);
 }
 
 #[test]
@@ -215,14 +215,14 @@ impl Drop for IdleClients {
 }
 
 /// Nothing is left of the clients before, and others are served.
-fn proves_unharmed(harness: &Harness) {
+fn assert_healthy(harness: &Harness) {
     eventually(LIMIT, "no client to be left", || {
         harness.larder.count("/resp/connected_clients") == 0
     });
     assert_eq!(harness.larder.count("/resp/upstream_connections"), 0);
     let mut wire = harness.wire();
     wire.expect("SET after v", "+OK");
-    harness.heat(&mut wire, "GET after", "$1 v");
+    harness.warm_up(&mut wire, "GET after", "$1 v");
 }
 
 #[test]

@@ -16,9 +16,9 @@ use crate::wire::{Wire, readable, written};
 const KEYS: u64 = 40;
 
 /// Numbers that look random, the same in each run.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -39,9 +39,9 @@ fn fill(direct: &mut Wire) {
 }
 
 /// One command of the first so many kinds, as it is sent, and whether it has a reply.
-fn command(dice: &mut Dice, kinds: u64) -> (Vec<u8>, bool) {
-    let n = dice.below(KEYS);
-    let line = match dice.below(kinds) {
+fn command(rng: &mut Rng, kinds: u64) -> (Vec<u8>, bool) {
+    let n = rng.below(KEYS);
+    let line = match rng.below(kinds) {
         0..8 => format!("GET s{n}"),
         8..10 => format!("HGET h{n} f"),
         10 => format!("HGETALL h{n}"),
@@ -66,17 +66,17 @@ fn pipelines_of_reads_are_answered_as_redis_answers_them() {
     for policy in ["clock-pro", "lru"] {
         let Some(harness) = start(&["--near-policy", policy]) else { return };
         fill(&mut harness.direct());
-        let mut dice = Dice(0x5eed);
+        let mut rng = Rng(0x5eed);
         for version in ["2", "3"] {
             let (mut through, mut direct) =
                 (harness.wire().speaking(version), harness.direct().speaking(version));
             for round in 0..150 {
                 let kinds = KINDS[round % 2];
                 let commands: Vec<_> =
-                    (0..=dice.below(60)).map(|_| command(&mut dice, kinds)).collect();
+                    (0..=rng.below(60)).map(|_| command(&mut rng, kinds)).collect();
                 let sent: Vec<u8> = commands.iter().flat_map(|(bytes, _)| bytes).copied().collect();
                 let (head, tail) =
-                    sent.split_at(usize::try_from(dice.below(sent.len() as u64)).unwrap());
+                    sent.split_at(usize::try_from(rng.below(sent.len() as u64)).unwrap());
                 if round % 3 == 0 {
                     through.send(head);
                     thread::sleep(Duration::from_millis(2));
@@ -130,7 +130,7 @@ fn a_pipeline_of_large_replies_is_answered_to_its_end() {
     };
     let value = "v".repeat(1 << 20);
     harness.direct().expect(&format!("SET large {value}"), "+OK");
-    harness.heat(&mut harness.wire(), "GET large", &format!("${} {value}", value.len()));
+    harness.warm_up(&mut harness.wire(), "GET large", &format!("${} {value}", value.len()));
     let reply = format!("${}\r\n{value}\r\n", value.len()).len();
     let mut room = vec![0; 64 << 10];
     for client in 0..60 {

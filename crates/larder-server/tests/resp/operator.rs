@@ -20,7 +20,7 @@ fn pass_through_sends_every_read_to_redis_until_it_is_turned_off() {
     let Some(harness) = start(&[]) else { return };
     let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.expect("SET k old", "+OK");
-    harness.heat(&mut wire, "GET k", "$3 old");
+    harness.warm_up(&mut wire, "GET k", "$3 old");
     assert_eq!(larder(&harness, &["passthrough"]).stdout, "pass-through is off\n");
 
     assert_eq!(larder(&harness, &["passthrough", "on"]).stdout, "pass-through is on\n");
@@ -35,15 +35,15 @@ fn pass_through_sends_every_read_to_redis_until_it_is_turned_off() {
         (hits, harness.larder.count("/near/items"))
     );
     assert!(harness.larder.count("/resp/requests/bypass/passthrough") >= 10);
-    let answer = http::get(&harness.larder.url("/get/k"), &[]);
-    assert_eq!(answer.cache_status(), "larder; fwd=bypass; detail=passthrough");
+    let reply = http::get(&harness.larder.url("/get/k"), &[]);
+    assert_eq!(reply.cache_status(), "larder; fwd=bypass; detail=passthrough");
     let ready = http::get(&harness.larder.url("/readyz"), &[]);
     assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
     assert!(ready.text().contains("pass-through is on"), "{}", ready.text());
     direct.expect("SET k new", "+OK");
 
     assert_eq!(larder(&harness, &["passthrough", "off"]).stdout, "pass-through is off\n");
-    harness.heat(&mut wire, "GET k", "$3 new");
+    harness.warm_up(&mut wire, "GET k", "$3 new");
     assert_eq!(harness.larder.stats()["status"], "ok");
 }
 
@@ -51,7 +51,7 @@ fn pass_through_sends_every_read_to_redis_until_it_is_turned_off() {
 fn what_was_kept_before_pass_through_gives_its_memory_back() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
-    harness.heat(&mut wire, "GET k", "$-1");
+    harness.warm_up(&mut wire, "GET k", "$-1");
     larder(&harness, &["passthrough", "on"]);
     eventually(LIMIT, "the sweep", || harness.larder.count("/near/items") == 0);
 }
@@ -81,7 +81,7 @@ fn the_switch_is_no_page_of_another_sites_and_knows_two_positions() {
 fn stats_show_what_people_look_for_first() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
-    harness.heat(&mut wire, "GET k", "$-1");
+    harness.warm_up(&mut wire, "GET k", "$-1");
     wire.expect("SET k 1", "+OK");
     let shown = larder(&harness, &["stats"]).stdout;
     for part in

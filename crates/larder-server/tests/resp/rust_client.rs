@@ -133,8 +133,8 @@ fn pipelines(con: &mut Connection) -> RedisResult<()> {
 
 fn scripts(con: &mut Connection) -> RedisResult<()> {
     let script = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1])";
-    let answer: i64 = cmd("EVAL").arg(script).arg(1).arg("scripted").arg(7).query(con)?;
-    assert_eq!((answer, con.get::<_, i64>("scripted")?), (7, 7));
+    let reply: i64 = cmd("EVAL").arg(script).arg(1).arg("scripted").arg(7).query(con)?;
+    assert_eq!((reply, con.get::<_, i64>("scripted")?), (7, 7));
     let sha: String =
         cmd("SCRIPT").arg(&["LOAD", "return redis.call('INCR', 'scripted')"]).query(con)?;
     for expected in 8..20 {

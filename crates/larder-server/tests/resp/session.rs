@@ -96,7 +96,7 @@ fn a_client_with_a_cache_of_its_own_is_told_what_changed() {
     let Some(harness) = start(&[]) else { return };
     let mut warm = harness.wire();
     warm.expect("SET k 0", "+OK");
-    harness.heat(&mut warm, "GET k", "$1 0");
+    harness.warm_up(&mut warm, "GET k", "$1 0");
     let mut wire = harness.wire().speaking("3");
     wire.expect("CLIENT TRACKING ON", "+OK");
     for n in 1..20 {
@@ -131,7 +131,7 @@ fn the_protocol_version_changes_between_two_reads() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     wire.expect("HSET h f v", ":1");
-    harness.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
+    harness.warm_up(&mut wire, "HGETALL h", "*2 $1 f $1 v");
     let sent: Vec<u8> = ["HGETALL h", "HELLO 3", "HGETALL h", "HELLO 2", "HGETALL h"]
         .iter()
         .flat_map(|line| written(line))
@@ -145,7 +145,7 @@ fn the_protocol_version_changes_between_two_reads() {
         wire.expect_next("*2 $1 f $1 v");
     }
     wire.line("HELLO 3");
-    harness.heat(&mut wire, "HGETALL h", "%1 $1 f $1 v");
+    harness.warm_up(&mut wire, "HGETALL h", "%1 $1 f $1 v");
 }
 
 #[test]

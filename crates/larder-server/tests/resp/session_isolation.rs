@@ -8,7 +8,7 @@ use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
 /// What clients had done when they died.
-const LIVES: &[&[&str]] = &[
+const SESSIONS: &[&[&str]] = &[
     &["SELECT 5"],
     &["MULTI", "SET k of-the-dead"],
     &["WATCH k", "MULTI", "INCR n"],
@@ -27,7 +27,7 @@ fn the_next_thousand_clients_begin_anew() {
     for line in ["SET k v", "SELECT 5", "SET k of-db-5"] {
         direct.expect(line, "+OK");
     }
-    for life in LIVES.iter().cycle().take(90) {
+    for life in SESSIONS.iter().cycle().take(90) {
         let mut wire = harness.wire();
         life.iter().for_each(|line| drop(wire.line(line)));
         // Cut off within a command.
@@ -57,7 +57,7 @@ fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
     let Some(harness) = start(&["--maxclients", "40"]) else { return };
     let mut wire = harness.wire();
     wire.expect("SET k v", "+OK");
-    harness.heat(&mut wire, "GET k", "$1 v");
+    harness.warm_up(&mut wire, "GET k", "$1 v");
     for round in 0..200 {
         let mut gone = UnixStream::connect(harness.unix_socket()).unwrap();
         // Some have been waited for, some come with their first command.
@@ -115,14 +115,14 @@ fn who_sends_no_more_still_gets_all_replies() {
 fn a_client_as_new_after_reset() {
     let Some(harness) = start(&[]) else { return };
     harness.direct().expect("HSET h f v", ":1");
-    for life in LIVES {
+    for life in SESSIONS {
         let mut wire = harness.wire();
         life.iter().for_each(|line| drop(wire.line(line)));
         wire.send(&written("RESET"));
         until(&mut wire, b"+RESET\r\n");
         wire.expect("CLIENT GETNAME", "$-1");
         wire.expect("EXEC", "-ERR EXEC without MULTI");
-        harness.heat(&mut wire, "HGETALL h", "*2 $1 f $1 v");
+        harness.warm_up(&mut wire, "HGETALL h", "*2 $1 f $1 v");
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) trait WireHarness {
     /// Opens a connection to Redis itself, in RESP2.
     fn direct(&self) -> Wire;
     /// Repeats a read until it is answered from memory. Every reply must be the expected one.
-    fn heat(&self, wire: &mut Wire, line: &str, expected: &str);
+    fn warm_up(&self, wire: &mut Wire, line: &str, expected: &str);
 }
 
 impl WireHarness for Harness {
@@ -32,7 +32,7 @@ impl WireHarness for Harness {
         Wire::open(self.redis.port())
     }
 
-    fn heat(&self, wire: &mut Wire, line: &str, expected: &str) {
+    fn warm_up(&self, wire: &mut Wire, line: &str, expected: &str) {
         self.larder.wait_for_resp_hit(line, || {
             wire.expect(line, expected);
             true

@@ -47,10 +47,10 @@ fn a_command_that_arrives_in_two_pieces_behind_a_hit_is_read_rightly() {
     let Some(harness) = start(&["--near-verify", "100%"]) else { return };
     let mut wire = harness.wire();
     wire.expect("SET longer-key value", "+OK");
-    harness.heat(&mut wire, "GET longer-key", "$5 value");
+    harness.warm_up(&mut wire, "GET longer-key", "$5 value");
     let (get, set) = (written("GET longer-key"), written("SET j hello"));
     for cut in 1..set.len() {
-        harness.heat(&mut wire, "GET longer-key", "$5 value");
+        harness.warm_up(&mut wire, "GET longer-key", "$5 value");
         wire.send(&[&get, &set[..cut]].concat());
         wire.expect_next("$5 value");
         wire.send(&set[cut..]);
@@ -69,7 +69,7 @@ fn a_memory_that_differs_from_redis_is_counted_logged_and_forgotten() {
     let Some(harness) = harness else { return };
     let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.expect("SET k truth", "+OK");
-    harness.heat(&mut wire, "GET k", "$5 lying");
+    harness.warm_up(&mut wire, "GET k", "$5 lying");
     eventually(LIMIT, "the difference to be found", || {
         wire.line("GET k");
         harness.larder.count("/verified/mismatch") > 0

@@ -22,28 +22,28 @@ use script::{CONNECTIONS, SCRIPT, UNEQUAL};
 
 #[test]
 fn every_reply_is_that_of_redis_in_resp2() {
-    walk("2");
+    compare_all("2");
 }
 
 #[test]
 fn every_reply_is_that_of_redis_in_resp3() {
-    walk("3");
+    compare_all("3");
 }
 
-fn walk(version: &str) {
+fn compare_all(version: &str) {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
-    let mut walker = Walker::new(&harness, &twin, version);
+    let reference = RedisServer::start();
+    let mut comparison = Comparison::new(&harness, &reference, version);
     for line in lines() {
-        walker.step(line);
+        comparison.step(line);
     }
     for line in CONNECTIONS {
-        compare_connections(&harness, &twin, version, line);
+        compare_connections(&harness, &reference, version, line);
     }
     let kept = Table::builtin();
     let kept =
         kept.specs().filter(|spec| spec.cacheable.is_some()).map(|spec| spec.name.to_string());
-    assert_eq!(walker.heated, kept.collect(), "each was served from memory at least once");
+    assert_eq!(comparison.heated, kept.collect(), "each was served from memory at least once");
 }
 
 #[test]
@@ -51,9 +51,9 @@ fn every_reply_is_that_of_redis_in_pipelines_of_any_length() {
     let Some(harness) = start(&[]) else { return };
     let lines: Vec<_> = lines().filter(|line| !depends_on_seed(line)).collect();
     for version in ["2", "3"] {
-        let twin = RedisServer::start();
+        let reference = RedisServer::start();
         let mut through = harness.wire().speaking(version);
-        let mut direct = Wire::open(twin.port()).speaking(version);
+        let mut direct = Wire::open(reference.port()).speaking(version);
         let mut lengths = [1, 2, 3, 5, 200, 17, 64, 100].into_iter().cycle();
         let mut rest = lines.as_slice();
         while !rest.is_empty() {
@@ -107,39 +107,39 @@ fn no_command_of_the_server_is_left_out() {
 const NULLS: [&[u8]; 3] = [b"_\r\n", b"$-1\r\n", b"*-1\r\n"];
 
 /// Sends the same commands both ways, and some of them a third time.
-struct Walker<'a> {
+struct Comparison<'a> {
     harness: &'a Harness,
     through: Wire,
     /// To the server that Larder stands before.
     direct: Wire,
-    twin: Wire,
+    reference: Wire,
     /// In a transaction, or watching: nothing is served from memory.
     is_private: bool,
     /// Commands whose replies came from memory.
     heated: BTreeSet<String>,
 }
 
-impl<'a> Walker<'a> {
-    fn new(harness: &'a Harness, twin: &RedisServer, version: &str) -> Self {
+impl<'a> Comparison<'a> {
+    fn new(harness: &'a Harness, reference: &RedisServer, version: &str) -> Self {
         Self {
             harness,
             through: harness.wire().speaking(version),
             direct: harness.direct().speaking(version),
-            twin: Wire::open(twin.port()).speaking(version),
+            reference: Wire::open(reference.port()).speaking(version),
             is_private: false,
             heated: BTreeSet::new(),
         }
     }
 
     fn step(&mut self, line: &str) {
-        let twin = self.twin.line(line);
+        let reference = self.reference.line(line);
         let class = with_spec(line, |spec, _| spec.class);
         let is_read = matches!(class, Class::Read | Class::OtherRead) && !self.is_private;
         let expected = match class {
             Class::Read | Class::OtherRead | Class::Neutral if !self.is_private => {
                 self.direct.line(line)
             }
-            _ => twin,
+            _ => reference,
         };
         assert_same(line, &self.through.line(line), &expected);
         match class {
@@ -151,7 +151,7 @@ impl<'a> Walker<'a> {
             _ => {}
         }
         if is_read && is_kept(line) && self.can_be_kept(line, &expected) {
-            self.heat(line, &expected);
+            self.warm_up(line, &expected);
         }
     }
 
@@ -164,7 +164,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The same reply again, until it comes from memory.
-    fn heat(&mut self, line: &str, expected: &[u8]) {
+    fn warm_up(&mut self, line: &str, expected: &[u8]) {
         eventually(LIMIT, &format!("{line} to be served from memory"), || {
             let before = self.harness.larder.resp_hits();
             assert_same(line, &self.through.line(line), expected);
@@ -175,11 +175,11 @@ impl<'a> Walker<'a> {
 }
 
 /// Sends these commands on connections of their own, and compares everything up to their ends.
-fn compare_connections(harness: &Harness, twin: &RedisServer, version: &str, line: &str) {
+fn compare_connections(harness: &Harness, reference: &RedisServer, version: &str, line: &str) {
     let mut sent: Vec<u8> = line.split(" ; ").flat_map(written).collect();
     sent.extend(written("QUIT"));
     let mut through = harness.wire().speaking(version);
-    let mut direct = Wire::open(twin.port()).speaking(version);
+    let mut direct = Wire::open(reference.port()).speaking(version);
     through.send(&sent);
     direct.send(&sent);
     let [through, direct] = [through.rest(), direct.rest()].map(|reply| without_ids(&reply));

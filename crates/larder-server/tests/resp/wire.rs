@@ -10,7 +10,7 @@ use larder_resp::reply::Scanner;
 use larder_resp::request::write_command;
 
 /// Longer than any reply here takes.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Wire {
     stream: TcpStream,
@@ -21,7 +21,7 @@ impl Wire {
     /// A connection to this port of 127.0.0.1.
     pub(crate) fn open(port: u16) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        stream.set_read_timeout(Some(RESPONSE_LIMIT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, unread: BytesMut::new() }
     }
@@ -129,7 +129,7 @@ impl Wire {
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let received = self.receive();
-        self.stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        self.stream.set_read_timeout(Some(RESPONSE_LIMIT)).unwrap();
         self.unread.is_empty() && received.is_err()
     }
 
@@ -158,13 +158,13 @@ fn words(line: &str) -> Vec<Vec<u8>> {
             Some(quoted) => quoted.split_once('\'').unwrap_or_else(|| panic!("open quote: {line}")),
             None => rest.split_at(rest.find(' ').unwrap_or(rest.len())),
         };
-        words.push(unescaped(word));
+        words.push(unescape(word));
         rest = after.trim_start();
     }
     words
 }
 
-fn unescaped(word: &str) -> Vec<u8> {
+fn unescape(word: &str) -> Vec<u8> {
     let mut parts = word.split("\\x");
     let mut bytes = parts.next().unwrap().as_bytes().to_vec();
     for part in parts {

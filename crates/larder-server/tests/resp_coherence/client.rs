@@ -10,7 +10,7 @@ use larder_resp::reply::{Frame, Scanner};
 use larder_resp::request::write_command;
 
 /// Longer than any reply here takes.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
 /// Replies may be longer than commands.
 fn limits() -> Limits {
     Limits { elements_max: 4 << 20, line_bytes_max: 1 << 20, ..Limits::default() }
@@ -24,13 +24,13 @@ pub(crate) struct Client {
 
 /// A reply or a push, whatever the protocol version.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     Nil,
     Text(String),
     Number(i64),
     Error(String),
-    List(Vec<Answer>),
-    Push(Vec<Answer>),
+    List(Vec<Reply>),
+    Push(Vec<Reply>),
 }
 
 impl Client {
@@ -38,7 +38,7 @@ impl Client {
     pub(crate) fn connect(port: u16) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        stream.set_read_timeout(Some(RESPONSE_LIMIT)).unwrap();
         Self { stream, unread: BytesMut::new(), scanner: Scanner::new(limits()) }
     }
 
@@ -49,33 +49,33 @@ impl Client {
     }
 
     /// Sends a command, see [`words`], and waits for its reply.
-    pub(crate) fn call(&mut self, line: &str) -> Answer {
-        self.ask(&[line]);
-        self.answer()
+    pub(crate) fn call(&mut self, line: &str) -> Reply {
+        self.send_commands(&[line]);
+        self.reply()
     }
 
     /// As [`Client::call`], of a reply that must be this.
-    pub(crate) fn expect(&mut self, line: &str, answer: impl Into<Answer>) {
-        assert_eq!(self.call(line), answer.into(), "{line}");
+    pub(crate) fn expect(&mut self, line: &str, reply: impl Into<Reply>) {
+        assert_eq!(self.call(line), reply.into(), "{line}");
     }
 
     /// Sends commands in one write, and waits for as many replies.
-    pub(crate) fn pipeline(&mut self, lines: &[&str]) -> Vec<Answer> {
-        self.ask(lines);
-        lines.iter().map(|_| self.answer()).collect()
+    pub(crate) fn pipeline(&mut self, lines: &[&str]) -> Vec<Reply> {
+        self.send_commands(lines);
+        lines.iter().map(|_| self.reply()).collect()
     }
 
     /// Sends commands in one write, and does not wait.
-    pub(crate) fn ask(&mut self, lines: &[&str]) {
-        self.send(&written(lines)).unwrap();
+    pub(crate) fn send_commands(&mut self, lines: &[&str]) {
+        self.send(&encode(lines)).unwrap();
     }
 
     /// A command of any bytes.
-    pub(crate) fn call_bytes(&mut self, words: &[&[u8]]) -> Answer {
+    pub(crate) fn call_bytes(&mut self, words: &[&[u8]]) -> Reply {
         let mut sent = BytesMut::new();
         write_command(&mut sent, words);
         self.send(&sent).unwrap();
-        self.answer()
+        self.reply()
     }
 
     /// Sends bytes, however many times one must write for that.
@@ -84,16 +84,16 @@ impl Client {
     }
 
     /// Waits for the next reply or push.
-    pub(crate) fn answer(&mut self) -> Answer {
+    pub(crate) fn reply(&mut self) -> Reply {
         self.next().unwrap_or_else(|error| panic!("no reply: {error}"))
     }
 
     /// The next reply or push, or why there is none; the end of the connection is an error too.
-    pub(crate) fn next(&mut self) -> io::Result<Answer> {
+    pub(crate) fn next(&mut self) -> io::Result<Reply> {
         loop {
             if let Some(length) = self.scanner.scan(&self.unread).map_err(io::Error::other)? {
                 let frame = self.unread.split_to(length);
-                return Ok(Answer::of(&Frame::parse(&frame).map_err(io::Error::other)?));
+                return Ok(Reply::of(&Frame::parse(&frame).map_err(io::Error::other)?));
             }
             if self.receive()? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -102,11 +102,11 @@ impl Client {
     }
 
     /// The replies and pushes that have arrived by now.
-    pub(crate) fn answers_that_are_here(&mut self) -> Vec<Answer> {
+    pub(crate) fn available_replies(&mut self) -> Vec<Reply> {
         self.stream.set_nonblocking(true).unwrap();
-        let answers = std::iter::from_fn(|| self.next().ok()).collect();
+        let replies = std::iter::from_fn(|| self.next().ok()).collect();
         self.stream.set_nonblocking(false).unwrap();
-        answers
+        replies
     }
 
     /// How many bytes of replies came up to the end of the connection, or until there were as many.
@@ -124,10 +124,10 @@ impl Client {
     }
 
     /// Whether nothing comes for this long.
-    pub(crate) fn is_silent_for(&mut self, span: Duration) -> bool {
-        self.stream.set_read_timeout(Some(span)).unwrap();
+    pub(crate) fn is_silent_for(&mut self, duration: Duration) -> bool {
+        self.stream.set_read_timeout(Some(duration)).unwrap();
         let received = self.receive();
-        self.stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        self.stream.set_read_timeout(Some(RESPONSE_LIMIT)).unwrap();
         self.unread.is_empty() && received.is_err_and(|error| is_timeout(&error))
     }
 
@@ -152,7 +152,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl Reply {
     fn of(frame: &Frame<'_>) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let list = || frame.items().unwrap().map(|item| Self::of(&item)).collect();
@@ -196,20 +196,20 @@ impl Answer {
     }
 }
 
-impl From<&str> for Answer {
+impl From<&str> for Reply {
     fn from(text: &str) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<i64> for Answer {
+impl From<i64> for Reply {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
 /// Commands as they are sent.
-pub(crate) fn written(lines: &[&str]) -> Vec<u8> {
+pub(crate) fn encode(lines: &[&str]) -> Vec<u8> {
     let mut sent = BytesMut::new();
     for line in lines {
         write_command(&mut sent, &words(line));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use larder_testkit::{Harness, RedisServer};
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::setup::{ClientHarness, start};
 
 const SPAN: Duration = Duration::from_secs(6);
@@ -135,10 +135,10 @@ const FOUND: &[&[&[&str]]] = &[
 #[test]
 fn sessions_that_were_found_once_are_answered_as_by_redis() {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     for session in FOUND {
-        let mut playing = Session::begin(&harness, &twin);
-        let replies: usize = session.iter().map(|write| playing.say(write.to_vec())).sum();
+        let mut playing = Session::start(&harness, &reference);
+        let replies: usize = session.iter().map(|write| playing.write(write.to_vec())).sum();
         assert!(replies > 2, "{session:?}");
     }
 }
@@ -146,12 +146,12 @@ fn sessions_that_were_found_once_are_answered_as_by_redis() {
 #[test]
 fn random_sessions_are_answered_as_by_redis() {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     let start = Instant::now();
     let (mut sessions, mut replies) = (0, 0);
     while start.elapsed() < SPAN {
-        let mut dice = Dice::new();
-        replies += Session::begin(&harness, &twin).play(&mut dice);
+        let mut rng = Rng::new();
+        replies += Session::start(&harness, &reference).run(&mut rng);
         sessions += 1;
     }
     println!("{sessions} sessions, {replies} replies, {} hits", harness.larder.resp_hits());
@@ -171,8 +171,8 @@ struct Session {
 }
 
 impl Session {
-    fn begin(harness: &Harness, twin: &RedisServer) -> Self {
-        let direct = || Client::connect(twin.port());
+    fn start(harness: &Harness, reference: &RedisServer) -> Self {
+        let direct = || Client::connect(reference.port());
         let (ours, theirs, witness) = (harness.client(), direct(), direct());
         let said = Vec::new();
         Self {
@@ -187,24 +187,24 @@ impl Session {
     }
 
     /// Gives the number of replies.
-    fn play(mut self, dice: &mut Dice) -> usize {
+    fn run(mut self, rng: &mut Rng) -> usize {
         let mut replies = 0;
         while self.said.iter().map(Vec::len).sum::<usize>() < SESSION_COMMANDS {
-            let length = 1 + dice.roll(8);
+            let length = 1 + rng.below(8);
             // Writes of nothing but reads are what the near tier is for.
-            let only_reads = dice.roll(3) == 0;
+            let only_reads = rng.below(3) == 0;
             let choose =
-                |_| if only_reads { READS[dice.roll(READS.len())] } else { self.choose(dice) };
+                |_| if only_reads { READS[rng.below(READS.len())] } else { self.choose(rng) };
             let write = (0..length).map(choose).collect();
-            replies += self.say(write);
+            replies += self.write(write);
         }
         // Were one of them counted wrong, this would wait for it, or come too soon.
-        replies + self.say(vec!["RESET"]) + self.say(vec!["GET k0", "QUIT"])
+        replies + self.write(vec!["RESET"]) + self.write(vec!["GET k0", "QUIT"])
     }
 
-    fn choose(&mut self, dice: &mut Dice) -> &'static str {
+    fn choose(&mut self, rng: &mut Rng) -> &'static str {
         loop {
-            let command = COMMANDS[dice.roll(COMMANDS.len())];
+            let command = COMMANDS[rng.below(COMMANDS.len())];
             let pushes = command.contains("SUBSCRIBE") || command.contains("PUBLISH");
             match command {
                 // Redis itself would then send the half of a list, or a push in the middle of one.
@@ -226,42 +226,42 @@ impl Session {
         }
     }
 
-    fn say(&mut self, write: Vec<&'static str>) -> usize {
-        self.ours.ask(&write);
-        self.theirs.ask(&write);
+    fn write(&mut self, write: Vec<&'static str>) -> usize {
+        self.ours.send_commands(&write);
+        self.theirs.send_commands(&write);
         self.said.push(write);
         // When it answers this it has answered what it was told before.
         (0..2).for_each(|_| self.witness.expect("PING", "PONG"));
-        let expected = self.theirs.answers_that_are_here();
+        let expected = self.theirs.available_replies();
         for expected in &expected {
-            let answer = self.ours.next().unwrap_or_else(|error| {
+            let reply = self.ours.next().unwrap_or_else(|error| {
                 panic!("{error} instead of {expected:?}\nafter {:?}", self.said)
             });
-            assert_eq!(plain(&answer), plain(expected), "after {:?}", self.said);
+            assert_eq!(plain(&reply), plain(expected), "after {:?}", self.said);
         }
         expected.len()
     }
 }
 
 /// HELLO tells the number of the connection.
-fn plain(answer: &Answer) -> Answer {
-    match answer {
-        Answer::List(items) if items.first() == Some(&"server".into()) => "hello".into(),
-        Answer::List(items) => Answer::List(items.iter().map(plain).collect()),
+fn plain(reply: &Reply) -> Reply {
+    match reply {
+        Reply::List(items) if items.first() == Some(&"server".into()) => "hello".into(),
+        Reply::List(items) => Reply::List(items.iter().map(plain).collect()),
         other => other.clone(),
     }
 }
 
 /// The standard library seeds its hashers from the system.
-struct Dice(RandomState, u64);
+struct Rng(RandomState, u64);
 
-impl Dice {
+impl Rng {
     fn new() -> Self {
         Self(RandomState::new(), 0)
     }
 
-    fn roll(&mut self, sides: usize) -> usize {
+    fn below(&mut self, bound: usize) -> usize {
         self.1 += 1;
-        usize::try_from(self.0.hash_one(self.1) % sides as u64).unwrap()
+        usize::try_from(self.0.hash_one(self.1) % bound as u64).unwrap()
     }
 }

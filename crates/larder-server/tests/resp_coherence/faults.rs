@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use larder_testkit::Direction::{Both, ToClient, ToServer};
 use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
-use crate::client::{Answer, Client, written};
+use crate::client::{Client, Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
 
 const BOUND: Duration = Duration::from_secs(1);
@@ -16,21 +16,21 @@ const BOUND: Duration = Duration::from_secs(1);
 fn harness() -> Option<Harness> {
     let harness = start(&["--store-timeout", "1s"])?;
     harness.foreign_client().call("SET k old");
-    harness.heat(&mut harness.client(), "GET k", "old");
+    harness.warm_up(&mut harness.client(), "GET k", "old");
     Some(harness)
 }
 
 /// A foreign write that the feed may not tell, and reads until it shows: no later than the bound.
 fn follows(harness: &Harness, reader: &mut Client, value: &str) {
     harness.foreign_client().expect(&format!("SET k '{value}'"), "OK");
-    let written = Instant::now();
+    let encode = Instant::now();
     loop {
         let asked = Instant::now();
         let found = reader.call("GET k");
         if found == value.into() {
             break;
         }
-        assert!(asked < written + BOUND, "{found:?} {:?} after {value}", asked - written);
+        assert!(asked < encode + BOUND, "{found:?} {:?} after {value}", asked - encode);
     }
     for _ in 0..20 {
         // And does not go back.
@@ -45,9 +45,9 @@ fn when_the_feed_is_cut() {
     for round in 0..30 {
         harness.relay().cut(TRACKED);
         follows(&harness, &mut reader, &format!("cut {round}"));
-        harness.heat_soon(&mut reader, "GET k", &*format!("cut {round}"));
+        harness.warm_up_eventually(&mut reader, "GET k", &*format!("cut {round}"));
     }
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn when_the_feed_is_swallowed() {
         assert_eq!(harness.larder.resp_hits(), hits, "nothing is served past the bound");
         harness.relay().heal();
         harness.relay().cut(TRACKED);
-        harness.proves_coherent();
-        harness.heat_soon(&mut reader, "GET k", &*format!("swallowed {round}"));
+        harness.assert_coherent();
+        harness.warm_up_eventually(&mut reader, "GET k", &*format!("swallowed {round}"));
     }
 }
 
@@ -77,25 +77,25 @@ fn while_redis_is_stopped_hits_end_at_the_bound_and_replies_come_when_it_goes_on
     let mut foreign = harness.foreign_client();
     harness.redis.pause();
     let stopped = Instant::now();
-    foreign.ask(&["SET k new"]);
+    foreign.send_commands(&["SET k new"]);
     // Hits for at most one bound; then a read waits for Redis.
     let mut hits = 0;
     loop {
         let asked = Instant::now();
-        reader.send(&written(&["GET k"])).unwrap();
+        reader.send(&encode(&["GET k"])).unwrap();
         if reader.is_silent_for(Duration::from_millis(200)) {
             break;
         }
         assert!(asked < stopped + BOUND, "a hit {:?} after the stop", asked - stopped);
-        assert_eq!(reader.answer(), "old".into());
+        assert_eq!(reader.reply(), "old".into());
         hits += 1;
     }
     assert!(hits > 0);
     sleep(BOUND);
     harness.redis.resume();
-    assert_eq!(reader.answer(), "new".into());
-    harness.heat_soon(&mut harness.client(), "GET k", "new");
-    harness.proves_coherent();
+    assert_eq!(reader.reply(), "new".into());
+    harness.warm_up_eventually(&mut harness.client(), "GET k", "new");
+    harness.assert_coherent();
 }
 
 #[test]
@@ -108,15 +108,15 @@ fn after_a_restart_that_lost_everything() {
     harness.redis.restart();
     assert!(with_state.is_closed());
     let restarted = Instant::now();
-    let mut seen = Answer::from("old");
-    while seen != Answer::Nil {
+    let mut seen = Reply::from("old");
+    while seen != Reply::Nil {
         let asked = Instant::now();
         seen = idle.call("GET k");
         let late = asked.saturating_duration_since(restarted + BOUND);
-        assert!(late.is_zero() || seen == Answer::Nil, "{seen:?} {late:?} too late");
+        assert!(late.is_zero() || seen == Reply::Nil, "{seen:?} {late:?} too late");
     }
-    harness.heat(&mut idle, "GET k", Answer::Nil);
-    harness.proves_coherent();
+    harness.warm_up(&mut idle, "GET k", Reply::Nil);
+    harness.assert_coherent();
 }
 
 #[test]
@@ -128,11 +128,11 @@ fn after_all_of_larders_connections_are_killed() {
         harness.redis.kill_clients();
         let mut reader = harness.client();
         follows(&harness, &mut reader, &format!("killed {round}"));
-        harness.heat_soon(&mut reader, "GET k", &*format!("killed {round}"));
+        harness.warm_up_eventually(&mut reader, "GET k", &*format!("killed {round}"));
         // It had nothing to lose, and that is long ago.
         idle.expect("SET idle 1", "OK");
     }
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 #[test]
@@ -144,13 +144,13 @@ fn while_redis_is_gone_commands_are_refused_at_once_and_work_again_after() {
     harness.redis.kill();
     eventually(LIMIT, "hits to end", || client.call("GET k").is_error());
     let start = Instant::now();
-    let answers = client.pipeline(&["SET k 1", "GET k", "PING", "EVAL 'return 1' 0", "GET x"]);
-    assert!(answers.iter().all(Answer::is_error), "{answers:?}");
+    let replies = client.pipeline(&["SET k 1", "GET k", "PING", "EVAL 'return 1' 0", "GET x"]);
+    assert!(replies.iter().all(Reply::is_error), "{replies:?}");
     assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
     harness.redis.restart();
     eventually(LIMIT, "commands to work again", || client.call("SET k 2") == "OK".into());
     client.expect("GET k", "2");
-    larder.heat(&mut client, "GET k", "2");
+    larder.warm_up(&mut client, "GET k", "2");
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn a_pipeline_waits_for_one_attempt_to_reach_redis_and_not_for_one_each() {
     harness.relay().cut(ConnectionFilter::All);
     let mut client = larder.client();
     let start = Instant::now();
-    let answers = client.pipeline(&["SET k 1"; 20]);
-    assert!(answers.iter().all(Answer::is_error), "{answers:?}");
+    let replies = client.pipeline(&["SET k 1"; 20]);
+    assert!(replies.iter().all(Reply::is_error), "{replies:?}");
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     harness.relay().ignore(false);
     eventually(LIMIT, "commands to work again", || client.call("SET k 2") == "OK".into());
@@ -181,13 +181,13 @@ fn when_redis_becomes_a_replica_nothing_old_is_served() {
     reader.call("GET k");
     assert_eq!(harness.larder.resp_hits(), hits);
     harness.foreign_client().expect("REPLICAOF NO ONE", "OK");
-    harness.proves_coherent();
+    harness.assert_coherent();
     // And through Larder itself.
-    harness.heat(&mut reader, "GET k", "old");
+    harness.warm_up(&mut reader, "GET k", "old");
     harness.client().expect("REPLICAOF 127.0.0.1 1", "OK");
     let hits = harness.larder.resp_hits();
     reader.call("GET k");
     assert_eq!(harness.larder.resp_hits(), hits);
     harness.client().expect("REPLICAOF NO ONE", "OK");
-    harness.proves_coherent();
+    harness.assert_coherent();
 }

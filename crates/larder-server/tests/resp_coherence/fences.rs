@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{Both, ToClient};
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const DELAY: Duration = Duration::from_millis(300);
@@ -33,10 +33,10 @@ fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
                     let write = write(&key, &new, number + round);
                     let write: Vec<_> = write.iter().map(String::as_str).collect();
                     let asked = Instant::now();
-                    client.ask(&write);
-                    let answers: Vec<_> = write.iter().map(|_| client.answer()).collect();
+                    client.send_commands(&write);
+                    let replies: Vec<_> = write.iter().map(|_| client.reply()).collect();
                     assert!(asked.elapsed() >= DELAY, "{write:?}: {:?}", asked.elapsed());
-                    assert!(!answers.last().unwrap().is_error(), "{answers:?}");
+                    assert!(!replies.last().unwrap().is_error(), "{replies:?}");
                     reader.expect(&get, &*new);
                     client.expect(&get, &*new);
                 });
@@ -69,13 +69,13 @@ fn replies_behind_a_fenced_one_wait_too_and_other_clients_do_not() {
     client.call("PING");
     for _ in 0..3 {
         let asked = Instant::now();
-        client.ask(&["EVAL 'return 1' 0"]);
-        client.ask(&["ECHO behind"]);
+        client.send_commands(&["EVAL 'return 1' 0"]);
+        client.send_commands(&["ECHO behind"]);
         other.expect("PING", "PONG");
         assert!(asked.elapsed() < DELAY / 2, "another client waited {:?}", asked.elapsed());
-        assert_eq!(client.answer(), 1.into());
+        assert_eq!(client.reply(), 1.into());
         assert!(asked.elapsed() >= DELAY);
-        assert_eq!(client.answer(), "behind".into());
+        assert_eq!(client.reply(), "behind".into());
         // Commands that neither write nor read keys need no fence.
         let asked = Instant::now();
         client.pipeline(&["PUBLISH a b", "CONFIG GET maxmemory", "SCRIPT EXISTS x", "PING"]);
@@ -106,7 +106,7 @@ fn fence_under(fault: Fault) {
     let (mut writer, mut reader) = (harness.client(), harness.client());
     writer.expect("SET k old", "OK");
     reader.call("PING");
-    harness.heat(&mut reader, "GET k", "old");
+    harness.warm_up(&mut reader, "GET k", "old");
     match fault {
         Fault::Slow => harness.relay().delay(TRACKED, ToClient, BOUND * 2),
         Fault::BlackHole => harness.relay().blackhole(TRACKED, Both),
@@ -135,12 +135,12 @@ fn fence_under(fault: Fault) {
     harness.relay().ignore(false);
     harness.relay().delay(TRACKED, ToClient, Duration::ZERO);
     harness.relay().cut(TRACKED);
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 fn set_by_script(client: &mut Client, value: &str) {
     let script = format!("EVAL 'redis.call(\"SET\", \"k\", \"{value}\")' 0");
-    client.expect(&script, Answer::Nil);
+    client.expect(&script, Reply::Nil);
 }
 
 /// Redis sends messages and what was waited for on one connection, and what has changed on another.
@@ -155,16 +155,16 @@ fn who_is_woken_by_another_sees_what_that_one_did_before() {
     foreign.call("SET job 0");
     for round in 1..10 {
         let (old, new) = ((round - 1).to_string(), round.to_string());
-        harness.heat(&mut reader, "GET job", &*old);
+        harness.warm_up(&mut reader, "GET job", &*old);
         let set = format!("SET job {new}");
         if round % 2 == 0 {
-            worker.ask(&["BLPOP queue 0"]);
+            worker.send_commands(&["BLPOP queue 0"]);
             foreign.pipeline(&[&set, "LPUSH queue 1"]);
-            assert!(!worker.answer().is_error());
+            assert!(!worker.reply().is_error());
             worker.expect("GET job", &*new);
         } else {
             foreign.pipeline(&[&set, "PUBLISH news 1"]);
-            listener.answer();
+            listener.reply();
             reader.expect("GET job", &*new);
         }
     }

@@ -7,7 +7,7 @@ use std::thread;
 use larder_testkit::Direction::ToClient;
 use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
-use crate::client::{Client, written};
+use crate::client::{Client, encode};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 const INCRS: u64 = 1_000;
@@ -30,7 +30,7 @@ fn every_acknowledged_incr_counts_and_none_counts_twice() {
         if fault == 1 {
             harness.relay().hold(COUNTS, ToClient);
         }
-        client.send(&written(&incrs)).unwrap();
+        client.send(&encode(&incrs)).unwrap();
         sent += batch;
         match fault {
             // Carried out, and the replies are lost.
@@ -45,14 +45,14 @@ fn every_acknowledged_incr_counts_and_none_counts_twice() {
             _ => {}
         }
         for _ in 0..batch {
-            let Ok(answer) = client.next() else {
+            let Ok(reply) = client.next() else {
                 lost += 1;
                 client = counting(&harness);
                 break;
             };
             acknowledged += 1;
-            assert!(answer.number() > newest, "{answer:?} after {newest}");
-            newest = answer.number();
+            assert!(reply.number() > newest, "{reply:?} after {newest}");
+            newest = reply.number();
         }
     }
     let counted = harness.foreign_client().call("GET n").number();
@@ -81,7 +81,7 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     let mut lines = vec!["INCR n"];
     lines.extend(vec!["GET large"; 80]);
     lines.extend(["INCR n", "BLPOP never 0", "INCR n"]);
-    client.ask(&lines);
+    client.send_commands(&lines);
     eventually(LIMIT, "redis to block", || {
         harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
@@ -99,11 +99,11 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
     (0..81).for_each(|_| count.recv_timeout(LIMIT).unwrap());
     thread::sleep(std::time::Duration::from_millis(200));
     harness.relay().cut(COUNTS);
-    let answers = reader.join().unwrap();
-    assert_eq!(answers.len(), 82);
-    assert_eq!(answers[0], 1.into());
-    assert!(answers[1..81].iter().all(|answer| *answer == (&*large).into()));
-    assert_eq!(answers[81], 2.into());
+    let replies = reader.join().unwrap();
+    assert_eq!(replies.len(), 82);
+    assert_eq!(replies[0], 1.into());
+    assert!(replies[1..81].iter().all(|reply| *reply == (&*large).into()));
+    assert_eq!(replies[81], 2.into());
 }
 
 #[test]
@@ -115,18 +115,18 @@ fn a_slow_reader_gets_all_that_came_before_the_loss() {
     // Passed on to Larder as a whole, and more than the client's socket takes at once.
     let mut lines = vec!["GET large"; 5];
     lines.extend(["INCR n", "BLPOP never 0"]);
-    client.ask(&lines);
+    client.send_commands(&lines);
     eventually(LIMIT, "redis to block", || {
         harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     thread::sleep(std::time::Duration::from_millis(300));
     harness.relay().cut(COUNTS);
     thread::sleep(std::time::Duration::from_millis(300));
-    let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
+    let replies: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
     // What Redis had sent and Larder had not read yet is lost with the connection.
-    assert!(!answers.is_empty());
-    let whole = answers.iter().take(5).all(|answer| *answer == (&*large).into());
-    assert!(whole, "{} replies", answers.len());
+    assert!(!replies.is_empty());
+    let whole = replies.iter().take(5).all(|reply| *reply == (&*large).into());
+    assert!(whole, "{} replies", replies.len());
 }
 
 #[test]

@@ -16,19 +16,19 @@
     reason = "counts in tests are small; a test that finds something missing has failed; staleness is measured in real time"
 )]
 
+mod backpressure;
 mod client;
+mod client_tracking;
+mod data_types;
 mod differential;
 mod faults;
 mod fences;
-mod kinds;
 mod lost_writes;
-mod one_entry;
-mod own_tracking;
 mod pipelines;
-mod pressure;
+mod reply_sizes;
 mod session_isolation;
 mod setup;
-mod sizes;
+mod shared_entries;
 mod stress;
 mod transactions;
 mod users;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder_testkit::Direction::{ToClient, ToServer};
 use larder_testkit::{ConnectionFilter, LIMIT, eventually};
 
-use crate::client::{Answer, Client, written};
+use crate::client::{Client, Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 /// How often a race is run that needs many chances.
@@ -26,9 +26,9 @@ fn set_then_get_in_one_write_gives_what_was_set() {
             // Hot for one road or the other.
             reader.call("GET k");
         }
-        let answers = client.pipeline(&[&format!("SET k {value}"), "GET k", "STRLEN k"]);
-        assert_eq!(answers[1], (&*value).into());
-        assert_eq!(answers[2], (value.len() as i64).into());
+        let replies = client.pipeline(&[&format!("SET k {value}"), "GET k", "STRLEN k"]);
+        assert_eq!(replies[1], (&*value).into());
+        assert_eq!(replies[2], (value.len() as i64).into());
         client.expect("GET k", &*value);
     }
 }
@@ -44,9 +44,9 @@ fn a_cold_get_before_an_incr_in_one_write_shows_the_earlier_value() {
                 for round in 0..rounds / 4 {
                     let counter = format!("counter:{worker}:{round}");
                     let (get, incr) = (format!("GET {counter}"), format!("INCR {counter}"));
-                    let answers = client.pipeline(&[&get, &incr, &get, &incr]);
-                    let expected = [Answer::Nil, 1.into(), "1".into(), 2.into()];
-                    assert_eq!(answers, expected, "{counter}");
+                    let replies = client.pipeline(&[&get, &incr, &get, &incr]);
+                    let expected = [Reply::Nil, 1.into(), "1".into(), 2.into()];
+                    assert_eq!(replies, expected, "{counter}");
                     client.expect(&get, "2");
                 }
             });
@@ -59,18 +59,18 @@ fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     harness.foreign_client().call("SET hot old");
-    harness.heat(&mut client, "GET hot", "old");
+    harness.warm_up(&mut client, "GET hot", "old");
     client.call("PING slow");
     harness.relay().hold(ConnectionFilter::Sent("slow"), ToServer);
-    client.ask(&["SET hot new"]);
+    client.send_commands(&["SET hot new"]);
     // In a write of its own, long before the first is answered.
-    client.ask(&["GET hot"]);
+    client.send_commands(&["GET hot"]);
     assert!(client.is_silent_for(Duration::from_millis(100)));
     // Another client is not held up, and sees what is true.
     harness.client().expect("GET hot", "old");
     harness.relay().release(ConnectionFilter::Sent("slow"), ToServer);
-    assert_eq!(client.answer(), "OK".into());
-    assert_eq!(client.answer(), "new".into());
+    assert_eq!(client.reply(), "OK".into());
+    assert_eq!(client.reply(), "new".into());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
         let (old, new) = (format!("old {round}"), format!("new {round}"));
         foreign.call(&format!("SET k '{old}'"));
         let mut client = harness.client();
-        harness.heat_soon(&mut client, "GET k", &*old);
+        harness.warm_up_eventually(&mut client, "GET k", &*old);
         foreign.call(&format!("SET k '{new}'"));
         client.pipeline(road);
         other.expect("GET k", &*new);
@@ -113,10 +113,15 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
         let (cold, late) = (format!("cold:{round}"), format!("late:{round}"));
         foreign.pipeline(&["SET hot old", &format!("SET {late} old")]);
         let mut client = harness.client();
-        harness.heat_soon(&mut client, "GET hot", "old");
+        harness.warm_up_eventually(&mut client, "GET hot", "old");
         // Redis reads the two that are not in memory, and its replies are on their way for long.
         harness.relay().hold(TRACKED, ToClient);
-        client.ask(&[&format!("GET {cold}"), "GET hot", &format!("GET {late}"), "MGET hot"]);
+        client.send_commands(&[
+            &format!("GET {cold}"),
+            "GET hot",
+            &format!("GET {late}"),
+            "MGET hot",
+        ]);
         eventually(LIMIT, "the reads to be on their way", || {
             harness.larder.stats()["fills_in_flight"] == 2
         });
@@ -125,12 +130,12 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
         foreign.call(&format!("SET {late} new"));
         foreign.call("SET hot new");
         harness.relay().release(TRACKED, ToClient);
-        assert_eq!(client.answer(), Answer::Nil);
-        let (hot, late) = (client.answer(), client.answer());
+        assert_eq!(client.reply(), Reply::Nil);
+        let (hot, late) = (client.reply(), client.reply());
         if hot == "new".into() {
             assert_eq!(late, "new".into(), "round {round}");
         }
-        client.answer();
+        client.reply();
     }
 }
 
@@ -141,20 +146,20 @@ fn errors_come_in_their_turn() {
     for before in ["SET k 1", "GET cold", "EVAL 'return 1' 0", "NOSUCH", "GET cold"] {
         // The first time both in one write: then it is cold.
         let in_one = |mut client: Client| {
-            client.send(&[&written(&[before]), BROKEN].concat()).unwrap();
+            client.send(&[&encode(&[before]), BROKEN].concat()).unwrap();
             client
         };
         let apart = |mut client: Client| {
-            client.ask(&[before]);
+            client.send_commands(&[before]);
             client.send(BROKEN).unwrap();
             client
         };
         let clients =
             [in_one(harness.client()), apart(harness.client()), apart(harness.foreign_client())];
         let [one, two, direct] = clients.map(|mut client| {
-            let answers = [client.answer(), client.answer()];
+            let replies = [client.reply(), client.reply()];
             assert!(client.is_closed());
-            answers
+            replies
         });
         assert_eq!(one, direct, "{before}");
         assert_eq!(two, direct, "{before}");
@@ -199,7 +204,7 @@ fn errors_and_switches_in_a_pipeline_keep_replies_in_step() {
         }
         for line in ["HGETALL h", "GET s"] {
             let expected = direct.call(line);
-            harness.heat(&mut through, line, expected);
+            harness.warm_up(&mut through, line, expected);
         }
     }
 }
@@ -210,17 +215,17 @@ fn refused_writes_in_a_pipeline_keep_replies_in_step() {
     let mut foreign = harness.foreign_client();
     foreign.call("SET k old");
     let mut client = harness.client();
-    harness.heat(&mut client, "GET k", "old");
+    harness.warm_up(&mut client, "GET k", "old");
     // Every write is refused, as by MISCONF after a snapshot that failed.
     foreign.pipeline(&["CONFIG SET min-replicas-to-write 1"]);
-    let answers =
+    let replies =
         client.pipeline(&["SET k new", "GET k", "INCR n", "PING", "MULTI", "SET k 1", "EXEC"]);
-    assert!(answers[0].error().starts_with("NOREPLICAS"), "{answers:?}");
-    assert_eq!(answers[1], "old".into());
-    assert!(answers[2].is_error());
-    assert_eq!(answers[3], "PONG".into());
-    assert!(answers[6].error().starts_with("EXECABORT"), "{answers:?}");
-    harness.heat(&mut client, "GET k", "old");
+    assert!(replies[0].error().starts_with("NOREPLICAS"), "{replies:?}");
+    assert_eq!(replies[1], "old".into());
+    assert!(replies[2].is_error());
+    assert_eq!(replies[3], "PONG".into());
+    assert!(replies[6].error().starts_with("EXECABORT"), "{replies:?}");
+    harness.warm_up(&mut client, "GET k", "old");
     foreign.call("CONFIG SET min-replicas-to-write 0");
     client.expect("SET k new", "OK");
     client.expect("GET k", "new");
@@ -233,13 +238,13 @@ fn select_within_a_pipeline_counts_from_there() {
     foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five"]);
     let mut client = harness.client();
     for round in 0..50 {
-        harness.heat(&mut client, "GET k", "zero");
+        harness.warm_up(&mut client, "GET k", "zero");
         client.expect("SELECT 5", "OK");
-        harness.heat(&mut client, "GET k", "five");
-        let answers =
+        harness.warm_up(&mut client, "GET k", "five");
+        let replies =
             client.pipeline(&["GET k", "SELECT 0", "GET k", "SELECT 5", "GET k", "SELECT 0"]);
-        let expected = Answer::texts(["five", "OK", "zero", "OK", "five", "OK"]);
-        assert_eq!(Answer::List(answers), expected, "round {round}");
+        let expected = Reply::texts(["five", "OK", "zero", "OK", "five", "OK"]);
+        assert_eq!(Reply::List(replies), expected, "round {round}");
     }
     // Queued, and then not carried out.
     client.pipeline(&["MULTI", "SELECT 5", "DISCARD"]);
@@ -256,22 +261,22 @@ fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_
     for reads in [["GET x", "GET y"], ["MGET x", "STRLEN y"], ["MGET x y", "GET y"]] {
         let mut client = harness.client();
         foreign.call("MSET x old y old");
-        harness.heat(&mut client, "GET y", "old");
-        harness.heat(&mut client, "STRLEN y", 3);
+        harness.warm_up(&mut client, "GET y", "old");
+        harness.warm_up(&mut client, "STRLEN y", 3);
         harness.relay().hold(TRACKED, ToServer);
         foreign.call("DEL x");
         thread::sleep(Duration::from_millis(50));
-        client.ask(&reads);
+        client.send_commands(&reads);
         eventually(LIMIT, "the read of x to be sent", || {
             harness.relay().buffered_bytes(TRACKED, ToServer) > 60
         });
         foreign.call("SET y newer");
         foreign.call("SET x newer");
         harness.relay().release(TRACKED, ToServer);
-        let answers = [client.answer(), client.answer()];
-        let text = format!("{answers:?}");
+        let replies = [client.reply(), client.reply()];
+        let text = format!("{replies:?}");
         assert!(text.contains("newer") && !text.contains("old"), "{reads:?}: {text}");
-        assert!(answers[1] == "newer".into() || answers[1] == 5.into(), "{reads:?}: {text}");
+        assert!(replies[1] == "newer".into() || replies[1] == 5.into(), "{reads:?}: {text}");
     }
 }
 
@@ -284,20 +289,20 @@ fn what_a_read_behind_a_write_finds_in_memory_stays_there() {
         ["GET k", "GET none", "STRLEN k", "HGETALL h", "HGET h f", "ZRANGE z 0 -1 WITHSCORES"];
     for resp3 in [false, true] {
         let mut client = if resp3 { harness.client().resp3() } else { harness.client() };
-        let answers = reads.map(|read| client.call(read));
-        for (read, answer) in reads.iter().zip(&answers) {
-            harness.heat(&mut client, read, answer.clone());
+        let replies = reads.map(|read| client.call(read));
+        for (read, reply) in reads.iter().zip(&replies) {
+            harness.warm_up(&mut client, read, reply.clone());
         }
-        harness.heat(&mut client, "GET other", "w");
-        for (read, answer) in reads.iter().zip(&answers) {
+        harness.warm_up(&mut client, "GET other", "w");
+        for (read, reply) in reads.iter().zip(&replies) {
             let pipeline = client.pipeline(&["INCR n", read, "MGET k none other"]);
-            assert_eq!(pipeline[1], *answer, "{read}");
+            assert_eq!(pipeline[1], *reply, "{read}");
         }
         let hits = harness.larder.resp_hits();
-        for (read, answer) in reads.iter().zip(&answers) {
-            client.expect(read, answer.clone());
+        for (read, reply) in reads.iter().zip(&replies) {
+            client.expect(read, reply.clone());
         }
-        client.expect("MGET k none other", Answer::List(vec!["v".into(), Answer::Nil, "w".into()]));
+        client.expect("MGET k none other", Reply::List(vec!["v".into(), Reply::Nil, "w".into()]));
         assert_eq!(harness.larder.resp_hits() - hits, reads.len() as u64 + 1, "resp3: {resp3}");
     }
 }
@@ -309,12 +314,12 @@ fn of_several_keys_behind_a_write_those_stay_that_are_the_same() {
     let mut foreign = harness.foreign_client();
     foreign.call("MSET same v changed old");
     let mut client = harness.client();
-    harness.heat(&mut client, "GET same", "v");
-    harness.heat(&mut client, "GET changed", "old");
+    harness.warm_up(&mut client, "GET same", "v");
+    harness.warm_up(&mut client, "GET changed", "old");
     harness.relay().delay(TRACKED, ToClient, Duration::from_millis(300));
     foreign.call("SET changed new");
-    let answers = client.pipeline(&["INCR n", "MGET same changed"]);
-    assert_eq!(answers[1], Answer::texts(["v", "new"]));
+    let replies = client.pipeline(&["INCR n", "MGET same changed"]);
+    assert_eq!(replies[1], Reply::texts(["v", "new"]));
     let hits = harness.larder.resp_hits();
     client.expect("GET same", "v");
     assert_eq!(harness.larder.resp_hits() - hits, 1);
@@ -335,11 +340,11 @@ fn what_is_read_in_a_db_that_larder_does_not_know_of_is_forgotten_in_all() {
         foreign.pipeline(&["SELECT 0", "SET k same", "SELECT 1", "SET k old"]);
         let (mut first, mut second) = (harness.client(), harness.client());
         second.expect("SELECT 1", "OK");
-        harness.heat_soon(&mut first, "GET k", "same");
-        harness.heat_soon(&mut second, "GET k", "old");
+        harness.warm_up_eventually(&mut first, "GET k", "same");
+        harness.warm_up_eventually(&mut second, "GET k", "old");
         let mut lost = harness.client();
-        lost.ask(road);
-        (0..replies).for_each(|_| drop(lost.answer()));
+        lost.send_commands(road);
+        (0..replies).for_each(|_| drop(lost.reply()));
         harness.relay().delay(TRACKED, ToClient, Duration::from_millis(300));
         foreign.call("SET k same");
         lost.expect("GET k", "same");
@@ -354,9 +359,9 @@ fn what_a_transaction_reads_stays_in_memory() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET k v");
     let mut client = harness.client();
-    harness.heat(&mut client, "GET k", "v");
-    let answers = client.pipeline(&["MULTI", "GET k", "EXEC"]);
-    assert_eq!(answers[2], Answer::texts(["v"]));
+    harness.warm_up(&mut client, "GET k", "v");
+    let replies = client.pipeline(&["MULTI", "GET k", "EXEC"]);
+    assert_eq!(replies[2], Reply::texts(["v"]));
     let hits = harness.larder.resp_hits();
     client.expect("GET k", "v");
     assert_eq!(harness.larder.resp_hits() - hits, 1);

@@ -7,7 +7,7 @@ use crate::setup::{ClientHarness, RedisHarness, start};
 const NEXT: usize = 200;
 
 /// In what clients die.
-const DEATHS: [&[&str]; 9] = [
+const SESSIONS: [&[&str]; 9] = [
     &["MULTI", "SET k queued"],
     &["WATCH k"],
     &["SUBSCRIBE channel"],
@@ -26,9 +26,9 @@ fn who_comes_after_the_dead_starts_anew() {
     foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five", "SELECT 0"]);
     for round in 0..NEXT {
         let mut dying = harness.client();
-        dying.ask(DEATHS[round % DEATHS.len()]);
-        if round % 2 == 0 && !DEATHS[round % DEATHS.len()].contains(&"CLIENT REPLY OFF") {
-            dying.answer();
+        dying.send_commands(SESSIONS[round % SESSIONS.len()]);
+        if round % 2 == 0 && !SESSIONS[round % SESSIONS.len()].contains(&"CLIENT REPLY OFF") {
+            dying.reply();
         }
         drop(dying);
 
@@ -36,7 +36,7 @@ fn who_comes_after_the_dead_starts_anew() {
         next.expect("GET k", "zero");
         next.expect("EXISTS only-here", 0);
         let of_itself = next.call("CLIENT INFO");
-        let crate::client::Answer::Text(of_itself) = of_itself else { panic!("{of_itself:?}") };
+        let crate::client::Reply::Text(of_itself) = of_itself else { panic!("{of_itself:?}") };
         for fact in ["db=0 ", "multi=-1 ", " sub=0 ", " psub=0 ", "resp=2", "name= ", "flags=N "] {
             assert!(of_itself.contains(fact), "no {fact} in {of_itself}");
         }
@@ -50,7 +50,7 @@ fn who_comes_after_the_dead_starts_anew() {
     });
     eventually(LIMIT, "redis to see them closed", || {
         let clients = foreign.call("CLIENT LIST");
-        matches!(clients, crate::client::Answer::Text(list) if list.lines().count() <= 4)
+        matches!(clients, crate::client::Reply::Text(list) if list.lines().count() <= 4)
     });
 }
 
@@ -58,19 +58,19 @@ fn who_comes_after_the_dead_starts_anew() {
 fn reset_leaves_nothing() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET k zero");
-    for begun in DEATHS {
+    for begun in SESSIONS {
         if begun.iter().any(|line| line.starts_with("BLPOP")) {
             continue;
         }
         let mut client = harness.client();
-        client.ask(begun);
-        client.ask(&["RESET"]);
-        let reset = std::iter::from_fn(|| Some(client.answer()))
+        client.send_commands(begun);
+        client.send_commands(&["RESET"]);
+        let reset = std::iter::from_fn(|| Some(client.reply()))
             .take(20)
-            .any(|answer| answer == "RESET".into());
+            .any(|reply| reply == "RESET".into());
         assert!(reset, "{begun:?}");
         client.expect("GET k", "zero");
         assert!(client.call("EXEC").error().contains("without MULTI"));
-        harness.heat(&mut client, "GET k", "zero");
+        harness.warm_up(&mut client, "GET k", "zero");
     }
 }

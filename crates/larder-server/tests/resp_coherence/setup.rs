@@ -2,7 +2,7 @@
 
 use larder_testkit::{ConnectionFilter, Harness, HarnessBuilder, Larder, free_port};
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 
 /// The connection that carries fills and invalidations.
 pub(crate) const TRACKED: ConnectionFilter = ConnectionFilter::Sent("TRACKING");
@@ -50,7 +50,7 @@ fn learn_commands(larder: &Larder, port: u16, flags: &[&str]) {
     if let Some(at) = flags.iter().position(|flag| *flag == "--requirepass") {
         client.expect(&format!("AUTH {}", flags[at + 1]), "OK");
     }
-    heat(larder, &mut client, "HGET no-such-key f", Answer::Nil);
+    warm_up(larder, &mut client, "HGET no-such-key f", Reply::Nil);
 }
 
 /// What a Larder and its clients' port have in common in a [`Harness`] and in a [`Standalone`].
@@ -63,14 +63,14 @@ pub(crate) trait ClientHarness {
     }
 
     /// Repeats a read until it is answered from memory. Every reply must be this one.
-    fn heat(&self, client: &mut Client, line: &str, answer: impl Into<Answer>) {
-        heat(self.running().0, client, line, answer.into());
+    fn warm_up(&self, client: &mut Client, line: &str, reply: impl Into<Reply>) {
+        warm_up(self.running().0, client, line, reply.into());
     }
 
-    /// As [`ClientHarness::heat`], where an earlier value may come first.
-    fn heat_soon(&self, client: &mut Client, line: &str, answer: impl Into<Answer>) {
-        let answer = answer.into();
-        self.running().0.wait_for_resp_hit(line, || client.call(line) == answer);
+    /// As [`ClientHarness::warm_up`], where an earlier value may come first.
+    fn warm_up_eventually(&self, client: &mut Client, line: &str, reply: impl Into<Reply>) {
+        let reply = reply.into();
+        self.running().0.wait_for_resp_hit(line, || client.call(line) == reply);
     }
 }
 
@@ -92,7 +92,7 @@ pub(crate) trait RedisHarness {
     /// Starts a second Larder straight in front of the same Redis.
     fn another(&self) -> Standalone;
     /// Proves coherence with writes made by another client, instead of trusting the statistics.
-    fn proves_coherent(&self);
+    fn assert_coherent(&self);
 }
 
 impl RedisHarness for Harness {
@@ -104,19 +104,19 @@ impl RedisHarness for Harness {
         Standalone::start(&self.redis.url(), &[])
     }
 
-    fn proves_coherent(&self) {
+    fn assert_coherent(&self) {
         self.larder.wait_until_coherent();
         let mut foreign = self.foreign_client();
         for value in ["one", "two"] {
             foreign.call(&format!("SET proof {value}"));
-            self.heat_soon(&mut self.client(), "GET proof", value);
+            self.warm_up_eventually(&mut self.client(), "GET proof", value);
         }
     }
 }
 
-fn heat(larder: &Larder, client: &mut Client, line: &str, answer: Answer) {
+fn warm_up(larder: &Larder, client: &mut Client, line: &str, reply: Reply) {
     larder.wait_for_resp_hit(line, || {
-        assert_eq!(client.call(line), answer, "{line}");
+        assert_eq!(client.call(line), reply, "{line}");
         true
     });
 }

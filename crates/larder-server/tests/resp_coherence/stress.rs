@@ -18,7 +18,7 @@ const BOUND: Duration = Duration::from_secs(1);
 const CLIENTS: ConnectionFilter = ConnectionFilter::Sent("a-client");
 const KEYS: usize = 8;
 /// Of each two keys all writes take one road.
-const ROADS: usize = 3;
+const PATHS: usize = 3;
 const READERS: usize = 2;
 
 /// What is known of one key.
@@ -74,13 +74,13 @@ fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
     assert!(writes > 300, "{writes} writes");
     assert!(hits > 1000, "{hits} hits");
     assert!(epochs >= 10, "{epochs} epochs");
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 impl World<'_> {
     /// Writes ever larger numbers to two keys that nobody else writes. Gives how many.
     fn write(&self, writer: usize) -> u64 {
-        let mut client = self.client(writer % ROADS);
+        let mut client = self.client(writer % PATHS);
         let mut number = 0;
         while !self.done.load(SeqCst) {
             number += 1;
@@ -91,7 +91,7 @@ impl World<'_> {
                 // Nobody knows whether it was carried out; but it will not be from here on.
                 let mut foreign = self.harness.foreign_client();
                 (0..3).for_each(|_| foreign.expect("PING", "PONG"));
-                client = self.client(writer % ROADS);
+                client = self.client(writer % PATHS);
                 continue;
             }
             self.keys[key].acknowledged.lock().unwrap().push((number, Instant::now()));
@@ -133,7 +133,7 @@ impl World<'_> {
     /// The newest number that a read asked now must see: what was written through the same Larder
     /// at once, all else when the bound is over.
     fn oldest_allowed(&self, key: usize, larder: usize, asked: Instant) -> u64 {
-        let own_road = (key / 2) % ROADS == larder;
+        let own_road = (key / 2) % PATHS == larder;
         let acknowledged = self.keys[key].acknowledged.lock().unwrap();
         let counts = |at: Instant| own_road || at + BOUND <= asked;
         let newest = acknowledged.iter().rev().find(|(_, at)| counts(*at));
@@ -141,8 +141,8 @@ impl World<'_> {
     }
 
     /// Through the first Larder, through the second, or past both.
-    fn client(&self, road: usize) -> Client {
-        let mut client = match road {
+    fn client(&self, path: usize) -> Client {
+        let mut client = match path {
             0 => self.harness.client(),
             1 => self.another.client(),
             _ => self.harness.foreign_client(),
@@ -190,21 +190,21 @@ fn write(key: &str, number: u64) -> Vec<String> {
 
 /// False when the connection ended before the last reply.
 fn try_pipeline(client: &mut Client, lines: &[&str]) -> bool {
-    client.send(&crate::client::written(lines)).is_ok()
+    client.send(&crate::client::encode(lines)).is_ok()
         && lines.iter().all(|line| match client.next() {
-            Ok(answer) if answer.is_error() => {
-                assert!(answer.error().contains("Larder"), "{line}: {answer:?}");
+            Ok(reply) if reply.is_error() => {
+                assert!(reply.error().contains("Larder"), "{line}: {reply:?}");
                 false
             }
-            answer => answer.is_ok(),
+            reply => reply.is_ok(),
         })
 }
 
 fn try_get(client: &mut Client, key: usize) -> Result<u64, ()> {
-    client.send(&crate::client::written(&[&format!("GET {}", name(key))])).map_err(drop)?;
+    client.send(&crate::client::encode(&[&format!("GET {}", name(key))])).map_err(drop)?;
     match client.next().map_err(drop)? {
         error if error.is_error() => Err(()),
-        answer => Ok(answer.number()),
+        reply => Ok(reply.number()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_testkit::Direction::ToClient;
 use larder_testkit::{ConnectionFilter, LIMIT, eventually};
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const QUEUED: &str = "QUEUED";
@@ -26,7 +26,7 @@ const BEGUN: [&[&[&str]]; 7] = [
 fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET hot value");
-    harness.heat(&mut harness.client(), "GET hot", "value");
+    harness.warm_up(&mut harness.client(), "GET hot", "value");
     for writes in BEGUN {
         let mut apart = harness.client();
         let mut in_one = harness.client();
@@ -41,9 +41,9 @@ fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write(
         last.push("GET hot");
         assert_eq!(in_one.pipeline(&last).pop(), Some(QUEUED.into()), "{last:?}");
         for client in [&mut apart, &mut in_one] {
-            client.expect("EXEC", Answer::texts(["value"]));
+            client.expect("EXEC", Reply::texts(["value"]));
             // And not longer than it should.
-            harness.heat(client, "GET hot", "value");
+            harness.warm_up(client, "GET hot", "value");
         }
     }
 }
@@ -66,7 +66,7 @@ fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
         let (old, new) = (format!("old {round}"), format!("new {round}"));
         foreign.call(&format!("SET k '{old}'"));
         let mut client = harness.client();
-        harness.heat_soon(&mut client, "GET k", &*old);
+        harness.warm_up_eventually(&mut client, "GET k", &*old);
         let watch = WATCHES[round % WATCHES.len()];
         // The value that the watch guards must not come from memory, where it may be older.
         let gets = harness.redis.command_calls("get");
@@ -82,8 +82,8 @@ fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
         assert_eq!(harness.redis.command_calls("get"), gets + 1, "{watch:?}");
 
         foreign.call(&format!("SET k '{new}'"));
-        let answers = client.pipeline(&["MULTI", "SET k mine", "EXEC"]);
-        assert_eq!(answers.last(), Some(&Answer::Nil), "{watch:?}");
+        let replies = client.pipeline(&["MULTI", "SET k mine", "EXEC"]);
+        assert_eq!(replies.last(), Some(&Reply::Nil), "{watch:?}");
         client.expect("GET k", &*new);
     }
 }
@@ -93,10 +93,10 @@ fn a_watch_ends_with_unwatch_and_hits_come_back() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET hot value");
     let mut client = harness.client();
-    harness.heat(&mut client, "GET hot", "value");
+    harness.warm_up(&mut client, "GET hot", "value");
     for lines in [&["WATCH hot", "UNWATCH"][..], &["WATCH hot", "MULTI", "UNWATCH", "EXEC"]] {
         client.pipeline(lines);
-        harness.heat(&mut client, "GET hot", "value");
+        harness.warm_up(&mut client, "GET hot", "value");
     }
 }
 
@@ -112,7 +112,7 @@ fn a_transaction_is_seen_as_soon_as_it_is_answered() {
         let set = format!("SET k {new}");
         client.pipeline(&["MULTI", &set, "INCR count"]);
         // Until EXEC the old value is the true one, and is kept.
-        harness.heat(&mut reader, "GET k", &*old);
+        harness.warm_up(&mut reader, "GET k", &*old);
         assert!(!client.call("EXEC").is_error());
         reader.expect("GET k", &*new);
         client.expect("GET k", &*new);
@@ -127,7 +127,7 @@ fn swapdb_within_a_transaction_empties_the_memory_each_time() {
     let mut client = harness.client();
     let mut reader = harness.client();
     for round in 0..20 {
-        harness.heat(&mut reader, "GET k", "zero");
+        harness.warm_up(&mut reader, "GET k", "zero");
         // The second transaction is under way when the first is answered.
         let swap = ["MULTI", "SWAPDB 0 1", "EXEC"];
         if round % 2 == 0 {
@@ -153,13 +153,13 @@ fn a_swapdb_whose_reply_is_lost_empties_the_memory() {
         (&["PING swapper", "MULTI", "SWAPDB 0 1", "EXEC"], "zero"),
     ] {
         let before = if expected == "one" { "zero" } else { "one" };
-        harness.heat(&mut reader, "GET k", before);
+        harness.warm_up(&mut reader, "GET k", before);
         let swaps = harness.redis.command_calls("swapdb");
         let mut client = harness.client();
         client.call("PING swapper");
         let swapper = ConnectionFilter::Sent("swapper");
         harness.relay().hold(swapper, ToClient);
-        client.ask(lines);
+        client.send_commands(lines);
         eventually(LIMIT, "redis to swap", || harness.redis.command_calls("swapdb") > swaps);
         harness.relay().cut(swapper);
         assert!(client.is_closed());
@@ -176,18 +176,18 @@ fn without_replies_nothing_comes_from_memory() {
         let key = format!("k{round}");
         let (get, set) = (format!("GET {key}"), format!("SET {key} new"));
         if round % 2 == 0 {
-            harness.heat(&mut client, &get, Answer::Nil);
+            harness.warm_up(&mut client, &get, Reply::Nil);
         }
         let lines: &[&str] = match round % 4 {
             0 | 1 => &["CLIENT REPLY SKIP", &set, &get],
             2 => &["CLIENT REPLY SKIP", "CLIENT REPLY SKIP", &set, &get],
             _ => &["CLIENT REPLY OFF", &set, "CLIENT REPLY ON", &get],
         };
-        client.ask(lines);
+        client.send_commands(lines);
         if lines.contains(&"CLIENT REPLY ON") {
-            assert_eq!(client.answer(), "OK".into());
+            assert_eq!(client.reply(), "OK".into());
         }
-        assert_eq!(client.answer(), "new".into(), "{lines:?}");
+        assert_eq!(client.reply(), "new".into(), "{lines:?}");
         client.expect("PING", "PONG");
         client.expect("QUIT", "OK");
     }
@@ -207,40 +207,37 @@ fn replies_stay_in_step_with_what_comes_unasked() {
 }
 
 fn listens_and_goes_on(client: &mut Client, foreign: &mut Client) {
-    client.ask(&["SET before 1", "SUBSCRIBE a b", "PING"]);
-    assert_eq!(client.answer(), "OK".into());
+    client.send_commands(&["SET before 1", "SUBSCRIBE a b", "PING"]);
+    assert_eq!(client.reply(), "OK".into());
     for (at, channel) in ["a", "b"].into_iter().enumerate() {
-        expect_items(
-            client.answer(),
-            &["subscribe".into(), channel.into(), (at as i64 + 1).into()],
-        );
+        expect_items(client.reply(), &["subscribe".into(), channel.into(), (at as i64 + 1).into()]);
     }
-    let pong = client.answer();
-    assert!(pong == "PONG".into() || pong == Answer::texts(["pong", ""]), "{pong:?}");
+    let pong = client.reply();
+    assert!(pong == "PONG".into() || pong == Reply::texts(["pong", ""]), "{pong:?}");
     foreign.expect("PUBLISH a hello", 1);
-    expect_items(client.answer(), &["message".into(), "a".into(), "hello".into()]);
+    expect_items(client.reply(), &["message".into(), "a".into(), "hello".into()]);
     // More channels than there are, so that the last answers come when there is none left.
-    client.ask(&["UNSUBSCRIBE a b c d", "LRANGE looks-alike 0 -1", "EVAL 'return 1' 0"]);
+    client.send_commands(&["UNSUBSCRIBE a b c d", "LRANGE looks-alike 0 -1", "EVAL 'return 1' 0"]);
     for (channel, left) in [("a", 1), ("b", 0), ("c", 0), ("d", 0)] {
-        expect_items(client.answer(), &["unsubscribe".into(), channel.into(), left.into()]);
+        expect_items(client.reply(), &["unsubscribe".into(), channel.into(), left.into()]);
     }
-    assert_eq!(client.answer(), Answer::texts(["message", "a", "b"]));
-    assert_eq!(client.answer(), 1.into());
+    assert_eq!(client.reply(), Reply::texts(["message", "a", "b"]));
+    assert_eq!(client.reply(), 1.into());
     // An error in place of the first frame.
-    client.ask(&["SUBSCRIBE", "PSUBSCRIBE x*", "PUNSUBSCRIBE", "PING"]);
-    assert!(client.answer().is_error());
-    expect_items(client.answer(), &["psubscribe".into(), "x*".into(), 1.into()]);
-    expect_items(client.answer(), &["punsubscribe".into(), "x*".into(), 0.into()]);
-    assert_eq!(client.answer(), "PONG".into());
+    client.send_commands(&["SUBSCRIBE", "PSUBSCRIBE x*", "PUNSUBSCRIBE", "PING"]);
+    assert!(client.reply().is_error());
+    expect_items(client.reply(), &["psubscribe".into(), "x*".into(), 1.into()]);
+    expect_items(client.reply(), &["punsubscribe".into(), "x*".into(), 0.into()]);
+    assert_eq!(client.reply(), "PONG".into());
     // Queued, not begun.
-    client.ask(&["MULTI", "SUBSCRIBE a", "DISCARD", "PING"]);
-    let answers: Vec<_> = (0..4).map(|_| client.answer()).collect();
-    assert_eq!(Answer::List(answers), Answer::texts(["OK", QUEUED, "OK", "PONG"]));
+    client.send_commands(&["MULTI", "SUBSCRIBE a", "DISCARD", "PING"]);
+    let replies: Vec<_> = (0..4).map(|_| client.reply()).collect();
+    assert_eq!(Reply::List(replies), Reply::texts(["OK", QUEUED, "OK", "PONG"]));
 }
 
-fn expect_items(answer: Answer, expected: &[Answer]) {
-    match answer {
-        Answer::List(items) | Answer::Push(items) => assert_eq!(items, expected),
+fn expect_items(reply: Reply, expected: &[Reply]) {
+    match reply {
+        Reply::List(items) | Reply::Push(items) => assert_eq!(items, expected),
         other => panic!("{other:?}, not {expected:?}"),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder_testkit::{Harness, RedisServer, eventually, require_redis};
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::setup::{self, ClientHarness, RedisHarness, Standalone, start_harness};
 
 /// The staleness bound, and some time for a busy machine.
@@ -19,15 +19,15 @@ fn harness(flags: &[&str]) -> Option<Harness> {
     start_harness(builder, flags)
 }
 
-fn is_refused(answer: &Answer) -> bool {
-    matches!(answer, Answer::Error(text) if text.starts_with("NOPERM"))
+fn is_refused(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(text) if text.starts_with("NOPERM"))
 }
 
 #[test]
 fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
     let Some(harness) = harness(&[]) else { return };
-    harness.heat(&mut harness.client(), "GET secret", "s");
-    harness.heat(&mut harness.client(), "GET public:a", "p");
+    harness.warm_up(&mut harness.client(), "GET secret", "s");
+    harness.warm_up(&mut harness.client(), "GET public:a", "p");
     // Ways to become that user; each read that follows is in one write with them, or not.
     for become_limited in [
         &["AUTH limited word"][..],
@@ -50,7 +50,7 @@ fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
 }
 
 /// Tries everything that could make Larder take this client for another user.
-fn refuses_for_good(client: &mut Client, who: &[&str]) {
+fn refuses_for_good(client: &mut Client, user: &[&str]) {
     for attempt in [
         &[][..],
         &["AUTH default wrong word", "AUTH nobody x"],
@@ -65,9 +65,9 @@ fn refuses_for_good(client: &mut Client, who: &[&str]) {
     ] {
         client.pipeline(attempt);
         for read in ["GET secret", "STRLEN secret", "MGET secret", "EXISTS secret"] {
-            assert!(is_refused(&client.call(read)), "{who:?}, {attempt:?}, {read}");
+            assert!(is_refused(&client.call(read)), "{user:?}, {attempt:?}, {read}");
         }
-        assert!(is_refused(&client.call("MGET public:a secret")), "{who:?}, {attempt:?}");
+        assert!(is_refused(&client.call("MGET public:a secret")), "{user:?}, {attempt:?}");
         client.expect("GET public:a", "p");
     }
     client.expect("RESET", "RESET");
@@ -75,7 +75,7 @@ fn refuses_for_good(client: &mut Client, who: &[&str]) {
 }
 
 /// A Redis with this user, and a Larder that acts as such.
-fn door_as(user: &str) -> Option<(Standalone, RedisServer)> {
+fn larder_as(user: &str) -> Option<(Standalone, RedisServer)> {
     if !require_redis() {
         return None;
     }
@@ -87,11 +87,11 @@ fn door_as(user: &str) -> Option<(Standalone, RedisServer)> {
 
 #[test]
 fn what_larders_own_user_may_not_read_is_refused_as_by_redis() {
-    let Some((larder, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
+    let Some((larder, redis)) = larder_as("~public:* ~no-such-key +@all") else { return };
     let mut direct = Client::connect(redis.port());
     direct.expect("AUTH app word", "OK");
     let mut client = larder.client();
-    larder.heat(&mut client, "GET public:a", "p");
+    larder.warm_up(&mut client, "GET public:a", "p");
     for line in [
         "GET secret",
         "MGET secret",
@@ -104,25 +104,25 @@ fn what_larders_own_user_may_not_read_is_refused_as_by_redis() {
     ] {
         let expected = direct.call(line);
         client.expect(line, expected.clone());
-        let answers = client.pipeline(&["GET public:a", line, "GET public:a"]);
-        assert_eq!(answers, ["p".into(), expected, "p".into()], "{line}");
+        let replies = client.pipeline(&["GET public:a", line, "GET public:a"]);
+        assert_eq!(replies, ["p".into(), expected, "p".into()], "{line}");
     }
 }
 
 #[test]
 fn a_right_that_is_taken_away_through_larder_is_gone_at_once() {
-    let Some((larder, _redis)) = door_as("~* +@all") else { return };
+    let Some((larder, _redis)) = larder_as("~* +@all") else { return };
     let (mut admin, mut client) = (larder.client(), larder.client());
     admin.expect("AUTH default any", "OK");
     client.call("PING");
     for round in 0..30 {
-        larder.heat(&mut client, "GET k", "v");
+        larder.warm_up(&mut client, "GET k", "v");
         match round % 3 {
             0 => admin.expect("ACL SETUSER app resetkeys ~other", "OK"),
             1 => admin.expect("ACL SETUSER app -get", "OK"),
             _ => {
                 let done = admin.pipeline(&["MULTI", "ACL SETUSER app -@read", "EXEC"]);
-                assert_eq!(done[2], Answer::texts(["OK"]));
+                assert_eq!(done[2], Reply::texts(["OK"]));
             }
         }
         assert!(is_refused(&client.call("GET k")), "round {round}");
@@ -152,7 +152,7 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
         assert!(!client.call(open).is_error(), "{open}");
         // More than a stranger may send.
         client.expect(&big, "OK");
-        harness.heat(&mut client, "GET secret", "s");
+        harness.warm_up(&mut client, "GET secret", "s");
         assert!(client.call("AUTH wrong").error().starts_with("WRONGPASS"));
     }
     for open in ["AUTH limited word", "HELLO 3 AUTH limited word"] {
@@ -162,9 +162,9 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
         client.expect("GET public:a", "p");
         assert!(is_refused(&client.call("GET secret")), "{open}");
         let mut in_one = harness.client();
-        let answers = in_one.pipeline(&[open, "GET public:a", "GET secret"]);
-        assert_eq!(answers[1], "p".into(), "{open}");
-        assert!(is_refused(&answers[2]), "{open}");
+        let replies = in_one.pipeline(&[open, "GET public:a", "GET secret"]);
+        assert_eq!(replies[1], "p".into(), "{open}");
+        assert!(is_refused(&replies[2]), "{open}");
         // A stranger again.
         client.expect("RESET", "RESET");
         assert!(client.call("GET public:a").error().starts_with("NOAUTH"));
@@ -184,16 +184,16 @@ fn who_may_read_everything_shares_what_is_in_memory() {
     let builder = setup::harness().redis(RedisServer::builder().user_acl(TRUSTED));
     let Some(harness) = start_harness(builder, &[]) else { return };
     harness.foreign_client().expect("SET k v", "OK");
-    harness.heat(&mut as_trusted(&harness), "GET k", "v");
+    harness.warm_up(&mut as_trusted(&harness), "GET k", "v");
     // What one has read, the other finds.
     let mut own = harness.client();
-    harness.heat(&mut own, "STRLEN k", 1);
+    harness.warm_up(&mut own, "STRLEN k", 1);
     let mut trusted = as_trusted(&harness);
-    harness.heat(&mut trusted, "STRLEN k", 1);
+    harness.warm_up(&mut trusted, "STRLEN k", 1);
 
     // Taken away through Larder: at once. Elsewhere: within a staleness bound.
     for round in 0..6 {
-        harness.heat(&mut trusted, "GET k", "v");
+        harness.warm_up(&mut trusted, "GET k", "v");
         let revoke = ["ACL SETUSER trusted -get", "ACL SETUSER trusted resetkeys ~other"];
         let mut admin = if round % 2 == 0 { harness.client() } else { harness.foreign_client() };
         admin.expect(revoke[round / 2 % 2], "OK");
@@ -213,20 +213,20 @@ fn who_may_read_everything_shares_what_is_in_memory() {
 
 #[test]
 fn nobody_shares_what_larders_own_user_may_not_read() {
-    let Some((larder, redis)) = door_as("~public:* ~no-such-key +@all") else { return };
+    let Some((larder, redis)) = larder_as("~public:* ~no-such-key +@all") else { return };
     redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
     let mut trusted = larder.client();
     trusted.expect("AUTH trusted word", "OK");
     for _ in 0..50 {
         trusted.expect("GET secret", "s");
-        trusted.expect("MGET public:a secret", Answer::texts(["p", "s"]));
+        trusted.expect("MGET public:a secret", Reply::texts(["p", "s"]));
     }
 }
 
 #[test]
 fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know() {
     let Some(harness) = harness(&[]) else { return };
-    harness.heat(&mut harness.client(), "GET secret", "s");
+    harness.warm_up(&mut harness.client(), "GET secret", "s");
     for odd in [
         "HELLO 2 AUTH limited word BADOPT",
         "HELLO 2 AUTH default x AUTH limited word",
@@ -270,7 +270,7 @@ fn who_may_not_flush_takes_nothing_from_others() {
     harness.redis.cmd(&["ACL", "SETUSER", "weak", "on", ">word", "~*", "+get"]);
     let (mut weak, mut own) = (harness.client(), harness.client());
     weak.expect("AUTH weak word", "OK");
-    harness.heat(&mut own, "GET secret", "s");
+    harness.warm_up(&mut own, "GET secret", "s");
     for line in ["FLUSHALL", "SWAPDB 0 1", "ACL SETUSER x"] {
         assert!(is_refused(&weak.call(line)), "{line}");
         let hits = harness.larder.resp_hits();

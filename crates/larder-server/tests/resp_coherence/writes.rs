@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use larder_testkit::Direction::{ToClient, ToServer};
 use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const DELAY: Duration = Duration::from_millis(15);
@@ -124,8 +124,8 @@ fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
         let mut writer = client(&harness, at);
         let mut reader = client(&harness, at / 2);
         settle(&harness, &mut reader, &mut truth);
-        let answers = writer.pipeline(write);
-        assert!(!answers.is_empty());
+        let replies = writer.pipeline(write);
+        assert!(!replies.is_empty());
         // Before anything else can have been told.
         let (own, others) = (writer.pipeline(READS), reader.pipeline(READS));
         let expected = truth.pipeline(READS);
@@ -153,7 +153,7 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
         };
         let lines: Vec<_> = forms.iter().map(|line| line.replace("{}", &new)).collect();
         harness.relay().hold(road, ToServer);
-        writer.ask(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        writer.send_commands(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         eventually(LIMIT, "the write to be sent", || {
             harness.relay().buffered_bytes(road, ToServer) > 0
         });
@@ -163,7 +163,7 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
         assert!(harness.larder.resp_hits() > hits, "{lines:?}: not kept");
         harness.relay().release(road, ToServer);
         for _ in &lines {
-            writer.answer();
+            writer.reply();
         }
         reader.expect("GET k", &*new);
         writer.expect("GET k", &*new);
@@ -183,7 +183,7 @@ fn restore_is_seen_at_once() {
     for round in 0..10 {
         let old = format!("old {round}");
         client.expect(&format!("SET k '{old}'"), "OK");
-        harness.heat(&mut client, "GET k", &*old);
+        harness.warm_up(&mut client, "GET k", &*old);
         let restored = client.call_bytes(&[b"RESTORE", b"k", b"0", &dump, b"REPLACE"]);
         assert_eq!(restored, "OK".into());
         client.expect("GET k", "restored");
@@ -233,7 +233,7 @@ fn an_entry_does_not_outlive_its_key() {
     {
         foreign.call("SET k v");
         if round % 4 > 0 {
-            harness.heat_soon(&mut reader, "GET k", "v");
+            harness.warm_up_eventually(&mut reader, "GET k", "v");
         }
         match round < 4 {
             true => foreign.call(set),
@@ -244,7 +244,7 @@ fn an_entry_does_not_outlive_its_key() {
         loop {
             let asked = Instant::now();
             let found = reader.call("GET k");
-            if found == Answer::Nil {
+            if found == Reply::Nil {
                 break;
             }
             assert_eq!(found, "v".into());
@@ -279,7 +279,7 @@ fn a_key_that_changes_its_type_is_followed() {
             });
         }
         let expected = foreign.call(read);
-        harness.heat(&mut reader, read, expected);
+        harness.warm_up(&mut reader, read, expected);
     }
 }
 
@@ -302,10 +302,10 @@ fn settle(harness: &Harness, reader: &mut Client, truth: &mut Client) {
 }
 
 /// Without what the protocol version alone makes different.
-fn plain(answers: Vec<Answer>) -> Vec<Answer> {
-    let flat = |answer| match answer {
-        Answer::Text(text) => Answer::Text(text.trim_end_matches(".0").to_owned()),
+fn plain(replies: Vec<Reply>) -> Vec<Reply> {
+    let flat = |reply| match reply {
+        Reply::Text(text) => Reply::Text(text.trim_end_matches(".0").to_owned()),
         other => other,
     };
-    answers.into_iter().map(flat).collect()
+    replies.into_iter().map(flat).collect()
 }

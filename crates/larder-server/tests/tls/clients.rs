@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use larder_testkit::{CertificateAuthority, require_redis_tls};
 
 use crate::setup::{TlsHarness, text};
-use crate::wire::noise;
+use crate::tls_client::random_bytes;
 
 /// redis-py at work: its settings come in the URL.
 const PYTHON: &str = "
@@ -43,11 +43,12 @@ fn redis_cli() {
     let session = "SET greeting hello\nGET greeting\nINCR n\nMULTI\nINCR n\nEXEC\nGET greeting\n";
     let printed = typed(&harness, &[], session.as_bytes());
     assert_eq!(printed, "OK\nhello\n1\nOK\nQUEUED\n2\nhello\n");
-    let large = noise(1 << 20).iter().map(|byte| b'a' + byte % 26).collect::<Vec<_>>();
+    let large = random_bytes(1 << 20).iter().map(|byte| b'a' + byte % 26).collect::<Vec<_>>();
     assert_eq!(typed(&harness, &["-x", "SET", "large"], &large), "OK\n");
     assert_eq!(typed(&harness, &["GET", "large"], b"").trim_end().as_bytes(), large);
-    let sets: Vec<u8> =
-        (0..20_000).flat_map(|n| crate::wire::written(&format!("SET piped:{n} {n}"))).collect();
+    let sets: Vec<u8> = (0..20_000)
+        .flat_map(|n| crate::tls_client::encode(&format!("SET piped:{n} {n}")))
+        .collect();
     let report = typed(&harness, &["--pipe"], &sets);
     assert!(report.contains("errors: 0, replies: 20000"), "{report}");
 }
@@ -57,12 +58,12 @@ fn redis_cli_with_a_certificate() {
     if !require_redis_tls() {
         return;
     }
-    let asks = |authority: &CertificateAuthority| {
+    let requires_certificate = |authority: &CertificateAuthority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
-    let Some(harness) = TlsHarness::start_with(asks) else { return };
-    let shown = harness.authority.sign(&["a-client"]);
-    let args = ["--cert", text(&shown.certificate), "--key", text(&shown.key), "PING"];
+    let Some(harness) = TlsHarness::start_with(requires_certificate) else { return };
+    let certificate = harness.authority.sign(&["a-client"]);
+    let args = ["--cert", text(&certificate.certificate), "--key", text(&certificate.key), "PING"];
     assert_eq!(typed(&harness, &args, b""), "PONG\n");
     assert!(!run(&harness, &["PING"], b"").status.success(), "without a certificate");
 }

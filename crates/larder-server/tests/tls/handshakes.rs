@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use larder_testkit::{CertificateAuthority, CertificateFiles, LIMIT, Signal, eventually};
 
 use crate::setup::{TlsHarness, text};
-use crate::wire::Wire;
+use crate::tls_client::TlsClient;
 
 /// How long a client may take to shake hands, and something for a machine at work.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
@@ -17,15 +17,15 @@ const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
 #[test]
 fn clients_must_show_a_certificate_where_that_is_asked_for() {
-    let asks = |authority: &CertificateAuthority| {
+    let requires_certificate = |authority: &CertificateAuthority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
-    let Some(harness) = TlsHarness::start_with(asks) else { return };
+    let Some(harness) = TlsHarness::start_with(requires_certificate) else { return };
     let stranger = CertificateAuthority::new();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let is_let_in = |shown: Option<&CertificateFiles>| {
-            Wire::open_in(harness.port, &harness.authority, shown, &[version])
-                .is_ok_and(Wire::gets_an_answer)
+        let is_let_in = |certificate: Option<&CertificateFiles>| {
+            TlsClient::open_in(harness.port, &harness.authority, certificate, &[version])
+                .is_ok_and(TlsClient::is_accepted)
         };
         assert!(is_let_in(Some(&harness.authority.sign(&["a-client"]))));
         assert!(!is_let_in(None), "without a certificate");
@@ -37,14 +37,18 @@ fn clients_must_show_a_certificate_where_that_is_asked_for() {
 #[test]
 fn a_certificate_that_nobody_asked_for_does_no_harm() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
-    let shown = harness.authority.sign(&["a-client"]);
-    assert!(Wire::open(harness.port, &harness.authority, Some(&shown)).unwrap().gets_an_answer());
+    let certificate = harness.authority.sign(&["a-client"]);
+    assert!(
+        TlsClient::open(harness.port, &harness.authority, Some(&certificate))
+            .unwrap()
+            .is_accepted()
+    );
 }
 
 #[test]
 fn a_password_is_asked_for_behind_tls_too() {
     let Some(harness) = TlsHarness::start(&["--requirepass", "secret"]) else { return };
-    let mut wire = harness.wire();
+    let mut wire = harness.tls_client();
     assert!(wire.line("GET k").starts_with(b"-NOAUTH"));
     assert_eq!(wire.line("AUTH secret"), b"+OK\r\n");
     assert_eq!(wire.line("GET k"), b"$-1\r\n");
@@ -71,13 +75,13 @@ fn who_speaks_no_tls_is_closed() {
         assert!(start.elapsed() < Duration::from_secs(5), "{}", bytes.escape_ascii());
         assert!(!reply.windows(4).any(|part| part == b"PONG"), "{}", reply.escape_ascii());
     }
-    assert_eq!(harness.wire().line("PING"), b"+PONG\r\n");
+    assert_eq!(harness.tls_client().line("PING"), b"+PONG\r\n");
 }
 
 #[test]
 fn garbage_behind_the_handshake_ends_that_connection_alone() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
-    let (mut good, mut bad) = (harness.wire(), harness.wire());
+    let (mut good, mut bad) = (harness.tls_client(), harness.tls_client());
     bad.send_raw(b"\x17\x03\x03\x00\x20this is not what was agreed upon");
     assert!(bad.is_closed());
     assert_eq!(good.line("PING"), b"+PONG\r\n");
@@ -92,7 +96,7 @@ fn hundreds_who_never_finish_their_handshake_stop_nobody_and_are_closed() {
     }
     let start = Instant::now();
     for n in 0..20 {
-        let mut wire = harness.wire();
+        let mut wire = harness.tls_client();
         assert_eq!(wire.line(&format!("SET k:{n} v")), b"+OK\r\n");
     }
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
@@ -101,7 +105,7 @@ fn hundreds_who_never_finish_their_handshake_stop_nobody_and_are_closed() {
         let mut reply = Vec::new();
         half.read_to_end(&mut reply).unwrap();
     }
-    assert_eq!(harness.wire().line("PING"), b"+PONG\r\n");
+    assert_eq!(harness.tls_client().line("PING"), b"+PONG\r\n");
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn a_server_that_stops_does_not_wait_for_handshakes() {
     let mut half = connect(&harness);
     half.write_all(HALF_A_HELLO).unwrap();
     // Its turn comes before that of this one.
-    harness.wire().line("PING");
+    harness.tls_client().line("PING");
     let start = Instant::now();
     harness.larder.signal(Signal::TERM);
     assert!(harness.larder.wait().success());
@@ -127,7 +131,7 @@ fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
             larder_testkit::Direction::ToServer,
             pieces,
         );
-        let mut wire = Wire::open(relay.addr().port(), &harness.authority, None).unwrap();
+        let mut wire = TlsClient::open(relay.addr().port(), &harness.authority, None).unwrap();
         assert_eq!(wire.line("PING"), b"+PONG\r\n");
     }
 }
@@ -135,7 +139,7 @@ fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
 #[test]
 fn who_trusts_somebody_else_leaves() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
-    assert!(Wire::open(harness.port, &CertificateAuthority::new(), None).is_err());
+    assert!(TlsClient::open(harness.port, &CertificateAuthority::new(), None).is_err());
     eventually(LIMIT, "nobody to be left", || harness.clients() == 0);
 }
 

@@ -13,7 +13,7 @@
 mod clients;
 mod handshakes;
 mod listener;
-mod refusals;
 mod setup;
 mod store;
-mod wire;
+mod store_errors;
+mod tls_client;

@@ -6,10 +6,10 @@ use larder_testkit::{
     CertificateAuthority, CertificateFiles, Harness, Larder, RedisBuilder, RedisServer, free_port,
 };
 
-use crate::wire::Wire;
+use crate::tls_client::TlsClient;
 
 /// The names in the certificate of a server on this machine.
-pub(crate) const HERE: &[&str] = &["localhost", "127.0.0.1"];
+pub(crate) const LOCAL_NAMES: &[&str] = &["localhost", "127.0.0.1"];
 
 /// A Larder that speaks TLS to its clients.
 pub(crate) struct TlsHarness {
@@ -30,20 +30,20 @@ impl TlsHarness {
         flags: impl FnOnce(&CertificateAuthority) -> Vec<String>,
     ) -> Option<Self> {
         let (authority, port) = (CertificateAuthority::new(), free_port());
-        let signed = authority.sign(HERE);
+        let certificate = authority.sign(LOCAL_NAMES);
         let harness = Harness::builder(env!("CARGO_BIN_EXE_larder"))
             .resp_port(0)
             .flags(&["--tls-port", &port.to_string()])
-            .flags(&["--tls-cert-file", text(&signed.certificate)])
-            .flags(&["--tls-key-file", text(&signed.key)])
+            .flags(&["--tls-cert-file", text(&certificate.certificate)])
+            .flags(&["--tls-key-file", text(&certificate.key)])
             .flags(&flags(&authority))
             .start()?;
         Some(Self { harness, authority, port })
     }
 
     /// Connects a client that trusts the authority.
-    pub(crate) fn wire(&self) -> Wire {
-        Wire::open(self.port, &self.authority, None).unwrap()
+    pub(crate) fn tls_client(&self) -> TlsClient {
+        TlsClient::open(self.port, &self.authority, None).unwrap()
     }
 
     /// Returns how many clients have completed a handshake and are connected.
@@ -52,7 +52,7 @@ impl TlsHarness {
     }
 
     /// Repeats a read until it is answered from memory. Every reply must be the expected one.
-    pub(crate) fn heat(&self, wire: &mut Wire, line: &str, expected: &[u8]) {
+    pub(crate) fn warm_up(&self, wire: &mut TlsClient, line: &str, expected: &[u8]) {
         self.larder.wait_for_resp_hit(line, || {
             assert!(wire.line(line) == expected, "{line}");
             true
@@ -93,7 +93,7 @@ impl TlsToRedis {
     }
 
     /// Waits until cached values may be served.
-    pub(crate) fn coherent(self) -> Self {
+    pub(crate) fn wait_until_coherent(self) -> Self {
         self.larder.wait_until_coherent();
         self
     }
@@ -110,10 +110,10 @@ impl Drop for TlsToRedis {
 /// Starts a Redis that identifies itself with `signed`, and requires client certificates if `asks`.
 pub(crate) fn redis(
     authority: &CertificateAuthority,
-    signed: &CertificateFiles,
-    asks: bool,
+    certificate: &CertificateFiles,
+    requires_certificate: bool,
 ) -> RedisServer {
-    RedisBuilder::default().tls(authority, signed, asks).start()
+    RedisBuilder::default().tls(authority, certificate, requires_certificate).start()
 }
 
 pub(crate) fn text(path: &Path) -> &str {

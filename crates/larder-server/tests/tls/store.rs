@@ -7,14 +7,14 @@ use larder_testkit::{
     require_redis_tls,
 };
 
-use crate::setup::{HERE, TlsToRedis, redis, text};
-use crate::wire::noise;
+use crate::setup::{LOCAL_NAMES, TlsToRedis, redis, text};
+use crate::tls_client::random_bytes;
 
 /// A foreign write that takes longer to be seen than this is a stale read.
 const SEEN_WITHIN: Duration = Duration::from_millis(50);
 
 /// A Larder that reaches its Redis with TLS, through a relay.
-struct Link {
+struct TlsStore {
     larder: TlsToRedis,
     relay: Relay,
     redis: RedisServer,
@@ -22,27 +22,27 @@ struct Link {
 }
 
 /// `None` where there is no Redis with TLS.
-fn start(flags: &[&str]) -> Option<Link> {
+fn start(flags: &[&str]) -> Option<TlsStore> {
     if !require_redis_tls() {
         return None;
     }
     let authority = CertificateAuthority::new();
-    let redis = redis(&authority, &authority.sign(HERE), false);
+    let redis = redis(&authority, &authority.sign(LOCAL_NAMES), false);
     let relay = Relay::to(redis.tls_addr());
     let url = format!("rediss://localhost:{}", relay.addr().port());
     let ca = authority.file();
     let flags = [&["--store-ca-file", text(&ca)], flags].concat();
-    let larder = TlsToRedis::start(&url, &flags).coherent();
-    Some(Link { larder, relay, redis, _authority: authority })
+    let larder = TlsToRedis::start(&url, &flags).wait_until_coherent();
+    Some(TlsStore { larder, relay, redis, _authority: authority })
 }
 
-impl Link {
+impl TlsStore {
     fn client(&self) -> redis::Connection {
         client(self.larder.port)
     }
 
     /// Asks until it comes from memory.
-    fn heat(&self, client: &mut redis::Connection, key: &str, value: &[u8]) {
+    fn warm_up(&self, client: &mut redis::Connection, key: &str, value: &[u8]) {
         eventually(LIMIT, &format!("{key} to be served from memory"), || {
             let before = self.larder.larder.resp_hits();
             assert!(get(client, key) == value);
@@ -51,12 +51,12 @@ impl Link {
     }
 
     /// Sees writes made elsewhere.
-    fn proves_coherent(&self) {
+    fn assert_coherent(&self) {
         let mut client = self.client();
         for value in ["one", "two"] {
             self.redis.cmd(&["SET", "proof", value]);
             eventually(LIMIT, "the new value", || get(&mut client, "proof") == value.as_bytes());
-            self.heat(&mut client, "proof", value.as_bytes());
+            self.warm_up(&mut client, "proof", value.as_bytes());
         }
     }
 }
@@ -65,7 +65,7 @@ impl Link {
 fn all_three_roads_lead_there() {
     let Some(harness) = start(&[]) else { return };
     // Fills and the feed on the tracked connection.
-    harness.proves_coherent();
+    harness.assert_coherent();
     // HTTP's writes on the plain one.
     let url = harness.larder.larder.url("/v1/keys/k");
     assert_eq!(http::put(&url, &[], "v").status, 204);
@@ -97,7 +97,7 @@ fn a_write_made_elsewhere_is_seen_at_once() {
             }
             let delay = start.elapsed();
             // So that the next write finds something to make stale.
-            harness.heat(&mut client, "k", &value);
+            harness.warm_up(&mut client, "k", &value);
             delay
         })
         .collect();
@@ -109,10 +109,10 @@ fn a_write_made_elsewhere_is_seen_at_once() {
 #[test]
 fn large_values_on_every_road() {
     let Some(harness) = start(&["--near-max-value", "16mb"]) else { return };
-    let value = noise(10 << 20);
+    let value = random_bytes(10 << 20);
     let mut client = harness.client();
     redis::cmd("SET").arg("large").arg(&value).exec(&mut client).unwrap();
-    harness.heat(&mut client, "large", &value);
+    harness.warm_up(&mut client, "large", &value);
     let range: Vec<u8> =
         redis::cmd("GETRANGE").arg("large").arg(0).arg(-1).query(&mut client).unwrap();
     assert!(range == value);
@@ -127,7 +127,7 @@ fn a_store_that_was_stopped_gets_the_rest_when_it_goes_on() {
     const SIZES: [usize; 4] = [9 << 20, (9 << 20) + 1, (9 << 20) + 16_000, (9 << 20) + 65_000];
     let Some(harness) = start(&["--store-timeout", "30s"]) else { return };
     for size in SIZES {
-        let (mut client, value) = (harness.client(), noise(size));
+        let (mut client, value) = (harness.client(), random_bytes(size));
         // So that it has a connection of its own to the store.
         redis::cmd("SET").arg("large").arg(1).exec(&mut client).unwrap();
         harness.redis.pause();
@@ -148,17 +148,17 @@ fn long_pipelines_in_both_directions() {
     let mut client = harness.client();
     let mut pipe = redis::pipe();
     for n in 0..5_000 {
-        pipe.cmd("APPEND").arg(format!("k:{n}")).arg(noise(1_000)).ignore();
+        pipe.cmd("APPEND").arg(format!("k:{n}")).arg(random_bytes(1_000)).ignore();
         pipe.cmd("GET").arg(format!("k:{n}"));
     }
     let values: Vec<Vec<u8>> = pipe.query(&mut client).unwrap();
-    assert!(values.len() == 5_000 && values.iter().all(|value| *value == noise(1_000)));
+    assert!(values.len() == 5_000 && values.iter().all(|value| *value == random_bytes(1_000)));
     let mut reads = redis::pipe();
     for n in 0..5_000 {
         reads.cmd("GET").arg(format!("k:{n}"));
     }
     let values: Vec<Vec<u8>> = reads.query(&mut client).unwrap();
-    assert!(values.len() == 5_000 && values.iter().all(|value| *value == noise(1_000)));
+    assert!(values.len() == 5_000 && values.iter().all(|value| *value == random_bytes(1_000)));
 }
 
 #[test]
@@ -169,17 +169,17 @@ fn records_may_come_in_small_pieces() {
     eventually(LIMIT, "larder to be coherent", || {
         harness.larder.larder.stats()["coherent"] == true
     });
-    harness.proves_coherent();
-    let (mut client, value) = (harness.client(), noise(20_000));
+    harness.assert_coherent();
+    let (mut client, value) = (harness.client(), random_bytes(20_000));
     redis::cmd("SET").arg("k").arg(&value).exec(&mut client).unwrap();
-    harness.heat(&mut client, "k", &value);
+    harness.warm_up(&mut client, "k", &value);
 }
 
 #[test]
 fn it_connects_again_after_a_cut() {
     let Some(harness) = start(&[]) else { return };
     for _ in 0..3 {
-        harness.proves_coherent();
+        harness.assert_coherent();
         let epochs = harness.larder.larder.stats()["feed"]["epochs"].as_u64().unwrap();
         harness.relay.cut(ConnectionFilter::All);
         eventually(LIMIT, "the next epoch", || {
@@ -191,7 +191,7 @@ fn it_connects_again_after_a_cut() {
     eventually(LIMIT, "larder to be coherent", || {
         harness.larder.larder.stats()["coherent"] == true
     });
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 #[test]
@@ -200,12 +200,12 @@ fn a_redis_that_asks_is_shown_a_certificate() {
         return;
     }
     let authority = CertificateAuthority::new();
-    let redis = redis(&authority, &authority.sign(HERE), true);
+    let redis = redis(&authority, &authority.sign(LOCAL_NAMES), true);
     let url = format!("valkeys://127.0.0.1:{}", redis.tls_addr().port());
-    let (ca, shown) = (authority.file(), authority.sign(&["larder"]));
-    let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&shown.certificate)];
-    let flags = [&flags[..], &["--store-key-file", text(&shown.key)]].concat();
-    let larder = TlsToRedis::start(&url, &flags).coherent();
+    let (ca, certificate) = (authority.file(), authority.sign(&["larder"]));
+    let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&certificate.certificate)];
+    let flags = [&flags[..], &["--store-key-file", text(&certificate.key)]].concat();
+    let larder = TlsToRedis::start(&url, &flags).wait_until_coherent();
     redis.cmd(&["SET", "k", "v"]);
     assert_eq!(get(&mut client(larder.port), "k"), b"v");
 }

@@ -1,11 +1,11 @@
 //! A client with a cache of its own: Redis tells it what changes, through Larder, and it is served
 //! nothing that Redis does not know of.
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, Reply};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
-fn invalidation(key: &str) -> Answer {
-    Answer::Push(vec!["invalidate".into(), Answer::texts([key])])
+fn invalidation(key: &str) -> Reply {
+    Reply::Push(vec!["invalidate".into(), Reply::texts([key])])
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn a_tracking_client_hears_of_every_change_to_what_it_read() {
     let mut foreign = harness.foreign_client();
     foreign.call("SET k 0");
     let mut client = harness.client().resp3();
-    harness.heat(&mut client, "GET k", "0");
+    harness.warm_up(&mut client, "GET k", "0");
     client.expect("CLIENT TRACKING ON", "OK");
     for round in 1..100 {
         // Kept by Larder for others, yet read in Redis for this one: else Redis would not tell.
@@ -23,12 +23,12 @@ fn a_tracking_client_hears_of_every_change_to_what_it_read() {
         match round % 3 {
             0 => harness.client().expect(&format!("SET k {value}"), "OK"),
             1 => foreign.expect(&format!("SET k {value}"), "OK"),
-            _ => client.ask(&[&format!("SET k {value}")]),
+            _ => client.send_commands(&[&format!("SET k {value}")]),
         }
-        let mut heard = client.answer();
+        let mut heard = client.reply();
         if round % 3 == 2 {
             // Redis tells the writer itself before or after it answers.
-            let (first, second) = (heard, client.answer());
+            let (first, second) = (heard, client.reply());
             let told = first == invalidation("k");
             assert_eq!(if told { second } else { first.clone() }, "OK".into());
             heard = if told { first } else { invalidation("k") };
@@ -36,7 +36,7 @@ fn a_tracking_client_hears_of_every_change_to_what_it_read() {
         assert_eq!(heard, invalidation("k"), "round {round}");
     }
     foreign.call("FLUSHALL");
-    assert_eq!(client.answer(), Answer::Push(vec!["invalidate".into(), Answer::Nil]));
+    assert_eq!(client.reply(), Reply::Push(vec!["invalidate".into(), Reply::Nil]));
 }
 
 #[test]
@@ -46,23 +46,23 @@ fn other_modes_of_tracking_work() {
     let mut by_prefix = harness.client().resp3();
     by_prefix.expect("CLIENT TRACKING ON BCAST PREFIX user:", "OK");
     foreign.pipeline(&["SET other:1 a", "SET user:1 a"]);
-    assert_eq!(by_prefix.answer(), invalidation("user:1"));
+    assert_eq!(by_prefix.reply(), invalidation("user:1"));
 
     let mut opting = harness.client().resp3();
     opting.expect("CLIENT TRACKING ON OPTIN", "OK");
     opting.pipeline(&["GET not-asked", "CLIENT CACHING YES", "GET asked"]);
     foreign.pipeline(&["SET not-asked 1", "SET asked 1"]);
-    assert_eq!(opting.answer(), invalidation("asked"));
+    assert_eq!(opting.reply(), invalidation("asked"));
 
     // RESP2: told on another connection, which is found by its id.
     let mut listener = harness.client();
     let id = listener.call("CLIENT ID").number();
-    listener.ask(&["SUBSCRIBE __redis__:invalidate"]);
-    listener.answer();
+    listener.send_commands(&["SUBSCRIBE __redis__:invalidate"]);
+    listener.reply();
     let mut redirected: Client = harness.client();
     redirected.expect(&format!("CLIENT TRACKING ON REDIRECT {id}"), "OK");
     redirected.expect("GET user:1", "a");
     foreign.call("SET user:1 b");
-    let message = ["message".into(), "__redis__:invalidate".into(), Answer::texts(["user:1"])];
-    assert_eq!(listener.answer(), Answer::List(message.to_vec()));
+    let message = ["message".into(), "__redis__:invalidate".into(), Reply::texts(["user:1"])];
+    assert_eq!(listener.reply(), Reply::List(message.to_vec()));
 }

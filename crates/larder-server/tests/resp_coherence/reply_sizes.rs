@@ -1,7 +1,7 @@
 //! Replies of every size: what is too large to be kept stays off the feed's road, lists have no
 //! limit, and no client's size is another's trouble.
 
-use crate::client::{Answer, written};
+use crate::client::{Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 #[test]
@@ -21,7 +21,7 @@ fn a_value_too_large_to_keep_is_read_on_the_feeds_road_once() {
     assert!(fills <= 3, "{fills} times on the feed's road");
     // Small again, it is kept.
     foreign.call("SET large small");
-    harness.heat_soon(&mut client, "GET large", "small");
+    harness.warm_up_eventually(&mut client, "GET large", "small");
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn lists_longer_than_a_command_may_be_are_passed_on() {
     let mut client = harness.client();
     // On the feed's road, and on the client's own.
     for line in ["LRANGE l 0 -1", "SORT l BY nosort"] {
-        let Answer::List(items) = client.call(line) else { panic!("{line}") };
+        let Reply::List(items) = client.call(line) else { panic!("{line}") };
         assert_eq!(items.len(), usize::try_from(LENGTH).unwrap(), "{line}");
     }
     client.expect("LLEN l", LENGTH);
@@ -51,7 +51,7 @@ fn a_monitor_shows_commands_of_any_length() {
     let large = "x".repeat(300_000);
     harness.foreign_client().call(&format!("SET k {large}"));
     let shown = std::iter::from_fn(|| monitor.next().ok()).take(100).any(|line| {
-        matches!(line, Answer::Text(text) if text.contains("\"SET\"") && text.len() > 300_000)
+        matches!(line, Reply::Text(text) if text.contains("\"SET\"") && text.len() > 300_000)
     });
     assert!(shown);
 }
@@ -74,7 +74,11 @@ fn mget_answers_as_a_whole() {
     // Some in memory, some not, some of them in another db.
     harness.foreign_client().call("SET k:3 new");
     let expected = harness.foreign_client().call("MGET k:1 k:2 k:3 k:7 none");
-    harness.heat_soon(&mut client, "MGET k:1 k:2 k:3", Answer::texts(["vk:1", "vk:2", "new"]));
+    harness.warm_up_eventually(
+        &mut client,
+        "MGET k:1 k:2 k:3",
+        Reply::texts(["vk:1", "vk:2", "new"]),
+    );
     client.expect("MGET k:1 k:2 k:3 k:7 none", expected);
 }
 
@@ -89,18 +93,18 @@ fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
         match at % 1_000 {
             // Now and then a write, between them more reads than are taken at once.
             0 => {
-                bytes.extend(written(&[&format!("SET k:{key} {at}")]));
+                bytes.extend(encode(&[&format!("SET k:{key} {at}")]));
                 expected.push("OK".into());
             }
             _ => {
-                bytes.extend(written(&[&format!("ECHO {at}"), &format!("GET absent:{at}")]));
-                expected.extend([(&*at.to_string()).into(), Answer::Nil]);
+                bytes.extend(encode(&[&format!("ECHO {at}"), &format!("GET absent:{at}")]));
+                expected.extend([(&*at.to_string()).into(), Reply::Nil]);
             }
         }
     }
     client.send(&bytes).unwrap();
     for (at, expected) in expected.iter().enumerate() {
-        assert_eq!(client.answer(), *expected, "reply {at}");
+        assert_eq!(client.reply(), *expected, "reply {at}");
     }
     // Reads alone, cold and hot.
     let gets: Vec<String> = (0..5_000).map(|at| format!("GET k:{}", at % 60)).collect();

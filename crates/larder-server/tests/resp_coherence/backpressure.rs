@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use larder_testkit::Direction::{ToClient, ToServer};
 use larder_testkit::{ConnectionFilter, Harness, LIMIT, Signal, eventually};
 
-use crate::client::{Answer, Client, written};
+use crate::client::{Client, Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 /// All clients share one thread of Larder's.
@@ -23,7 +23,7 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
     let Some(harness) = start(ONE_WORKER) else { return };
     let value = "v".repeat(1_000);
     harness.foreign_client().call(&format!("SET k {value}"));
-    harness.heat(&mut harness.client(), "GET k", &*value);
+    harness.warm_up(&mut harness.client(), "GET k", &*value);
     let reply = format!("$1000\r\n{value}\r\n").len();
     for (line, replies) in [
         ("GET k", 1),
@@ -34,7 +34,7 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
         if line.starts_with("GETRANGE") {
             client.pipeline(&["WATCH k"]);
         }
-        let bytes = written(&[line]).repeat(REPLIES);
+        let bytes = encode(&[line]).repeat(REPLIES);
         client.send(&bytes).unwrap();
         // Another is served meanwhile.
         others_are_served(&harness);
@@ -45,10 +45,10 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
     // Large both ways.
     let mut client = harness.client();
     let set = format!("SET large {}", "l".repeat(100_000));
-    client.send(&written(&[&set, "GET large"]).repeat(300)).unwrap();
+    client.send(&encode(&[&set, "GET large"]).repeat(300)).unwrap();
     for _ in 0..300 {
-        assert_eq!(client.answer(), "OK".into());
-        assert!(matches!(client.answer(), Answer::Text(text) if text.len() == 100_000));
+        assert_eq!(client.reply(), "OK".into());
+        assert!(matches!(client.reply(), Reply::Text(text) if text.len() == 100_000));
     }
 }
 
@@ -62,7 +62,7 @@ fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
         if at % 2 == 0 {
             client.pipeline(&["MULTI", "DISCARD", "CLIENT TRACKING ON"]);
         }
-        client.send(&written(&["GET k"]).repeat(5_000)).unwrap();
+        client.send(&encode(&["GET k"]).repeat(5_000)).unwrap();
     }
     others_are_served(&harness);
     drop(deaf);
@@ -77,10 +77,10 @@ fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
 #[test]
 fn a_flood_does_not_starve_others() {
     let Some(harness) = start(ONE_WORKER) else { return };
-    harness.heat(&mut harness.client(), "GET absent", Answer::Nil);
+    harness.warm_up(&mut harness.client(), "GET absent", Reply::Nil);
     for line in ["GET absent", "SET flood 1", "PING"] {
         let mut flood = harness.client();
-        let bytes = written(&[line]).repeat(200_000);
+        let bytes = encode(&[line]).repeat(200_000);
         thread::scope(|threads| {
             let sent = threads.spawn(|| {
                 flood.send(&bytes).unwrap();
@@ -99,7 +99,7 @@ fn a_flood_does_not_starve_others() {
 fn others_are_served(harness: &Harness) {
     let mut other = harness.client();
     let start = Instant::now();
-    other.expect("GET absent", Answer::Nil);
+    other.expect("GET absent", Reply::Nil);
     other.expect("SET other 1", "OK");
     other.expect("EVAL 'return 1' 0", 1);
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
@@ -111,11 +111,11 @@ fn blocked_clients_block_nobody_and_take_nothing_with_them() {
     let mut blocked: Vec<Client> = (0..20).map(|_| harness.client()).collect();
     for (at, client) in blocked.iter_mut().enumerate() {
         match at % 4 {
-            0 => client.ask(&["BLPOP queue 0"]),
+            0 => client.send_commands(&["BLPOP queue 0"]),
             // Behind it waits what must not be sent before the reply.
-            1 => client.ask(&["BLPOP queue 0", "QUIT"]),
-            2 => client.ask(&["PING", "BLMOVE queue taken LEFT RIGHT 0", "SUBSCRIBE x"]),
-            _ => client.ask(&["BLPOP queue 0", "GET k", "SET k 1"]),
+            1 => client.send_commands(&["BLPOP queue 0", "QUIT"]),
+            2 => client.send_commands(&["PING", "BLMOVE queue taken LEFT RIGHT 0", "SUBSCRIBE x"]),
+            _ => client.send_commands(&["BLPOP queue 0", "GET k", "SET k 1"]),
         }
     }
     let blocks = |count: u64| {
@@ -130,11 +130,11 @@ fn blocked_clients_block_nobody_and_take_nothing_with_them() {
     harness.client().expect("RPUSH queue a b c", 3);
     harness.client().expect("LLEN queue", 3);
     let mut waiting = harness.client();
-    waiting.ask(&["BLPOP later 0", "GET k"]);
+    waiting.send_commands(&["BLPOP later 0", "GET k"]);
     blocks(1);
     harness.client().expect("RPUSH later x", 1);
-    assert_eq!(waiting.answer(), Answer::texts(["later", "x"]));
-    assert_eq!(waiting.answer(), Answer::Nil);
+    assert_eq!(waiting.reply(), Reply::texts(["later", "x"]));
+    assert_eq!(waiting.reply(), Reply::Nil);
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn who_sends_no_more_still_gets_the_replies() {
     for round in 0..20 {
         let mut client = harness.client();
         let set = format!("SET k {round}");
-        client.ask(&[&set, "GET k", "EVAL 'return 7' 0", "INCR n"]);
+        client.send_commands(&[&set, "GET k", "EVAL 'return 7' 0", "INCR n"]);
         client.finish();
-        let answers: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
+        let replies: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
         let value = round.to_string();
         let expected = ["OK".into(), (&*value).into(), 7.into(), (round + 1).into()];
-        assert_eq!(answers, expected);
+        assert_eq!(replies, expected);
     }
 }
 
@@ -158,12 +158,12 @@ fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
     let value = "v".repeat(1_000);
     for (round, goodbye) in [&["QUIT"][..], &["RESET"], &[]].into_iter().enumerate() {
         let mut client = harness.client();
-        let mut bytes = written(&["CLIENT REPLY OFF"]);
+        let mut bytes = encode(&["CLIENT REPLY OFF"]);
         // More than the sockets between Larder and Redis take at once.
         for at in 0..5_000 {
-            bytes.extend(written(&[&format!("RPUSH list:{round} {at}{value}")]));
+            bytes.extend(encode(&[&format!("RPUSH list:{round} {at}{value}")]));
         }
-        bytes.extend(written(goodbye));
+        bytes.extend(encode(goodbye));
         client.send(&bytes).unwrap();
         drop(client);
         let mut foreign = harness.foreign_client();
@@ -176,18 +176,18 @@ fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
 #[test]
 fn a_redis_that_does_not_read_holds_back_only_who_writes() {
     let Some(harness) = start(ONE_WORKER) else { return };
-    harness.heat(&mut harness.client(), "GET absent", Answer::Nil);
+    harness.warm_up(&mut harness.client(), "GET absent", Reply::Nil);
     let mut writer = harness.client();
     writer.call("ECHO writer");
     let road = ConnectionFilter::Sent("writer");
     harness.relay().hold(road, ToServer);
     let value = "v".repeat(10_000);
-    let bytes = written(&[&format!("SET k {value}")]).repeat(10_000);
+    let bytes = encode(&[&format!("SET k {value}")]).repeat(10_000);
     thread::scope(|threads| {
         // 100 MB: more than the relay and all sockets take.
         let sent = threads.spawn(|| {
             writer.send(&bytes).unwrap();
-            (0..10_000).all(|_| writer.answer() == "OK".into())
+            (0..10_000).all(|_| writer.reply() == "OK".into())
         });
         eventually(LIMIT, "the relay to fill", || {
             harness.relay().buffered_bytes(road, ToServer) > 32 << 20
@@ -207,13 +207,13 @@ fn what_is_under_way_is_answered_before_larder_stops() {
     let mut subscriber = harness.client();
     client.call("ECHO working");
     idle.call("PING");
-    subscriber.ask(&["SUBSCRIBE x"]);
-    subscriber.answer();
+    subscriber.send_commands(&["SUBSCRIBE x"]);
+    subscriber.reply();
     harness.relay().hold(ConnectionFilter::All, ToClient);
     // One waits for its own road, one for the feed's.
     let mut reader = harness.client();
-    client.ask(&["SET k v", "GET k"]);
-    reader.ask(&["GET cold"]);
+    client.send_commands(&["SET k v", "GET k"]);
+    reader.send_commands(&["GET cold"]);
     eventually(LIMIT, "redis to have answered", || harness.redis.command_calls("set") == 1);
     eventually(LIMIT, "the read to be under way", || {
         harness.redis.command_calls("get") >= 2 && harness.redis.command_calls("pttl") >= 1
@@ -222,9 +222,9 @@ fn what_is_under_way_is_answered_before_larder_stops() {
     assert!(idle.is_closed());
     assert!(subscriber.is_closed());
     harness.relay().release(ConnectionFilter::All, ToClient);
-    assert_eq!(client.answer(), "OK".into());
-    assert_eq!(client.answer(), "v".into());
-    assert_eq!(reader.answer(), Answer::Nil);
+    assert_eq!(client.reply(), "OK".into());
+    assert_eq!(client.reply(), "v".into());
+    assert_eq!(reader.reply(), Reply::Nil);
     assert!(client.is_closed() && reader.is_closed());
     assert!(harness.larder.wait().success());
 }
@@ -234,7 +234,7 @@ fn idle_clients_are_closed_and_those_who_listen_or_block_are_not() {
     let Some(harness) = start(&["--timeout", "1s"]) else { return };
     let open = |lines: &[&str]| {
         let mut client = harness.client();
-        client.ask(lines);
+        client.send_commands(lines);
         client
     };
     let mut subscriber = open(&["SUBSCRIBE x"]);
@@ -242,11 +242,11 @@ fn idle_clients_are_closed_and_those_who_listen_or_block_are_not() {
     let mut idle = open(&["PING"]);
     let mut halfway = open(&[]);
     halfway.send(b"*2\r\n$3\r\nGET\r\n").unwrap();
-    subscriber.answer();
-    idle.answer();
+    subscriber.reply();
+    idle.reply();
     assert!(idle.is_closed());
     assert!(halfway.is_closed());
     harness.foreign_client().pipeline(&["PUBLISH x hello", "RPUSH queue a"]);
-    assert!(matches!(subscriber.answer(), Answer::List(items) if items[2] == "hello".into()));
-    assert_eq!(blocked.answer(), Answer::texts(["queue", "a"]));
+    assert!(matches!(subscriber.reply(), Reply::List(items) if items[2] == "hello".into()));
+    assert_eq!(blocked.reply(), Reply::texts(["queue", "a"]));
 }

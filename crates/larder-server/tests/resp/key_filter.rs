@@ -9,9 +9,9 @@ fn keys_that_must_not_be_kept_are_read_from_redis_each_time() {
     let flags = ["--near-allow", "user:,page:", "--near-deny", "user:secret:"];
     let Some(harness) = start(&flags) else { return };
     let mut wire = harness.wire();
-    harness.heat(&mut wire, "GET user:1", "$-1");
-    harness.heat(&mut wire, "GET page:1", "$-1");
-    harness.heat(&mut wire, "MGET user:1 page:1", "*2 $-1 $-1");
+    harness.warm_up(&mut wire, "GET user:1", "$-1");
+    harness.warm_up(&mut wire, "GET page:1", "$-1");
+    harness.warm_up(&mut wire, "MGET user:1 page:1", "*2 $-1 $-1");
     for line in ["GET user:secret:1", "GET other", "STRLEN user", "MGET user:1 other"] {
         let (hits, calls) = (harness.larder.resp_hits(), calls(&harness));
         for _ in 0..5 {
@@ -24,8 +24,8 @@ fn keys_that_must_not_be_kept_are_read_from_redis_each_time() {
         );
     }
     assert_eq!(harness.larder.count("/resp/requests/bypass/not-allowed"), 20);
-    let answer = http::get(&harness.larder.url("/get/other"), &[]);
-    assert_eq!(answer.cache_status(), "larder; fwd=bypass; detail=not-allowed");
+    let reply = http::get(&harness.larder.url("/get/other"), &[]);
+    assert_eq!(reply.cache_status(), "larder; fwd=bypass; detail=not-allowed");
     // Nor does Redis have to remember who read them.
     let tracked = harness.redis.info("stats", "tracking_total_keys").unwrap();
     assert_eq!(tracked, "2");

@@ -2,8 +2,8 @@
 
 use larder_testkit::{LIMIT, RedisServer, eventually, http, require_redis};
 
-use crate::reader::Reader;
-use crate::setup::{heat, larder, path};
+use crate::http_client::Reader;
+use crate::setup::{larder, path, warm_up};
 use crate::users::Users;
 
 #[test]
@@ -39,7 +39,7 @@ fn larder_starts_without_its_redis_and_picks_it_up_when_it_comes() {
     larder.wait_until_coherent();
     for value in ["one", "two"] {
         redis.cmd(&["SET", "k", value]);
-        heat(&larder, "k", value);
+        warm_up(&larder, "k", value);
     }
     eventually(LIMIT, "the row to be served from memory", || reader.get("/users/123").is_hit());
     assert_eq!(larder.stats()["status"], "ok");

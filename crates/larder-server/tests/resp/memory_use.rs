@@ -23,7 +23,7 @@ fn large_hits_that_nobody_reads_wait_in_the_near_tier() {
     let mut wire = harness.wire();
     assert_eq!(wire.call(&[b"SET", b"large", value.as_bytes()]), b"+OK\r\n");
     let expected = format!("$1000000 {value}");
-    harness.heat(&mut wire, "GET large", &expected);
+    harness.warm_up(&mut wire, "GET large", &expected);
     let before = resident(&harness);
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| harness.wire()).collect();
     for client in &mut clients {

@@ -8,15 +8,15 @@ use crate::client::Client;
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 /// A key `k` of some type.
-struct Kind {
+struct DataType {
     setup: &'static [&'static str],
     reads: &'static [&'static str],
-    /// Beside those of [`ANY`].
+    /// Beside those of [`ANY_TYPE`].
     writes: &'static [&'static str],
 }
 
 /// Writes to a key of any type.
-const ANY: &[&str] = &[
+const ANY_TYPE: &[&str] = &[
     "DEL k",
     "UNLINK k",
     "RENAME k2 k",
@@ -32,8 +32,8 @@ const ANY: &[&str] = &[
     "FLUSHALL",
 ];
 
-const KINDS: &[Kind] = &[
-    Kind {
+const DATA_TYPES: &[DataType] = &[
+    DataType {
         setup: &["SET k value"],
         reads: &[
             "GET k",
@@ -48,7 +48,7 @@ const KINDS: &[Kind] = &[
         ],
         writes: &["SET k 5", "APPEND k x", "SETRANGE k 0 X", "SETBIT k 3 0", "GETDEL k", "INCR k"],
     },
-    Kind {
+    DataType {
         setup: &["HSET k f 1 g 2"],
         reads: &[
             "HGET k f",
@@ -74,7 +74,7 @@ const KINDS: &[Kind] = &[
             "HMSET k f 7",
         ],
     },
-    Kind {
+    DataType {
         setup: &["RPUSH k a b c"],
         reads: &["LRANGE k 0 -1", "LINDEX k 0", "LINDEX k 9", "LLEN k", "EXISTS k", "TYPE k"],
         writes: &[
@@ -92,7 +92,7 @@ const KINDS: &[Kind] = &[
             "RPOPLPUSH k k3",
         ],
     },
-    Kind {
+    DataType {
         setup: &["SADD k a b c"],
         reads: &["SMEMBERS k", "SCARD k", "SISMEMBER k a", "SMISMEMBER k a z", "EXISTS k"],
         writes: &[
@@ -104,7 +104,7 @@ const KINDS: &[Kind] = &[
             "SREM k a b c",
         ],
     },
-    Kind {
+    DataType {
         setup: &["ZADD k 1 a 2 b 3.5 c"],
         reads: &[
             "ZRANGE k 0 -1",
@@ -132,7 +132,7 @@ const KINDS: &[Kind] = &[
             "BZPOPMIN k 0",
         ],
     },
-    Kind {
+    DataType {
         setup: &["GEOADD k 13.361389 38.115556 a 15.087269 37.502669 b"],
         reads: &["GEOPOS k a absent", "GEODIST k a b", "GEOHASH k a b"],
         writes: &["GEOADD k 1 1 a", "ZREM k b", "GEOSEARCHSTORE k k FROMMEMBER a BYRADIUS 1 km"],
@@ -145,8 +145,8 @@ fn every_read_is_kept_and_follows_every_foreign_write() {
     let mut foreign = [harness.foreign_client(), harness.foreign_client().resp3()];
     let mut through = [harness.client(), harness.client().resp3()];
     let mut round = 0;
-    for kind in KINDS {
-        for write in kind.writes.iter().chain(ANY) {
+    for kind in DATA_TYPES {
+        for write in kind.writes.iter().chain(ANY_TYPE) {
             round += 1;
             let (foreign, through) = (&mut foreign[round % 2], &mut through[round % 2]);
             set_up(foreign, kind);
@@ -166,7 +166,7 @@ fn every_read_is_kept_and_follows_every_foreign_write() {
     assert!(round > 100, "{round} writes");
 }
 
-fn set_up(foreign: &mut Client, kind: &Kind) {
+fn set_up(foreign: &mut Client, kind: &DataType) {
     foreign.pipeline(&["MULTI", "FLUSHALL", "RPUSH k2 y x", "EXEC"]);
     foreign.pipeline(kind.setup);
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::reader::Reader;
+use crate::http_client::Reader;
 use crate::setup::{HttpHarness, start_with_config};
 use crate::users::Users;
 
@@ -14,7 +14,7 @@ const ROW: &str = r#"{"v":1}"#;
 
 #[test]
 fn what_somebody_else_wrote_before_the_put_stays() {
-    let Some(mut pause) = Pause::begin() else { return };
+    let Some(mut pause) = PausedRedis::begin() else { return };
     pause.write(&format!("SET users:1 {ROW}"));
     pause.load();
     assert_eq!(pause.end(), (Some(ROW.to_owned()), -1));
@@ -22,7 +22,7 @@ fn what_somebody_else_wrote_before_the_put_stays() {
 
 #[test]
 fn what_somebody_else_wrote_over_the_put_stays() {
-    let Some(mut pause) = Pause::begin() else { return };
+    let Some(mut pause) = PausedRedis::begin() else { return };
     pause.write("SET users:1 another");
     pause.write("DEL users:1");
     pause.load();
@@ -32,7 +32,7 @@ fn what_somebody_else_wrote_over_the_put_stays() {
 
 #[test]
 fn what_was_put_after_a_change_is_taken_back() {
-    let Some(mut pause) = Pause::begin() else { return };
+    let Some(mut pause) = PausedRedis::begin() else { return };
     pause.write("SET users:1 another");
     pause.write("DEL users:1");
     pause.load();
@@ -40,14 +40,14 @@ fn what_was_put_after_a_change_is_taken_back() {
 }
 
 /// Redis takes writes in, and executes them later, in the order in which they came.
-struct Pause {
+struct PausedRedis {
     harness: Harness,
     _users: Users,
     writers: Vec<TcpStream>,
     reader: Option<Reader>,
 }
 
-impl Pause {
+impl PausedRedis {
     /// `None` where there is no Redis to test with.
     fn begin() -> Option<Self> {
         let users = Users::new(&format!(r#"{{"1": {ROW}}}"#));

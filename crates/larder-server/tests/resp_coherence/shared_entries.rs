@@ -2,7 +2,7 @@
 
 use larder_testkit::http;
 
-use crate::client::Answer;
+use crate::client::Reply;
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 #[test]
@@ -26,7 +26,7 @@ fn a_set_over_resp_turns_the_etag_and_a_put_is_read_over_resp() {
         client.expect("STRLEN k", i64::try_from(value.len()).unwrap());
         client.expect("EVAL 'return redis.call(\"DEL\", \"k\")' 0", 1);
         assert_eq!(http::get(&url, &[]).status, 404);
-        client.expect("GET k", Answer::Nil);
+        client.expect("GET k", Reply::Nil);
     }
 }
 
@@ -35,7 +35,7 @@ fn what_one_door_has_read_the_other_has_in_memory() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     harness.foreign_client().pipeline(&["SET a 1", "SET b 2"]);
-    harness.heat(&mut client, "GET a", "1");
+    harness.warm_up(&mut client, "GET a", "1");
     let over_http = http::get(&harness.larder.url("/v1/keys/a"), &[]);
     let found = over_http.header("cache-status").unwrap();
     assert!(found.starts_with("larder; hit"), "{found}");

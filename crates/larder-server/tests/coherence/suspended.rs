@@ -3,14 +3,14 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::reader::Reader;
+use crate::http_client::Reader;
 use crate::setup::{HttpHarness, path, start};
 
 #[test]
 fn requests_queued_while_larder_was_stopped_get_no_old_value() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign(&["SET", "k", "old"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     let mut readers: Vec<Reader> = (0..16).map(|_| harness.reader()).collect();
     for reader in &mut readers {
         assert!(reader.get(&path("k")).is_hit());
@@ -31,8 +31,8 @@ fn requests_queued_while_larder_was_stopped_get_no_old_value() {
         let found = reader.answer();
         assert_eq!(found.value(), Some("new"), "{found:?}");
     }
-    harness.heat("k", "new");
-    harness.proves_coherent();
+    harness.warm_up("k", "new");
+    harness.assert_coherent();
 }
 
 fn ask(readers: &mut [Reader]) {
@@ -46,7 +46,7 @@ fn entries_whose_time_ended_while_larder_was_stopped_are_not_served() {
     // The bound is longer than the stop: only the deadline, on a clock that went on, says no.
     let Some(harness) = start(&["--staleness-bound", "60s"]) else { return };
     harness.foreign(&["SET", "k", "old", "PX", "2000"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     let mut reader = harness.reader();
     assert!(reader.get(&path("k")).is_hit());
     harness.larder.pause();

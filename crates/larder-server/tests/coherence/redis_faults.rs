@@ -13,7 +13,7 @@ const BOUND: Duration = Duration::from_secs(1);
 fn harness() -> Option<Harness> {
     let harness = start(&["--store-timeout", "1s"])?;
     harness.foreign(&["SET", "k", "old"]);
-    harness.heat("k", "old");
+    harness.warm_up("k", "old");
     Some(harness)
 }
 
@@ -45,8 +45,8 @@ fn after_replicaof_nothing_comes_from_memory_until_the_server_is_a_primary_again
     });
 
     harness.foreign(&["REPLICAOF", "NO", "ONE"]);
-    harness.heat("k", "replicated");
-    harness.proves_coherent();
+    harness.warm_up("k", "replicated");
+    harness.assert_coherent();
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn after_its_connections_are_killed() {
         // Unread meanwhile: whatever is left of the epoch that ended is there to be found.
         harness.wait_for_epoch_after(epoch);
         assert_eq!(reader.get(&path("k")).value(), Some(&*value));
-        harness.heat("k", &value);
+        harness.warm_up("k", &value);
     }
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn while_redis_is_gone_nothing_comes_from_memory_and_after_a_restart_nothing_old
     harness.redis.restart();
     harness.wait_for_epoch_after(epoch);
     assert_eq!(harness.reader().get(&path("k")).value(), None);
-    harness.proves_coherent();
+    harness.assert_coherent();
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn while_redis_is_stopped_hits_end_at_the_bound_and_come_back_after() {
     for stopped_for in [Duration::from_secs(2), Duration::from_secs(6)] {
         let Some(harness) = harness() else { return };
         stop(&harness, stopped_for);
-        harness.heat("k", "written while stopped");
-        harness.proves_coherent();
+        harness.warm_up("k", "written while stopped");
+        harness.assert_coherent();
     }
 }
 

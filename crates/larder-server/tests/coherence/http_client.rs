@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// How long an answer may take before the test has failed.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Reader {
     socket: TcpStream,
@@ -27,7 +27,7 @@ impl Reader {
     pub(crate) fn connect(port: u16) -> Self {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        socket.set_read_timeout(Some(RESPONSE_LIMIT)).unwrap();
         Self { socket, unread: Vec::new(), asked: Instant::now() }
     }
 

@@ -17,36 +17,36 @@ use rustls::{
 use socket2::{Domain, Socket, Type};
 
 /// Longer than any reply here takes.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 
-pub(crate) struct Wire {
+pub(crate) struct TlsClient {
     stream: StreamOwned<ClientConnection, TcpStream>,
     unread: BytesMut,
 }
 
-impl Wire {
+impl TlsClient {
     /// Connects, trusting this authority and showing who it is, and shakes hands.
     pub(crate) fn open(
         port: u16,
         roots: &CertificateAuthority,
-        shown: Option<&CertificateFiles>,
+        certificate: Option<&CertificateFiles>,
     ) -> io::Result<Self> {
-        Self::open_in(port, roots, shown, rustls::ALL_VERSIONS)
+        Self::open_in(port, roots, certificate, rustls::ALL_VERSIONS)
     }
 
-    /// As [`Wire::open`], in one of these versions of TLS.
+    /// As [`TlsClient::open`], in one of these versions of TLS.
     pub(crate) fn open_in(
         port: u16,
         roots: &CertificateAuthority,
-        shown: Option<&CertificateFiles>,
+        certificate: Option<&CertificateFiles>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> io::Result<Self> {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        Self::over(socket, roots, shown, versions)
+        Self::over(socket, roots, certificate, versions)
     }
 
-    /// As [`Wire::open`], through a socket that holds little that was not read.
-    pub(crate) fn open_narrow(port: u16, roots: &CertificateAuthority) -> Self {
+    /// As [`TlsClient::open`], through a socket that holds little that was not read.
+    pub(crate) fn open_with_small_receive_buffer(port: u16, roots: &CertificateAuthority) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(32 << 10).unwrap();
         socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).unwrap();
@@ -56,13 +56,13 @@ impl Wire {
     fn over(
         socket: TcpStream,
         roots: &CertificateAuthority,
-        shown: Option<&CertificateFiles>,
+        certificate: Option<&CertificateFiles>,
         versions: &[&'static SupportedProtocolVersion],
     ) -> io::Result<Self> {
-        socket.set_read_timeout(Some(ANSWER_LIMIT))?;
+        socket.set_read_timeout(Some(RESPONSE_LIMIT))?;
         socket.set_nodelay(true)?;
         let name = "localhost".try_into().unwrap();
-        let session = ClientConnection::new(config(roots, shown, versions), name).unwrap();
+        let session = ClientConnection::new(config(roots, certificate, versions), name).unwrap();
         let mut stream = StreamOwned::new(session, socket);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
@@ -71,13 +71,13 @@ impl Wire {
     }
 
     /// Whether the server, which may say so only after the handshake, lets this client in.
-    pub(crate) fn gets_an_answer(mut self) -> bool {
+    pub(crate) fn is_accepted(mut self) -> bool {
         self.try_send(b"PING\r\n").is_ok() && self.receive().is_ok_and(|count| count > 0)
     }
 
     /// The reply to a command; words between blanks.
     pub(crate) fn line(&mut self, line: &str) -> Vec<u8> {
-        self.send(&written(line));
+        self.send(&encode(line));
         self.reply()
     }
 
@@ -111,7 +111,7 @@ impl Wire {
     }
 
     /// Sends no more, without a word.
-    pub(crate) fn cut_writing(&mut self) {
+    pub(crate) fn shut_down_without_close_notify(&mut self) {
         self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
 
@@ -153,7 +153,7 @@ impl Wire {
 
 fn config(
     roots: &CertificateAuthority,
-    shown: Option<&CertificateFiles>,
+    certificate: Option<&CertificateFiles>,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
     let mut store = RootCertStore::empty();
@@ -163,18 +163,18 @@ fn config(
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(store);
-    Arc::new(match shown {
+    Arc::new(match certificate {
         None => config.with_no_client_auth(),
-        Some(signed) => {
-            let chain = vec![CertificateDer::from_pem_file(&signed.certificate).unwrap()];
-            let key = PrivateKeyDer::from_pem_file(&signed.key).unwrap();
+        Some(certificate) => {
+            let chain = vec![CertificateDer::from_pem_file(&certificate.certificate).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(&certificate.key).unwrap();
             config.with_client_auth_cert(chain, key).unwrap()
         }
     })
 }
 
 /// A command as it is sent; words between blanks.
-pub(crate) fn written(line: &str) -> Vec<u8> {
+pub(crate) fn encode(line: &str) -> Vec<u8> {
     let mut command = BytesMut::new();
     let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
     write_command(&mut command, &words);
@@ -187,7 +187,7 @@ pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes that no compression and no luck makes equal to others.
-pub(crate) fn noise(bytes: usize) -> Vec<u8> {
+pub(crate) fn random_bytes(bytes: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;
@@ -195,8 +195,8 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
         state ^= state << 17;
         state.to_le_bytes()
     };
-    let mut noise: Vec<u8> =
+    let mut random_bytes: Vec<u8> =
         std::iter::repeat_with(&mut next).take(bytes / 8 + 1).flatten().collect();
-    noise.truncate(bytes);
-    noise
+    random_bytes.truncate(bytes);
+    random_bytes
 }

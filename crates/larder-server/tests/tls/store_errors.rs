@@ -5,26 +5,26 @@ use larder_testkit::{
     require_redis_tls,
 };
 
-use crate::setup::{HERE, TlsHarness, TlsToRedis, redis, text};
+use crate::setup::{LOCAL_NAMES, TlsHarness, TlsToRedis, redis, text};
 
 const PASSWORD: &str = "a-very-secret-word";
 
 /// What Larder says of a Redis with this certificate, when it trusts this authority.
-fn says(
+fn assert_message(
     authority: &CertificateAuthority,
-    signed: &CertificateFiles,
+    certificate: &CertificateFiles,
     trusted: &CertificateAuthority,
     expected: &str,
 ) {
-    let redis = redis(authority, signed, false);
+    let redis = redis(authority, certificate, false);
     let url = format!("rediss://:{PASSWORD}@localhost:{}", redis.tls_addr().port());
     let ca = trusted.file();
-    refuses(&TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]), expected);
+    assert_refused(&TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]), expected);
 }
 
 /// `/readyz` and the log say why, a client is told as well, and nobody the password.
-fn refuses(behind: &TlsToRedis, expected: &str) {
-    says_why(behind, expected);
+fn assert_refused(behind: &TlsToRedis, expected: &str) {
+    assert_reported(behind, expected);
     let client = redis::Client::open(format!("redis://127.0.0.1:{}", behind.port)).unwrap();
     let mut client = client.get_connection().unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
@@ -33,7 +33,7 @@ fn refuses(behind: &TlsToRedis, expected: &str) {
     assert!(!told.contains(PASSWORD));
 }
 
-fn says_why(behind: &TlsToRedis, expected: &str) {
+fn assert_reported(behind: &TlsToRedis, expected: &str) {
     let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
     eventually(LIMIT, expected, || ready().contains(expected));
     eventually(LIMIT, "a word in the log", || behind.larder.log().contains(expected));
@@ -46,9 +46,9 @@ fn a_certificate_of_somebody_else() {
         return;
     }
     let (authority, other) = (CertificateAuthority::new(), CertificateAuthority::new());
-    says(
+    assert_message(
         &authority,
-        &authority.sign(HERE),
+        &authority.sign(LOCAL_NAMES),
         &other,
         "no trusted CA has signed the server's certificate",
     );
@@ -60,12 +60,12 @@ fn a_certificate_that_the_system_does_not_know() {
         return;
     }
     let authority = CertificateAuthority::new();
-    let redis = redis(&authority, &authority.sign(HERE), false);
+    let redis = redis(&authority, &authority.sign(LOCAL_NAMES), false);
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
     // Stands for the system's, which a machine that only runs tests may not have.
     let other = CertificateAuthority::new();
     let behind = TlsToRedis::start_in(&url, &[], ("SSL_CERT_FILE", text(&other.file())));
-    refuses(&behind, "name its CA in store-ca-file");
+    assert_refused(&behind, "name its CA in store-ca-file");
 }
 
 #[test]
@@ -74,7 +74,12 @@ fn a_certificate_that_has_expired() {
         return;
     }
     let authority = CertificateAuthority::new();
-    says(&authority, &authority.sign_expired(HERE), &authority, "certificate has expired");
+    assert_message(
+        &authority,
+        &authority.sign_expired(LOCAL_NAMES),
+        &authority,
+        "certificate has expired",
+    );
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn a_certificate_of_the_ca_itself() {
         return;
     }
     let authority = CertificateAuthority::new();
-    says(&authority, &authority.itself(), &authority, "certificate is a CA certificate");
+    assert_message(&authority, &authority.itself(), &authority, "certificate is a CA certificate");
 }
 
 #[test]
@@ -92,9 +97,14 @@ fn a_certificate_for_another_host() {
         return;
     }
     let authority = CertificateAuthority::new();
-    let signed = authority.sign(&["cache.example", "10.1.2.3"]);
-    says(&authority, &signed, &authority, "not for localhost, but for cache.example, 10.1.2.3");
-    says(&authority, &authority.sign(&[]), &authority, "it has no subjectAltName");
+    let certificate = authority.sign(&["cache.example", "10.1.2.3"]);
+    assert_message(
+        &authority,
+        &certificate,
+        &authority,
+        "not for localhost, but for cache.example, 10.1.2.3",
+    );
+    assert_message(&authority, &authority.sign(&[]), &authority, "it has no subjectAltName");
 }
 
 #[test]
@@ -107,7 +117,7 @@ fn an_address_must_be_in_the_certificate_too() {
     let url = format!("rediss://127.0.0.1:{}", redis.tls_addr().port());
     let ca = authority.file();
     let behind = TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]);
-    refuses(&behind, "not for 127.0.0.1, but for localhost");
+    assert_refused(&behind, "not for 127.0.0.1, but for localhost");
 }
 
 #[test]
@@ -116,18 +126,21 @@ fn a_redis_that_wants_a_certificate() {
         return;
     }
     let authority = CertificateAuthority::new();
-    let redis = redis(&authority, &authority.sign(HERE), true);
+    let redis = redis(&authority, &authority.sign(LOCAL_NAMES), true);
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
     let ca = authority.file();
-    refuses(
+    assert_refused(
         &TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]),
         "does it require a client certificate? See store-cert-file and store-key-file",
     );
     let stranger = CertificateAuthority::new();
-    let shown = stranger.sign(&["larder"]);
-    let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&shown.certificate)];
-    let flags = [&flags[..], &["--store-key-file", text(&shown.key)]].concat();
-    refuses(&TlsToRedis::start(&url, &flags), "does not accept the certificate in store-cert-file");
+    let certificate = stranger.sign(&["larder"]);
+    let flags = ["--store-ca-file", text(&ca), "--store-cert-file", text(&certificate.certificate)];
+    let flags = [&flags[..], &["--store-key-file", text(&certificate.key)]].concat();
+    assert_refused(
+        &TlsToRedis::start(&url, &flags),
+        "does not accept the certificate in store-cert-file",
+    );
 }
 
 #[test]
@@ -154,14 +167,14 @@ fn a_redis_with_tls_behind_redis() {
         return;
     }
     let authority = CertificateAuthority::new();
-    let redis = redis(&authority, &authority.sign(HERE), false);
+    let redis = redis(&authority, &authority.sign(LOCAL_NAMES), false);
     let url = format!("redis://127.0.0.1:{}", redis.tls_addr().port());
-    says_why(&TlsToRedis::start(&url, &[]), "if it speaks TLS on this port, use rediss://");
+    assert_reported(&TlsToRedis::start(&url, &[]), "if it speaks TLS on this port, use rediss://");
 }
 
 #[test]
 fn a_server_with_tls_that_says_so_behind_redis() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let url = format!("redis://127.0.0.1:{}", harness.port);
-    says_why(&TlsToRedis::start(&url, &[]), "looks like TLS: use rediss://");
+    assert_reported(&TlsToRedis::start(&url, &[]), "looks like TLS: use rediss://");
 }
