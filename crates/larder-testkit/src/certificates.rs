@@ -1,5 +1,4 @@
-//! A certificate authority, and the certificates that it signs: files, as servers and clients want
-//! them.
+//! A certificate authority that writes its certificates to files.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,14 +9,14 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-/// An authority of its own: nobody trusts it who was not told to. Its files end with it.
+/// A certificate authority that no system trusts by default. Its files are removed on drop.
 pub struct CertificateAuthority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
     signed: AtomicUsize,
 }
 
-/// A certificate and its key, in PEM files.
+/// A certificate and its private key, in PEM files.
 #[derive(Clone, Debug)]
 pub struct CertificateFiles {
     /// The file with the certificate.
@@ -27,14 +26,14 @@ pub struct CertificateFiles {
 }
 
 impl CertificateAuthority {
-    /// One with a new key.
+    /// Creates an authority with a new key.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate().expect("a key");
         let folder = TempDir::with_prefix("larder-certificates-").expect("a temporary folder");
-        // No other authority bears its name.
+        // The folder makes the name unique among authorities.
         let name = folder.path().display().to_string();
         params.distinguished_name.push(DnType::CommonName, name);
         let issuer = CertifiedIssuer::self_signed(params, key).expect("a root");
@@ -43,22 +42,22 @@ impl CertificateAuthority {
         Self { issuer, folder, signed: AtomicUsize::new(0) }
     }
 
-    /// The file with its own certificate.
+    /// Returns the file with the authority's own certificate.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Itself, as a server that was given no certificate of its own.
+    /// Returns the authority's own certificate and key, for a server that uses them as its own.
     pub fn itself(&self) -> CertificateFiles {
         CertificateFiles { certificate: self.file(), key: self.folder.path().join("ca.key") }
     }
 
-    /// Signs for these host names and IP addresses.
+    /// Issues a certificate for these host names and IP addresses.
     pub fn sign(&self, names: &[&str]) -> CertificateFiles {
         self.sign_with(&params(names))
     }
 
-    /// Signs for these, but the time is over.
+    /// Issues a certificate that has expired.
     pub fn sign_expired(&self, names: &[&str]) -> CertificateFiles {
         let mut params = params(names);
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -86,7 +85,7 @@ impl Default for CertificateAuthority {
 
 fn params(names: &[&str]) -> CertificateParams {
     let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    CertificateParams::new(names).expect("names that a certificate can hold")
+    CertificateParams::new(names).expect("valid host names or addresses")
 }
 
 fn write(path: &Path, text: &str) {

@@ -1,6 +1,6 @@
-//! HTTP as a test sees it: a status, headers and bytes, and nothing done behind its back.
+//! A plain HTTP client: it returns status, headers and bytes as the server sent them.
 //!
-//! Each request has a connection of its own; no redirect is followed, no proxy asked.
+//! Each request uses a connection of its own, follows no redirect and uses no proxy.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -11,15 +11,15 @@ use reqwest::blocking::{Body, Client};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, redirect};
 
-/// How long a request may take before it counts as failed.
+/// Limit for a request.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
-/// How long [`raw`] reads from a server that does not close.
+/// How long [`raw`] reads if the server does not close the connection.
 const RAW_LIMIT: Duration = Duration::from_secs(5);
 
 /// Extra request headers: names and values.
 pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
-/// What a server answered.
+/// The response of a server.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
@@ -31,60 +31,60 @@ pub struct Response {
 }
 
 impl Response {
-    /// The first header of that name, when it is there and readable.
+    /// Returns the first header of that name, if it is present and valid text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The `Cache-Status` header (RFC 9211), empty when there is none.
+    /// Returns the `Cache-Status` header (RFC 9211), or an empty string.
     pub fn cache_status(&self) -> &str {
         self.header("cache-status").unwrap_or_default()
     }
 
-    /// The body as text; what is not UTF-8 is replaced.
+    /// Returns the body as text, with invalid UTF-8 replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     ///
     /// # Panics
-    /// With the body when it is not JSON.
+    /// With the body if it is not JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
     }
 }
 
-/// GET.
+/// Sends a GET request.
 pub fn get(url: &str, headers: Headers) -> Response {
     send("GET", url, headers, Vec::new())
 }
 
-/// PUT.
+/// Sends a PUT request.
 pub fn put(url: &str, headers: Headers, body: impl Into<Body>) -> Response {
     send("PUT", url, headers, body)
 }
 
-/// POST.
+/// Sends a POST request.
 pub fn post(url: &str, headers: Headers, body: impl Into<Body>) -> Response {
     send("POST", url, headers, body)
 }
 
-/// DELETE.
+/// Sends a DELETE request.
 pub fn delete(url: &str, headers: Headers) -> Response {
     send("DELETE", url, headers, Vec::new())
 }
 
-/// Any method.
+/// Sends a request with any method.
 ///
 /// # Panics
-/// When there is no answer; see [`try_send`].
+/// If there is no response; see [`try_send`].
 pub fn send(method: &str, url: &str, headers: Headers, body: impl Into<Body>) -> Response {
     try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{method} {url}: {error:?}"))
 }
 
-/// Any method, to a server that may not answer.
+/// Sends a request with any method to a server that may not respond.
 pub fn try_send(
     method: &str,
     url: &str,
@@ -111,23 +111,23 @@ fn client() -> Client {
         .expect("an HTTP client")
 }
 
-/// What a raw exchange does once its bytes are written.
+/// What the client does after it has written its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterSend {
-    /// Leaves its side open, as a browser does.
+    /// Leaves the connection open, as a browser does.
     Wait,
-    /// Closes its sending side: nothing more will come.
+    /// Closes its sending side.
     HalfClose,
 }
 
-/// Writes any bytes to a port of 127.0.0.1 and returns all that comes back until the server
-/// closes, or within 5 s when it does not.
+/// Writes bytes to a port of 127.0.0.1. Returns what comes back until the server closes the
+/// connection, or within 5 s if it does not.
 pub fn raw(port: u16, bytes: &[u8]) -> Vec<u8> {
     raw_within(port, bytes, AfterSend::Wait, RAW_LIMIT)
 }
 
-/// [`raw`] with a limit of one's own, or half-closing. A server may well close before it has read
-/// everything: that is no error here.
+/// Like [`raw`], with a custom limit and optional half-close. The server may close the connection
+/// before it has read everything, which is no error.
 pub fn raw_within(port: u16, bytes: &[u8], then: AfterSend, limit: Duration) -> Vec<u8> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a listening server");
     socket.set_write_timeout(Some(limit)).expect("a limit above zero");

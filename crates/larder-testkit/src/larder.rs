@@ -12,16 +12,17 @@ use crate::process::Process;
 use crate::wait::poll;
 use crate::{Signal, free_port, http};
 
-/// How long Larder may take from its start to its first answer, all attempts together.
+/// Limit from the start of Larder to its first response, over all attempts.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long Larder may take to leave, after SIGTERM or on its own account.
+/// Limit for Larder to exit, after SIGTERM or by itself.
 const EXIT_LIMIT: Duration = Duration::from_secs(30);
-/// What Larder says when another program was quicker to bind its port: then it gets another one.
+/// Part of the error that Larder logs if another program has bound its port first. The start is
+/// then repeated on another port.
 const PORT_TAKEN: &str = "in use by another program";
 
-/// A running Larder. It is killed when this is dropped.
+/// A running Larder, killed on drop.
 pub struct Larder {
-    // Before the folder: what runs in it must be gone when it is removed.
+    // Declared before the folder, so that the process has ended when its folder is removed.
     process: Mutex<Process>,
     _folder: TempDir,
     port: u16,
@@ -33,7 +34,7 @@ impl Larder {
         Self::builder(program).args(args).start()
     }
 
-    /// A run of `program`, which is `env!("CARGO_BIN_EXE_larder")`, with more settings.
+    /// Returns a builder for `program`, which is `env!("CARGO_BIN_EXE_larder")`.
     pub fn builder(program: impl AsRef<Path>) -> LarderBuilder {
         LarderBuilder {
             program: program.as_ref().to_owned(),
@@ -43,75 +44,75 @@ impl Larder {
         }
     }
 
-    /// A URL of its HTTP listener: `url("/livez")`.
+    /// Returns a URL of the HTTP listener: `url("/livez")`.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// The port of its HTTP listener.
+    /// Returns the port of the HTTP listener.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its process.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.process().pid()
     }
 
-    /// What it wrote to its standard error so far.
+    /// Returns what it has written to standard error so far.
     pub fn log(&self) -> String {
         self.process().stderr()
     }
 
-    /// What it wrote to its standard output so far.
+    /// Returns what it has written to standard output so far.
     pub fn stdout(&self) -> String {
         self.process().stdout()
     }
 
-    /// SIGSTOP; returns once it has stopped.
+    /// Sends SIGSTOP and waits until the process has stopped.
     pub fn pause(&self) {
         self.process().pause();
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn resume(&self) {
         self.process().resume();
     }
 
-    /// Sends a signal and does not wait.
+    /// Sends a signal without waiting for its effect.
     pub fn signal(&self, signal: Signal) {
         self.process().signal(signal);
     }
 
-    /// SIGTERM; returns how it ended and how long that took.
+    /// Sends SIGTERM and waits for the exit. Returns the exit status and how long it took.
     pub fn terminate(&self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         self.signal(Signal::TERM);
         (self.wait(), start.elapsed())
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     ///
     /// # Panics
-    /// With its log when it still runs after 30 s.
+    /// With the log if it still runs after 30 s.
     pub fn wait(&self) -> ExitStatus {
         let mut process = self.process();
         let status = process.exits_within(EXIT_LIMIT);
         status.unwrap_or_else(|| panic!("larder still runs:\n{}", process.stderr()))
     }
 
-    /// SIGKILL; returns once it is gone.
+    /// Sends SIGKILL and waits for the exit.
     pub fn kill(&self) {
         self.process().kill();
     }
 
     fn process(&self) -> MutexGuard<'_, Process> {
-        self.process.lock().expect("no earlier panic in the testkit")
+        self.process.lock().expect("no thread panicked while holding the lock")
     }
 }
 
-/// Settings of a run of Larder. Its environment is empty but for `PATH` and what is given here, and
-/// its working folder is a temporary one: nothing of the machine leaks in.
+/// Settings of a [`Larder`]. Its environment is empty except for `PATH` and the variables given
+/// here, and its working directory is a temporary one, so that nothing of the machine leaks in.
 #[derive(Clone, Debug)]
 pub struct LarderBuilder {
     program: PathBuf,
@@ -121,66 +122,66 @@ pub struct LarderBuilder {
 }
 
 impl LarderBuilder {
-    /// One more argument.
+    /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// More arguments.
+    /// Adds arguments.
     #[must_use]
     pub fn args<T: AsRef<str>>(mut self, args: &[T]) -> Self {
         self.args.extend(args.iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
-    /// One environment variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The text of its settings file (TOML), which it is given with `--config`.
+    /// Sets the text of the settings file (TOML), which is passed with `--config`.
     #[must_use]
     pub fn config_text(mut self, toml: impl Into<String>) -> Self {
         self.config = Some(toml.into());
         self
     }
 
-    /// Starts the server on a free `--http-port` and waits until `GET /livez` answers 200.
+    /// Starts the server on a free `--http-port` and waits until `GET /livez` returns 200.
     ///
     /// # Panics
-    /// With its standard error when it ends or does not answer within 20 s.
+    /// With the standard error if it exits or does not respond within 20 s.
     pub fn start(self) -> Larder {
         let folder = temp_folder();
         let (process, port) = self.launch(&folder);
         Larder { process: Mutex::new(process), _folder: folder, port }
     }
 
-    /// Runs a command that ends by itself, with the arguments given and no other.
+    /// Runs a command to its end, with only the given arguments.
     ///
     /// # Panics
-    /// When it still runs after 30 s; it is killed then.
+    /// If it still runs after 30 s. It is killed then.
     pub fn run(self) -> CommandOutput {
         let folder = temp_folder();
         let mut process = self.spawn(&folder, &[]);
         let status = process.exits_within(EXIT_LIMIT);
         let (stdout, stderr) = (process.stdout(), process.stderr());
-        let status = status.unwrap_or_else(|| panic!("larder does not end:\n{stdout}{stderr}"));
+        let status = status.unwrap_or_else(|| panic!("larder does not exit:\n{stdout}{stderr}"));
         CommandOutput { status, stdout, stderr }
     }
 
-    /// Runs a command that is expected to fail; returns its exit code and its standard error.
+    /// Runs a command that is expected to fail. Returns its exit code and its standard error.
     ///
     /// # Panics
-    /// When it succeeds, is ended by a signal, or still runs after 30 s.
+    /// If it succeeds, is ended by a signal, or still runs after 30 s.
     pub fn fails_with(self) -> (i32, String) {
         let CommandOutput { status, stdout, stderr } = self.run();
         match status.code() {
             Some(code) if code != 0 => (code, stderr),
-            _ => panic!("larder was to fail, but: {status}\n{stdout}{stderr}"),
+            _ => panic!("larder should have failed, but: {status}\n{stdout}{stderr}"),
         }
     }
 
@@ -189,7 +190,7 @@ impl LarderBuilder {
         loop {
             let port = free_port();
             let mut process = self.spawn(folder, &["--http-port", &port.to_string()]);
-            if answers(&mut process, port) {
+            if responds(&mut process, port) {
                 return (process, port);
             }
             let log = process.stderr();
@@ -216,14 +217,14 @@ impl LarderBuilder {
     }
 }
 
-/// A command that has ended.
+/// The result of a command that has exited.
 #[derive(Clone, Debug)]
 pub struct CommandOutput {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// What it wrote to its standard output.
+    /// The standard output.
     pub stdout: String,
-    /// What it wrote to its standard error.
+    /// The standard error.
     pub stderr: String,
 }
 
@@ -231,14 +232,14 @@ fn temp_folder() -> TempDir {
     TempDir::with_prefix("larder-").expect("a temporary folder")
 }
 
-/// Waits for `GET /livez` to answer 200, or for the end of the process.
-fn answers(process: &mut Process, port: u16) -> bool {
+/// Waits until `GET /livez` returns 200. Returns false if the process exits first.
+fn responds(process: &mut Process, port: u16) -> bool {
     let url = format!("http://127.0.0.1:{port}/livez");
     let lives = || http::try_send("GET", &url, &[], "").is_ok_and(|answer| answer.status == 200);
     let ready = poll(START_LIMIT, || match process.exited() {
         Some(_) => Some(false),
         None => lives().then_some(true),
     });
-    // Another server may have been quicker to take the port; then ours has ended by now.
+    // Another server may have taken the port first. In that case this process has exited by now.
     ready == Some(true) && process.exited().is_none()
 }

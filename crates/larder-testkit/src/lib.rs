@@ -1,12 +1,12 @@
-//! Real servers and forced faults for Larder's integration tests.
+//! Real servers and fault injection for Larder's integration tests.
 //!
-//! [`RedisServer`] and [`Larder`] are child processes, [`Relay`] stands between them and breaks
-//! what is asked, [`http`] speaks to Larder as a browser or a broken client would, and
-//! [`eventually`] waits for a fact instead of sleeping.
+//! [`RedisServer`] and [`Larder`] run as child processes, [`Relay`] sits between them and injects
+//! faults, [`http`] sends requests as a browser or a broken client would, and [`eventually`] waits
+//! for a condition instead of sleeping. [`Harness`] starts a Redis and a Larder together.
 //!
-//! Everything is blocking: threads and plain sockets, no runtime, so that the tools share neither
-//! code nor scheduling with what they test. What cannot go on panics, with the log of the server
-//! concerned in the message. No process outlives its test: see `process`.
+//! Everything is blocking: threads and plain sockets, no async runtime, so that the tools share
+//! neither code nor scheduling with the program under test. Unrecoverable errors panic with the log
+//! of the server concerned. No process outlives its test: see `process`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -44,12 +44,12 @@ use std::{
     ops::Range,
 };
 
-/// Below those from which systems choose one for a connection that goes out: none takes it in
-/// between.
+/// Below the range from which systems choose ephemeral ports, so that no outgoing connection takes
+/// a port in the meantime.
 const PORTS: Range<u64> = 10_000..32_000;
 
-/// A TCP port of 127.0.0.1 that was free a moment ago, any of some twenty thousand. Nothing reserves
-/// it: whoever binds it must be ready to find it taken.
+/// Returns a TCP port of 127.0.0.1 that was free a moment ago, one of about 22,000. Nothing
+/// reserves it: the caller must handle it being taken.
 pub fn free_port() -> u16 {
     let random = || RandomState::new().build_hasher().finish();
     let any = || u16::try_from(PORTS.start + random() % (PORTS.end - PORTS.start)).ok();

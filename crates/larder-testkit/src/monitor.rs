@@ -1,4 +1,4 @@
-//! Every command that Redis carries out, as it says itself (MONITOR).
+//! The commands that Redis executes, as reported by MONITOR.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
@@ -7,14 +7,14 @@ use std::thread;
 
 use crate::RedisServer;
 
-/// A connection that sees what all others do. Ends when it is dropped.
+/// A connection in MONITOR mode, closed on drop.
 pub struct Monitor {
     socket: TcpStream,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Monitor {
-    /// Sees everything from now on.
+    /// Records all commands from now on.
     pub fn start(redis: &RedisServer) -> Self {
         let mut socket = TcpStream::connect(redis.addr()).unwrap();
         socket.write_all(b"MONITOR\r\n").unwrap();
@@ -32,7 +32,7 @@ impl Monitor {
         Self { socket, lines }
     }
 
-    /// How often this was carried out: `"SET" "k" "1"`.
+    /// Returns how often a command was executed: `count(r#""SET" "k" "1""#)`.
     pub fn count(&self, command: &str) -> usize {
         self.lines.lock().unwrap().iter().filter(|line| line.contains(command)).count()
     }

@@ -1,9 +1,10 @@
 //! A child process that cannot outlive its test.
 //!
 //! Dropping a [`Process`] kills it and waits for it, which covers tests that end and tests that
-//! panic. A test program that is itself killed, aborts, or ends with a server in a `static` drops
-//! nothing: for that each process has a [`Guard`], a shell that reads a pipe whose other end only
-//! the test program has. When the test program is gone, the pipe ends and the shell kills.
+//! panic. A test program that is killed, aborts, or exits with a server in a `static` drops
+//! nothing. For that case each process has a [`Guard`]: a shell that reads from a pipe whose other
+//! end only the test program holds. When the test program is gone, the shell reads the end of the
+//! pipe and kills the process.
 
 use std::fs::{File, read};
 use std::io::{self, Write};
@@ -16,11 +17,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::wait::{eventually, poll};
 
-/// How long a signalled process may take to stop.
+/// Limit for a process to stop after SIGSTOP.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running child that ends with this program, however that ends, and the files that hold what it
-/// wrote. Everything panics that the kernel refuses to do to a child.
+/// A running child that ends with this program, however that ends, and the files that hold its
+/// output. Its methods panic if the kernel refuses an operation on the child.
 pub struct Process {
     child: Child,
     guard: Guard,
@@ -28,12 +29,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`, which writes to the files `stdout` and `stderr` in `folder`, after what
-    /// they hold already.
+    /// Starts `command`, with its output appended to the files `stdout` and `stderr` in `folder`.
     pub fn spawn(mut command: Command, folder: &Path) -> io::Result<Self> {
         let mut guard = Guard::start()?;
-        // A group of its own: Ctrl-C on a terminal is then the test program's alone, whose end
-        // the guard sees.
+        // In a process group of its own, so that Ctrl-C on a terminal reaches the test program
+        // only. The guard then notices the end of the test program.
         let child = command
             .stdin(Stdio::null())
             .stdout(append(&folder.join("stdout"))?)
@@ -44,22 +44,23 @@ impl Process {
         Ok(Self { child, guard, folder: folder.to_owned() })
     }
 
-    /// Its process id. It is nobody else's until this is dropped or is known to have ended.
+    /// Returns the process id. The kernel does not reuse it until this is dropped or is known to
+    /// have exited.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it wrote to its standard output so far.
+    /// Returns what it has written to standard output so far.
     pub fn stdout(&self) -> String {
         text(&self.folder.join("stdout"))
     }
 
-    /// What it wrote to its standard error so far.
+    /// Returns what it has written to standard error so far.
     pub fn stderr(&self) -> String {
         text(&self.folder.join("stderr"))
     }
 
-    /// How it ended, or `None` while it runs (or is stopped).
+    /// Returns the exit status, or `None` while it runs or is stopped.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().expect("a child can be waited for");
         if status.is_some() {
@@ -68,34 +69,36 @@ impl Process {
         status
     }
 
-    /// How it ended, or `None` when it still runs after `limit`.
+    /// Waits for the exit. Returns `None` if it still runs after `limit`.
     pub fn exits_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         poll(limit, || self.exited())
     }
 
-    /// Sends a signal. Panics when the process has ended: its pid may be another's by now.
+    /// Sends a signal. Panics if the process has exited, as its pid may belong to another process
+    /// by now.
     pub fn signal(&mut self, signal: Signal) {
         let ended = self.exited();
-        assert!(ended.is_none(), "signal {signal:?} to a process that has ended: {ended:?}");
+        assert!(ended.is_none(), "signal {signal:?} to a process that has exited: {ended:?}");
         kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
     }
 
-    /// SIGSTOP; returns once every thread has stopped.
+    /// Sends SIGSTOP and waits until every thread has stopped.
     pub fn pause(&mut self) {
         self.signal(Signal::STOP);
         let pid = Pid::from_child(&self.child);
         eventually(STOP_LIMIT, "a process to stop after SIGSTOP", || is_stopped(pid));
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn resume(&mut self) {
         self.signal(Signal::CONT);
     }
 
-    /// SIGKILL, also of a stopped process; returns once it is gone. Does nothing the second time.
+    /// Sends SIGKILL, which also ends a stopped process, and waits for the exit. Does nothing the
+    /// second time.
     pub fn kill(&mut self) {
         self.child.kill().ok();
-        // Before the pid is free for others.
+        // Before the kernel may reuse the pid.
         self.guard.disarm();
         self.child.wait().ok();
     }
@@ -107,7 +110,7 @@ impl Drop for Process {
     }
 }
 
-/// The shell that kills the process when the test program is gone.
+/// The shell that kills the process after the test program has ended.
 struct Guard {
     shell: Child,
 }
@@ -131,7 +134,8 @@ impl Guard {
         writeln!(pipe, "{pid}").expect("the guard reads its input");
     }
 
-    /// Without this a guard whose pipe ends kills.
+    /// Ends the shell without killing the process. Without this the shell would kill it as soon as
+    /// the pipe closes.
     fn disarm(&mut self) {
         self.shell.kill().ok();
         self.shell.wait().ok();
@@ -153,8 +157,8 @@ fn text(path: &Path) -> String {
 }
 
 fn is_stopped(pid: Pid) -> bool {
-    // NOWAIT leaves the news in place: a second pause finds it again, and the exit stays for
-    // `Child::wait`.
+    // NOWAIT leaves the status in place: a second pause finds it again, and the exit status stays
+    // for `Child::wait`.
     let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     matches!(waitid(WaitId::Pid(pid), options), Ok(Some(status)) if status.stopped())
 }

@@ -15,15 +15,15 @@ use crate::free_port;
 use crate::process::Process;
 use crate::wait::poll;
 
-/// How long a server may take from its start to its first answer, all attempts together.
+/// Limit from the start of the server to its first reply, over all attempts.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long a server may take to leave after SIGTERM.
+/// Limit for the server to exit after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
-/// How long a test's own connection waits for a server before the test fails.
+/// Limit for replies on the testkit's own connections.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Whether this machine has a Redis to test with. When it has none a line says that the test is
-/// skipped, and the test returns early:
+/// Returns whether this machine has a Redis to test with. If not, it logs that the test is skipped,
+/// and the test returns early:
 ///
 /// ```
 /// if !larder_testkit::require_redis() {
@@ -32,7 +32,7 @@ const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 /// ```
 ///
 /// # Panics
-/// When there is none and `LARDER_REQUIRE_ALL=1`, as in CI: there a skipped test is a failed one.
+/// If there is none and `LARDER_REQUIRE_ALL=1`, as in CI, where a skipped test is a failure.
 #[must_use]
 pub fn require_redis() -> bool {
     let program = program();
@@ -45,16 +45,17 @@ pub fn require_redis() -> bool {
     found
 }
 
-/// As [`require_redis`], for a Redis that was built with TLS.
+/// Like [`require_redis`], for a Redis that was built with TLS.
 ///
 /// # Panics
-/// When there is none and `LARDER_REQUIRE_ALL=1`.
+/// If there is none and `LARDER_REQUIRE_ALL=1`.
 #[must_use]
 pub fn require_redis_tls() -> bool {
     if !require_redis() {
         return false;
     }
-    // It listens nowhere, so it ends; one without TLS ends before, as it does not know the option.
+    // With no port to listen on, Redis exits. Without TLS it exits earlier, because it does not
+    // know the option.
     let tried = Command::new(program()).args(["--port", "0", "--tls-port", "0"]).output();
     let said = tried.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
     let found = !String::from_utf8_lossy(&said).contains("Bad directive");
@@ -66,9 +67,9 @@ pub fn require_redis_tls() -> bool {
     found
 }
 
-/// A running Redis. It forgets everything when it ends, and ends when this is dropped.
+/// A running Redis without persistence, killed on drop.
 pub struct RedisServer {
-    // Before the folder: what runs in it must be gone when it is removed.
+    // Declared before the folder, so that the process has ended when its folder is removed.
     process: Mutex<Process>,
     folder: TempDir,
     port: u16,
@@ -76,72 +77,72 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a Redis without password and with default settings.
+    /// Starts a Redis without a password and with default settings.
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// A Redis with other settings.
+    /// Returns a builder for other settings.
     pub fn builder() -> RedisBuilder {
         RedisBuilder::default()
     }
 
-    /// `redis://127.0.0.1:port`, with the password when there is one.
+    /// Returns the URL `redis://127.0.0.1:port`, with the password if there is one.
     pub fn url(&self) -> String {
         url_of(self.plan.password.as_deref(), self.port)
     }
 
-    /// The URL of another user of this server.
+    /// Returns the URL for another user of this server.
     pub fn url_for(&self, user: &str, password: &str) -> String {
-        format!("redis://{}:{}@{}", escaped(user), escaped(password), self.addr())
+        format!("redis://{}:{}@{}", percent_encoded(user), percent_encoded(password), self.addr())
     }
 
-    /// `unix://` and the path of its socket, which [`RedisBuilder::unix_socket`] asked for.
+    /// Returns the URL of the unix socket, which [`RedisBuilder::unix_socket`] enables.
     pub fn unix_url(&self) -> String {
         assert!(self.plan.unix_socket, "this server was started without a unix socket");
         format!("unix://{}", self.folder.path().join("redis.sock").display())
     }
 
-    /// Where it listens.
+    /// Returns the address of its TCP port.
     pub fn addr(&self) -> SocketAddr {
         addr_of(self.port)
     }
 
-    /// Where it listens for TLS, which [`RedisBuilder::tls`] asked for.
+    /// Returns the address of its TLS port, which [`RedisBuilder::tls`] enables.
     pub fn tls_addr(&self) -> SocketAddr {
         addr_of(self.plan.tls.expect("this server was started without TLS"))
     }
 
-    /// Its TCP port, the same after a restart.
+    /// Returns its TCP port, which stays the same after a restart.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its process, another after a restart.
+    /// Returns the process id, which changes after a restart.
     pub fn pid(&self) -> u32 {
         self.process().pid()
     }
 
-    /// What it logged so far, in all its lives.
+    /// Returns its log, including that of processes before a restart.
     pub fn log(&self) -> String {
         self.process().stdout()
     }
 
-    /// A connection of its own, past Larder: a foreign client. An answer that takes longer than
-    /// 10 s is an error; `set_read_timeout` on the connection changes that.
+    /// Returns a connection to Redis itself, bypassing Larder: a foreign client. A reply that takes
+    /// longer than 10 s is an error; `set_read_timeout` on the connection changes that.
     pub fn client(&self) -> Connection {
         connect(&self.url()).expect("a connection to redis-server")
     }
 
-    /// One command on a new connection, in database 0.
+    /// Runs a command on a new connection, in database 0.
     ///
     /// # Panics
-    /// When the server refuses it; see [`Self::try_cmd`].
+    /// If the server returns an error; see [`Self::try_cmd`].
     pub fn cmd<A: ToRedisArgs>(&self, words: &[A]) -> Value {
         self.try_cmd(words).expect("redis-server accepts the command")
     }
 
-    /// One command on a new connection, in database 0.
+    /// Runs a command on a new connection, in database 0.
     pub fn try_cmd<A: ToRedisArgs>(&self, words: &[A]) -> RedisResult<Value> {
         let mut command = Cmd::new();
         for word in words {
@@ -150,39 +151,41 @@ impl RedisServer {
         command.query(&mut connect(&self.url())?)
     }
 
-    /// A field of INFO, such as `("stats", "keyspace_hits")`.
+    /// Returns a field of INFO, such as `("stats", "keyspace_hits")`.
     pub fn info(&self, section: &str, field: &str) -> Option<String> {
         info(&mut self.client(), section, field).expect("INFO is allowed")
     }
 
-    /// How often this life of the server has run a command, such as `get` or `client|tracking`.
+    /// Returns how often a command, such as `get` or `client|tracking`, was executed since the last
+    /// start.
     pub fn command_calls(&self, command: &str) -> u64 {
         let field = format!("cmdstat_{}", command.to_lowercase());
         self.info("commandstats", &field).map_or(0, |stats| calls(&stats))
     }
 
-    /// Closes every client connection but pub/sub and replication ones. Returns how many.
+    /// Closes all client connections except pub/sub and replication ones. Returns how many.
     pub fn kill_clients(&self) -> u64 {
         let killed = self.cmd(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
         redis::from_redis_value(killed).expect("CLIENT KILL answers a count")
     }
 
-    /// SIGSTOP: connections stay open and the kernel still accepts new ones, nothing answers.
+    /// Sends SIGSTOP: connections stay open and the kernel still accepts new ones, but nothing
+    /// replies.
     pub fn pause(&self) {
         self.process().pause();
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn resume(&self) {
         self.process().resume();
     }
 
-    /// SIGKILL: connections are reset or closed, the port refuses.
+    /// Sends SIGKILL: connections are reset or closed, and the port refuses new ones.
     pub fn kill(&self) {
         self.process().kill();
     }
 
-    /// SIGTERM, as an orderly shutdown; returns once it is gone.
+    /// Sends SIGTERM for an orderly shutdown, and waits for the exit.
     pub fn stop(&self) {
         let mut process = self.process();
         process.signal(crate::Signal::TERM);
@@ -190,7 +193,7 @@ impl RedisServer {
         assert!(status.is_some(), "redis-server ignores SIGTERM:\n{}", process.stdout());
     }
 
-    /// Kills it when it still runs, and starts an empty one on the same port.
+    /// Kills the server if it still runs, and starts an empty one on the same port.
     pub fn restart(&self) {
         let mut process = self.process();
         process.kill();
@@ -198,7 +201,7 @@ impl RedisServer {
     }
 
     fn process(&self) -> MutexGuard<'_, Process> {
-        self.process.lock().expect("no earlier panic in the testkit")
+        self.process.lock().expect("no thread panicked while holding the lock")
     }
 }
 
@@ -214,78 +217,78 @@ pub struct RedisBuilder {
 }
 
 impl RedisBuilder {
-    /// `requirepass`: the password of the user `default`.
+    /// Sets `requirepass`, the password of the user `default`.
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
         self
     }
 
-    /// One more user, as in an ACL file: `"reader on >secret ~* +@read"`. The user `default` must
-    /// stay as it is, for the testkit's own use.
+    /// Adds a user, as in an ACL file: `"reader on >secret ~* +@read"`. The user `default` must
+    /// stay unchanged, because the testkit uses it.
     #[must_use]
     pub fn user_acl(mut self, rules: &str) -> Self {
         self.users.push(rules.to_owned());
         self
     }
 
-    /// How many databases (16 by default).
+    /// Sets the number of databases (16 by default).
     #[must_use]
     pub fn databases(mut self, count: u16) -> Self {
         self.databases = Some(count);
         self
     }
 
-    /// Listens on a unix socket as well.
+    /// Enables a unix socket as well.
     #[must_use]
     pub fn unix_socket(mut self) -> Self {
         self.unix_socket = true;
         self
     }
 
-    /// Listens for TLS as well, on a port that was free a moment ago, as who is `signed`; clients
-    /// need a certificate of the authority if `asks`. See [`RedisServer::tls_addr`].
+    /// Enables TLS on a second port, free a moment ago, with this server certificate. Clients need
+    /// a certificate of the authority if `requires_certificate`. See [`RedisServer::tls_addr`].
     #[must_use]
     pub fn tls(
         mut self,
         authority: &CertificateAuthority,
-        signed: &CertificateFiles,
-        asks: bool,
+        certificate: &CertificateFiles,
+        requires_certificate: bool,
     ) -> Self {
         let port = free_port();
         self.tls = Some(port);
         self.arg("--tls-port", &port.to_string())
-            .arg("--tls-cert-file", &signed.certificate.display().to_string())
-            .arg("--tls-key-file", &signed.key.display().to_string())
+            .arg("--tls-cert-file", &certificate.certificate.display().to_string())
+            .arg("--tls-key-file", &certificate.key.display().to_string())
             .arg("--tls-ca-cert-file", &authority.file().display().to_string())
-            .arg("--tls-auth-clients", if asks { "yes" } else { "no" })
+            .arg("--tls-auth-clients", if requires_certificate { "yes" } else { "no" })
     }
 
-    /// Any other setting: `("--maxmemory", "10mb")`.
+    /// Sets any other option: `("--maxmemory", "10mb")`.
     #[must_use]
     pub fn arg(mut self, name: &str, value: &str) -> Self {
         self.args.extend([name.to_owned(), value.to_owned()]);
         self
     }
 
-    /// Starts it and waits for its first answer.
+    /// Starts the server and waits for its first reply.
     ///
     /// # Panics
-    /// With the server's log when it does not answer within 20 s.
+    /// With the server's log if it does not reply within 20 s.
     pub fn start(self) -> RedisServer {
         let folder = TempDir::with_prefix("larder-redis-").expect("a temporary folder");
         let (process, port) = self.launch(&folder, free_port);
         RedisServer { process: Mutex::new(process), folder, port, plan: self }
     }
 
-    /// Tries the ports it is given until the server has one.
+    /// Starts the server, trying one port after another until one is free.
     fn launch(&self, folder: &TempDir, port: impl Fn() -> u16) -> (Process, u16) {
         let start = Instant::now();
         loop {
             let port = port();
             let mut process = Process::spawn(self.command(folder, port), folder.path())
                 .unwrap_or_else(|error| panic!("{}: {error}", program().display()));
-            if self.answers(&mut process, port) {
+            if self.replies(&mut process, port) {
                 return (process, port);
             }
             let log = process.stdout();
@@ -314,25 +317,25 @@ impl RedisBuilder {
         command
     }
 
-    /// Waits for an answer from this very process (another server may have been quicker to take
-    /// the port), or for its end.
-    fn answers(&self, process: &mut Process, port: u16) -> bool {
+    /// Waits until this very process replies; another server may have taken the port first. Returns
+    /// false if the process exits.
+    fn replies(&self, process: &mut Process, port: u16) -> bool {
         let url = url_of(self.password.as_deref(), port);
         let pid = process.pid().to_string();
-        let answered = || {
+        let reply_pid = || {
             let mut connection = connect(&url).ok()?;
             redis::cmd("PING").exec(&mut connection).ok()?;
             info(&mut connection, "server", "process_id").ok()?
         };
         poll(START_LIMIT, || match process.exited() {
             Some(_) => Some(false),
-            None => (answered()? == pid).then_some(true),
+            None => (reply_pid()? == pid).then_some(true),
         })
         .unwrap_or(false)
     }
 }
 
-/// `redis-server`, or what `LARDER_TEST_REDIS_SERVER` names.
+/// Returns `redis-server`, or the program in `LARDER_TEST_REDIS_SERVER`.
 fn program() -> PathBuf {
     env::var_os("LARDER_TEST_REDIS_SERVER").map_or_else(|| "redis-server".into(), PathBuf::from)
 }
@@ -342,12 +345,12 @@ fn addr_of(port: u16) -> SocketAddr {
 }
 
 fn url_of(password: Option<&str>, port: u16) -> String {
-    let login = password.map(|word| format!(":{}@", escaped(word))).unwrap_or_default();
+    let login = password.map(|word| format!(":{}@", percent_encoded(word))).unwrap_or_default();
     format!("redis://{login}{}", addr_of(port))
 }
 
-/// A user name or password as it may stand in a URL.
-fn escaped(word: &str) -> String {
+/// Percent-encodes a user name or password for a URL.
+fn percent_encoded(word: &str) -> String {
     let escape = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
@@ -368,7 +371,7 @@ fn info(connection: &mut Connection, section: &str, field: &str) -> RedisResult<
     Ok(fields.find(|(name, _)| *name == field).map(|(_, value)| value.to_owned()))
 }
 
-/// The count in `calls=3,usec=12,...`.
+/// Returns the count in `calls=3,usec=12,...`.
 fn calls(stats: &str) -> u64 {
     let count = stats.split(',').find_map(|part| part.strip_prefix("calls="));
     count.and_then(|digits| digits.parse().ok()).expect("commandstats start with calls=")

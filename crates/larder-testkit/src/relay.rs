@@ -1,11 +1,12 @@
-//! A TCP relay between Larder and Redis that delays, holds, swallows or cuts what passes.
+//! A TCP relay between Larder and Redis that injects faults: it delays, holds, drops or cuts
+//! traffic.
 //!
-//! A control is for all connections or for those that sent a given text ([`ConnectionFilter`]); it holds for
-//! connections open now and for later ones until it is changed; where two controls say different
-//! things about a connection, the one called last wins.
+//! A rule applies to all connections or to those that sent a given text ([`ConnectionFilter`]). It
+//! applies to open and to later connections until it is changed. If two rules for a connection
+//! contradict each other, the later one wins.
 //!
-//! The client connects to the relay, not to the server: it is accepted even when the server is
-//! down, and closed at once then.
+//! The client connects to the relay, not to the server: if the server is down, the connection is
+//! accepted and then closed at once.
 
 mod connection;
 mod pipe;
@@ -21,10 +22,10 @@ use connection::Connection;
 use rules::{Change, Rule, Rules};
 pub use rules::{ConnectionFilter, Direction};
 
-/// How long the relay tries to reach the server for a new client.
+/// Limit for connecting to the server for a new client.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A running relay. Dropping it closes its port and every connection.
+/// A running relay. Dropping it closes its port and all connections.
 pub struct Relay {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -41,23 +42,23 @@ struct State {
     rules: Rules,
     new_clients: NewClients,
     connections: Vec<Arc<Connection>>,
-    /// Clients that were accepted and are not answered.
+    /// Clients that were accepted and are not served.
     ignored: Vec<TcpStream>,
 }
 
-/// What becomes of a new client.
+/// What happens to a new client.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum NewClients {
     #[default]
     Served,
     Refused,
     Ignored,
-    /// The relay has ended.
-    Gone,
+    /// The relay is shutting down.
+    ShutDown,
 }
 
 impl Relay {
-    /// A relay to this server, on a free port of 127.0.0.1.
+    /// Starts a relay to this server on a free port of 127.0.0.1.
     pub fn to(server: impl ToSocketAddrs) -> Self {
         let mut addrs = server.to_socket_addrs().expect("an address that resolves");
         let server = addrs.next().expect("at least one address");
@@ -71,79 +72,80 @@ impl Relay {
         Self { addr, shared, acceptor }
     }
 
-    /// Where clients connect.
+    /// Returns the address to which clients connect.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// `redis://127.0.0.1:port`.
+    /// Returns the URL `redis://127.0.0.1:port`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.addr)
     }
 
-    /// Delivers each byte this long after it was read. Order is kept, and any number of bytes is
-    /// under way at once. Bytes already read keep the time they had.
+    /// Delivers each byte this long after it was read. The order is kept, and any number of bytes
+    /// may be in transit. Bytes read earlier keep their earlier delay.
     pub fn delay(&self, filter: ConnectionFilter, direction: Direction, delay: Duration) {
         self.rule(filter, direction, Change::Delay(delay));
     }
 
-    /// Keeps bytes back until [`Self::release`]; past 64 MiB a direction is no longer read.
+    /// Holds bytes back until [`Self::release`]. After 64 MiB the relay stops reading from that
+    /// direction.
     pub fn hold(&self, filter: ConnectionFilter, direction: Direction) {
         self.rule(filter, direction, Change::Hold(true));
     }
 
-    /// Delivers what was held, in order, and holds no more.
+    /// Delivers the held bytes in order and stops holding.
     pub fn release(&self, filter: ConnectionFilter, direction: Direction) {
         self.rule(filter, direction, Change::Hold(false));
     }
 
-    /// Swallows bytes not yet delivered and all that come, ends of streams included; sockets stay
-    /// open, and new ones open.
+    /// Drops bytes not yet delivered and all that arrive, including the end of a stream. Sockets
+    /// stay open, and new ones are accepted.
     pub fn blackhole(&self, filter: ConnectionFilter, direction: Direction) {
         self.rule(filter, direction, Change::Drop);
     }
 
-    /// Ends every black hole, and no other control. What was swallowed stays lost.
+    /// Ends all black holes and no other rule. Dropped bytes stay lost.
     pub fn heal(&self) {
         self.change(|state| state.rules.heal());
     }
 
-    /// Delivers at most so many bytes in one write, with a short pause between writes;
+    /// Delivers at most `bytes_per_write` bytes in one write, with a short pause between writes.
     /// `usize::MAX` ends it.
     pub fn trickle(&self, filter: ConnectionFilter, direction: Direction, bytes_per_write: usize) {
         assert!(bytes_per_write > 0, "a write has at least one byte");
         self.rule(filter, direction, Change::Trickle(bytes_per_write));
     }
 
-    /// Closes both ends of these connections now; what was under way is lost.
+    /// Closes both ends of these connections. Bytes in transit are lost.
     pub fn cut(&self, filter: ConnectionFilter) {
         self.matching(filter).iter().for_each(|connection| connection.cut());
     }
 
-    /// Whether new connections are accepted and closed at once.
+    /// Sets whether new connections are closed as soon as they are accepted.
     pub fn refuse(&self, refuse: bool) {
         self.new_clients(if refuse { NewClients::Refused } else { NewClients::Served });
     }
 
-    /// Whether new connections are accepted and not answered. Those that wait are closed when
-    /// this changes.
+    /// Sets whether new connections are accepted but not served. Connections that wait are closed
+    /// when this changes.
     pub fn ignore(&self, ignore: bool) {
         self.new_clients(if ignore { NewClients::Ignored } else { NewClients::Served });
     }
 
-    /// How many connections are open on the client's side.
+    /// Returns how many connections are open on the client's side.
     pub fn connections(&self, filter: ConnectionFilter) -> usize {
         self.matching(filter).iter().filter(|connection| connection.is_open()).count()
     }
 
-    /// How many bytes have been read and not yet delivered. A test that holds waits for this, to
-    /// know that what it provoked has reached the relay.
+    /// Returns how many bytes have been read but not delivered. Tests that hold traffic wait for
+    /// this, to know that it has reached the relay.
     pub fn buffered_bytes(&self, filter: ConnectionFilter, direction: Direction) -> usize {
         let all = self.matching(filter);
         all.iter().map(|connection| connection.buffered_bytes(direction)).sum()
     }
 
-    /// How many bytes black holes have swallowed, in connections that still exist.
+    /// Returns how many bytes were dropped by black holes in connections that still exist.
     pub fn dropped_bytes(&self, filter: ConnectionFilter, direction: Direction) -> usize {
         let all = self.matching(filter);
         all.iter().map(|connection| connection.dropped_bytes(direction)).sum()
@@ -153,7 +155,7 @@ impl Relay {
         self.change(|state| state.rules.add(Rule { filter, direction, change }));
     }
 
-    /// Changes the rules and puts them in force everywhere before it returns.
+    /// Changes the rules and applies them to all connections before it returns.
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.shared.lock();
         change(&mut state);
@@ -174,21 +176,21 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.new_clients(NewClients::Gone);
+        self.new_clients(NewClients::ShutDown);
         self.cut(ConnectionFilter::All);
-        // Wakes the acceptor, which then sees that it is to end.
+        // Wakes the accept loop, which then ends.
         TcpStream::connect(self.addr).ok();
         self.acceptor.take().map(JoinHandle::join);
     }
 }
 
 impl Shared {
-    /// The state is whole after every change, so a panic elsewhere does not spoil it.
+    /// Ignores poisoning: the state is consistent after every change.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Carries one client's bytes until its end.
+    /// Forwards one client's traffic until the connection ends.
     fn serve(&self, client: TcpStream) {
         let server = TcpStream::connect_timeout(&self.server, CONNECT_LIMIT);
         let Ok(connection) = server.and_then(|server| Connection::between(client, server)) else {
@@ -201,10 +203,11 @@ impl Shared {
         }
     }
 
-    /// Puts a connection under the rules; false when the relay has ended meanwhile.
+    /// Registers a connection and applies the rules to it. Returns false if the relay is shutting
+    /// down.
     fn register(&self, connection: &Arc<Connection>) -> bool {
         let mut state = self.lock();
-        if state.new_clients == NewClients::Gone {
+        if state.new_clients == NewClients::ShutDown {
             return false;
         }
         connection.impair(&state.rules);
@@ -212,7 +215,8 @@ impl Shared {
         true
     }
 
-    /// What a client sends may put its connection under other rules, from these bytes on.
+    /// Records what a client sent and applies the rules again: from these bytes on, the connection
+    /// may match other filters.
     fn client_sent(&self, connection: &Connection, bytes: &[u8]) {
         let state = self.lock();
         connection.record_sent(bytes);
@@ -230,7 +234,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             }
             NewClients::Refused => drop(client),
             NewClients::Ignored => state.ignored.push(client),
-            NewClients::Gone => return,
+            NewClients::ShutDown => return,
         }
     }
 }

@@ -1,23 +1,22 @@
-//! Waiting for a fact, not for a time.
+//! Waiting for a condition instead of a fixed time.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Time between two looks: short against any limit a test sets, long enough to leave the
-/// processors to the servers under test.
+/// Pause between two checks: short compared with the limits that tests set, long enough to leave
+/// the CPU to the servers under test.
 const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
-/// Returns as soon as `holds` does.
+/// Returns as soon as `holds` returns true.
 ///
 /// # Panics
-/// When it still does not hold after `within`; the message says `what` was awaited.
+/// If it still returns false after `within`. The message contains `what`.
 pub fn eventually(within: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let found = poll(within, || holds().then_some(()));
-    assert!(found.is_some(), "not within {within:?}: {what}");
+    assert!(found.is_some(), "timed out after {within:?} waiting for: {what}");
 }
 
-/// The first `Some` that `look` gives, or `None` when there was none `within` that time. Looks at
-/// least once.
+/// Calls `check` until it returns `Some`, or until `within` has passed, at least once.
 pub(crate) fn poll<T>(within: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
@@ -34,9 +33,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looks_until_it_holds() {
+    fn waits_until_the_condition_holds() {
         let mut checks = 0;
-        eventually(Duration::from_secs(30), "the third look", || {
+        eventually(Duration::from_secs(30), "the third check", || {
             checks += 1;
             checks == 3
         });
@@ -50,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_once_even_without_time() {
+    fn checks_once_with_a_zero_limit() {
         assert_eq!(poll(Duration::ZERO, || Some(7)), Some(7));
     }
 }

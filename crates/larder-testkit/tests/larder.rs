@@ -1,4 +1,4 @@
-//! Starting, stopping and asking Larder, tried on its stand-in.
+//! Starting, stopping and querying Larder, tested with a fake one.
 #![allow(clippy::unwrap_used, reason = "tests: a panic is a failure")]
 
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use larder_testkit::http::{self, AfterSend};
 use larder_testkit::{Larder, LarderBuilder, Signal};
 
-/// What a stand-in that works needs at most.
+/// Limit for a fake Larder that works.
 const LIMIT: Duration = Duration::from_secs(10);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fake-larder");
@@ -19,7 +19,7 @@ fn builder() -> LarderBuilder {
 }
 
 #[test]
-fn starts_with_what_it_is_given_and_nothing_else() {
+fn passes_only_the_given_arguments_and_environment() {
     let larder = builder()
         .arg("serve")
         .args(&["--maxmemory", "1mb"])
@@ -46,7 +46,7 @@ fn starts_with_what_it_is_given_and_nothing_else() {
 }
 
 #[test]
-fn terminates_and_reports_how() {
+fn terminate_returns_the_exit_status() {
     let larder = Larder::start(PROGRAM, &[]);
     let (status, took) = larder.terminate();
     assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
@@ -55,7 +55,7 @@ fn terminates_and_reports_how() {
 }
 
 #[test]
-fn pauses_resumes_and_is_signalled() {
+fn pause_resume_and_signal_reach_the_process() {
     let larder = Larder::start(PROGRAM, &[]);
     larder.pause();
     let request = b"GET /livez HTTP/1.1\r\n\r\n";
@@ -69,7 +69,7 @@ fn pauses_resumes_and_is_signalled() {
 }
 
 #[test]
-fn dies_with_its_test_even_when_paused() {
+fn a_panicking_test_kills_even_a_paused_larder() {
     let panicked = catch_unwind(|| {
         let larder = Larder::start(PROGRAM, &[]);
         larder.pause();
@@ -80,21 +80,21 @@ fn dies_with_its_test_even_when_paused() {
 }
 
 #[test]
-fn a_failed_start_shows_the_log() {
+fn a_failed_start_panics_with_the_log() {
     let panicked = catch_unwind(|| builder().args(&["--fail", "no such setting"]).start());
     let message: String = *panicked.err().unwrap().downcast().unwrap();
     assert!(message.contains("no such setting"), "{message}");
 }
 
 #[test]
-fn a_port_taken_meanwhile_is_replaced() {
+fn a_port_that_was_taken_is_replaced() {
     let larder = Larder::start(PROGRAM, &["--port-taken-once"]);
     assert!(larder.log().contains("in use by another program"));
     assert_eq!(http::get(&larder.url("/livez"), &[]).status, 200);
 }
 
 #[test]
-fn runs_commands_that_end() {
+fn run_returns_status_and_output() {
     let finished = builder().arg("--version").run();
     assert!(finished.status.success());
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("larder 0.0.0\n", ""));
@@ -103,12 +103,12 @@ fn runs_commands_that_end() {
 }
 
 #[test]
-fn requests_arrive_as_written_and_answers_as_sent() {
+fn requests_and_responses_pass_unchanged() {
     let larder = Larder::start(PROGRAM, &[]);
     let url = larder.url("/request");
-    let answer = http::put(&url, &[("if-match", "\"tag\"")], "a body");
-    assert_eq!((answer.status, answer.cache_status()), (200, "larder; hit"));
-    let text = answer.text();
+    let response = http::put(&url, &[("if-match", "\"tag\"")], "a body");
+    assert_eq!((response.status, response.cache_status()), (200, "larder; hit"));
+    let text = response.text();
     assert!(text.starts_with("PUT /request HTTP/1.1\n"), "{text}");
     assert!(text.contains("if-match: \"tag\"\n"), "{text}");
     assert!(text.ends_with("\n\na body"), "{text}");
@@ -120,24 +120,24 @@ fn requests_arrive_as_written_and_answers_as_sent() {
 }
 
 #[test]
-fn raw_bytes_arrive_untouched() {
+fn raw_bytes_pass_unchanged() {
     let larder = Larder::start(PROGRAM, &[]);
-    let answer = http::raw(larder.port(), b"BREW /request HTTP/9\r\nx:y\r\n\r\n");
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(answer.ends_with("\r\n\r\nBREW /request HTTP/9\nx:y\n\n"), "{answer}");
+    let response = http::raw(larder.port(), b"BREW /request HTTP/9\r\nx:y\r\n\r\n");
+    let response = String::from_utf8(response).unwrap();
+    assert!(response.ends_with("\r\n\r\nBREW /request HTTP/9\nx:y\n\n"), "{response}");
 
-    // The head never ends: only the half-close lets the server answer.
+    // The request head is incomplete, so only the half-close lets the server respond.
     let unfinished = b"GET /livez HTTP/1.1\r\n";
-    let answer = http::raw_within(larder.port(), unfinished, AfterSend::HalfClose, LIMIT);
-    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    let response = http::raw_within(larder.port(), unfinished, AfterSend::HalfClose, LIMIT);
+    assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
 
 #[test]
-fn json_is_read() {
-    let answer = http::Response {
+fn a_json_body_is_parsed() {
+    let response = http::Response {
         status: 200,
         headers: reqwest::header::HeaderMap::new(),
         body: b"[1]".into(),
     };
-    assert_eq!(answer.json()[0], 1);
+    assert_eq!(response.json()[0], 1);
 }

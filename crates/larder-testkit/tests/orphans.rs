@@ -1,9 +1,9 @@
-//! Servers end even when the test program ends without dropping them.
+//! Servers end even if the test program ends without dropping them.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "tests: a panic is a failure; parent and child speak by environment and output"
+    reason = "tests: a panic is a failure; parent and child communicate by environment and output"
 )]
 
 use std::env;
@@ -14,21 +14,21 @@ use std::time::Duration;
 use larder_testkit::{RedisServer, eventually, require_redis};
 use tempfile::TempDir;
 
-/// Marks the run of this test program that leaves a server behind.
-const LEAVES: &str = "LARDER_TEST_LEAVES_A_SERVER";
+/// Set in the child run of this test program, which leaves a server behind.
+const LEAVE_SERVER: &str = "LARDER_TEST_LEAVES_A_SERVER";
 
 #[test]
 fn a_server_left_behind_is_killed() {
     if !require_redis() {
         return;
     }
-    if env::var(LEAVES).is_ok() {
+    if env::var(LEAVE_SERVER).is_ok() {
         leave_a_server();
     }
     let folder = TempDir::new().unwrap();
     let run = Command::new(env::current_exe().unwrap())
         .args(["--exact", "a_server_left_behind_is_killed", "--nocapture"])
-        .env(LEAVES, "1")
+        .env(LEAVE_SERVER, "1")
         .env("TMPDIR", folder.path())
         .output()
         .unwrap();
@@ -39,7 +39,8 @@ fn a_server_left_behind_is_killed() {
     eventually(Duration::from_secs(10), "the guard to kill the server", gone);
 }
 
-/// Ends without a drop, with a stopped server: neither a closed pipe nor SIGTERM would end that.
+/// Exits without a drop and leaves a stopped server, which neither a closed pipe nor SIGTERM would
+/// end.
 fn leave_a_server() -> ! {
     let redis = RedisServer::start();
     redis.pause();

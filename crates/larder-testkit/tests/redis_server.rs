@@ -1,4 +1,4 @@
-//! A real Redis: its settings, its signals, its end, and the relay in front of it.
+//! A real Redis: its settings, signals and shutdown, and the relay in front of it.
 #![allow(clippy::unwrap_used, reason = "tests: a panic is a failure")]
 
 use std::net::{SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use larder_testkit::{ConnectionFilter, Direction, RedisServer, Relay, eventually, require_redis};
 use redis::Value;
 
-/// No wait of these tests takes long; one that ends here is a failure.
+/// Limit on every wait. Nothing takes this long unless it fails.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn refuses(addr: SocketAddr) -> bool {
@@ -20,7 +20,7 @@ fn bulk(text: &str) -> Value {
 }
 
 #[test]
-fn answers_and_counts_commands() {
+fn replies_to_and_counts_commands() {
     if !require_redis() {
         return;
     }
@@ -37,7 +37,7 @@ fn answers_and_counts_commands() {
 }
 
 #[test]
-fn takes_its_settings() {
+fn applies_its_settings() {
     if !require_redis() {
         return;
     }
@@ -68,7 +68,7 @@ fn takes_its_settings() {
 }
 
 #[test]
-fn paused_it_is_silent_and_resumed_it_answers() {
+fn a_paused_server_replies_after_resume() {
     if !require_redis() {
         return;
     }
@@ -84,7 +84,7 @@ fn paused_it_is_silent_and_resumed_it_answers() {
 }
 
 #[test]
-fn killed_it_refuses_and_restarted_it_is_empty_on_the_same_port() {
+fn a_killed_server_refuses_connections_and_restarts_empty_on_the_same_port() {
     if !require_redis() {
         return;
     }
@@ -108,7 +108,7 @@ fn killed_it_refuses_and_restarted_it_is_empty_on_the_same_port() {
 }
 
 #[test]
-fn kills_the_connections_of_others() {
+fn kill_clients_closes_other_connections() {
     if !require_redis() {
         return;
     }
@@ -120,7 +120,7 @@ fn kills_the_connections_of_others() {
 }
 
 #[test]
-fn dies_with_its_test_even_when_paused() {
+fn a_panicking_test_kills_even_a_paused_server() {
     if !require_redis() {
         return;
     }

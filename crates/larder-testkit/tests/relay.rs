@@ -1,4 +1,4 @@
-//! Each control of the relay, seen from both ends of a connection that goes through it.
+//! Each rule of the relay, observed from both ends of a connection through it.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@ use larder_testkit::ConnectionFilter::{All, NotSent, Sent};
 use larder_testkit::Direction::{Both, ToClient, ToServer};
 use larder_testkit::{Relay, eventually};
 
-/// No wait of these tests takes long; one that ends here is a failure.
+/// Limit on every wait. Nothing takes this long unless it fails.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A server, and a relay in front of it.
@@ -52,15 +52,16 @@ impl Setup {
         client
     }
 
-    /// Bytes that only pass count as well for a moment: look for silence as well.
+    /// Waits until this many bytes are buffered. Bytes that are merely being forwarded count for a
+    /// moment, so tests also assert silence.
     fn wait_until_buffered(&self, count: usize) {
         let waiting = || self.relay.buffered_bytes(All, Both) == count;
-        eventually(LIMIT, "the relay to keep what was sent", waiting);
+        eventually(LIMIT, "the relay to buffer what was sent", waiting);
     }
 
     fn wait_until_dropped(&self, count: usize) {
         let dropped = || self.relay.dropped_bytes(All, Both) == count;
-        eventually(LIMIT, "the relay to swallow what was sent", dropped);
+        eventually(LIMIT, "the relay to drop what was sent", dropped);
     }
 }
 
@@ -78,12 +79,13 @@ fn assert_receives(mut socket: &TcpStream, text: &str) {
 #[track_caller]
 fn assert_end(mut socket: &TcpStream) {
     match socket.read(&mut [0]) {
-        Ok(count) => assert_eq!(count, 0, "bytes instead of the end"),
+        Ok(count) => assert_eq!(count, 0, "bytes instead of the end of the stream"),
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
 }
 
-/// Can miss what comes late, never fails what is right.
+/// Asserts that nothing arrives for 20 ms. May miss bytes that arrive later, but never fails
+/// wrongly.
 #[track_caller]
 fn assert_silent(mut socket: &TcpStream) {
     socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -92,32 +94,32 @@ fn assert_silent(mut socket: &TcpStream) {
     socket.set_read_timeout(Some(LIMIT)).unwrap();
 }
 
-/// 4 MB, no part of which looks like another: several hundred reads of the relay.
-fn much() -> Vec<u8> {
+/// Returns 4 MB without repetition: several hundred reads of the relay.
+fn large_payload() -> Vec<u8> {
     (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect()
 }
 
-/// Sends it one way and checks that it arrives unchanged.
+/// Sends bytes from one end and asserts that they arrive unchanged at the other.
 fn assert_carries(mut from: &TcpStream, mut to: &TcpStream, sent: &[u8]) {
     let mut received = vec![0; sent.len()];
     thread::scope(|threads| {
         threads.spawn(|| from.write_all(sent).unwrap());
         to.read_exact(&mut received).unwrap();
     });
-    assert!(received == sent, "{} bytes arrive changed", sent.len());
+    assert!(received == sent, "{} bytes arrived changed", sent.len());
 }
 
 #[test]
-fn carries_everything_both_ways_and_the_end() {
+fn bytes_and_the_end_of_stream_pass_in_both_directions() {
     let setup = setup();
     let pair = setup.connect();
-    let sent = much();
+    let sent = large_payload();
     assert_carries(&pair.client, &pair.server, &sent);
     assert_carries(&pair.server, &pair.client, &sent);
     drop(pair.client);
     assert_end(&pair.server);
     drop(pair.server);
-    eventually(LIMIT, "the connection to be forgotten", || setup.relay.connections(All) == 0);
+    eventually(LIMIT, "the connection to be removed", || setup.relay.connections(All) == 0);
 }
 
 #[test]
@@ -127,14 +129,14 @@ fn a_delay_keeps_order_and_pipelining() {
     let pair = setup.connect();
     setup.relay.delay(All, ToClient, DELAY);
     let start = Instant::now();
-    assert_carries(&pair.server, &pair.client, &much());
+    assert_carries(&pair.server, &pair.client, &large_payload());
     let took = start.elapsed();
     assert!(took >= DELAY, "{took:?}");
     assert!(took < 50 * DELAY, "a delay per read: {took:?}");
 }
 
 #[test]
-fn a_delay_holds_for_later_connections_until_changed() {
+fn a_delay_applies_to_later_connections_until_changed() {
     let setup = setup();
     setup.relay.delay(All, ToClient, Duration::from_millis(50));
     let pair = setup.connect();
@@ -150,7 +152,7 @@ fn a_delay_holds_for_later_connections_until_changed() {
 }
 
 #[test]
-fn held_bytes_and_the_end_arrive_in_order_after_release() {
+fn release_delivers_held_bytes_and_the_end_in_order() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.hold(All, ToClient);
@@ -167,7 +169,7 @@ fn held_bytes_and_the_end_arrive_in_order_after_release() {
 }
 
 #[test]
-fn holding_one_direction_leaves_the_other() {
+fn holding_one_direction_does_not_affect_the_other() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.hold(All, ToServer);
@@ -181,7 +183,7 @@ fn holding_one_direction_leaves_the_other() {
 }
 
 #[test]
-fn tells_connections_apart_by_what_they_sent() {
+fn filters_select_connections_by_what_they_sent() {
     let setup = setup();
     let (tracked, plain) = (setup.connect(), setup.connect());
     send(&tracked.client, "CLIENT TRA");
@@ -210,7 +212,7 @@ fn tells_connections_apart_by_what_they_sent() {
 }
 
 #[test]
-fn a_rule_for_a_text_takes_hold_with_the_bytes_that_complete_it() {
+fn a_filter_matches_from_the_bytes_that_complete_its_text() {
     let setup = setup();
     setup.relay.hold(Sent("TRACKING"), ToServer);
     let pair = setup.connect();
@@ -222,7 +224,7 @@ fn a_rule_for_a_text_takes_hold_with_the_bytes_that_complete_it() {
 }
 
 #[test]
-fn a_black_hole_swallows_what_waits_and_what_comes() {
+fn a_black_hole_drops_buffered_and_later_bytes() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.hold(All, ToClient);
@@ -242,7 +244,7 @@ fn a_black_hole_swallows_what_waits_and_what_comes() {
 }
 
 #[test]
-fn a_black_hole_takes_new_connections_until_healed() {
+fn a_black_hole_applies_to_new_connections_until_healed() {
     let setup = setup();
     setup.relay.blackhole(All, Both);
     let lost = setup.connect();
@@ -257,27 +259,29 @@ fn a_black_hole_takes_new_connections_until_healed() {
 }
 
 #[test]
-fn a_black_hole_swallows_the_end() {
+fn a_black_hole_drops_the_end_of_stream() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.blackhole(All, ToServer);
     drop(pair.client);
-    eventually(LIMIT, "the relay to see the end", || setup.relay.connections(All) == 0);
+    eventually(LIMIT, "the relay to see the end of the stream", || {
+        setup.relay.connections(All) == 0
+    });
     assert_silent(&pair.server);
     setup.relay.heal();
     assert_silent(&pair.server);
 }
 
 #[test]
-fn a_client_whose_server_left_unheard_learns_it_when_it_writes() {
+fn a_write_reveals_a_server_that_closed_behind_a_black_hole() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.blackhole(All, ToClient);
     drop(pair.server);
     assert_silent(&pair.client);
     setup.relay.heal();
-    // The first bytes draw a reset out of the network, the next ones meet it.
-    eventually(LIMIT, "the client to hear of the end", || {
+    // The first write provokes a reset from the network, and a later one sees it.
+    eventually(LIMIT, "the client to see the end", || {
         (&pair.client).write_all(b"anyone?").ok();
         pair.client.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         matches!((&pair.client).read(&mut [0]), Ok(0))
@@ -285,7 +289,7 @@ fn a_client_whose_server_left_unheard_learns_it_when_it_writes() {
 }
 
 #[test]
-fn cutting_closes_both_ends_of_those_meant() {
+fn cut_closes_both_ends_of_matching_connections() {
     let setup = setup();
     let (tracked, plain) = (setup.connect(), setup.connect());
     send(&tracked.client, "TRACKING");
@@ -299,7 +303,7 @@ fn cutting_closes_both_ends_of_those_meant() {
 }
 
 #[test]
-fn cutting_ends_what_is_held_or_black_holed() {
+fn cut_ends_held_and_black_holed_connections() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.hold(All, ToClient);
@@ -312,7 +316,7 @@ fn cutting_ends_what_is_held_or_black_holed() {
 }
 
 #[test]
-fn refusing_closes_new_connections_only() {
+fn refuse_closes_new_connections_only() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.refuse(true);
@@ -324,7 +328,7 @@ fn refusing_closes_new_connections_only() {
 }
 
 #[test]
-fn ignoring_leaves_new_connections_unanswered() {
+fn ignore_leaves_new_connections_unserved() {
     let setup = setup();
     setup.relay.ignore(true);
     let ignored = setup.client();
@@ -337,7 +341,7 @@ fn ignoring_leaves_new_connections_unanswered() {
 }
 
 #[test]
-fn a_trickle_delivers_in_many_pieces() {
+fn a_trickle_splits_writes() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.trickle(All, ToClient, 1);
@@ -360,7 +364,7 @@ fn a_trickle_delivers_in_many_pieces() {
 }
 
 #[test]
-fn a_client_is_closed_when_the_server_is_down() {
+fn a_client_is_disconnected_if_the_server_is_down() {
     let setup = setup();
     let Setup { server, relay } = setup;
     drop(server);
@@ -370,7 +374,7 @@ fn a_client_is_closed_when_the_server_is_down() {
 }
 
 #[test]
-fn dropping_the_relay_closes_its_port_and_connections() {
+fn drop_closes_the_port_and_all_connections() {
     let setup = setup();
     let pair = setup.connect();
     let addr = setup.relay.addr();

@@ -1,9 +1,9 @@
-//! Stands in for `larder` in the testkit's own tests: takes its flags, answers `GET /livez`.
+//! A fake `larder` for the testkit's own tests: accepts the same flags and serves `GET /livez`.
 //!
-//! `--fail TEXT` writes the text to standard error and ends with code 78, `--version` writes to
-//! standard output and ends with 0, `--port-taken-once` fails the first time. Otherwise it serves
-//! on `--http-port`: `/environment` and `/arguments` tell what it was started with, `/request`
-//! answers the request itself, and any other path redirects to `/livez`.
+//! `--fail TEXT` writes the text to standard error and exits with code 78, `--version` writes to
+//! standard output and exits with 0, `--port-taken-once` fails the first time. Otherwise it serves
+//! on `--http-port`: `/environment` and `/arguments` return what it was started with, `/request`
+//! echoes the request, and any other path redirects to `/livez`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -51,7 +51,7 @@ fn answer(mut client: &TcpStream, args: &[String]) {
         "/livez" => ("200 OK", Vec::new()),
         "/arguments" => ("200 OK", args.join("\n").into_bytes()),
         "/environment" => ("200 OK", environment().into_bytes()),
-        "/request" => ("200 OK", request_again(&head, reader)),
+        "/request" => ("200 OK", echo(&head, reader)),
         _ => ("302 Found", Vec::new()),
     };
     let length = body.len();
@@ -59,12 +59,12 @@ fn answer(mut client: &TcpStream, args: &[String]) {
         "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nlocation: /livez\r\n\
          cache-status: larder; hit\r\nconnection: close\r\n\r\n"
     );
-    // The client may have gone.
+    // The client may have disconnected.
     client.write_all(&[head.into_bytes(), body].concat()).ok();
 }
 
-/// The request as it came, one line per header, then an empty line and the body.
-fn request_again(head: &[String], body: impl Read) -> Vec<u8> {
+/// Returns the request as received, one line per header, then an empty line and the body.
+fn echo(head: &[String], body: impl Read) -> Vec<u8> {
     let length = head.iter().find_map(|line| line.strip_prefix("content-length: "));
     let length = length.map_or(0, |digits| digits.parse().unwrap());
     let mut all = format!("{}\n\n", head.join("\n")).into_bytes();

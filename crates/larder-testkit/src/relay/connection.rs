@@ -1,9 +1,9 @@
 //! One connection through the relay: two sockets, two pipes, four threads.
 //!
-//! An end travels as bytes do. When a side stops sending, the other hears of it after the same
-//! delay, when a hold ends, or never when it was swallowed, as in a network that lost the packet.
-//! When a side is gone altogether, what is written to it fails, and that news travels back the
-//! other way under the other way's rules.
+//! The end of a stream is forwarded like bytes. When one side stops sending, the other side sees
+//! the end after the same delay, after a hold is released, or never if it was dropped, as in a
+//! network that lost the packet. When one side is closed entirely, writes to it fail. The relay
+//! then forwards that end in the opposite direction, under the rules of that direction.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -16,9 +16,9 @@ use super::pipe::{Chunk, Pipe};
 use super::rules::{ConnectionFilter, Direction, Rules};
 use super::transcript::Transcript;
 
-/// Bytes taken in one read.
+/// Maximum bytes per read.
 const READ_BYTES_MAX: usize = 16 << 10;
-/// Between the writes of a trickle, so that the receiver mostly reads them one by one.
+/// Pause between the writes of a trickle, so that the receiver mostly gets them one by one.
 const TRICKLE_PAUSE: Duration = Duration::from_micros(50);
 
 pub(super) struct Connection {
@@ -33,7 +33,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn between(client: TcpStream, server: TcpStream) -> io::Result<Self> {
-        // Without this the kernel would gather the small writes of a trickle.
+        // Without this the kernel would merge the small writes of a trickle.
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         Ok(Self {
@@ -47,8 +47,8 @@ impl Connection {
         })
     }
 
-    /// Carries bytes until both directions have ended. `on_sent` hears what the client sends
-    /// before it goes on.
+    /// Forwards bytes until both directions have ended. Calls `on_sent` with the client's bytes
+    /// before they are forwarded.
     pub(super) fn run(&self, on_sent: impl Fn(&[u8]) + Sync) {
         thread::scope(|threads| {
             threads.spawn(|| {
@@ -61,32 +61,34 @@ impl Connection {
         });
     }
 
-    /// Closes both ends now.
+    /// Closes both ends.
     pub(super) fn cut(&self) {
         self.client_closed.store(true, Ordering::Release);
         for pipe in [&self.to_server, &self.to_client] {
             pipe.close();
         }
         for socket in [&self.client, &self.server] {
-            // An error says that it is closed already.
+            // An error means that it is closed already.
             socket.shutdown(Shutdown::Both).ok();
         }
     }
 
-    /// Puts the rules in force on both directions.
+    /// Applies the rules to both directions.
     pub(super) fn impair(&self, rules: &Rules) {
         let impairments = |direction| rules.impairments(direction, |filter| self.is(filter));
         self.to_server.impair(impairments(Direction::ToServer));
         self.to_client.impair(impairments(Direction::ToClient));
     }
 
-    /// Remembers what the client sent.
+    /// Records what the client sent.
     pub(super) fn record_sent(&self, bytes: &[u8]) {
-        self.sent.lock().expect("no panic under this lock").extend(bytes);
+        self.sent.lock().expect("no thread panicked while holding the lock").extend(bytes);
     }
 
     pub(super) fn is(&self, filter: ConnectionFilter) -> bool {
-        let sent = |text| self.sent.lock().expect("no panic under this lock").contains(text);
+        let sent = |text| {
+            self.sent.lock().expect("no thread panicked while holding the lock").contains(text)
+        };
         match filter {
             ConnectionFilter::All => true,
             ConnectionFilter::Sent(text) => sent(text),
@@ -94,7 +96,7 @@ impl Connection {
         }
     }
 
-    /// Whether the client still holds its end open.
+    /// Returns whether the client's end is open.
     pub(super) fn is_open(&self) -> bool {
         !self.client_closed.load(Ordering::Acquire)
     }
@@ -112,7 +114,7 @@ impl Connection {
         both.into_iter().filter(move |(of, _)| direction.covers(*of)).map(|(_, pipe)| pipe)
     }
 
-    /// Delivers until the end of this direction; the second of the two to end closes the sockets.
+    /// Delivers until this direction ends. The second direction to end closes the sockets.
     fn write_all(&self, pipe: &Pipe, mut to: &TcpStream, back: &Pipe) {
         while let Some(Chunk::Bytes(bytes)) = pipe.next() {
             if to.write_all(&bytes).is_err() {

@@ -1,7 +1,7 @@
 //! One direction of one connection: a queue of bytes with due times.
 //!
-//! A reader thread pushes what it reads, a writer thread takes what is due. A delay is a due time,
-//! not a sleep, so that any number of bytes can be under way at once.
+//! A reader thread pushes what it reads, and a writer thread takes what is due. A delay is a due
+//! time and not a sleep, so that any number of bytes can be in transit.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::rules::Impairments;
 
-/// Bytes kept back in one direction before the relay stops reading, as a full network would.
+/// Bytes buffered in one direction before the relay stops reading, as a network with full buffers
+/// would.
 const BUFFERED_BYTES_MAX: usize = 64 << 20;
-/// The longest sleep of a writer with nothing due; any change wakes it.
+/// Longest wait of a writer with nothing due. Any change wakes it.
 const IDLE: Duration = Duration::from_hours(1);
 
-/// What travels: bytes, or the news that the sender will send no more.
+/// Bytes, or the end of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
     Bytes(Vec<u8>),
@@ -37,7 +38,7 @@ struct State {
 }
 
 impl Pipe {
-    /// From now on. Starting to swallow swallows what waits as well.
+    /// Sets the impairments from now on. Dropping also drops the buffered bytes.
     pub(super) fn impair(&self, impairments: Impairments) {
         let mut state = self.lock();
         state.impairments = impairments;
@@ -47,17 +48,21 @@ impl Pipe {
         self.changed.notify_all();
     }
 
-    /// Takes in what was read. Waits while too much is kept back; never for an end.
+    /// Queues what was read. Blocks while the buffer is full, except for the end of the stream.
     pub(super) fn push(&self, chunk: Chunk) {
         let mut state = self.lock();
         if matches!(chunk, Chunk::Bytes(_)) {
-            state = self.changed.wait_while(state, |state| state.is_full()).expect("no panic");
+            state = self
+                .changed
+                .wait_while(state, |state| state.is_full())
+                .expect("no thread panicked while holding the lock");
         }
         state.push(chunk);
         self.changed.notify_all();
     }
 
-    /// Waits for something to be due and takes it, at most one write's worth. `None` once closed.
+    /// Blocks until something is due and returns it, at most one write's worth. Returns `None` once
+    /// closed.
     pub(super) fn next(&self) -> Option<Chunk> {
         let mut state = self.lock();
         while !state.closed {
@@ -66,12 +71,15 @@ impl Pipe {
                 self.changed.notify_all();
                 return state.take();
             }
-            (state, _) = self.changed.wait_timeout(state, pause).expect("no panic");
+            (state, _) = self
+                .changed
+                .wait_timeout(state, pause)
+                .expect("no thread panicked while holding the lock");
         }
         None
     }
 
-    /// Ends both threads; what waits is lost.
+    /// Ends both threads. Buffered bytes are lost.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -80,23 +88,23 @@ impl Pipe {
         self.changed.notify_all();
     }
 
-    /// Bytes read and not yet delivered.
+    /// Returns the bytes read but not delivered.
     pub(super) fn buffered_bytes(&self) -> usize {
         self.lock().buffered_bytes
     }
 
-    /// Bytes swallowed since the connection began.
+    /// Returns the bytes dropped since the connection began.
     pub(super) fn dropped_bytes(&self) -> usize {
         self.lock().dropped_bytes
     }
 
-    /// Whether writes are cut short.
+    /// Returns whether writes are split.
     pub(super) fn is_trickling(&self) -> bool {
         self.lock().impairments.bytes_per_write != usize::MAX
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no panic under this lock")
+        self.state.lock().expect("no thread panicked while holding the lock")
     }
 }
 
@@ -124,8 +132,8 @@ impl State {
         self.buffered_bytes = 0;
     }
 
-    /// Zero when the front of the queue may go. Only the front counts: a shorter delay set later
-    /// overtakes nothing.
+    /// Returns zero if the front of the queue is due. Only the front counts, so that a shorter
+    /// delay set later reorders nothing.
     fn until_due(&self) -> Duration {
         match self.queue.front() {
             Some((due, _)) if !self.impairments.held => {
@@ -175,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_delay_overtakes_nothing() {
+    fn a_shorter_delay_does_not_reorder_bytes() {
         let pipe = Pipe::default();
         let delay = Duration::from_millis(100);
         pipe.impair(Impairments { delay, ..Impairments::default() });
@@ -204,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_ends_a_waiting_writer() {
+    fn close_wakes_a_waiting_writer() {
         let pipe = Pipe::default();
         std::thread::scope(|threads| {
             let writer = threads.spawn(|| pipe.next());

@@ -1,28 +1,29 @@
-//! What the test has asked for: rules, and what they make of one direction of one connection.
+//! The rules that a test has set, and the impairments that result for one direction of a
+//! connection.
 
 use std::mem::discriminant;
 use std::time::Duration;
 
-/// The connections a control is for.
+/// Selects the connections to which a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionFilter {
     /// Every connection.
     All,
-    /// Those whose client has sent this text (case counts), from those very bytes on:
-    /// `Sent("TRACKING")` is Larder's tracked connection.
+    /// Connections whose client has sent this text (case-sensitive), starting with the bytes that
+    /// complete it. `Sent("TRACKING")` is Larder's tracked connection.
     Sent(&'static str),
-    /// Those whose client has not sent this text so far.
+    /// Connections whose client has not sent this text so far.
     NotSent(&'static str),
 }
 
-/// A direction of a connection.
+/// A direction of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client (Larder) to the server (Redis).
     ToServer,
     /// From the server (Redis) to the client (Larder).
     ToClient,
-    /// Either.
+    /// Both directions.
     Both,
 }
 
@@ -32,7 +33,7 @@ impl Direction {
     }
 }
 
-/// One thing to do to bytes.
+/// One change to the traffic.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
     Delay(Duration),
@@ -41,7 +42,7 @@ pub(super) enum Change {
     Trickle(usize),
 }
 
-/// A control as the test called it.
+/// A change, and where it applies.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     pub(super) filter: ConnectionFilter,
@@ -49,7 +50,7 @@ pub(super) struct Rule {
     pub(super) change: Change,
 }
 
-/// All controls in force, oldest first: where two say different things the newer one wins.
+/// All rules in force, oldest first. If two contradict each other, the newer one wins.
 #[derive(Debug, Default)]
 pub(super) struct Rules(Vec<Rule>);
 
@@ -67,7 +68,7 @@ impl Rules {
         self.0.retain(|rule| !matches!(rule.change, Change::Drop));
     }
 
-    /// What to do with bytes that go in `direction` on a connection that is `matched` so.
+    /// Returns the impairments for `direction` of a connection, given which filters match it.
     pub(super) fn impairments(
         &self,
         direction: Direction,
@@ -83,7 +84,7 @@ impl Rules {
     }
 }
 
-/// What happens to the bytes of one direction of one connection.
+/// What happens to the bytes of one direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Impairments {
     pub(super) delay: Duration,
@@ -136,11 +137,11 @@ mod tests {
         assert!(held(&rules, Direction::ToClient, "b"));
 
         rules.add(hold(ConnectionFilter::All, Direction::Both, true));
-        assert!(held(&rules, Direction::ToClient, "a"), "said again, it is the newest");
+        assert!(held(&rules, Direction::ToClient, "a"), "a repeated rule becomes the newest");
     }
 
     #[test]
-    fn healing_ends_black_holes_and_nothing_else() {
+    fn heal_ends_only_black_holes() {
         let mut rules = Rules::default();
         rules.add(hold(ConnectionFilter::All, Direction::Both, true));
         rules.add(Rule {

@@ -1,15 +1,14 @@
-//! What a client has sent, to tell connections apart by it.
+//! What a client has sent, by which filters tell connections apart.
 
 use std::collections::HashMap;
 
-/// Bytes remembered per connection; handshakes come first, and what comes later than this is not
-/// looked at.
+/// Bytes recorded per connection. Handshakes come first; later bytes are not searched.
 const BYTES_MAX: usize = 1 << 20;
 
 #[derive(Default)]
 pub(super) struct Transcript {
     bytes: Vec<u8>,
-    /// Per text: what has been searched so far (all of it when the text was found).
+    /// Per text: how far it has been searched. The search ends when the text is found.
     searches: HashMap<&'static str, Search>,
 }
 
@@ -25,14 +24,14 @@ impl Transcript {
         self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// Whether the text was sent. Looks at each byte once per text, but for the overlap in which a
-    /// text split over two reads may lie.
+    /// Returns whether the text was sent. Searches each byte once per text, except for the overlap
+    /// that finds a text split over two reads.
     pub(super) fn contains(&mut self, text: &'static str) -> bool {
         let search = self.searches.entry(text).or_default();
         if !search.found {
             let from = search.searched_bytes.saturating_sub(text.len());
-            let mut places = self.bytes[from..].windows(text.len());
-            search.found = places.any(|place| place == text.as_bytes());
+            let mut windows = self.bytes[from..].windows(text.len());
+            search.found = windows.any(|window| window == text.as_bytes());
             search.searched_bytes = self.bytes.len();
         }
         search.found
@@ -44,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_a_text_split_over_reads() {
+    fn finds_a_text_that_is_split_over_reads() {
         let mut sent = Transcript::default();
         sent.extend(b"CLIENT TRA");
         assert!(!sent.contains("TRACKING"));
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn remembers_no_more_than_its_limit() {
+    fn records_no_more_than_its_limit() {
         let mut sent = Transcript::default();
         sent.extend(&vec![b'x'; BYTES_MAX - 1]);
         sent.extend(b"xyz");
