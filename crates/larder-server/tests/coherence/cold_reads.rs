@@ -1,4 +1,4 @@
-//! What happens while a value is on its way: others ask for it, write it, delete it.
+//! Reads, writes and deletes of a key while its value is being fetched.
 
 use std::thread;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::users::{Users, loads};
 
 const TRACKED: ConnectionFilter = Sent("TRACKING");
 const PLAIN: ConnectionFilter = Sent("larder-commands");
-/// The tracked connection from the first put of a loaded value on, that put included.
-const PUT_LOADED: ConnectionFilter = Sent("\r\nNX\r\n");
-/// Long enough that what is held does not pass for a feed that was lost.
-const PATIENT: &str = "30s";
+/// The tracked connection, starting with the first write of a loaded value (a SET with NX).
+const STORE_LOADED: ConnectionFilter = Sent("\r\nNX\r\n");
+/// Long enough that held traffic does not make the connection look dead.
+const LONG_BOUND: &str = "30s";
 
 #[test]
-fn a_fill_held_up_while_the_key_is_written_is_not_kept() {
-    let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
+fn a_delayed_fill_is_not_cached_if_the_key_was_written_meanwhile() {
+    let Some(harness) = start(&["--staleness-bound", LONG_BOUND]) else { return };
     harness.foreign(&["SET", "k", "old"]);
     let gets = || harness.redis.command_calls("get");
     let (path, before) = (path("k"), gets());
@@ -31,8 +31,9 @@ fn a_fill_held_up_while_the_key_is_written_is_not_kept() {
         thread::sleep(Duration::from_millis(200));
         assert_eq!(harness.put("k", "new"), 204);
         let late = threads.spawn(|| harness.reader().get(&path));
-        // The old value is on its way to Larder, so the late reader must not share that flight.
-        eventually(LIMIT, "a fill of its own for the late reader", || gets() == before + 2);
+        // The old value is still in transit to Larder, so the late reader must not join that
+        // flight.
+        eventually(LIMIT, "the late reader to start its own fill", || gets() == before + 2);
         harness.relay().release(TRACKED, ToClient);
         let (early, late) = (early.join().unwrap(), late.join().unwrap());
         assert_eq!(late.value(), Some("new"), "{late:?}");
@@ -46,16 +47,16 @@ fn a_fill_held_up_while_the_key_is_written_is_not_kept() {
 }
 
 #[test]
-fn what_was_read_while_a_write_was_on_its_way_ends_with_the_answer() {
-    let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
+fn a_write_invalidates_what_was_cached_while_it_was_in_transit() {
+    let Some(harness) = start(&["--staleness-bound", LONG_BOUND]) else { return };
     harness.foreign(&["SET", "k", "old"]);
     harness.relay().hold(PLAIN, ToServer);
     thread::scope(|threads| {
         let put = threads.spawn(|| harness.put("k", "new"));
         let held_up = || harness.relay().buffered_bytes(PLAIN, ToServer) > 0;
-        eventually(LIMIT, "the write to be on its way", held_up);
+        eventually(LIMIT, "the write to be in transit", held_up);
         harness.warm_up("k", "old");
-        // What Redis tells of the write comes later than its answer.
+        // The invalidation for the write arrives after its reply.
         harness.relay().hold(TRACKED, ToClient);
         harness.relay().release(PLAIN, ToServer);
         assert_eq!(put.join().unwrap(), 204);
@@ -68,18 +69,15 @@ fn what_was_read_while_a_write_was_on_its_way_ends_with_the_answer() {
 }
 
 #[test]
-fn a_value_read_past_the_near_tier_is_never_followed_by_an_older_one() {
-    let Some(harness) = start(&["--staleness-bound", PATIENT]) else { return };
+fn a_read_that_bypasses_the_near_cache_is_never_followed_by_an_older_value() {
+    let Some(harness) = start(&["--staleness-bound", LONG_BOUND]) else { return };
     harness.foreign(&["SET", "k", "old"]);
     harness.warm_up("k", "old");
     harness.relay().hold(TRACKED, ToClient);
     harness.foreign(&["SET", "k", "new"]);
-    assert_eq!(harness.reader().get(&path("k")).value(), Some("old"), "not told yet");
-    let past_near = http::get(&harness.larder.url(&path("k")), &[("cache-control", "no-cache")]);
-    assert_eq!(
-        (past_near.text().as_str(), past_near.cache_status()),
-        ("new", "larder; fwd=request")
-    );
+    assert_eq!(harness.reader().get(&path("k")).value(), Some("old"), "not invalidated yet");
+    let bypassed = http::get(&harness.larder.url(&path("k")), &[("cache-control", "no-cache")]);
+    assert_eq!((bypassed.text().as_str(), bypassed.cache_status()), ("new", "larder; fwd=request"));
     thread::scope(|threads| {
         let reader = threads.spawn(|| harness.reader().get(&path("k")));
         thread::sleep(Duration::from_millis(100));
@@ -90,10 +88,10 @@ fn a_value_read_past_the_near_tier_is_never_followed_by_an_older_one() {
 }
 
 #[test]
-fn two_hundred_readers_of_one_cold_row_cost_one_load_and_one_flight() {
+fn concurrent_readers_of_a_cold_row_share_one_load_and_one_flight() {
     const READERS: usize = 200;
     let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
-    let flags = ["--staleness-bound", PATIENT];
+    let flags = ["--staleness-bound", LONG_BOUND];
     let harness = start_with_config(&flags, &users.config(""));
     let Some(harness) = harness else { return };
     let joined = |harness: &Harness| harness.larder.count("/flights_joined");
@@ -114,25 +112,25 @@ fn two_hundred_readers_of_one_cold_row_cost_one_load_and_one_flight() {
     assert_eq!(collapsed.count(), READERS - 1);
     assert_eq!(harness.larder.count("/http/requests/collapsed"), READERS as u64 - 1);
     assert_eq!(loads(&harness.larder), 1);
-    // Before the load and after it, once each.
+    // One before and one after the load.
     assert_eq!(harness.redis.command_calls("get"), gets + 2);
     assert_eq!(harness.redis.command_calls("set"), 1);
 }
 
-/// A row is loaded, its put held up in this direction; meanwhile the row changes in the origin and
-/// is deleted in Larder. Who asks after that must not get the old row, nor may it stay anywhere.
-fn a_delete_overtakes_the_put_of_a_loaded_row(held: Direction) {
+/// Loads a row and holds its SET in this direction. Meanwhile the row changes in the origin and is
+/// deleted through Larder. Later readers must not get the old row, and it must not stay cached.
+fn delete_while_a_loaded_row_is_stored(held: Direction) {
     let (old, new) = (r#"{"row":"old"}"#, r#"{"row":"new"}"#);
     let users = Users::new(&format!(r#"{{"123": {old}}}"#));
-    let flags = ["--staleness-bound", PATIENT];
+    let flags = ["--staleness-bound", LONG_BOUND];
     let harness = start_with_config(&flags, &users.config(""));
     let Some(harness) = harness else { return };
 
-    harness.relay().hold(PUT_LOADED, held);
+    harness.relay().hold(STORE_LOADED, held);
     thread::scope(|threads| {
         threads.spawn(|| harness.reader().get("/users/123"));
-        let held_up = || harness.relay().buffered_bytes(PUT_LOADED, held) > 0;
-        eventually(LIMIT, "the put to be on its way", held_up);
+        let held_up = || harness.relay().buffered_bytes(STORE_LOADED, held) > 0;
+        eventually(LIMIT, "the SET to be in transit", held_up);
         users.replace(&format!(r#"{{"123": {new}, "124": {{}}}}"#));
         let changed = || harness.larder.stats()["origins"][0]["rows"] == 2;
         eventually(LIMIT, "the new file to be read", changed);
@@ -143,7 +141,7 @@ fn a_delete_overtakes_the_put_of_a_loaded_row(held: Direction) {
             harness.reader().get("/users/123")
         });
         thread::sleep(Duration::from_millis(300));
-        harness.relay().release(PUT_LOADED, held);
+        harness.relay().release(STORE_LOADED, held);
         assert_eq!(after_delete.join().unwrap().value(), Some(new));
     });
     for _ in 0..100 {
@@ -155,11 +153,11 @@ fn a_delete_overtakes_the_put_of_a_loaded_row(held: Direction) {
 }
 
 #[test]
-fn a_row_deleted_while_its_put_is_answered_is_never_served_again() {
-    a_delete_overtakes_the_put_of_a_loaded_row(ToClient);
+fn a_row_deleted_before_the_reply_to_its_set_arrives_is_never_served_again() {
+    delete_while_a_loaded_row_is_stored(ToClient);
 }
 
 #[test]
-fn a_row_deleted_while_its_put_is_sent_is_never_served_again() {
-    a_delete_overtakes_the_put_of_a_loaded_row(ToServer);
+fn a_row_deleted_before_its_set_reaches_redis_is_never_served_again() {
+    delete_while_a_loaded_row_is_stored(ToServer);
 }

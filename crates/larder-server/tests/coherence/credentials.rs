@@ -1,12 +1,13 @@
-//! As whom and where Larder speaks to Redis: what its URL may say, and what Redis may refuse.
+//! Credentials and database of the Redis URL, and what happens when Redis rejects them.
 
 use larder_testkit::{LIMIT, Larder, RedisServer, eventually, http, require_redis};
 
-use crate::http_client::Reader;
+use crate::http_client::HttpClient;
 use crate::setup::{larder, path, warm_up};
 
-/// Reads and writes work, each read in Redis, and health says why.
-fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
+/// Asserts that reads and writes work, that each read goes to Redis, and that health gives the
+/// reason.
+fn assert_passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
     let link = || larder.stats()["feed"]["state"] == "pass-through";
     eventually(LIMIT, "larder to pass through", link);
     assert!(larder.stats()["feed"]["reason"].as_str().unwrap().contains(why), "{}", larder.stats());
@@ -14,7 +15,7 @@ fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
     assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
     assert!(ready.json()["problems"][0].as_str().unwrap().contains(why), "{}", ready.text());
 
-    let mut reader = Reader::connect(larder.port());
+    let mut reader = HttpClient::connect(larder.port());
     for value in ["one", "two"] {
         redis.cmd(&["SET", "k", value]);
         let found = reader.get(&path("k"));
@@ -26,25 +27,25 @@ fn passes_through(larder: &Larder, redis: &RedisServer, why: &str) {
 }
 
 #[test]
-fn a_user_who_may_not_track_passes_through() {
+fn a_user_without_permission_to_track_passes_through() {
     if !require_redis() {
         return;
     }
     let redis =
         RedisServer::builder().user_acl("app on >secret ~* &* +@all -client|tracking").start();
     let larder = larder(&redis.url_for("app", "secret")).start();
-    passes_through(&larder, &redis, "CLIENT TRACKING: NOPERM");
-    // It asks again each second, and does not say so again.
-    let asked = || redis.command_calls("hello");
-    let before = asked();
-    eventually(LIMIT, "larder to ask again", || asked() >= before + 2);
-    let said = larder.log().matches("everything passes through").count();
-    assert_eq!(said, 1, "{}", larder.log());
+    assert_passes_through(&larder, &redis, "CLIENT TRACKING: NOPERM");
+    // It retries every second, but logs the error only once.
+    let attempts = || redis.command_calls("hello");
+    let before = attempts();
+    eventually(LIMIT, "larder to try again", || attempts() >= before + 2);
+    let logged = larder.log().matches("everything passes through").count();
+    assert_eq!(logged, 1, "{}", larder.log());
     assert!(!larder.log().contains("secret"), "{}", larder.log());
 }
 
 #[test]
-fn a_server_that_knows_no_hello_is_passed_through_to() {
+fn a_server_without_hello_is_used_in_pass_through() {
     if !require_redis() {
         return;
     }
@@ -55,40 +56,40 @@ fn a_server_that_knows_no_hello_is_passed_through_to() {
         .password("secret")
         .start();
     let larder = larder(&redis.url()).start();
-    passes_through(&larder, &redis, "HELLO 3: ERR unknown command");
-    // Redis says in its error what it was sent.
-    let said = [larder.log(), larder.stats().to_string()].concat();
-    assert!(!said.contains("secret"), "{said}");
+    assert_passes_through(&larder, &redis, "HELLO 3: ERR unknown command");
+    // The error from Redis contains the arguments it was sent.
+    let logged = [larder.log(), larder.stats().to_string()].concat();
+    assert!(!logged.contains("secret"), "{logged}");
 }
 
 #[test]
-fn tracking_that_is_allowed_later_begins_without_a_restart() {
+fn tracking_starts_once_it_is_permitted_without_a_restart() {
     if !require_redis() {
         return;
     }
     let redis =
         RedisServer::builder().user_acl("app on >secret ~* &* +@all -client|tracking").start();
     let larder = larder(&redis.url_for("app", "secret")).start();
-    passes_through(&larder, &redis, "NOPERM");
+    assert_passes_through(&larder, &redis, "NOPERM");
     redis.cmd(&["ACL", "SETUSER", "app", "+client|tracking"]);
     larder.wait_until_coherent();
     warm_up(&larder, "k", "put");
 }
 
 #[test]
-fn a_wrong_password_is_an_outage_that_ends_when_it_is_right() {
+fn a_wrong_password_is_an_outage_until_redis_accepts_it() {
     if !require_redis() {
         return;
     }
     let redis = RedisServer::builder().user_acl("app on >secret ~* &* +@all").start();
     let larder = larder(&redis.url_for("app", "hunter2")).start();
-    eventually(LIMIT, "larder to ask again", || redis.command_calls("hello") >= 3);
+    eventually(LIMIT, "larder to try again", || redis.command_calls("hello") >= 3);
     let why = larder.stats()["feed"]["reason"].to_string();
     assert!(why.contains("WRONGPASS"), "{why}");
     assert_eq!(larder.stats()["feed"]["state"], "down", "nothing passes through");
-    let answer = http::get(&larder.url(&path("k")), &[]);
-    assert_eq!(answer.status, 503);
-    assert!(answer.text().contains("WRONGPASS"), "{}", answer.text());
+    let response = http::get(&larder.url(&path("k")), &[]);
+    assert_eq!(response.status, 503);
+    assert!(response.text().contains("WRONGPASS"), "{}", response.text());
     let log = larder.log();
     assert_eq!(log.matches("WRONGPASS").count(), 1, "{log}");
     assert!(!log.contains("hunter2"), "{log}");
@@ -99,7 +100,7 @@ fn a_wrong_password_is_an_outage_that_ends_when_it_is_right() {
 }
 
 #[test]
-fn user_password_and_db_of_the_url_are_used() {
+fn user_password_and_database_of_the_url_are_used() {
     if !require_redis() {
         return;
     }
@@ -122,15 +123,15 @@ fn user_password_and_db_of_the_url_are_used() {
         foreign(&["RENAME", "k", "l"]);
         warm_up(&larder, "l", "put");
         foreign(&["FLUSHDB"]);
-        let mut reader = Reader::connect(larder.port());
-        eventually(LIMIT, "the flush to show", || reader.get(&path("l")).value().is_none());
+        let mut reader = HttpClient::connect(larder.port());
+        eventually(LIMIT, "the flush to be visible", || reader.get(&path("l")).value().is_none());
         let of_db_0: String = redis::cmd("GET").arg("k").query(&mut redis.client()).unwrap();
         assert_eq!(of_db_0, "of db 0");
     }
 }
 
 #[test]
-fn where_the_db_cannot_be_selected_nothing_reaches_another() {
+fn no_command_reaches_another_database_if_select_fails() {
     if !require_redis() {
         return;
     }
@@ -138,7 +139,7 @@ fn where_the_db_cannot_be_selected_nothing_reaches_another() {
     let larder = larder(&format!("{}/7", redis.url())).start();
     redis.cmd(&["SET", "k", "of db 0"]);
     let why = || larder.stats()["feed"]["reason"].to_string();
-    eventually(LIMIT, "health to say why", || why().contains("SELECT 7"));
+    eventually(LIMIT, "health to report the reason", || why().contains("SELECT 7"));
     assert_eq!(larder.stats()["feed"]["state"], "down", "nothing passes through");
     let read = http::get(&larder.url(&path("k")), &[]);
     assert_eq!(read.status, 503, "{}", read.text());
@@ -148,7 +149,7 @@ fn where_the_db_cannot_be_selected_nothing_reaches_another() {
 }
 
 #[test]
-fn a_unix_socket_serves_as_well() {
+fn redis_is_reached_over_a_unix_socket() {
     if !require_redis() {
         return;
     }
@@ -162,8 +163,8 @@ fn a_unix_socket_serves_as_well() {
     assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
     warm_up(&larder, "k", "put");
     redis.restart();
-    let mut reader = Reader::connect(larder.port());
-    eventually(LIMIT, "the restart to be survived", || {
+    let mut reader = HttpClient::connect(larder.port());
+    eventually(LIMIT, "larder to recover from the restart", || {
         let found = reader.get(&path("k"));
         found.status == 404 && found.is_hit()
     });

@@ -1,4 +1,4 @@
-//! Writes made past Larder: its memory follows them, and only them.
+//! Writes that bypass Larder invalidate the keys they change, and no others.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use larder_testkit::{RedisServer, require_redis};
 
-use crate::http_client::{Found, Reader};
+use crate::http_client::{Found, HttpClient};
 use crate::setup::{HttpHarness, larder, start};
 
 const ROUNDS: u64 = 1000;
-/// From the reply of a foreign write to the last read that may miss it,
+/// Maximum time from the reply to a foreign write to the last stale read,
 const STALE_MAX: Duration = Duration::from_millis(50);
-/// and on a machine that has no time for Larder.
+/// and the limit if the machine gives Larder no CPU time.
 const BOUND: Duration = Duration::from_secs(1);
 const PATHS: [&str; 2] = ["/get/k", "/v1/keys/k"];
 
-/// What a read must find.
+/// The result that a read must have.
 #[derive(Clone, Copy, Debug)]
 struct Expected {
-    /// The round in which the value was set.
+    /// The round that set the value.
     value: Option<u64>,
-    /// In seconds.
+    /// The TTL in seconds.
     ttl: Option<u64>,
 }
 
@@ -34,10 +34,10 @@ fn no_read_is_stale_50_ms_after_a_foreign_write() {
     let larder = larder(&redis.url()).start();
     larder.wait_until_coherent();
     let (oldest_allowed, over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let connect = || Reader::connect(larder.port());
+    let connect = || HttpClient::connect(larder.port());
     let hits = thread::scope(|threads| {
         let hammer = threads.spawn(|| hammer(connect(), &oldest_allowed, &over));
-        let over = WhenOver(&over);
+        let over = SetOnDrop(&over);
         let mut follower = Follower { reader: connect(), pids: [larder.pid(), redis.pid()] };
         let mut foreign = redis.client();
         let mut expected = Expected { value: None, ttl: None };
@@ -46,18 +46,18 @@ fn no_read_is_stale_50_ms_after_a_foreign_write() {
             (command, expected) = write(round, expected);
             let starved = starved(&follower.pids);
             command.exec(&mut foreign).unwrap();
-            follower.sees(expected, round, starved);
+            follower.assert_sees_write(expected, round, starved);
             oldest_allowed.store(expected.value.unwrap_or(round), SeqCst);
         }
         drop(over);
         hammer.join().unwrap()
     });
-    println!("{hits} hits beside, {} GETs in Redis", redis.command_calls("get"));
+    println!("{hits} concurrent hits, {} GETs in Redis", redis.command_calls("get"));
     assert!(hits > 100, "{hits} hits");
     assert!(larder.stats()["near"]["hits"].as_u64().unwrap() > ROUNDS, "{}", larder.stats());
 }
 
-/// What somebody else does in this round, and what is true then.
+/// Returns the foreign command of this round, and the state after it.
 fn write(round: u64, before: Expected) -> (redis::Cmd, Expected) {
     let gone = Expected { value: None, ttl: None };
     let (words, expected) = match round % 10 {
@@ -77,22 +77,22 @@ fn write(round: u64, before: Expected) -> (redis::Cmd, Expected) {
     (command, expected)
 }
 
-/// Reads after each write.
+/// A client that reads after each write.
 struct Follower {
-    reader: Reader,
-    /// Who must have their turn before a write shows.
+    reader: HttpClient,
+    /// The processes that need CPU time before a write becomes visible.
     pids: [u32; 2],
 }
 
 impl Follower {
-    /// Reads until the write shows, and then until it shows from memory, so that the next one finds
-    /// the key hot. `starved` is what [`starved`] said before the write.
-    fn sees(&mut self, expected: Expected, round: u64, starved: Duration) {
+    /// Reads until the write is visible, and then until it is served from memory, so that the key
+    /// is hot for the next write. `starved` is the result of [`starved`] before the write.
+    fn assert_sees_write(&mut self, expected: Expected, round: u64, starved: Duration) {
         let replied = Instant::now();
         let mut reads = PATHS.iter().cycle().map(|path| self.reader.get(path));
-        let shows = |found: &Found| {
+        let is_fresh = |found: &Found| {
             let late = found.asked - replied;
-            let fresh = expected.admits(found);
+            let fresh = expected.matches(found);
             if !fresh && late >= STALE_MAX {
                 let excused = self::starved(&self.pids).saturating_sub(starved);
                 let in_time = late < BOUND.min(STALE_MAX + excused);
@@ -100,17 +100,21 @@ impl Follower {
             }
             fresh
         };
-        reads.find(shows);
-        let stays = |found: &Found| {
-            assert!(expected.admits(found), "round {round}, back in time: {found:?}, {expected:?}");
+        reads.find(is_fresh);
+        let is_hit_and_fresh = |found: &Found| {
+            assert!(
+                expected.matches(found),
+                "round {round}, back in time: {found:?}, {expected:?}"
+            );
             found.is_hit()
         };
-        assert!(reads.take(100).any(|found| stays(&found)), "round {round}: no hit");
+        assert!(reads.take(100).any(|found| is_hit_and_fresh(&found)), "round {round}: no hit");
     }
 }
 
-/// How long the threads of these processes have waited for a processor so far, all added up; zero
-/// where the kernel does not tell. A push cannot show before Redis and Larder have had their turn.
+/// Returns the total time for which the threads of these processes have waited for a CPU so far, or
+/// zero if the kernel does not report it. An invalidation takes effect only after Redis and Larder
+/// have run.
 fn starved(pids: &[u32]) -> Duration {
     let waited = |pid: &u32| {
         let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
@@ -123,17 +127,17 @@ fn starved(pids: &[u32]) -> Duration {
     Duration::from_nanos(pids.iter().map(waited).sum())
 }
 
-/// Says so when the writes are over, or the test is.
-struct WhenOver<'a>(&'a AtomicBool);
+/// Sets the flag on drop: at the end of the writes, or if the test panics.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for WhenOver<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, SeqCst);
     }
 }
 
-/// Keeps the key hot, and sees that no value comes back that was replaced. Gives the number of hits.
-fn hammer(mut reader: Reader, oldest_allowed: &AtomicU64, over: &AtomicBool) -> u64 {
+/// Keeps the key hot and asserts that no replaced value comes back. Returns the number of hits.
+fn hammer(mut reader: HttpClient, oldest_allowed: &AtomicU64, over: &AtomicBool) -> u64 {
     let mut hits = 0;
     while !over.load(SeqCst) {
         let oldest = oldest_allowed.load(SeqCst);
@@ -141,20 +145,20 @@ fn hammer(mut reader: Reader, oldest_allowed: &AtomicU64, over: &AtomicBool) -> 
         let value = found.value().map(|value| value.parse::<u64>().unwrap());
         assert!(value.is_none_or(|value| value >= oldest), "{found:?} after {oldest}");
         hits += u64::from(found.is_hit());
-        // Hot, and yet the machine has time for others.
+        // Keeps the key hot, but leaves CPU time to others.
         thread::sleep(Duration::from_micros(200));
     }
     hits
 }
 
 impl Expected {
-    fn admits(self, found: &Found) -> bool {
+    fn matches(self, found: &Found) -> bool {
         let value = found.value().map(|body| {
-            // `/get/k` answers an object, `/v1/keys/k` the value alone.
+            // `/get/k` returns an object, `/v1/keys/k` only the value.
             let json: serde_json::Value = serde_json::from_str(body).unwrap();
             json["value"].as_str().unwrap_or(body).parse().unwrap()
         });
-        // Without a time to live of the key's own the near tier keeps an entry for 300 s.
+        // If the key has no TTL, the near cache keeps the entry for 300 s.
         let ttl = match self.ttl {
             Some(seconds) => 0..=seconds,
             None => 101..=300,
@@ -183,27 +187,27 @@ fn with_a_healthy_feed_hits_never_reach_redis() {
     println!("{hits} hits in {span:?}");
     assert!(hits > 500, "{hits} hits");
     assert_eq!(harness.redis.command_calls("get"), gets, "after {hits} hits");
-    assert!(harness.redis.command_calls("role") > beats + 6, "the feed is asked for signs of life");
+    assert!(harness.redis.command_calls("role") > beats + 6, "no heartbeats were sent");
 }
 
 #[test]
-fn writes_of_several_keys_at_once_show_in_each() {
+fn a_write_of_several_keys_invalidates_each_of_them() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.redis.client();
     let script = "for _, key in ipairs({'a', 'b'}) do redis.call('SET', key, 'script') end";
     let mut transaction = redis::pipe();
     transaction.atomic().cmd("SET").arg("a").arg("exec").cmd("SET").arg("b").arg("exec");
-    let mut shows = |value: &str, write: &mut dyn FnMut(&mut redis::Connection)| {
+    let mut is_fresh = |value: &str, write: &mut dyn FnMut(&mut redis::Connection)| {
         write(&mut foreign);
         harness.warm_up("a", value);
         harness.warm_up("b", value);
     };
-    shows("mset", &mut |redis| {
+    is_fresh("mset", &mut |redis| {
         redis::cmd("MSET").arg(&["a", "mset", "b", "mset"]).exec(redis).unwrap();
     });
-    // Keys that the command does not name.
-    shows("script", &mut |redis| {
+    // The command does not name the keys.
+    is_fresh("script", &mut |redis| {
         redis::cmd("EVAL").arg(script).arg(0).exec(redis).unwrap();
     });
-    shows("exec", &mut |redis| transaction.exec(redis).unwrap());
+    is_fresh("exec", &mut |redis| transaction.exec(redis).unwrap());
 }

@@ -1,20 +1,20 @@
-//! A client with one connection that stays open: quick enough to keep a key hot, and able to leave a
-//! request in the socket of a Larder that does not read.
+//! An HTTP client with one persistent connection. It is fast enough to keep a key hot, and can
+//! leave a request in the socket of a suspended Larder.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long an answer may take before the test has failed.
+/// Limit for a response.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 
-pub(crate) struct Reader {
+pub(crate) struct HttpClient {
     socket: TcpStream,
     unread: Vec<u8>,
     asked: Instant,
 }
 
-/// What a read found, and when it was asked for.
+/// The result of a read, and when the request was sent.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) asked: Instant,
@@ -23,7 +23,7 @@ pub(crate) struct Found {
     pub(crate) body: String,
 }
 
-impl Reader {
+impl HttpClient {
     pub(crate) fn connect(port: u16) -> Self {
         let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         socket.set_nodelay(true).unwrap();
@@ -31,21 +31,21 @@ impl Reader {
         Self { socket, unread: Vec::new(), asked: Instant::now() }
     }
 
-    /// Asks and waits for the answer.
+    /// Sends a request and waits for the response.
     pub(crate) fn get(&mut self, path: &str) -> Found {
-        self.ask(path);
-        self.answer()
+        self.send_request(path);
+        self.read_response()
     }
 
-    /// Leaves a request in the socket.
-    pub(crate) fn ask(&mut self, path: &str) {
+    /// Sends a request without waiting for the response.
+    pub(crate) fn send_request(&mut self, path: &str) {
         self.asked = Instant::now();
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.socket.write_all(request.as_bytes()).unwrap();
     }
 
-    /// Waits for the answer to the one request on its way.
-    pub(crate) fn answer(&mut self) -> Found {
+    /// Waits for the response to the pending request.
+    pub(crate) fn read_response(&mut self) -> Found {
         let end = self.until(|unread| position(unread, b"\r\n\r\n")) + 4;
         let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
         let length = header(&head, "content-length").parse().unwrap();
@@ -59,7 +59,7 @@ impl Reader {
         }
     }
 
-    /// Receives until `found` finds what it looks for.
+    /// Receives until `found` returns a position.
     fn until(&mut self, found: impl Fn(&[u8]) -> Option<usize>) -> usize {
         let mut buffer = [0; 16 << 10];
         loop {
@@ -74,17 +74,17 @@ impl Reader {
 }
 
 impl Found {
-    /// Whether it came from memory.
+    /// Returns whether it is a hit.
     pub(crate) fn is_hit(&self) -> bool {
         self.hit_ttl().is_some()
     }
 
-    /// How many seconds longer it may come from memory.
+    /// Returns the remaining seconds of the entry, or `None` if it is no hit.
     pub(crate) fn hit_ttl(&self) -> Option<u64> {
         self.cache_status.strip_prefix("larder; hit; ttl=").map(|ttl| ttl.parse().unwrap())
     }
 
-    /// The body, or `None` when there is no such key. Anything else fails the test.
+    /// Returns the body, or `None` if there is no such key. Any other status fails the test.
     pub(crate) fn value(&self) -> Option<&str> {
         match self.status {
             200 => Some(&self.body),
@@ -94,7 +94,7 @@ impl Found {
     }
 }
 
-/// A header's value, empty when there is none.
+/// Returns a header's value, or an empty string.
 fn header<'a>(head: &'a str, name: &str) -> &'a str {
     let mut lines = head.lines().filter_map(|line| line.split_once(": "));
     lines.find(|(header, _)| header.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)

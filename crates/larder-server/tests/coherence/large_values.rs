@@ -1,13 +1,13 @@
-//! Values larger than `near-max-value` are right, and pass the near tier by.
+//! Values larger than `near-max-value` are served correctly and bypass the near cache.
 
 use larder_testkit::{LIMIT, eventually};
 
 use crate::setup::{HttpHarness, path, start};
 
-const PASSED_BY: &str = "larder; fwd=bypass; detail=too-large";
+const BYPASSED: &str = "larder; fwd=bypass; detail=too-large";
 
 #[test]
-fn a_large_value_is_read_past_the_tracked_connection_until_a_small_one_takes_its_place() {
+fn a_large_value_bypasses_the_near_cache_until_a_small_one_replaces_it() {
     let Some(harness) = start(&["--near-max-value", "1kb"]) else { return };
     let (large, larger) = ("x".repeat(100_000), "y".repeat(200_000));
     let mut reader = harness.reader();
@@ -19,7 +19,7 @@ fn a_large_value_is_read_past_the_tracked_connection_until_a_small_one_takes_its
     assert!(first.value() == Some(&large));
     for _ in 0..3 {
         let found = read();
-        assert_eq!(found.cache_status, PASSED_BY);
+        assert_eq!(found.cache_status, BYPASSED);
         assert!(found.value() == Some(&large));
     }
     harness.foreign(&["SET", "k", &larger]);
@@ -27,12 +27,12 @@ fn a_large_value_is_read_past_the_tracked_connection_until_a_small_one_takes_its
     harness.foreign(&["SET", "k", "small"]);
     harness.warm_up("k", "small");
 
-    // And back, by writes of Larder's own.
+    // The same with writes through Larder.
     assert_eq!(harness.put("k", &large), 204);
-    eventually(LIMIT, "the near tier to be passed by", || {
+    eventually(LIMIT, "the near cache to be bypassed", || {
         let found = read();
         assert!(found.value() == Some(&large), "{}", found.cache_status);
-        found.cache_status == PASSED_BY
+        found.cache_status == BYPASSED
     });
     assert_eq!(harness.put("k", "small again"), 204);
     assert_eq!(read().value(), Some("small again"));

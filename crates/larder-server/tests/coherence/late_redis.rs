@@ -1,13 +1,13 @@
-//! A Redis that is not there when Larder starts.
+//! Redis is unreachable when Larder starts.
 
 use larder_testkit::{LIMIT, RedisServer, eventually, http, require_redis};
 
-use crate::http_client::Reader;
+use crate::http_client::HttpClient;
 use crate::setup::{larder, path, warm_up};
 use crate::users::Users;
 
 #[test]
-fn larder_starts_without_its_redis_and_picks_it_up_when_it_comes() {
+fn larder_starts_without_redis_and_connects_once_it_is_up() {
     if !require_redis() {
         return;
     }
@@ -20,16 +20,16 @@ fn larder_starts_without_its_redis_and_picks_it_up_when_it_comes() {
     let ready = http::get(&larder.url("/readyz"), &[]);
     assert_eq!((ready.status, ready.json()["status"].as_str()), (200, Some("degraded")));
     let why = || http::get(&larder.url("/readyz"), &[]).json()["problems"][0].to_string();
-    eventually(LIMIT, "health to say why", || why().contains("refused"));
+    eventually(LIMIT, "health to report the reason", || why().contains("refused"));
 
     for path in ["/get/k".to_owned(), path("k")] {
-        let answer = http::get(&larder.url(&path), &[]);
-        assert_eq!(answer.status, 503, "{}", answer.text());
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-        assert_eq!(answer.header("retry-after"), Some("1"));
+        let response = http::get(&larder.url(&path), &[]);
+        assert_eq!(response.status, 503, "{}", response.text());
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        assert_eq!(response.header("retry-after"), Some("1"));
     }
     assert_eq!(http::put(&larder.url(&path("k")), &[], "v").status, 503);
-    let mut reader = Reader::connect(larder.port());
+    let mut reader = HttpClient::connect(larder.port());
     let row = reader.get("/users/123");
     assert_eq!(row.value(), Some(r#"{"name":"Ada"}"#));
     assert_eq!(row.cache_status, "larder; fwd=bypass; detail=store-unreachable");

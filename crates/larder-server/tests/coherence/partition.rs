@@ -1,4 +1,4 @@
-//! A network that swallows or stalls and leaves the sockets open: nothing ends, nothing is heard.
+//! A network partition: traffic is dropped or stalls while the sockets stay open.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -7,12 +7,13 @@ use larder_testkit::ConnectionFilter::{All, Sent};
 use larder_testkit::Direction::{Both, ToClient};
 use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::http_client::{Found, Reader};
+use crate::http_client::{Found, HttpClient};
 use crate::setup::{HttpHarness, path, start};
 
 const BOUND: Duration = Duration::from_millis(500);
-/// Larder gives a connection up when it was silent for four bounds, noticed twice.
-const GIVEN_UP: Duration = Duration::from_secs(20);
+/// Limit for Larder to close a connection, which it does after silence for four staleness bounds,
+/// detected with a delay.
+const CLOSE_LIMIT: Duration = Duration::from_secs(20);
 
 fn harness() -> Option<Harness> {
     let harness = start(&["--staleness-bound", "500ms", "--store-timeout", "500ms"])?;
@@ -21,9 +22,9 @@ fn harness() -> Option<Harness> {
     Some(harness)
 }
 
-/// Reads again and again until `end`. No read that was asked for later than the bound after `cut`
-/// may be a hit. Gives those reads.
-fn reads_past_the_bound(reader: &mut Reader, cut: Instant, end: Instant) -> Vec<Found> {
+/// Reads until `end` and asserts that no read sent later than the bound after `cut` is a hit.
+/// Returns those reads.
+fn reads_past_the_bound(reader: &mut HttpClient, cut: Instant, end: Instant) -> Vec<Found> {
     let mut late = Vec::new();
     while Instant::now() < end {
         let found = reader.get(&path("k"));
@@ -36,7 +37,7 @@ fn reads_past_the_bound(reader: &mut Reader, cut: Instant, end: Instant) -> Vec<
 }
 
 #[test]
-fn a_tracked_connection_in_a_black_hole_ends_hits_at_the_bound_and_is_replaced() {
+fn a_partitioned_tracked_connection_stops_hits_at_the_bound_and_is_replaced() {
     let Some(harness) = harness() else { return };
     harness.relay().blackhole(Sent("TRACKING"), Both);
     let cut = Instant::now();
@@ -47,14 +48,14 @@ fn a_tracked_connection_in_a_black_hole_ends_hits_at_the_bound_and_is_replaced()
     assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
 
     let down = || harness.larder.stats()["feed"]["state"] == "down";
-    eventually(GIVEN_UP, "the silent connection to be given up", down);
+    eventually(CLOSE_LIMIT, "the silent connection to be closed", down);
     harness.relay().heal();
     harness.warm_up("k", "new");
     harness.assert_coherent();
 }
 
 #[test]
-fn with_every_connection_in_a_black_hole_hits_end_at_the_bound_and_come_back() {
+fn a_full_partition_stops_hits_at_the_bound_until_it_heals() {
     let Some(harness) = harness() else { return };
     harness.relay().blackhole(All, Both);
     let cut = Instant::now();
@@ -62,37 +63,37 @@ fn with_every_connection_in_a_black_hole_hits_end_at_the_bound_and_come_back() {
     let late = reads_past_the_bound(&mut harness.reader(), cut, cut + BOUND * 5);
     assert!(!late.is_empty());
     for found in &late {
-        // What was sent is lost, or there is no connection to send it on.
+        // The request was lost, or there is no connection to send it on.
         assert!([502, 503, 504].contains(&found.status), "{found:?}");
     }
 
     let down = || harness.larder.stats()["feed"]["state"] == "down";
-    eventually(GIVEN_UP, "the silent connection to be given up", down);
+    eventually(CLOSE_LIMIT, "the silent connection to be closed", down);
     harness.relay().heal();
     harness.warm_up("k", "new");
     harness.assert_coherent();
 }
 
 #[test]
-fn a_feed_that_is_always_late_by_more_than_the_bound_is_not_trusted() {
+fn no_hit_is_served_while_invalidations_lag_by_more_than_the_bound() {
     let Some(harness) = harness() else { return };
     let epoch = harness.larder.count("/feed/epochs");
     harness.relay().delay(Sent("TRACKING"), ToClient, BOUND * 3 / 2);
     let cut = Instant::now();
-    // From now on signs of life arrive all the time, each of them old. The key is not read
-    // meanwhile: a read past the near tier would make it forget.
+    // From now on heartbeats arrive continuously, but each of them late. The key is not read in
+    // between: a bypassing read would invalidate it.
     sleep(BOUND * 3);
     harness.foreign(&["SET", "k", "new"]);
     let late = reads_past_the_bound(&mut harness.reader(), cut, cut + BOUND * 5);
     assert!(late.len() > 10, "{} reads", late.len());
     assert!(late.iter().all(|found| found.value() == Some("new")), "{late:?}");
-    assert_eq!(harness.larder.count("/feed/epochs"), epoch, "the connection was kept");
+    assert_eq!(harness.larder.count("/feed/epochs"), epoch, "the connection was replaced");
     harness.relay().delay(Sent("TRACKING"), ToClient, Duration::ZERO);
     harness.assert_coherent();
 }
 
 #[test]
-fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
+fn a_stalled_connection_suspends_hits_and_resumes_in_the_same_epoch() {
     let Some(harness) = start(&[]) else { return };
     let bound = Duration::from_secs(1);
     harness.foreign(&["SET", "k", "old"]);
@@ -104,7 +105,7 @@ fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
     harness.foreign(&["SET", "k", "new"]);
     let mut reader = harness.reader();
     let mut reads = || reader.get(&path("k"));
-    eventually(LIMIT, "hits to end", || !reads().is_hit());
+    eventually(LIMIT, "hits to stop", || !reads().is_hit());
     while cut.elapsed() < bound * 2 {
         let found = reads();
         let is_late = found.asked >= cut + bound;
@@ -112,6 +113,6 @@ fn a_feed_that_stalls_suspends_hits_and_goes_on_in_the_same_epoch() {
     }
     harness.relay().release(Sent("TRACKING"), ToClient);
     harness.warm_up("k", "new");
-    assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the connection was kept");
+    assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the connection was replaced");
     harness.assert_coherent();
 }

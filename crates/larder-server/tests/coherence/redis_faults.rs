@@ -1,5 +1,5 @@
-//! Redis changes its role, cuts its clients, restarts or stops: Larder is coherent after each, and
-//! was not restarted.
+//! Redis changes its role, closes its clients, restarts or is suspended. Larder is coherent after
+//! each of these, without a restart.
 
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -18,22 +18,22 @@ fn harness() -> Option<Harness> {
 }
 
 #[test]
-fn after_replicaof_nothing_comes_from_memory_until_the_server_is_a_primary_again() {
+fn no_hit_is_served_while_redis_is_a_replica() {
     let Some(harness) = harness() else { return };
     let primary = RedisServer::builder().arg("--repl-diskless-sync-delay", "0").start();
     primary.cmd(&["SET", "k", "of the primary"]);
 
     harness.foreign(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
-    let turned = Instant::now();
+    let changed_role = Instant::now();
     let mut reader = harness.reader();
     eventually(LIMIT, "the primary's data to be read", || {
         let found = reader.get(&path("k"));
-        let is_late = found.asked >= turned + BOUND;
+        let is_late = found.asked >= changed_role + BOUND;
         assert!(!is_late || !found.is_hit(), "{found:?}");
-        // While it loads the primary's data it answers errors.
+        // While Redis loads the primary's data it returns errors.
         is_late && found.status == 200 && found.body == "of the primary"
     });
-    eventually(LIMIT, "health to say why", || {
+    eventually(LIMIT, "health to report the reason", || {
         harness.larder.stats()["feed"]["state"] == "pass-through"
     });
     let why = harness.larder.stats()["feed"]["reason"].to_string();
@@ -50,14 +50,15 @@ fn after_replicaof_nothing_comes_from_memory_until_the_server_is_a_primary_again
 }
 
 #[test]
-fn after_its_connections_are_killed() {
+fn larder_is_coherent_after_its_connections_are_killed() {
     let Some(harness) = harness() else { return };
     let mut reader = harness.reader();
     for round in 0..20 {
         let (value, epoch) = (round.to_string(), harness.larder.count("/feed/epochs"));
         assert!(harness.redis.kill_clients() >= 1);
         harness.foreign(&["SET", "k", &value]);
-        // Unread meanwhile: whatever is left of the epoch that ended is there to be found.
+        // The key is not read in between, so that the next read would find any entry left from the
+        // old epoch.
         harness.wait_for_epoch_after(epoch);
         assert_eq!(reader.get(&path("k")).value(), Some(&*value));
         harness.warm_up("k", &value);
@@ -66,12 +67,12 @@ fn after_its_connections_are_killed() {
 }
 
 #[test]
-fn while_redis_is_gone_nothing_comes_from_memory_and_after_a_restart_nothing_old_does() {
+fn no_hit_is_served_while_redis_is_down_and_no_old_value_after_a_restart() {
     let Some(harness) = harness() else { return };
     let epoch = harness.larder.count("/feed/epochs");
     harness.redis.kill();
     let mut reader = harness.reader();
-    eventually(LIMIT, "the loss to be seen", || reader.get(&path("k")).status == 503);
+    eventually(LIMIT, "the outage to be noticed", || reader.get(&path("k")).status == 503);
     for _ in 0..100 {
         assert_eq!(reader.get(&path("k")).status, 503);
     }
@@ -82,17 +83,17 @@ fn while_redis_is_gone_nothing_comes_from_memory_and_after_a_restart_nothing_old
 }
 
 #[test]
-fn while_redis_is_stopped_hits_end_at_the_bound_and_come_back_after() {
+fn hits_stop_at_the_bound_while_redis_is_suspended_and_resume_afterwards() {
     for stopped_for in [Duration::from_secs(2), Duration::from_secs(6)] {
         let Some(harness) = harness() else { return };
-        stop(&harness, stopped_for);
+        suspend_redis(&harness, stopped_for);
         harness.warm_up("k", "written while stopped");
         harness.assert_coherent();
     }
 }
 
-/// Stops Redis, with a foreign write in its socket, and wakes it.
-fn stop(harness: &Harness, span: Duration) {
+/// Suspends Redis with a foreign write in its socket, and resumes it.
+fn suspend_redis(harness: &Harness, span: Duration) {
     let mut foreign = harness.redis.client();
     harness.redis.pause();
     let stopped = Instant::now();

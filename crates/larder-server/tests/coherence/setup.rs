@@ -2,14 +2,14 @@
 
 use larder_testkit::{Harness, LIMIT, Larder, LarderBuilder, eventually, http};
 
-use crate::http_client::{Found, Reader};
+use crate::http_client::{Found, HttpClient};
 
 /// Starts a Larder with these flags behind a relay. `None` if this machine has no Redis.
 pub(crate) fn start(flags: &[&str]) -> Option<Harness> {
     Harness::builder(env!("CARGO_BIN_EXE_larder")).relay().flags(flags).start()
 }
 
-/// As [`start`], with a settings file.
+/// Like [`start`], with a settings file.
 pub(crate) fn start_with_config(flags: &[&str], toml: &str) -> Option<Harness> {
     let toml = toml.to_owned();
     Harness::builder(env!("CARGO_BIN_EXE_larder"))
@@ -25,18 +25,18 @@ pub(crate) fn larder(redis_url: &str) -> LarderBuilder {
 }
 
 pub(crate) trait HttpHarness {
-    fn reader(&self) -> Reader;
+    fn reader(&self) -> HttpClient;
     /// Reads a key until it is served from memory with this value.
     fn warm_up(&self, key: &str, value: &str);
     /// Sets a key through Larder and returns the status.
     fn put(&self, key: &str, value: &str) -> u16;
-    /// Proves coherence with writes made by another client, instead of trusting the statistics.
+    /// Asserts coherence by writes of another client, instead of trusting the statistics.
     fn assert_coherent(&self);
 }
 
 impl HttpHarness for Harness {
-    fn reader(&self) -> Reader {
-        Reader::connect(self.larder.port())
+    fn reader(&self) -> HttpClient {
+        HttpClient::connect(self.larder.port())
     }
 
     fn warm_up(&self, key: &str, value: &str) {
@@ -58,7 +58,7 @@ impl HttpHarness for Harness {
 
 /// Reads a key until it is served from memory with this value.
 pub(crate) fn warm_up(larder: &Larder, key: &str, value: &str) {
-    let mut reader = Reader::connect(larder.port());
+    let mut reader = HttpClient::connect(larder.port());
     let mut found = None;
     let hot = |found: &Found| found.is_hit() && found.value() == Some(value);
     eventually(LIMIT, &format!("{key} to be served from memory as {value:?}"), || {

@@ -1,5 +1,5 @@
-//! Writers, readers and a bad network at once: who wrote reads what they wrote, and no key goes back
-//! in time.
+//! Concurrent writers and readers over a bad network: writers read their own writes, and no key
+//! goes back in time.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -24,7 +24,7 @@ const READERS: usize = 4;
 type Acknowledged = [AtomicU64; KEYS];
 
 #[test]
-fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
+fn writers_read_their_writes_and_no_key_goes_back_over_a_bad_network() {
     let Some(harness) = start(&[]) else { return };
     let acknowledged = Acknowledged::default();
     let done = AtomicBool::new(false);
@@ -54,7 +54,7 @@ fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
     harness.assert_coherent();
 }
 
-/// Writes ever larger numbers to two keys that nobody else writes, and reads each. Gives how many.
+/// Writes increasing numbers to two keys of its own, and reads each back. Returns how many.
 fn write(harness: &Harness, writer: usize, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
     let mut reader = harness.reader();
     let keys = [writer, writer + WRITERS].into_iter().cycle();
@@ -66,14 +66,14 @@ fn write(harness: &Harness, writer: usize, acknowledged: &Acknowledged, done: &A
         acknowledged[key].store(number, SeqCst);
         let found = reader.get(&path(&name(key)));
         assert_eq!(found.value(), Some(&*number.to_string()), "own write: {found:?}");
-        // Time for the others to hit.
+        // Leaves the readers time for hits.
         sleep(Duration::from_millis(random() % 30));
     }
     0
 }
 
-/// Reads all keys in turn: none may be older than its newest acknowledged write, or than it was
-/// before. Gives the number of hits.
+/// Reads all keys in turn: no value may be older than the newest acknowledged write, or than the
+/// value read before. Returns the number of hits.
 fn read(harness: &Harness, acknowledged: &Acknowledged, done: &AtomicBool) -> u64 {
     let mut reader = harness.reader();
     let (mut newest, mut hits) = ([0; KEYS], 0);
@@ -91,7 +91,7 @@ fn read(harness: &Harness, acknowledged: &Acknowledged, done: &AtomicBool) -> u6
     hits
 }
 
-/// Delays what passes on the tracked connection, ever differently, and cuts it now and then.
+/// Delays the tracked connection by changing amounts, and cuts it now and then.
 fn disturb(harness: &Harness) {
     let start = Instant::now();
     while start.elapsed() < SPAN {
@@ -109,7 +109,7 @@ fn name(key: usize) -> String {
     format!("key:{key}")
 }
 
-/// The standard library seeds its hashers from the system.
+/// Uses the standard library, which seeds its hashers from the system.
 fn random() -> u64 {
     RandomState::new().hash_one(0)
 }

@@ -1,4 +1,4 @@
-//! No entry outlives its key, and what the origin does not have is remembered no longer than asked.
+//! No entry outlives its key, and a missing row is cached no longer than configured.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use crate::setup::{HttpHarness, path, start, start_with_config};
 use crate::users::{Users, loads};
 
 #[test]
-fn a_key_leaves_memory_no_later_than_it_leaves_redis() {
+fn an_entry_expires_no_later_than_its_key() {
     let Some(harness) = start(&[]) else { return };
     let (mut foreign, mut reader) = (harness.redis.client(), harness.reader());
     let mut hits = 0;
     for round in 0..5 {
         let value = round.to_string();
         redis::cmd("SET").arg(&["k", &value, "PX", "300"]).exec(&mut foreign).unwrap();
-        eventually(LIMIT, "the key to end", || {
+        eventually(LIMIT, "the key to expire", || {
             let there: bool = redis::cmd("EXISTS").arg("k").query(&mut foreign).unwrap();
             let found = reader.get(&path("k"));
             assert!(there || found.value() != Some(&value), "outlives its key: {found:?}");
@@ -28,7 +28,7 @@ fn a_key_leaves_memory_no_later_than_it_leaves_redis() {
 }
 
 #[test]
-fn a_time_to_live_set_or_shortened_elsewhere_shows() {
+fn a_foreign_change_of_the_ttl_is_visible() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign(&["SET", "k", "v"]);
     harness.warm_up("k", "v");
@@ -47,18 +47,18 @@ fn a_time_to_live_set_or_shortened_elsewhere_shows() {
     harness.foreign(&["PERSIST", "k"]);
     ttl_is(200..=300);
     harness.foreign(&["PEXPIRE", "k", "1"]);
-    eventually(LIMIT, "the key to end", || harness.reader().get(&path("k")).value().is_none());
+    eventually(LIMIT, "the key to expire", || harness.reader().get(&path("k")).value().is_none());
 }
 
 #[test]
-fn what_redis_does_not_tell_ends_with_the_near_ttl() {
+fn a_change_without_invalidation_is_visible_after_near_ttl() {
     const NEAR_TTL: Duration = Duration::from_millis(500);
     let Some(harness) = start(&["--near-ttl", "500ms"]) else { return };
     harness.foreign(&["SET", "k", "new"]);
     harness.foreign(&["SWAPDB", "0", "1"]);
     harness.foreign(&["SET", "k", "old"]);
     harness.warm_up("k", "old");
-    // Nothing is pushed for this.
+    // Redis sends no invalidation for SWAPDB.
     harness.foreign(&["SWAPDB", "0", "1"]);
     let (swapped, mut reader) = (Instant::now(), harness.reader());
     eventually(LIMIT, "the other db's value", || {
@@ -70,7 +70,7 @@ fn what_redis_does_not_tell_ends_with_the_near_ttl() {
 }
 
 #[test]
-fn what_the_origin_does_not_have_is_not_asked_for_again_until_it_may_be() {
+fn a_missing_row_is_not_loaded_again_before_negative_ttl() {
     let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
     let config = users.config("negative-ttl = '2s'");
     let Some(harness) = start_with_config(&[], &config) else { return };
@@ -78,7 +78,7 @@ fn what_the_origin_does_not_have_is_not_asked_for_again_until_it_may_be() {
     let first = reader.get("/users/999");
     assert_eq!(first.value(), None);
     let (asked, mut asked_again) = (first.asked, None);
-    eventually(LIMIT, "the origin to be asked again", || {
+    eventually(LIMIT, "the row to be loaded again", || {
         let found = reader.get("/users/999");
         assert_eq!(found.value(), None);
         if !found.is_hit() {
@@ -87,12 +87,12 @@ fn what_the_origin_does_not_have_is_not_asked_for_again_until_it_may_be() {
         asked_again.is_some()
     });
     let pause = asked_again.unwrap() - asked;
-    assert!(pause.as_secs_f64() > 1.9, "asked again after {pause:?}");
+    assert!(pause.as_secs_f64() > 1.9, "loaded again after {pause:?}");
     assert_eq!(loads(&harness.larder), 2);
 }
 
 #[test]
-fn a_foreign_write_ends_what_the_origin_did_not_have_at_once() {
+fn a_foreign_write_invalidates_a_cached_missing_row() {
     let users = Users::new(r#"{"123": {"name": "Ada"}}"#);
     let config = users.config("negative-ttl = '1h'");
     let Some(harness) = start_with_config(&[], &config) else { return };
@@ -106,7 +106,7 @@ fn a_foreign_write_ends_what_the_origin_did_not_have_at_once() {
     harness.foreign(&["SET", "users:999", row]);
     eventually(LIMIT, "the new row", || reader.get("/users/999").value() == Some(row));
     harness.foreign(&["DEL", "users:999"]);
-    eventually(LIMIT, "the row to go", || reader.get("/users/999").value().is_none());
+    eventually(LIMIT, "the row to disappear", || reader.get("/users/999").value().is_none());
     assert_eq!(http::put(&harness.larder.url(&path("users:999")), &[], row).status, 204);
     assert_eq!(reader.get("/users/999").value(), Some(row));
 }

@@ -1,4 +1,4 @@
-//! A JSON file of users as an origin, to be changed while it is served.
+//! A JSON file of users as an origin, which tests change while it is in use.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// A file with these rows.
+    /// Creates a file with these rows.
     pub(crate) fn new(rows: &str) -> Self {
         let users = Self { folder: tempfile::tempdir().unwrap() };
         users.replace(rows);
         users
     }
 
-    /// Replaces the whole file at once.
+    /// Replaces the whole file atomically.
     pub(crate) fn replace(&self, rows: &str) {
         let draft = self.folder.path().join("draft");
         std::fs::write(&draft, rows).unwrap();
@@ -28,7 +28,7 @@ impl Users {
         self.folder.path().join("users.json")
     }
 
-    /// The settings that declare it: `GET /users/{id}`, kept under `users:{id}`.
+    /// Returns the settings that declare it: `GET /users/{id}`, cached under `users:{id}`.
     pub(crate) fn config(&self, ttls: &str) -> String {
         format!(
             "[[origin]]\nname = 'users'\nkind = 'json'\nfile = '{}'\nkey = 'users:{{id}}'\n\
@@ -38,7 +38,7 @@ impl Users {
     }
 }
 
-/// How often the origin was asked.
+/// Returns how often the origin was queried.
 pub(crate) fn loads(larder: &Larder) -> u64 {
     let metrics = http::get(&larder.url("/metrics"), &[]).text();
     let start = "larder_origin_load_duration_seconds_count{origin=\"users\"} ";

@@ -1,4 +1,4 @@
-//! Real clients, unmodified: redis-cli, and redis-py where `scripts/setup clients` installed it.
+//! Unmodified real clients: redis-cli, and redis-py where `scripts/setup clients` installed it.
 
 use std::env;
 use std::io::Write;
@@ -10,7 +10,7 @@ use larder_testkit::{CertificateAuthority, require_redis_tls};
 use crate::setup::{TlsHarness, text};
 use crate::tls_client::random_bytes;
 
-/// redis-py at work: its settings come in the URL.
+/// A redis-py script that takes its settings from the URL.
 const PYTHON: &str = "
 import sys, redis
 client = redis.Redis.from_url(sys.argv[1], socket_timeout=20)
@@ -35,26 +35,26 @@ print('all done')
 ";
 
 #[test]
-fn redis_cli() {
+fn redis_cli_works() {
     if !require_redis_tls() {
         return;
     }
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let session = "SET greeting hello\nGET greeting\nINCR n\nMULTI\nINCR n\nEXEC\nGET greeting\n";
-    let printed = typed(&harness, &[], session.as_bytes());
+    let printed = output_of(&harness, &[], session.as_bytes());
     assert_eq!(printed, "OK\nhello\n1\nOK\nQUEUED\n2\nhello\n");
     let large = random_bytes(1 << 20).iter().map(|byte| b'a' + byte % 26).collect::<Vec<_>>();
-    assert_eq!(typed(&harness, &["-x", "SET", "large"], &large), "OK\n");
-    assert_eq!(typed(&harness, &["GET", "large"], b"").trim_end().as_bytes(), large);
+    assert_eq!(output_of(&harness, &["-x", "SET", "large"], &large), "OK\n");
+    assert_eq!(output_of(&harness, &["GET", "large"], b"").trim_end().as_bytes(), large);
     let sets: Vec<u8> = (0..20_000)
         .flat_map(|n| crate::tls_client::encode(&format!("SET piped:{n} {n}")))
         .collect();
-    let report = typed(&harness, &["--pipe"], &sets);
+    let report = output_of(&harness, &["--pipe"], &sets);
     assert!(report.contains("errors: 0, replies: 20000"), "{report}");
 }
 
 #[test]
-fn redis_cli_with_a_certificate() {
+fn redis_cli_works_with_a_client_certificate() {
     if !require_redis_tls() {
         return;
     }
@@ -64,12 +64,12 @@ fn redis_cli_with_a_certificate() {
     let Some(harness) = TlsHarness::start_with(requires_certificate) else { return };
     let certificate = harness.authority.sign(&["a-client"]);
     let args = ["--cert", text(&certificate.certificate), "--key", text(&certificate.key), "PING"];
-    assert_eq!(typed(&harness, &args, b""), "PONG\n");
+    assert_eq!(output_of(&harness, &args, b""), "PONG\n");
     assert!(!run(&harness, &["PING"], b"").status.success(), "without a certificate");
 }
 
 #[test]
-fn redis_py() {
+fn redis_py_works() {
     let Some(mut python) = python() else { return };
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let ca = harness.authority.file();
@@ -80,8 +80,8 @@ fn redis_py() {
     assert!(harness.larder.resp_hits() > 0, "nothing was served from memory");
 }
 
-/// What it prints.
-fn typed(harness: &TlsHarness, args: &[&str], input: &[u8]) -> String {
+/// Returns what redis-cli prints.
+fn output_of(harness: &TlsHarness, args: &[&str], input: &[u8]) -> String {
     let output = run(harness, args, input);
     assert!(output.status.success(), "{args:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -98,12 +98,12 @@ fn run(harness: &TlsHarness, args: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Who is not let in reads nothing.
+    // A client that is rejected reads nothing.
     child.stdin.take().unwrap().write_all(input).ok();
     child.wait_with_output().unwrap()
 }
 
-/// Python with its client, ended after a minute. `None` where it is not installed.
+/// Returns a Python with redis-py, killed after a minute, or `None` if it is not installed.
 fn python() -> Option<Command> {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let installed = target.parent().unwrap().join("clients/python");

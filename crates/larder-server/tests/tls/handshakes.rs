@@ -1,4 +1,4 @@
-//! Who is let in, and what becomes of those who never shake hands.
+//! Which clients are accepted, and what happens to those that never complete a handshake.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -9,14 +9,14 @@ use larder_testkit::{CertificateAuthority, CertificateFiles, LIMIT, Signal, even
 use crate::setup::{TlsHarness, text};
 use crate::tls_client::TlsClient;
 
-/// How long a client may take to shake hands, and something for a machine at work.
+/// Limit for a client to complete its handshake, with a margin for a busy machine.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
 
-/// The head of a handshake whose rest does not come: a record of 512 bytes.
-const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+/// The header of a handshake record of 512 bytes whose rest never comes.
+const PARTIAL_CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
 #[test]
-fn clients_must_show_a_certificate_where_that_is_asked_for() {
+fn clients_need_a_certificate_if_it_is_required() {
     let requires_certificate = |authority: &CertificateAuthority| {
         vec!["--tls-ca-cert-file".to_owned(), text(&authority.file()).to_owned()]
     };
@@ -29,13 +29,13 @@ fn clients_must_show_a_certificate_where_that_is_asked_for() {
         };
         assert!(is_let_in(Some(&harness.authority.sign(&["a-client"]))));
         assert!(!is_let_in(None), "without a certificate");
-        assert!(!is_let_in(Some(&stranger.sign(&["a-client"]))), "signed by somebody else");
+        assert!(!is_let_in(Some(&stranger.sign(&["a-client"]))), "signed by another authority");
         assert!(!is_let_in(Some(&harness.authority.sign_expired(&["a-client"]))), "expired");
     }
 }
 
 #[test]
-fn a_certificate_that_nobody_asked_for_does_no_harm() {
+fn an_unrequested_certificate_is_ignored() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let certificate = harness.authority.sign(&["a-client"]);
     assert!(
@@ -46,7 +46,7 @@ fn a_certificate_that_nobody_asked_for_does_no_harm() {
 }
 
 #[test]
-fn a_password_is_asked_for_behind_tls_too() {
+fn a_password_is_required_over_tls_too() {
     let Some(harness) = TlsHarness::start(&["--requirepass", "secret"]) else { return };
     let mut wire = harness.tls_client();
     assert!(wire.line("GET k").starts_with(b"-NOAUTH"));
@@ -55,7 +55,7 @@ fn a_password_is_asked_for_behind_tls_too() {
 }
 
 #[test]
-fn who_speaks_no_tls_is_closed() {
+fn a_client_without_tls_is_disconnected() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let garbage: [&[u8]; 6] = [
         b"PING\r\n",
@@ -70,7 +70,7 @@ fn who_speaks_no_tls_is_closed() {
         socket.write_all(bytes).unwrap();
         let start = Instant::now();
         let mut reply = Vec::new();
-        // A reset is an end too.
+        // A reset also counts as the end.
         socket.read_to_end(&mut reply).ok();
         assert!(start.elapsed() < Duration::from_secs(5), "{}", bytes.escape_ascii());
         assert!(!reply.windows(4).any(|part| part == b"PONG"), "{}", reply.escape_ascii());
@@ -79,7 +79,7 @@ fn who_speaks_no_tls_is_closed() {
 }
 
 #[test]
-fn garbage_behind_the_handshake_ends_that_connection_alone() {
+fn garbage_after_the_handshake_closes_only_that_connection() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let (mut good, mut bad) = (harness.tls_client(), harness.tls_client());
     bad.send_raw(b"\x17\x03\x03\x00\x20this is not what was agreed upon");
@@ -88,11 +88,11 @@ fn garbage_behind_the_handshake_ends_that_connection_alone() {
 }
 
 #[test]
-fn hundreds_who_never_finish_their_handshake_stop_nobody_and_are_closed() {
+fn unfinished_handshakes_do_not_block_others_and_time_out() {
     let Some(harness) = TlsHarness::start(&["--io-threads", "2"]) else { return };
     let mut halves: Vec<_> = (0..500).map(|_| connect(&harness)).collect();
     for (number, half) in halves.iter_mut().enumerate() {
-        half.write_all(&HALF_A_HELLO[..number % HALF_A_HELLO.len()]).unwrap();
+        half.write_all(&PARTIAL_CLIENT_HELLO[..number % PARTIAL_CLIENT_HELLO.len()]).unwrap();
     }
     let start = Instant::now();
     for n in 0..20 {
@@ -109,11 +109,11 @@ fn hundreds_who_never_finish_their_handshake_stop_nobody_and_are_closed() {
 }
 
 #[test]
-fn a_server_that_stops_does_not_wait_for_handshakes() {
+fn shutdown_does_not_wait_for_handshakes() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let mut half = connect(&harness);
-    half.write_all(HALF_A_HELLO).unwrap();
-    // Its turn comes before that of this one.
+    half.write_all(PARTIAL_CLIENT_HELLO).unwrap();
+    // It is accepted before this one.
     harness.tls_client().line("PING");
     let start = Instant::now();
     harness.larder.signal(Signal::TERM);
@@ -122,7 +122,7 @@ fn a_server_that_stops_does_not_wait_for_handshakes() {
 }
 
 #[test]
-fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
+fn a_handshake_may_arrive_byte_by_byte_followed_by_a_command() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let relay = larder_testkit::Relay::to((Ipv4Addr::LOCALHOST, harness.port));
     for pieces in [1, 7, usize::MAX] {
@@ -137,10 +137,10 @@ fn the_handshake_may_come_byte_by_byte_and_with_a_command_behind_it() {
 }
 
 #[test]
-fn who_trusts_somebody_else_leaves() {
+fn a_client_that_trusts_another_authority_disconnects() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     assert!(TlsClient::open(harness.port, &CertificateAuthority::new(), None).is_err());
-    eventually(LIMIT, "nobody to be left", || harness.clients() == 0);
+    eventually(LIMIT, "all clients to be gone", || harness.clients() == 0);
 }
 
 fn connect(harness: &TlsHarness) -> TcpStream {

@@ -1,4 +1,4 @@
-//! What clients do once they have shaken hands.
+//! Traffic after the handshake.
 
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::setup::{LOCAL_NAMES, TlsHarness, text};
 use crate::tls_client::{TlsClient, bulk, encode, random_bytes};
 
 #[test]
-fn misses_hits_and_writes() {
+fn misses_hits_and_writes_work() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let mut wire = harness.tls_client();
     assert_eq!(wire.line("GET k"), b"$-1\r\n");
@@ -21,7 +21,7 @@ fn misses_hits_and_writes() {
 }
 
 #[test]
-fn without_a_redis_behind_it() {
+fn the_embedded_store_works_over_tls() {
     let (authority, port) = (CertificateAuthority::new(), free_port());
     let certificate = authority.sign(LOCAL_NAMES);
     let _larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
@@ -39,7 +39,7 @@ fn without_a_redis_behind_it() {
 }
 
 #[test]
-fn both_versions_of_tls() {
+fn tls_1_2_and_1_3_work() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let mut wire =
@@ -51,7 +51,7 @@ fn both_versions_of_tls() {
 }
 
 #[test]
-fn a_pipeline_in_one_write() {
+fn a_pipeline_in_one_write_is_answered() {
     const COMMANDS: usize = 20_000;
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let mut wire = harness.tls_client();
@@ -66,7 +66,7 @@ fn a_pipeline_in_one_write() {
 }
 
 #[test]
-fn many_small_writes_before_the_first_reply_is_read() {
+fn many_small_writes_are_answered_before_the_first_reply_is_read() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let mut wire = harness.tls_client();
     wire.line("SET hot value");
@@ -84,7 +84,7 @@ fn many_small_writes_before_the_first_reply_is_read() {
 }
 
 #[test]
-fn ten_megabytes_both_ways() {
+fn ten_megabytes_pass_in_both_directions() {
     let Some(harness) = TlsHarness::start(&["--maxmemory", "256mb", "--near-max-value", "16mb"])
     else {
         return;
@@ -92,14 +92,14 @@ fn ten_megabytes_both_ways() {
     let value = random_bytes(10 << 20);
     let mut wire = harness.tls_client();
     assert_eq!(wire.call(&[b"SET", b"large", &value]), b"+OK\r\n");
-    // Fetched, from memory, and over the client's own connection.
+    // Fetched from Redis, from memory, and over the client's own upstream connection.
     harness.warm_up(&mut wire, "GET large", &bulk(&value));
     assert!(wire.line("GETRANGE large 0 -1") == bulk(&value));
     assert_eq!(wire.line("PING"), b"+PONG\r\n");
 }
 
 #[test]
-fn who_reads_slowly_gets_everything_in_the_end() {
+fn a_slow_reader_gets_all_replies() {
     const READS: usize = 100;
     let Some(harness) = TlsHarness::start(&["--near-max-value", "2mb"]) else { return };
     let value = random_bytes(1 << 20);
@@ -108,7 +108,7 @@ fn who_reads_slowly_gets_everything_in_the_end() {
     harness.warm_up(&mut wire, "GET large", &bulk(&value));
     for command in ["GET large", "GETRANGE large 0 -1"] {
         wire.send(&encode(command).repeat(READS));
-        // Far more than sockets hold: the server must have stopped by now.
+        // Far more than the sockets hold, so the server must have stopped writing by now.
         thread::sleep(Duration::from_millis(300));
         for _ in 0..READS {
             assert!(wire.reply() == bulk(&value));
@@ -117,12 +117,11 @@ fn who_reads_slowly_gets_everything_in_the_end() {
 }
 
 #[test]
-fn the_last_reply_arrives_whole_whatever_the_socket_holds() {
+fn the_last_reply_arrives_complete_for_any_socket_buffer() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let value = random_bytes(4 << 20);
     harness.tls_client().call(&[b"SET", b"large", &value]);
-    // Among these lengths is one that is encrypted to its end, but not sent to its end, before
-    // the client reads.
+    // One of these lengths is fully encrypted but not fully sent before the client reads.
     for length in (32..4096).step_by(48).map(|kib| kib << 10) {
         let mut wire = TlsClient::open_with_small_receive_buffer(harness.port, &harness.authority);
         wire.send(&encode(&format!("GETRANGE large 0 {}", length - 1)));
@@ -133,7 +132,7 @@ fn the_last_reply_arrives_whole_whatever_the_socket_holds() {
 }
 
 #[test]
-fn a_slow_reader_keeps_nobody_else_waiting() {
+fn a_slow_reader_does_not_block_others() {
     let Some(harness) = TlsHarness::start(&["--io-threads", "1", "--near-max-value", "2mb"]) else {
         return;
     };
@@ -147,7 +146,7 @@ fn a_slow_reader_keeps_nobody_else_waiting() {
 }
 
 #[test]
-fn who_says_goodbye_still_gets_its_replies_and_a_goodbye() {
+fn a_client_that_sends_close_notify_gets_its_replies_and_close_notify() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     for goodbye in [TlsClient::finish, TlsClient::shut_down_without_close_notify] {
         let mut wire = harness.tls_client();
@@ -161,7 +160,7 @@ fn who_says_goodbye_still_gets_its_replies_and_a_goodbye() {
 }
 
 #[test]
-fn connections_that_are_cut_leave_nothing_behind() {
+fn connections_without_close_notify_are_cleaned_up() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     for n in 0..50 {
         let mut wire = harness.tls_client();
@@ -173,7 +172,7 @@ fn connections_that_are_cut_leave_nothing_behind() {
 }
 
 #[test]
-fn pushes_arrive_unasked() {
+fn pushes_are_delivered() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let mut wire = harness.tls_client();
     wire.line("SUBSCRIBE channel");
@@ -182,25 +181,25 @@ fn pushes_arrive_unasked() {
 }
 
 #[test]
-fn an_idle_client_is_closed_with_a_goodbye() {
+fn an_idle_client_is_closed_with_close_notify() {
     let Some(harness) = TlsHarness::start(&["--timeout", "1"]) else { return };
     assert_eq!(harness.tls_client().rest(), b"");
 }
 
 #[test]
-fn one_client_too_many_is_closed() {
+fn a_client_above_the_limit_is_closed() {
     let Some(harness) = TlsHarness::start(&["--maxclients", "2"]) else { return };
     let (mut one, _two) = (harness.tls_client(), harness.tls_client());
     assert!(TlsClient::open(harness.port, &harness.authority, None).is_err());
     assert_eq!(one.line("PING"), b"+PONG\r\n");
     drop(one);
-    eventually(LIMIT, "a place to be free", || {
+    eventually(LIMIT, "a connection slot to be free", || {
         TlsClient::open(harness.port, &harness.authority, None).is_ok_and(TlsClient::is_accepted)
     });
 }
 
 #[test]
-fn a_server_that_stops_says_goodbye() {
+fn shutdown_sends_close_notify() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let mut idle = harness.tls_client();
     idle.line("PING");

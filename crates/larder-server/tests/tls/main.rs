@@ -1,5 +1,5 @@
 //! TLS end to end: clients to Larder, and Larder to Redis, with certificates made for each test.
-//! Each file is one side or one kind of trouble; each test is named for what it proves.
+//! Each file covers one side or one kind of fault.
 
 #![allow(
     clippy::unwrap_used,

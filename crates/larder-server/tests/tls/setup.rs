@@ -1,4 +1,4 @@
-//! A Redis and a Larder in front of it, with TLS on either side or on both.
+//! Starts a Redis and a Larder in front of it, with TLS on either side or on both.
 
 use std::{ops::Deref, path::Path};
 
@@ -8,14 +8,14 @@ use larder_testkit::{
 
 use crate::tls_client::TlsClient;
 
-/// The names in the certificate of a server on this machine.
+/// Host names in the certificate of a server on this machine.
 pub(crate) const LOCAL_NAMES: &[&str] = &["localhost", "127.0.0.1"];
 
-/// A Larder that speaks TLS to its clients.
+/// A Larder that serves its clients over TLS.
 pub(crate) struct TlsHarness {
     harness: Harness,
     pub(crate) authority: CertificateAuthority,
-    /// The port on which clients speak TLS.
+    /// The port for clients with TLS.
     pub(crate) port: u16,
 }
 
@@ -25,7 +25,7 @@ impl TlsHarness {
         Self::start_with(|_| flags.iter().map(|&flag| flag.to_owned()).collect())
     }
 
-    /// As [`TlsHarness::start`], with flags that depend on the authority.
+    /// Like [`TlsHarness::start`], with flags that depend on the authority.
     pub(crate) fn start_with(
         flags: impl FnOnce(&CertificateAuthority) -> Vec<String>,
     ) -> Option<Self> {
@@ -68,7 +68,7 @@ impl Deref for TlsHarness {
     }
 }
 
-/// A Larder without TLS for its clients, in front of a Redis that it reaches with TLS.
+/// A Larder that serves its clients without TLS, and reaches its Redis over TLS.
 pub(crate) struct TlsToRedis {
     pub(crate) larder: Larder,
     pub(crate) port: u16,
@@ -80,7 +80,7 @@ impl TlsToRedis {
         Self::start_in(url, flags, ("RUST_LOG", "info"))
     }
 
-    /// As [`TlsToRedis::start`], with an environment variable.
+    /// Like [`TlsToRedis::start`], with an environment variable.
     pub(crate) fn start_in(url: &str, flags: &[&str], variable: (&str, &str)) -> Self {
         let port = free_port();
         let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
@@ -107,7 +107,7 @@ impl Drop for TlsToRedis {
     }
 }
 
-/// Starts a Redis that identifies itself with `signed`, and requires client certificates if `asks`.
+/// Starts a Redis with this certificate. It requires client certificates if `requires_certificate`.
 pub(crate) fn redis(
     authority: &CertificateAuthority,
     certificate: &CertificateFiles,

@@ -1,4 +1,4 @@
-//! Larder before a Redis that speaks TLS.
+//! Larder in front of a Redis that it reaches over TLS.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use larder_testkit::{
 use crate::setup::{LOCAL_NAMES, TlsToRedis, redis, text};
 use crate::tls_client::random_bytes;
 
-/// A foreign write that takes longer to be seen than this is a stale read.
+/// Maximum time until a foreign write is visible. A later stale read is an error.
 const SEEN_WITHIN: Duration = Duration::from_millis(50);
 
-/// A Larder that reaches its Redis with TLS, through a relay.
+/// A Larder that reaches its Redis over TLS, through a relay.
 struct TlsStore {
     larder: TlsToRedis,
     relay: Relay,
@@ -21,7 +21,7 @@ struct TlsStore {
     _authority: CertificateAuthority,
 }
 
-/// `None` where there is no Redis with TLS.
+/// Starts everything. Returns `None` if this machine has no Redis with TLS.
 fn start(flags: &[&str]) -> Option<TlsStore> {
     if !require_redis_tls() {
         return None;
@@ -41,7 +41,7 @@ impl TlsStore {
         client(self.larder.port)
     }
 
-    /// Asks until it comes from memory.
+    /// Reads until the value is served from memory.
     fn warm_up(&self, client: &mut redis::Connection, key: &str, value: &[u8]) {
         eventually(LIMIT, &format!("{key} to be served from memory"), || {
             let before = self.larder.larder.resp_hits();
@@ -50,7 +50,7 @@ impl TlsStore {
         });
     }
 
-    /// Sees writes made elsewhere.
+    /// Asserts that foreign writes become visible.
     fn assert_coherent(&self) {
         let mut client = self.client();
         for value in ["one", "two"] {
@@ -62,28 +62,28 @@ impl TlsStore {
 }
 
 #[test]
-fn all_three_roads_lead_there() {
+fn all_three_kinds_of_upstream_connection_use_tls() {
     let Some(harness) = start(&[]) else { return };
-    // Fills and the feed on the tracked connection.
+    // Fills and invalidations use the tracked connection.
     harness.assert_coherent();
-    // HTTP's writes on the plain one.
+    // Writes over HTTP use the plain one.
     let url = harness.larder.larder.url("/v1/keys/k");
     assert_eq!(http::put(&url, &[], "v").status, 204);
     assert_eq!(http::get(&url, &[]).text(), "v");
-    // A client's own.
+    // A RESP client has its own.
     let mut client = harness.client();
     let grown: usize = redis::cmd("APPEND").arg("k").arg("w").query(&mut client).unwrap();
     assert_eq!(grown, 2);
-    // And none of them in a way that could be read.
+    // And none of them sends plaintext.
     let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut harness.redis.client()).unwrap();
     let bare = format!("laddr={}", harness.redis.addr());
     let bare: Vec<_> = list.lines().filter(|line| line.contains(&bare)).collect();
-    assert_eq!(bare.len(), 1, "only the one that asks: {bare:?}");
+    assert_eq!(bare.len(), 1, "only the one connection of the query itself: {bare:?}");
     assert_eq!(list.matches(&format!("laddr={}", harness.redis.tls_addr())).count(), 3, "{list}");
 }
 
 #[test]
-fn a_write_made_elsewhere_is_seen_at_once() {
+fn a_foreign_write_is_visible_at_once() {
     const ROUNDS: usize = 40;
     let Some(harness) = start(&[]) else { return };
     let (mut client, mut foreign) = (harness.client(), harness.redis.client());
@@ -96,18 +96,18 @@ fn a_write_made_elsewhere_is_seen_at_once() {
                 assert!(start.elapsed() < LIMIT, "round {round}");
             }
             let delay = start.elapsed();
-            // So that the next write finds something to make stale.
+            // So that the next write invalidates an entry.
             harness.warm_up(&mut client, "k", &value);
             delay
         })
         .collect();
     delays.sort();
-    // A machine at work may hold up some of them.
+    // A busy machine may delay some of them.
     assert!(delays[ROUNDS / 2] < SEEN_WITHIN, "{delays:?}");
 }
 
 #[test]
-fn large_values_on_every_road() {
+fn large_values_pass_on_every_upstream_connection() {
     let Some(harness) = start(&["--near-max-value", "16mb"]) else { return };
     let value = random_bytes(10 << 20);
     let mut client = harness.client();
@@ -122,13 +122,13 @@ fn large_values_on_every_road() {
 }
 
 #[test]
-fn a_store_that_was_stopped_gets_the_rest_when_it_goes_on() {
-    // Past all that sockets hold, each with another rest.
+fn a_suspended_store_gets_the_rest_when_it_resumes() {
+    // More than all sockets hold, each with a different remainder.
     const SIZES: [usize; 4] = [9 << 20, (9 << 20) + 1, (9 << 20) + 16_000, (9 << 20) + 65_000];
     let Some(harness) = start(&["--store-timeout", "30s"]) else { return };
     for size in SIZES {
         let (mut client, value) = (harness.client(), random_bytes(size));
-        // So that it has a connection of its own to the store.
+        // Gives the client its own upstream connection.
         redis::cmd("SET").arg("large").arg(1).exec(&mut client).unwrap();
         harness.redis.pause();
         let write = std::thread::spawn({
@@ -143,7 +143,7 @@ fn a_store_that_was_stopped_gets_the_rest_when_it_goes_on() {
 }
 
 #[test]
-fn long_pipelines_in_both_directions() {
+fn long_pipelines_pass_in_both_directions() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     let mut pipe = redis::pipe();
@@ -162,7 +162,7 @@ fn long_pipelines_in_both_directions() {
 }
 
 #[test]
-fn records_may_come_in_small_pieces() {
+fn records_may_arrive_in_small_pieces() {
     let Some(harness) = start(&["--staleness-bound", "10s"]) else { return };
     harness.relay.trickle(ConnectionFilter::All, Direction::Both, 100);
     harness.relay.cut(ConnectionFilter::All);
@@ -176,7 +176,7 @@ fn records_may_come_in_small_pieces() {
 }
 
 #[test]
-fn it_connects_again_after_a_cut() {
+fn larder_reconnects_after_a_cut() {
     let Some(harness) = start(&[]) else { return };
     for _ in 0..3 {
         harness.assert_coherent();
@@ -195,7 +195,7 @@ fn it_connects_again_after_a_cut() {
 }
 
 #[test]
-fn a_redis_that_asks_is_shown_a_certificate() {
+fn the_client_certificate_is_presented_if_redis_requires_one() {
     if !require_redis_tls() {
         return;
     }

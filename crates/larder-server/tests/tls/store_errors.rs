@@ -1,4 +1,4 @@
-//! Stores that are not believed or not understood: what people are told, and what they are not.
+//! Errors in reaching a store over TLS, and what users are told: the reason, and never a password.
 
 use larder_testkit::{
     CertificateAuthority, CertificateFiles, LIMIT, RedisServer, eventually, http, require_redis,
@@ -9,7 +9,7 @@ use crate::setup::{LOCAL_NAMES, TlsHarness, TlsToRedis, redis, text};
 
 const PASSWORD: &str = "a-very-secret-word";
 
-/// What Larder says of a Redis with this certificate, when it trusts this authority.
+/// Asserts the error for a Redis with this certificate if Larder trusts `trusted`.
 fn assert_message(
     authority: &CertificateAuthority,
     certificate: &CertificateFiles,
@@ -22,7 +22,8 @@ fn assert_message(
     assert_refused(&TlsToRedis::start(&url, &["--store-ca-file", text(&ca)]), expected);
 }
 
-/// `/readyz` and the log say why, a client is told as well, and nobody the password.
+/// Asserts that `/readyz`, the log and the reply to a client give the reason, and that none
+/// contains the password.
 fn assert_refused(behind: &TlsToRedis, expected: &str) {
     assert_reported(behind, expected);
     let client = redis::Client::open(format!("redis://127.0.0.1:{}", behind.port)).unwrap();
@@ -36,12 +37,12 @@ fn assert_refused(behind: &TlsToRedis, expected: &str) {
 fn assert_reported(behind: &TlsToRedis, expected: &str) {
     let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
     eventually(LIMIT, expected, || ready().contains(expected));
-    eventually(LIMIT, "a word in the log", || behind.larder.log().contains(expected));
+    eventually(LIMIT, "an entry in the log", || behind.larder.log().contains(expected));
     assert!(!format!("{}{}", ready(), behind.larder.log()).contains(PASSWORD));
 }
 
 #[test]
-fn a_certificate_of_somebody_else() {
+fn a_certificate_of_an_unknown_authority_is_reported() {
     if !require_redis_tls() {
         return;
     }
@@ -55,21 +56,21 @@ fn a_certificate_of_somebody_else() {
 }
 
 #[test]
-fn a_certificate_that_the_system_does_not_know() {
+fn a_certificate_unknown_to_the_system_is_reported() {
     if !require_redis_tls() {
         return;
     }
     let authority = CertificateAuthority::new();
     let redis = redis(&authority, &authority.sign(LOCAL_NAMES), false);
     let url = format!("rediss://localhost:{}", redis.tls_addr().port());
-    // Stands for the system's, which a machine that only runs tests may not have.
+    // Stands in for the system's certificates, which a machine that only runs tests may lack.
     let other = CertificateAuthority::new();
     let behind = TlsToRedis::start_in(&url, &[], ("SSL_CERT_FILE", text(&other.file())));
     assert_refused(&behind, "name its CA in store-ca-file");
 }
 
 #[test]
-fn a_certificate_that_has_expired() {
+fn an_expired_certificate_is_reported() {
     if !require_redis_tls() {
         return;
     }
@@ -83,7 +84,7 @@ fn a_certificate_that_has_expired() {
 }
 
 #[test]
-fn a_certificate_of_the_ca_itself() {
+fn a_ca_certificate_used_by_a_server_is_reported() {
     if !require_redis_tls() {
         return;
     }
@@ -92,7 +93,7 @@ fn a_certificate_of_the_ca_itself() {
 }
 
 #[test]
-fn a_certificate_for_another_host() {
+fn a_certificate_for_another_host_is_reported() {
     if !require_redis_tls() {
         return;
     }
@@ -108,7 +109,7 @@ fn a_certificate_for_another_host() {
 }
 
 #[test]
-fn an_address_must_be_in_the_certificate_too() {
+fn an_ip_address_must_be_in_the_certificate() {
     if !require_redis_tls() {
         return;
     }
@@ -121,7 +122,7 @@ fn an_address_must_be_in_the_certificate_too() {
 }
 
 #[test]
-fn a_redis_that_wants_a_certificate() {
+fn a_missing_client_certificate_is_reported() {
     if !require_redis_tls() {
         return;
     }
@@ -144,7 +145,7 @@ fn a_redis_that_wants_a_certificate() {
 }
 
 #[test]
-fn a_redis_without_tls_behind_rediss() {
+fn a_redis_without_tls_is_reported_for_rediss() {
     if !require_redis() {
         return;
     }
@@ -152,7 +153,7 @@ fn a_redis_without_tls_behind_rediss() {
     let url = format!("rediss://127.0.0.1:{}", redis.port());
     let ca = CertificateAuthority::new();
     let behind = TlsToRedis::start(&url, &["--store-ca-file", text(&ca.file())]);
-    // It waits for the rest of a line, or takes what it got for a command.
+    // Redis waits for the rest of a line, or takes the bytes for a command.
     let ready = || http::get(&behind.larder.url("/readyz"), &[]).text();
     eventually(LIMIT, "a hint", || {
         let said = ready();
@@ -162,7 +163,7 @@ fn a_redis_without_tls_behind_rediss() {
 }
 
 #[test]
-fn a_redis_with_tls_behind_redis() {
+fn a_redis_with_tls_is_reported_for_redis() {
     if !require_redis_tls() {
         return;
     }
@@ -173,7 +174,7 @@ fn a_redis_with_tls_behind_redis() {
 }
 
 #[test]
-fn a_server_with_tls_that_says_so_behind_redis() {
+fn a_tls_alert_is_recognized_for_redis() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let url = format!("redis://127.0.0.1:{}", harness.port);
     assert_reported(&TlsToRedis::start(&url, &[]), "looks like TLS: use rediss://");

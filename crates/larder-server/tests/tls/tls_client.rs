@@ -1,4 +1,5 @@
-//! A client of its own: the TLS is that of rustls, but nothing else is shared with what is tested.
+//! A TLS client for tests. The TLS comes from rustls; nothing else is shared with the program under
+//! test.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -16,7 +17,7 @@ use rustls::{
 };
 use socket2::{Domain, Socket, Type};
 
-/// Longer than any reply here takes.
+/// Limit for a reply.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct TlsClient {
@@ -25,7 +26,8 @@ pub(crate) struct TlsClient {
 }
 
 impl TlsClient {
-    /// Connects, trusting this authority and showing who it is, and shakes hands.
+    /// Connects, trusts this authority, presents the certificate if given, and completes the
+    /// handshake.
     pub(crate) fn open(
         port: u16,
         roots: &CertificateAuthority,
@@ -34,7 +36,7 @@ impl TlsClient {
         Self::open_in(port, roots, certificate, rustls::ALL_VERSIONS)
     }
 
-    /// As [`TlsClient::open`], in one of these versions of TLS.
+    /// Like [`TlsClient::open`], restricted to these versions of TLS.
     pub(crate) fn open_in(
         port: u16,
         roots: &CertificateAuthority,
@@ -45,7 +47,7 @@ impl TlsClient {
         Self::over(socket, roots, certificate, versions)
     }
 
-    /// As [`TlsClient::open`], through a socket that holds little that was not read.
+    /// Like [`TlsClient::open`], with a small receive buffer.
     pub(crate) fn open_with_small_receive_buffer(port: u16, roots: &CertificateAuthority) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(32 << 10).unwrap();
@@ -70,18 +72,19 @@ impl TlsClient {
         Ok(Self { stream, unread: BytesMut::new() })
     }
 
-    /// Whether the server, which may say so only after the handshake, lets this client in.
+    /// Returns whether the server accepts this client. The server may reject it only after the
+    /// handshake.
     pub(crate) fn is_accepted(mut self) -> bool {
         self.try_send(b"PING\r\n").is_ok() && self.receive().is_ok_and(|count| count > 0)
     }
 
-    /// The reply to a command; words between blanks.
+    /// Sends a command of words between blanks and returns its reply.
     pub(crate) fn line(&mut self, line: &str) -> Vec<u8> {
         self.send(&encode(line));
         self.reply()
     }
 
-    /// The reply to a command of any bytes.
+    /// Sends a command of arbitrary bytes and returns its reply.
     pub(crate) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
         let mut command = BytesMut::new();
         write_command(&mut command, words);
@@ -98,24 +101,24 @@ impl TlsClient {
         self.stream.flush()
     }
 
-    /// Sends bytes past TLS, as if they had been encrypted.
+    /// Sends bytes outside TLS, as if they had been encrypted.
     pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
         self.stream.sock.write_all(bytes).unwrap();
     }
 
-    /// Says goodbye, and sends no more; what comes can still be read.
+    /// Sends close_notify and no more data. Replies can still be read.
     pub(crate) fn finish(&mut self) {
         self.stream.conn.send_close_notify();
         self.stream.flush().unwrap();
         self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Sends no more, without a word.
+    /// Closes the sending side without close_notify.
     pub(crate) fn shut_down_without_close_notify(&mut self) {
         self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Waits for one reply or push.
+    /// Waits for the next reply or push.
     pub(crate) fn reply(&mut self) -> Vec<u8> {
         let mut scanner = Scanner::new(Limits::default());
         loop {
@@ -129,13 +132,14 @@ impl TlsClient {
         }
     }
 
-    /// Everything up to the server's goodbye. An end without one fails.
+    /// Returns everything up to the server's close_notify. Panics if the connection ends without
+    /// one.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.receive().unwrap() > 0 {}
         self.unread.split().to_vec()
     }
 
-    /// Whether the server has ended it, however; waits for that or for a byte.
+    /// Waits until the connection ends in any way or a byte arrives. Returns whether it has ended.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.receive().map_or_else(
             |error| !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
@@ -173,7 +177,7 @@ fn config(
     })
 }
 
-/// A command as it is sent; words between blanks.
+/// Encodes a command of words between blanks.
 pub(crate) fn encode(line: &str) -> Vec<u8> {
     let mut command = BytesMut::new();
     let words: Vec<_> = line.split(' ').map(str::as_bytes).collect();
@@ -181,12 +185,12 @@ pub(crate) fn encode(line: &str) -> Vec<u8> {
     command.to_vec()
 }
 
-/// A bulk string as it comes back.
+/// Encodes a bulk string reply.
 pub(crate) fn bulk(value: &[u8]) -> Vec<u8> {
     [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat()
 }
 
-/// Bytes that no compression and no luck makes equal to others.
+/// Returns bytes that are neither compressible nor repetitive.
 pub(crate) fn random_bytes(bytes: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
