@@ -173,7 +173,7 @@ fn holding_one_direction_does_not_affect_the_other() {
     let setup = setup();
     let pair = setup.connect();
     setup.relay.hold(All, ToServer);
-    send(&pair.client, "kept");
+    send(&pair.client, "held");
     setup.wait_until_buffered(4);
     assert_silent(&pair.server);
     send(&pair.server, "passes");
@@ -206,7 +206,7 @@ fn filters_select_connections_by_what_they_sent() {
     setup.relay.hold(NotSent("TRACKING"), ToClient);
     setup.relay.release(Sent("TRACKING"), ToClient);
     assert_receives(&tracked.client, "push");
-    send(&plain.server, "kept");
+    send(&plain.server, "held");
     setup.wait_until_buffered(4);
     assert_silent(&plain.client);
 }

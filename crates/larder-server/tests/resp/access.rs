@@ -1,4 +1,4 @@
-//! Who may do what, and for how long.
+//! Authentication, ACLs and connection limits.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::wire::{Wire, written};
 const PASSWORD: &str = "hunter2";
 
 #[test]
-fn a_user_without_the_right_is_refused_what_lies_in_memory() {
+fn a_user_without_permission_is_refused_cached_values() {
     let redis = RedisServer::builder().user_acl("limited on >secret ~public:* +@all -@dangerous");
     let Some(harness) = Harness::builder(env!("CARGO_BIN_EXE_larder")).redis(redis).start() else {
         return;
@@ -44,13 +44,13 @@ fn a_user_without_the_right_is_refused_what_lies_in_memory() {
     }
     owner.expect("ECHO end", "$3 end");
     eventually(LIMIT, "the monitor to see the end", || monitor.count("\"ECHO\" \"end\"") == 1);
-    assert_eq!(monitor.count("\"private\""), 0, "nobody needed to ask Redis for it");
+    assert_eq!(monitor.count("\"private\""), 0, "the check sent a command to Redis");
 }
 
 #[test]
-fn the_password_is_asked_for_in_the_words_of_redis() {
+fn password_errors_equal_those_of_redis() {
     let Some(harness) = start(&["--requirepass", PASSWORD]) else { return };
-    let twin = RedisServer::builder().password(PASSWORD).start();
+    let reference = RedisServer::builder().password(PASSWORD).start();
     let right = format!("AUTH {PASSWORD}");
     let hello = format!("HELLO 2 AUTH default {PASSWORD}");
     let many = format!("MSET{}", " k v".repeat(20));
@@ -69,12 +69,12 @@ fn the_password_is_asked_for_in_the_words_of_redis() {
     ] {
         let sent: Vec<u8> = lines.iter().flat_map(|line| written(line)).collect();
         let through = harness.wire().exchange(&sent);
-        let direct = Wire::open(twin.port()).exchange(&sent);
+        let direct = Wire::open(reference.port()).exchange(&sent);
         assert_eq!(without_id(&through), without_id(&direct), "{lines:?}");
     }
 }
 
-/// HELLO tells the id of the connection, and since Redis 7.2 a word more of how it is called.
+/// Removes the connection id from replies to HELLO, and wording that Redis 7.2 changed.
 fn without_id(replies: &[u8]) -> String {
     let text = replies.escape_ascii().to_string().replace("HELLO <proto> AUTH", "HELLO AUTH");
     match text.split_once(r"$2\r\nid\r\n:") {
@@ -84,7 +84,7 @@ fn without_id(replies: &[u8]) -> String {
 }
 
 #[test]
-fn nothing_listens_to_other_machines_without_a_password() {
+fn larder_does_not_listen_to_other_machines_without_a_password() {
     let (code, text) = Larder::builder(env!("CARGO_BIN_EXE_larder"))
         .env("REDIS_URL", "redis://127.0.0.1:1")
         .args(&["--bind", "0.0.0.0", "--port", "1", "--http-port", "0"])
@@ -94,10 +94,10 @@ fn nothing_listens_to_other_machines_without_a_password() {
 }
 
 #[test]
-fn one_client_too_many_is_told_so() {
+fn a_client_above_the_limit_gets_an_error() {
     let Some(harness) = start(&["--maxclients", "3"]) else { return };
-    let twin = RedisServer::builder().arg("--maxclients", "3").start();
-    for port in [harness.resp_port(), twin.port()] {
+    let reference = RedisServer::builder().arg("--maxclients", "3").start();
+    for port in [harness.resp_port(), reference.port()] {
         let mut clients: Vec<_> = (0..3).map(|_| Wire::open(port)).collect();
         for wire in &mut clients {
             wire.expect("PING", "+PONG");
@@ -107,7 +107,7 @@ fn one_client_too_many_is_told_so() {
             wire.expect("PING", "+PONG");
         }
         clients.pop();
-        eventually(LIMIT, "a place to be free", || {
+        eventually(LIMIT, "a connection slot to be free", || {
             let mut wire = Wire::open(port);
             wire.try_send(&written("PING")).is_ok() && wire.reply() == b"+PONG\r\n"
         });
@@ -115,7 +115,7 @@ fn one_client_too_many_is_told_so() {
 }
 
 #[test]
-fn who_is_idle_is_closed_and_who_waits_is_not() {
+fn an_idle_client_is_closed_but_a_blocked_one_is_not() {
     let Some(harness) = start(&["--timeout", "1s"]) else { return };
     let [mut idle, mut busy, mut waiting, mut subscriber] = std::array::from_fn(|_| harness.wire());
     waiting.send(&written("BLPOP jobs 0"));
@@ -139,7 +139,7 @@ fn who_is_idle_is_closed_and_who_waits_is_not() {
 }
 
 #[test]
-fn what_is_under_way_is_answered_before_the_end() {
+fn pending_commands_are_answered_before_shutdown() {
     let Some(harness) = start_with_relay(&["--drain-timeout", "20s"]) else { return };
     let relay = harness.relay();
     let [mut idle, mut writer] = std::array::from_fn(|_| harness.wire());
@@ -148,7 +148,7 @@ fn what_is_under_way_is_answered_before_the_end() {
     writer.expect("PING", "+PONG");
     relay.hold(clients, Direction::ToClient);
     writer.send(&written("INCR n"));
-    eventually(LIMIT, "the reply to be on its way", || {
+    eventually(LIMIT, "the reply to be in transit", || {
         relay.buffered_bytes(clients, Direction::ToClient) > 0
     });
     harness.larder.signal(larder_testkit::Signal::TERM);

@@ -1,4 +1,5 @@
-//! What is no RESP costs its sender Redis's own words, or its connection, and nobody else anything.
+//! Input that is no valid RESP gets the error of Redis or closes the connection, and affects no
+//! other client.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -8,16 +9,16 @@ use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
 use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
-/// The end of the input follows each. (None has a zero byte in a line: Redis takes that for the end
-/// of what it has read so far, and waits.)
+/// Each input is followed by the end of the stream. (None has a zero byte in a line: Redis takes
+/// that for the end of what it has read so far, and waits.)
 const SMALL: &[&[u8]] = &[
-    // Cut short.
+    // Truncated input.
     b"*",
     b"*3\r\n$3\r\nSET\r\n",
     b"*1\r\n$4\r\nPI",
     b"PING",
     b"PING\r\n*1\r\n$4",
-    // Lengths that are none.
+    // Invalid lengths.
     b"*x\r\n",
     b"*\r\n",
     b"*1.5\r\n",
@@ -29,14 +30,14 @@ const SMALL: &[&[u8]] = &[
     b"*1\r\n$4x\r\nPING\r\n",
     b"*1\rx$4\r\nPING\r\n",
     b"*1\n$4\nPING\n",
-    // Negative ones.
+    // Negative lengths.
     b"*-5\r\nPING\r\n",
     b"*1\r\n$-1\r\n",
     b"*1\r\n$-5\r\nPING\r\n",
-    // Behind what is ignored.
+    // After input that is ignored.
     b"\r\n*1\r\n$-1\r\n",
     b"PING\r\n*0\r\n\r\n*1\r\n:1\r\n",
-    // Huge ones.
+    // Huge lengths.
     b"*2147483648\r\nPING\r\n",
     b"*99999999999999999999\r\nPING\r\n",
     b"*1\r\n$536870913\r\nPING\r\n",
@@ -44,33 +45,33 @@ const SMALL: &[&[u8]] = &[
     b"*1\r\n$99999999999999999999\r\nPING\r\n",
     b"*1048576\r\n$4\r\nPING\r\n",
     b"*1\r\n$536870912\r\nPING\r\n",
-    // Types that a command does not have.
+    // Types that are invalid in a command.
     b"*1\r\nPING\r\n",
     b"*1\r\n:4\r\n",
     b"*1\r\n+PING\r\n",
     b"*1\r\n*1\r\n$4\r\nPING\r\n",
     b"*1\r\n\r\n",
     b"*2\r\n$4\r\nPING\r\n\x00",
-    // A string longer than it says.
+    // A string longer than its length says.
     b"*1\r\n$4\r\nPINGPING\r\nPING\r\n",
     b"*1\r\n$4\r\nPING\r\nPING\r\n\xff\xfe\r\n",
     // Quotes.
     b"PING \"open\r\n",
     b"PING 'open\r\nPING\r\n",
     b"PING \"a\"b\r\n",
-    // Others who talk.
+    // Other protocols.
     b"$4\r\nPING\r\n",
     b"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\x80\xff\r\n",
     b"SSH-2.0-OpenSSH_9.2p1\r\n",
 ];
 
 #[test]
-fn the_words_are_those_of_redis() {
+fn protocol_errors_equal_those_of_redis() {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     for sent in SMALL {
         let through = harness.wire().exchange(sent);
-        let direct = Wire::open(twin.port()).exchange(sent);
+        let direct = Wire::open(reference.port()).exchange(sent);
         assert_eq!(
             through.escape_ascii().to_string(),
             direct.escape_ascii().to_string(),
@@ -81,7 +82,7 @@ fn the_words_are_those_of_redis() {
     assert_healthy(&harness);
 }
 
-/// What a browser can be made to send, with commands in it.
+/// Requests that a browser can be made to send, with commands in them.
 const HTTP: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 19\r\n\r\nSET hacked 1\r\nPING\r\n",
     b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET hacked 1\r\nPING\r\n",
@@ -91,11 +92,11 @@ const HTTP: &[&[u8]] = &[
 ];
 
 #[test]
-fn http_is_closed_before_it_does_anything() {
+fn http_requests_are_closed_before_any_command_runs() {
     let Some(harness) = start(&[]) else { return };
     for sent in HTTP {
         let through = harness.wire().exchange(sent);
-        // Redis drops what a line before it said; Larder may have said it already.
+        // Redis discards the reply to an earlier line; Larder may have sent it already.
         let refused = through.is_empty() || through.starts_with(b"-ERR wrong number");
         assert!(refused, "{}: {}", sent.escape_ascii(), through.escape_ascii());
         assert!(!through.ends_with(b"+PONG\r\n"), "{}", sent.escape_ascii());
@@ -105,17 +106,17 @@ fn http_is_closed_before_it_does_anything() {
 }
 
 #[test]
-fn a_command_of_more_than_a_million_words_is_refused() {
+fn a_command_of_more_than_a_million_arguments_is_refused() {
     let Some(harness) = start(&[]) else { return };
-    // Redis 7 takes two thousand times as many.
+    // Redis 7 accepts two thousand times as many.
     let refusal = harness.wire().exchange(b"*1048577\r\n$4\r\nPING\r\n");
     assert_eq!(refusal, b"-ERR Protocol error: invalid multibulk length\r\n");
 }
 
 #[test]
-fn lines_without_end_are_refused() {
+fn unterminated_lines_are_refused() {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     for (start, bytes) in [
         ("", 10 << 20),
         ("", 70 << 10),
@@ -126,8 +127,8 @@ fn lines_without_end_are_refused() {
     ] {
         let sent = [start.as_bytes(), &vec![b'1'; bytes]].concat();
         let through = harness.wire().exchange(&sent);
-        let direct = Wire::open(twin.port()).exchange(&sent);
-        // Who sends on into a closed connection may lose what came before it.
+        let direct = Wire::open(reference.port()).exchange(&sent);
+        // A client that keeps sending after the close may lose earlier replies.
         let may_be_lost = through.is_empty() || direct.is_empty();
         assert!(
             through == direct || may_be_lost && bytes > 1 << 20,
@@ -140,7 +141,7 @@ fn lines_without_end_are_refused() {
 }
 
 #[test]
-fn garbage_ends_nothing_but_its_own_connection() {
+fn garbage_closes_only_its_own_connection() {
     let Some(harness) = start(&[]) else { return };
     let mut neighbour = harness.wire();
     neighbour.line("SET k v");
@@ -162,17 +163,17 @@ fn garbage_ends_nothing_but_its_own_connection() {
 }
 
 #[test]
-fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
+fn two_thousand_idle_clients_and_a_slow_one_do_not_delay_others() {
     const IDLE: u64 = 2000;
     let Some(harness) = start(&[]) else { return };
     let idle = idle_clients(harness.resp_port(), IDLE);
-    eventually(LIMIT, "the idle clients to be there", || {
+    eventually(LIMIT, "the idle clients to be connected", || {
         harness.larder.count("/resp/connected_clients") == IDLE
     });
     assert_eq!(
         harness.larder.count("/resp/upstream_connections"),
         0,
-        "who asks nothing costs Redis nothing"
+        "idle clients caused commands in Redis"
     );
 
     let (mut slow, mut neighbour) = (harness.wire(), harness.wire());
@@ -195,11 +196,11 @@ fn two_thousand_idle_clients_and_a_slow_one_delay_nobody() {
     });
 }
 
-/// Clients that ask nothing, until this is dropped.
+/// Idle clients, closed on drop.
 struct IdleClients(Child);
 
 fn idle_clients(port: u16, count: u64) -> IdleClients {
-    // The shell's limit of open files may be less.
+    // The shell's soft limit of open files may be lower.
     let open = format!(
         "ulimit -n $(ulimit -H -n); exec redis-benchmark -p {port} -c {count} -I >/dev/null 2>&1"
     );
@@ -214,7 +215,7 @@ impl Drop for IdleClients {
     }
 }
 
-/// Nothing is left of the clients before, and others are served.
+/// Asserts that no earlier client is left and that new ones are served.
 fn assert_healthy(harness: &Harness) {
     eventually(LIMIT, "no client to be left", || {
         harness.larder.count("/resp/connected_clients") == 0
@@ -226,7 +227,7 @@ fn assert_healthy(harness: &Harness) {
 }
 
 #[test]
-fn limits_may_be_lower_than_those_of_redis() {
+fn limits_can_be_lower_than_those_of_redis() {
     let flags = [
         "--proto-max-bulk-len",
         "1kb",

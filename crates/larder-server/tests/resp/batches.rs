@@ -1,5 +1,5 @@
-//! Many reads in one write, as clients' pipelines send them: hits, misses, `MGET`, and what is no read
-//! or not whole between them, under both policies and in both protocols.
+//! Many reads in one write, as pipelining clients send them: hits, misses and `MGET`, mixed with
+//! other and incomplete commands, under both eviction policies and in both protocols.
 
 use std::{
     io::{Read, Write},
@@ -15,7 +15,7 @@ use crate::wire::{Wire, readable, written};
 
 const KEYS: u64 = 40;
 
-/// Numbers that look random, the same in each run.
+/// Pseudo-random numbers, the same in each run.
 struct Rng(u64);
 
 impl Rng {
@@ -38,7 +38,7 @@ fn fill(direct: &mut Wire) {
     }
 }
 
-/// One command of the first so many kinds, as it is sent, and whether it has a reply.
+/// Encodes a random command of the first `kinds` kinds. Returns it with whether it has a reply.
 fn command(rng: &mut Rng, kinds: u64) -> (Vec<u8>, bool) {
     let n = rng.below(KEYS);
     let line = match rng.below(kinds) {
@@ -58,11 +58,11 @@ fn command(rng: &mut Rng, kinds: u64) -> (Vec<u8>, bool) {
     (written(&line), true)
 }
 
-/// Kinds that are nothing but reads that hit, when they have been asked before; and all.
+/// How many kinds are used: only reads that hit once they are cached, or all.
 const KINDS: [u64; 2] = [15, 20];
 
 #[test]
-fn pipelines_of_reads_are_answered_as_redis_answers_them() {
+fn pipelined_reads_get_the_same_replies_as_from_redis() {
     for policy in ["clock-pro", "lru"] {
         let Some(harness) = start(&["--near-policy", policy]) else { return };
         fill(&mut harness.direct());
@@ -95,10 +95,10 @@ fn pipelines_of_reads_are_answered_as_redis_answers_them() {
     }
 }
 
-/// What was read ahead of a miss is read anew behind it, however much of it had come. (The names are
-/// such that read on from there they would make sense, too.)
+/// Commands parsed ahead of a miss are parsed again after it, even if only a part of them had
+/// arrived. (The names are chosen so that parsing from a wrong offset would still succeed.)
 #[test]
-fn what_follows_a_miss_may_come_in_pieces() {
+fn commands_after_a_miss_may_arrive_in_pieces() {
     let Some(harness) = start(&[]) else { return };
     let mut direct = harness.direct();
     direct.expect("MSET hot 1 warm 2", "+OK");
@@ -120,10 +120,11 @@ fn what_follows_a_miss_may_come_in_pieces() {
     }
 }
 
-/// What makes room for the rest of a pipeline may be the last write of a turn, after which nothing
-/// happens that would tell of it: one client in eight was left waiting.
+/// The write that frees buffer space for the rest of a pipeline may be the last one of an event
+/// loop iteration, with no later event to resume the pipeline. Without a wake-up one client in
+/// eight was left waiting.
 #[test]
-fn a_pipeline_of_large_replies_is_answered_to_its_end() {
+fn a_pipeline_of_large_replies_is_answered_completely() {
     const READS: usize = 60;
     let Some(harness) = start(&["--near-max-value", "2mb", "--io-threads", "1"]) else {
         return;

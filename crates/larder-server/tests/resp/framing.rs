@@ -1,11 +1,11 @@
-//! The ways in which commands and replies travel: in lines, in pieces, and very large.
+//! Inline commands, commands and replies in small pieces, and very large ones.
 
 use larder_testkit::{ConnectionFilter, Direction, Harness, LIMIT, RedisServer, eventually};
 
 use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{Wire, written};
 
-/// As a person types them.
+/// Inline commands, as typed in a terminal.
 const INLINE: &[&str] = &[
     "PING\r\n",
     "PING\n",
@@ -22,7 +22,7 @@ const INLINE: &[&str] = &[
     "*1\r\n$0\r\n\r\nPING\r\n",
 ];
 
-/// Replies of every kind, and a command that waits.
+/// Commands with replies of every type, and one that blocks.
 const MIXED: &[&str] = &[
     "SET s 'some text'",
     "GET s",
@@ -45,25 +45,25 @@ const MIXED: &[&str] = &[
 ];
 
 #[test]
-fn inline_commands_are_read_as_redis_reads_them() {
+fn inline_commands_are_parsed_as_in_redis() {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     for line in INLINE {
         let through = harness.wire().exchange(line.as_bytes());
-        let direct = Wire::open(twin.port()).exchange(line.as_bytes());
+        let direct = Wire::open(reference.port()).exchange(line.as_bytes());
         assert_eq!(through.escape_ascii().to_string(), direct.escape_ascii().to_string(), "{line}");
     }
 }
 
 #[test]
-fn replies_that_arrive_a_byte_at_a_time_are_whole() {
+fn replies_that_arrive_byte_by_byte_are_complete() {
     let Some(harness) = start_with_relay(&[]) else { return };
     let relay = harness.relay();
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     relay.trickle(ConnectionFilter::All, Direction::ToClient, 1);
     for version in ["2", "3"] {
         let mut through = harness.wire().speaking(version);
-        let mut direct = Wire::open(twin.port()).speaking(version);
+        let mut direct = Wire::open(reference.port()).speaking(version);
         for line in MIXED.iter().chain(MIXED) {
             through.expect_bytes(line, &direct.line(line));
         }
@@ -71,11 +71,11 @@ fn replies_that_arrive_a_byte_at_a_time_are_whole() {
 }
 
 #[test]
-fn commands_that_arrive_a_byte_at_a_time_are_whole() {
+fn commands_that_arrive_byte_by_byte_are_complete() {
     let Some(harness) = start(&[]) else { return };
-    let twin = RedisServer::start();
+    let reference = RedisServer::start();
     let sent: Vec<u8> = MIXED.iter().flat_map(|line| written(line)).collect();
-    let (mut through, mut direct) = (harness.wire(), Wire::open(twin.port()));
+    let (mut through, mut direct) = (harness.wire(), Wire::open(reference.port()));
     for byte in &sent {
         through.send(&[*byte]);
     }
@@ -86,7 +86,7 @@ fn commands_that_arrive_a_byte_at_a_time_are_whole() {
 }
 
 #[test]
-fn values_of_two_megabytes_pass_and_are_not_kept() {
+fn values_of_two_megabytes_pass_without_being_cached() {
     let Some(harness) = start(&[]) else { return };
     fill_large(&harness);
     for version in ["2", "3"] {
@@ -100,7 +100,7 @@ fn values_of_two_megabytes_pass_and_are_not_kept() {
 }
 
 #[test]
-fn values_of_two_megabytes_come_from_memory_where_they_may() {
+fn values_of_two_megabytes_are_cached_if_the_limit_permits() {
     let Some(harness) = start(&["--near-max-value", "4mb"]) else { return };
     fill_large(&harness);
     for version in ["2", "3"] {
@@ -128,13 +128,13 @@ fn fill_large(harness: &Harness) {
 }
 
 #[test]
-fn a_client_that_does_not_read_delays_nobody() {
+fn a_client_that_does_not_read_does_not_delay_others() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     let value = vec![b'x'; 1 << 20];
     wire.call(&[b"SET", b"large", &value]);
     let mut deaf = harness.wire();
-    // More than all buffers on the way hold, and more than Larder takes before it stops reading.
+    // More than all buffers in between hold, and more than Larder reads before it stops.
     let asked = 200;
     deaf.send(&written("ECHO first"));
     (0..asked).for_each(|_| deaf.send(&written("GETRANGE large 0 -1")));

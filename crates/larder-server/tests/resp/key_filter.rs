@@ -1,11 +1,11 @@
-//! ConnectionFilter keys are kept: `near-allow` and `near-deny`.
+//! Which keys are cached: `near-allow` and `near-deny`.
 
 use larder_testkit::{Harness, http};
 
 use crate::setup::{WireHarness, start};
 
 #[test]
-fn keys_that_must_not_be_kept_are_read_from_redis_each_time() {
+fn excluded_keys_are_read_from_redis_each_time() {
     let flags = ["--near-allow", "user:,page:", "--near-deny", "user:secret:"];
     let Some(harness) = start(&flags) else { return };
     let mut wire = harness.wire();
@@ -26,7 +26,7 @@ fn keys_that_must_not_be_kept_are_read_from_redis_each_time() {
     assert_eq!(harness.larder.count("/resp/requests/bypass/not-allowed"), 20);
     let reply = http::get(&harness.larder.url("/get/other"), &[]);
     assert_eq!(reply.cache_status(), "larder; fwd=bypass; detail=not-allowed");
-    // Nor does Redis have to remember who read them.
+    // Redis does not have to track readers of these keys either.
     let tracked = harness.redis.info("stats", "tracking_total_keys").unwrap();
     assert_eq!(tracked, "2");
 }

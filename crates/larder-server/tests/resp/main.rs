@@ -1,6 +1,5 @@
-//! The RESP listener end to end: real clients, unmodified, and raw sockets that compare bytes with
-//! a real Redis. Each file is one kind of client or one promise; each test is named for what it
-//! proves.
+//! The RESP listener end to end: real, unmodified clients, and raw sockets that compare bytes with
+//! a real Redis. Each file covers one kind of client or one guarantee.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! What clients can make Larder hold: never much more than they are owed, and nothing once they rest.
+//! Memory that clients can make Larder hold: little more than their pending replies, and none once
+//! they are idle.
 
 use std::fs;
 
@@ -9,14 +10,14 @@ use crate::wire::{Wire, written};
 
 const MIB: u64 = 1 << 20;
 
-/// Bytes of memory that the server takes, as the kernel counts.
+/// Returns the resident memory of the server in bytes.
 fn resident(harness: &Harness) -> u64 {
     let pages = fs::read_to_string(format!("/proc/{}/statm", harness.larder.pid())).unwrap();
     pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
 #[test]
-fn large_hits_that_nobody_reads_wait_in_the_near_tier() {
+fn unread_large_hits_are_not_copied_out_of_the_near_cache() {
     const CLIENTS: u64 = 40;
     let Some(harness) = start(&["--near-max-value", "2mb"]) else { return };
     let value = "x".repeat(1_000_000);
@@ -29,8 +30,8 @@ fn large_hits_that_nobody_reads_wait_in_the_near_tier() {
     for client in &mut clients {
         client.send(&written("GET large").repeat(16));
     }
-    eventually(LIMIT, "all to have been served", || harness.larder.resp_hits() >= 2 * CLIENTS);
-    // Others are served meanwhile, with their own replies.
+    eventually(LIMIT, "all reads to be served", || harness.larder.resp_hits() >= 2 * CLIENTS);
+    // Other clients are served meanwhile, with their own replies.
     for _ in 0..100 {
         wire.expect("GET large", &expected);
     }
@@ -42,7 +43,7 @@ fn large_hits_that_nobody_reads_wait_in_the_near_tier() {
 }
 
 #[test]
-fn a_long_name_is_not_held_longer_than_its_command() {
+fn the_buffer_of_a_long_command_name_is_released() {
     const CLIENTS: usize = 64;
     let Some(harness) = start(&[]) else { return };
     let name = vec![b'n'; 4 << 20];

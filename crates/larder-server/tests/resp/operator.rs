@@ -1,4 +1,4 @@
-//! What operators do with a running server: look at its counts, turn pass-through on and off.
+//! Operating a running server: reading its statistics, switching pass-through on and off.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn pass_through_sends_every_read_to_redis_until_it_is_turned_off() {
 }
 
 #[test]
-fn what_was_kept_before_pass_through_gives_its_memory_back() {
+fn pass_through_releases_the_memory_of_cached_entries() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     harness.warm_up(&mut wire, "GET k", "$-1");
@@ -57,7 +57,7 @@ fn what_was_kept_before_pass_through_gives_its_memory_back() {
 }
 
 #[test]
-fn the_switch_is_no_page_of_another_sites_and_knows_two_positions() {
+fn the_switch_rejects_cross_site_requests_and_unknown_values() {
     let server = program().args(&["--port", "0", "--http-token", "secret"]).start();
     let url = server.url("/v1/passthrough/on");
     assert_eq!(http::put(&url, &[], "").status, 401);
@@ -78,7 +78,7 @@ fn the_switch_is_no_page_of_another_sites_and_knows_two_positions() {
 }
 
 #[test]
-fn stats_show_what_people_look_for_first() {
+fn stats_start_with_the_most_important_values() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     harness.warm_up(&mut wire, "GET k", "$-1");
@@ -95,7 +95,7 @@ fn stats_show_what_people_look_for_first() {
 }
 
 #[test]
-fn without_a_server_the_commands_say_where_they_looked() {
+fn without_a_server_the_commands_name_the_address_they_tried() {
     let port = larder_testkit::free_port().to_string();
     let (code, text) = program().args(&["stats", "--http-port", &port]).fails_with();
     assert_eq!(code, 1);
@@ -111,11 +111,11 @@ fn without_a_server_the_commands_say_where_they_looked() {
 }
 
 #[test]
-fn a_client_that_waits_for_a_key_does_not_keep_the_server_from_ending() {
+fn a_blocked_client_does_not_delay_shutdown() {
     let Some(harness) = start(&["--drain-timeout", "500ms"]) else { return };
     let mut waiting = harness.wire();
     waiting.send(&written("BLPOP nothing 0"));
-    eventually(LIMIT, "redis to block", || {
+    eventually(LIMIT, "redis to block the client", || {
         harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     let (status, after) = harness.larder.terminate();

@@ -1,4 +1,4 @@
-//! Clients of other languages, as `scripts/setup clients` installed them. Their scripts are in
+//! Clients in other languages, as installed by `scripts/setup clients`. Their scripts are in
 //! `tests/clients`.
 
 use std::env;
@@ -8,21 +8,21 @@ use std::process::Command;
 use crate::setup::start;
 
 #[test]
-fn redis_py_does_its_work() {
+fn redis_py_works() {
     for protocol in ["2", "3"] {
         run("python/bin/python", "redis_py.py", &[protocol]);
     }
 }
 
 #[test]
-fn node_redis_does_its_work() {
+fn node_redis_works() {
     for protocol in ["2", "3"] {
         run("node", "node_redis.js", &[protocol]);
     }
 }
 
 #[test]
-fn ioredis_does_its_work() {
+fn ioredis_works() {
     run("node", "ioredis.js", &[]);
 }
 
@@ -42,7 +42,8 @@ fn run(program: &str, script: &str, args: &[&str]) {
     assert!(harness.larder.resp_hits() > 0, "nothing was served from memory");
 }
 
-/// The program with its clients, ended after a minute. `None` where they are not installed.
+/// Returns the interpreter with its clients, killed after a minute, or `None` if they are not
+/// installed.
 fn client(program: &str) -> Option<Command> {
     let installed = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("clients");
     let language = program.split('/').next().unwrap();

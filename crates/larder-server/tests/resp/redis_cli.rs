@@ -1,4 +1,4 @@
-//! redis-cli, which comes with redis-server, at the work that people use it for.
+//! redis-cli, which comes with redis-server, in its common uses.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use larder_testkit::RedisServer;
 use crate::setup::{WireHarness, start};
 use crate::wire::written;
 
-/// What is typed into it. Each reply is the same on every server that starts empty.
+/// An interactive session. Each reply is the same on every server that starts empty.
 const SESSION: &str = r##"
 PING
 SET greeting "hello \"world\"\n"
@@ -100,20 +100,20 @@ PUBLISH channel text
 "##;
 
 #[test]
-fn a_session_shows_what_it_shows_on_redis() {
+fn a_session_prints_the_same_as_with_redis() {
     let Some(harness) = start(&[]) else { return };
     for version in ["-2", "-3"] {
-        let twin = RedisServer::start();
+        let reference = RedisServer::start();
         harness.direct().line("FLUSHALL");
-        let through = typed(harness.resp_port(), &[version], SESSION);
-        assert_eq!(through, typed(twin.port(), &[version], SESSION));
+        let through = output_of(harness.resp_port(), &[version], SESSION);
+        assert_eq!(through, output_of(reference.port(), &[version], SESSION));
         assert!(!through.contains("ERR"), "{through}");
     }
     assert!(harness.larder.resp_hits() > 0);
 }
 
 #[test]
-fn commands_that_are_piped_are_all_carried_out() {
+fn all_piped_commands_are_executed() {
     const SETS: usize = 20_000;
     let Some(harness) = start(&[]) else { return };
     let sets: Vec<u8> =
@@ -125,7 +125,7 @@ fn commands_that_are_piped_are_all_carried_out() {
 }
 
 #[test]
-fn its_other_ways_of_asking_work() {
+fn its_other_modes_work() {
     let Some(harness) = start(&[]) else { return };
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.lua");
@@ -157,7 +157,7 @@ fn its_other_ways_of_asking_work() {
 }
 
 #[test]
-fn a_dump_of_the_whole_server_passes() {
+fn an_rdb_dump_passes_unchanged() {
     let Some(harness) = start(&[]) else { return };
     harness.direct().line("SET k v");
     let folder = tempfile::tempdir().unwrap();
@@ -167,8 +167,8 @@ fn a_dump_of_the_whole_server_passes() {
     assert!(dump.starts_with(b"REDIS00"), "{}", dump.escape_ascii());
 }
 
-/// What it prints for these lines.
-fn typed(port: u16, args: &[&str], lines: &str) -> String {
+/// Returns what redis-cli prints for these lines.
+fn output_of(port: u16, args: &[&str], lines: &str) -> String {
     text(&run(port, args, lines.as_bytes()))
 }
 

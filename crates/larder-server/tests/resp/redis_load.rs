@@ -1,17 +1,17 @@
-//! What hits cost Redis: nothing.
+//! Hits cause no load on Redis.
 
 use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
 const KEYS: usize = 10_000;
-/// A million where the program is built to be quick.
+/// A million in optimized builds.
 const GETS: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
 const GETS_PER_WRITE: usize = 200;
-/// A GET and a PTTL for each key, and what keeps the feed alive.
+/// A GET and a PTTL for each key, and the heartbeats.
 const COMMANDS_MAX: u64 = 21_000;
 
 #[test]
-fn many_reads_of_few_keys_cost_redis_two_commands_a_key() {
+fn many_reads_of_few_keys_cost_two_commands_per_key() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.direct();
     let sets: Vec<u8> =
@@ -21,7 +21,7 @@ fn many_reads_of_few_keys_cost_redis_two_commands_a_key() {
     wire.expect("CONFIG RESETSTAT", "+OK");
 
     let mut reader = harness.wire();
-    // Two orders, so that a batch of the second holds hits and misses of the first.
+    // Two orders, so that a batch in the second one mixes hits and misses.
     for first in (0..GETS).step_by(GETS_PER_WRITE) {
         let step = if first < KEYS / 2 { 1 } else { 7 };
         let keys: Vec<_> = (first..first + GETS_PER_WRITE).map(|n| n * step % KEYS).collect();
@@ -36,7 +36,7 @@ fn many_reads_of_few_keys_cost_redis_two_commands_a_key() {
     assert!(commands < COMMANDS_MAX, "{GETS} reads cost {commands} commands");
 }
 
-/// All commands that the server has carried out since its statistics were reset.
+/// Returns how many commands the server has executed since its statistics were reset.
 fn commands(wire: &mut Wire) -> u64 {
     let text = String::from_utf8(wire.line("INFO commandstats")).unwrap();
     let calls = text.lines().filter_map(|line| line.split_once(":calls=")?.1.split(',').next());

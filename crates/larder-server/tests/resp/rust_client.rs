@@ -11,21 +11,21 @@ use larder_testkit::{Harness, LIMIT};
 use crate::setup::start;
 
 #[test]
-fn it_does_its_work_in_resp2() {
+fn the_client_works_in_resp2() {
     let Some(harness) = start(&[]) else { return };
     work(|| connect(&harness, "resp2"));
     assert!(harness.larder.resp_hits() > 0);
 }
 
 #[test]
-fn it_does_its_work_in_resp3() {
+fn the_client_works_in_resp3() {
     let Some(harness) = start(&[]) else { return };
     work(|| connect(&harness, "resp3"));
     assert!(harness.larder.resp_hits() > 0);
 }
 
 #[test]
-fn it_does_its_work_over_the_unix_socket() {
+fn the_client_works_over_the_unix_socket() {
     let Some(harness) = start(&[]) else { return };
     let url = format!("unix://{}", harness.unix_socket().display());
     work(|| open(&url));
@@ -153,7 +153,7 @@ fn scripts(con: &mut Connection) -> RedisResult<()> {
 
 fn transactions(con: &mut Connection, other: &mut Connection) -> RedisResult<()> {
     let () = con.set("account", 100)?;
-    // Another client comes in between, once: the second attempt succeeds.
+    // Another client writes in between once: the second attempt succeeds.
     let mut attempts = 0;
     let (after,): (i64,) = redis::transaction(con, &["account"], |con, pipe| {
         attempts += 1;
@@ -201,7 +201,7 @@ fn subscriptions(subscriber: &mut Connection, con: &mut Connection) -> RedisResu
             assert_eq!(message.get_payload::<String>()?, text);
         }
     }
-    // All subscriptions ended with that: it is an ordinary client again.
+    // All subscriptions have ended, so it is an ordinary client again.
     let () = subscriber.set("after", "v")?;
     assert_eq!(subscriber.get::<_, String>("after")?, "v");
     Ok(())

@@ -1,4 +1,4 @@
-//! Commands that are about the connection itself.
+//! Commands about the connection itself.
 
 use larder_testkit::{LIMIT, eventually};
 
@@ -6,7 +6,7 @@ use crate::setup::{WireHarness, start};
 use crate::wire::{readable, written};
 
 #[test]
-fn names_and_ids_tell_clients_apart() {
+fn clients_have_their_own_names_and_ids() {
     let Some(harness) = start(&[]) else { return };
     let mut clients = ["ann", "bob"].map(|name| (name, harness.wire()));
     let ids = clients.each_mut().map(|(name, wire)| {
@@ -31,14 +31,14 @@ fn names_and_ids_tell_clients_apart() {
 }
 
 #[test]
-fn a_client_is_killed_or_unblocked_by_another() {
+fn a_client_can_kill_or_unblock_another() {
     let Some(harness) = start(&[]) else { return };
     let (mut operator, mut other) = (harness.wire(), harness.wire());
     for command in ["CLIENT KILL ID", "CLIENT UNBLOCK"] {
         let mut victim = harness.wire();
         let id = readable(&victim.line("CLIENT ID")).replace(':', "");
         victim.send(&written("BLPOP nothing 0"));
-        eventually(LIMIT, "the victim to wait", || {
+        eventually(LIMIT, "the victim to be blocked", || {
             harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
         });
         operator.expect(&format!("{command} {id}"), ":1");
@@ -51,7 +51,7 @@ fn a_client_is_killed_or_unblocked_by_another() {
 }
 
 #[test]
-fn a_client_without_replies_writes_all_the_same() {
+fn commands_are_executed_with_replies_off() {
     let Some(harness) = start(&[]) else { return };
     let (mut silent, mut other) = (harness.wire(), harness.wire());
     for n in 0..100 {
@@ -69,7 +69,7 @@ fn a_client_without_replies_writes_all_the_same() {
 }
 
 #[test]
-fn a_monitor_sees_what_reaches_redis() {
+fn monitor_shows_commands_that_reach_redis() {
     let Some(harness) = start(&[]) else { return };
     let (mut monitor, mut other) = (harness.wire(), harness.wire());
     monitor.expect("MONITOR", "+OK");
@@ -92,7 +92,7 @@ fn a_monitor_sees_what_reaches_redis() {
 }
 
 #[test]
-fn a_client_with_a_cache_of_its_own_is_told_what_changed() {
+fn a_tracking_client_receives_invalidations() {
     let Some(harness) = start(&[]) else { return };
     let mut warm = harness.wire();
     warm.expect("SET k 0", "+OK");
@@ -114,7 +114,7 @@ fn a_client_with_a_cache_of_its_own_is_told_what_changed() {
 }
 
 #[test]
-fn a_client_of_resp2_has_its_messages_redirected() {
+fn a_resp2_client_redirects_its_invalidations() {
     let Some(harness) = start(&[]) else { return };
     let (mut heard, mut wire) = (harness.wire(), harness.wire());
     let id = readable(&heard.line("CLIENT ID")).replace(':', "");
@@ -127,7 +127,7 @@ fn a_client_of_resp2_has_its_messages_redirected() {
 }
 
 #[test]
-fn the_protocol_version_changes_between_two_reads() {
+fn the_protocol_version_can_change_between_two_reads() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     wire.expect("HSET h f v", ":1");
@@ -149,7 +149,7 @@ fn the_protocol_version_changes_between_two_reads() {
 }
 
 #[test]
-fn the_db_changes_between_two_reads() {
+fn the_database_can_change_between_two_reads() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     for db in 0..3 {
@@ -171,9 +171,10 @@ fn the_db_changes_between_two_reads() {
 }
 
 #[test]
-fn a_subscription_may_be_part_of_a_transaction() {
+fn a_transaction_may_contain_a_subscription() {
     let Some(harness) = start(&[]) else { return };
-    // In RESP3 the reply to EXEC would hold a push, which is no RESP3: Larder closes then.
+    // In RESP3 the reply to EXEC would contain a push, which is invalid RESP3: Larder closes the
+    // connection.
     let mut wire = harness.wire();
     for (line, expected) in [
         ("MULTI", "+OK"),
@@ -191,7 +192,7 @@ fn a_subscription_may_be_part_of_a_transaction() {
 }
 
 #[test]
-fn a_list_that_begins_like_a_message_is_a_reply() {
+fn a_list_that_looks_like_a_message_is_a_reply() {
     let Some(harness) = start(&[]) else { return };
     let mut wire = harness.wire();
     wire.expect("SUBSCRIBE a", "*3 $9 subscribe $1 a :1");

@@ -1,4 +1,4 @@
-//! Nothing of a client that died is left to those after it.
+//! State of a disconnected client never leaks into later clients.
 
 use std::{io::Write, os::unix::net::UnixStream, thread, time::Duration};
 
@@ -7,21 +7,21 @@ use larder_testkit::{Harness, LIMIT, eventually};
 use crate::setup::{WireHarness, start};
 use crate::wire::{Wire, written};
 
-/// What clients had done when they died.
+/// The state of clients when they disconnect.
 const SESSIONS: &[&[&str]] = &[
     &["SELECT 5"],
-    &["MULTI", "SET k of-the-dead"],
+    &["MULTI", "SET k of-a-closed-client"],
     &["WATCH k", "MULTI", "INCR n"],
     &["SUBSCRIBE channel"],
     &["PSUBSCRIBE *"],
     &["MONITOR"],
     &["HELLO 3", "CLIENT TRACKING ON BCAST"],
-    &["CLIENT REPLY ON", "CLIENT SETNAME dead"],
+    &["CLIENT REPLY ON", "CLIENT SETNAME closed"],
     &["HELLO 3", "SELECT 5", "MULTI"],
 ];
 
 #[test]
-fn the_next_thousand_clients_begin_anew() {
+fn the_next_thousand_clients_start_with_fresh_sessions() {
     let Some(harness) = start(&[]) else { return };
     let mut direct = harness.direct();
     for line in ["SET k v", "SELECT 5", "SET k of-db-5"] {
@@ -30,7 +30,7 @@ fn the_next_thousand_clients_begin_anew() {
     for life in SESSIONS.iter().cycle().take(90) {
         let mut wire = harness.wire();
         life.iter().for_each(|line| drop(wire.line(line)));
-        // Cut off within a command.
+        // Truncated within a command.
         wire.send(b"*2\r\n$3\r\nGET\r\n$1");
     }
     for n in 0..1000 {
@@ -53,14 +53,15 @@ fn the_next_thousand_clients_begin_anew() {
 }
 
 #[test]
-fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
+fn clients_that_disconnect_before_their_reply_free_their_slots() {
     let Some(harness) = start(&["--maxclients", "40"]) else { return };
     let mut wire = harness.wire();
     wire.expect("SET k v", "+OK");
     harness.warm_up(&mut wire, "GET k", "$1 v");
     for round in 0..200 {
         let mut gone = UnixStream::connect(harness.unix_socket()).unwrap();
-        // Some have been waited for, some come with their first command.
+        // Some connections are awaited first; others are accepted together with their first
+        // command.
         thread::sleep(Duration::from_millis(round % 3));
         gone.write_all(&written("GET k").repeat(2)).unwrap();
         drop(gone);
@@ -72,7 +73,7 @@ fn who_goes_before_its_reply_comes_leaves_its_place_to_others() {
 }
 
 #[test]
-fn an_idle_client_is_closed_and_its_upstream_with_it() {
+fn closing_an_idle_client_closes_its_upstream_connection() {
     let Some(harness) = start(&["--timeout", "1s"]) else { return };
     let mut idle: Vec<_> = (0..5).map(|_| harness.wire()).collect();
     for wire in &mut idle {
@@ -85,20 +86,20 @@ fn an_idle_client_is_closed_and_its_upstream_with_it() {
 }
 
 #[test]
-fn who_waited_for_a_key_takes_nothing_from_it_when_gone() {
+fn a_disconnected_blocked_client_pops_nothing() {
     let Some(harness) = start(&[]) else { return };
     for _ in 0..20 {
         let mut wire = harness.wire();
         wire.send(&written("BLPOP jobs 0"));
-        blocked_clients(&harness, 1);
+        wait_for_blocked_clients(&harness, 1);
     }
-    blocked_clients(&harness, 0);
+    wait_for_blocked_clients(&harness, 0);
     harness.direct().expect("RPUSH jobs work", ":1");
     harness.wire().expect("BLPOP jobs 0", "*2 $4 jobs $4 work");
 }
 
 #[test]
-fn who_sends_no_more_still_gets_all_replies() {
+fn a_half_closed_client_gets_all_replies() {
     let Some(harness) = start(&[]) else { return };
     let sent: Vec<u8> = (0..500).flat_map(|_| b"INCR n\r\nGET n\r\n".to_vec()).collect();
     let expected = (1..=500).map(|n| format!(":{n}\r\n${}\r\n{n}", n.to_string().len()));
@@ -112,7 +113,7 @@ fn who_sends_no_more_still_gets_all_replies() {
 }
 
 #[test]
-fn a_client_as_new_after_reset() {
+fn reset_clears_the_session() {
     let Some(harness) = start(&[]) else { return };
     harness.direct().expect("HSET h f v", ":1");
     for life in SESSIONS {
@@ -126,13 +127,13 @@ fn a_client_as_new_after_reset() {
     }
 }
 
-fn blocked_clients(harness: &Harness, count: u64) {
-    eventually(LIMIT, &format!("{count} clients to wait"), || {
-        harness.redis.info("clients", "blocked_clients") == Some(count.to_string())
+fn wait_for_blocked_clients(harness: &Harness, count: u64) {
+    eventually(LIMIT, &format!("{count} clients to be blocked"), || {
+        harness.redis.info("clients", "wait_for_blocked_clients") == Some(count.to_string())
     });
 }
 
-/// Reads up to this reply: lines of a monitor may come before it.
+/// Reads until this reply; MONITOR lines may come before it.
 fn until(wire: &mut Wire, reply: &[u8]) {
     while wire.reply() != reply {}
 }

@@ -9,7 +9,7 @@ pub(crate) fn start(flags: &[&str]) -> Option<Harness> {
     Harness::builder(env!("CARGO_BIN_EXE_larder")).flags(flags).start()
 }
 
-/// As [`start`], with a relay between Larder and Redis.
+/// Like [`start`], with a relay between Larder and Redis.
 pub(crate) fn start_with_relay(flags: &[&str]) -> Option<Harness> {
     Harness::builder(env!("CARGO_BIN_EXE_larder")).relay().flags(flags).start()
 }

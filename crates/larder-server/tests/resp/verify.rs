@@ -1,5 +1,5 @@
-//! `near-verify`: hits are compared with Redis. What differs is found; what merely changes is not
-//! taken for a difference.
+//! `near-verify`: hits are compared with Redis. Real differences are found, and concurrent changes
+//! are not reported as differences.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,10 +15,10 @@ use crate::setup::{WireHarness, start, start_with_relay};
 use crate::wire::{readable, written};
 
 #[test]
-fn what_changes_all_the_time_is_never_taken_for_a_difference() {
+fn concurrent_changes_are_not_reported_as_differences() {
     let Some(harness) = start_with_relay(&["--near-verify", "100%"]) else { return };
     let relay = harness.relay();
-    // What Redis tells comes later than what it answers.
+    // Invalidations arrive later than replies.
     relay.delay(ConnectionFilter::Sent("TRACKING"), ToClient, Duration::from_millis(5));
     let (mut wire, mut direct) = (harness.wire(), harness.direct());
     direct.line("SADD set a b c d e f g h i j k l m n o p");
@@ -43,7 +43,7 @@ fn what_changes_all_the_time_is_never_taken_for_a_difference() {
 }
 
 #[test]
-fn a_command_that_arrives_in_two_pieces_behind_a_hit_is_read_rightly() {
+fn a_command_split_over_two_writes_after_a_hit_is_parsed() {
     let Some(harness) = start(&["--near-verify", "100%"]) else { return };
     let mut wire = harness.wire();
     wire.expect("SET longer-key value", "+OK");
@@ -59,11 +59,11 @@ fn a_command_that_arrives_in_two_pieces_behind_a_hit_is_read_rightly() {
 }
 
 #[test]
-fn a_memory_that_differs_from_redis_is_counted_logged_and_forgotten() {
-    let lies = Arc::new(AtomicBool::new(true));
-    let liar = Arc::clone(&lies);
+fn a_differing_entry_is_counted_logged_and_invalidated() {
+    let is_corrupting = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&is_corrupting);
     let harness = Harness::builder(env!("CARGO_BIN_EXE_larder"))
-        .through(move |redis| format!("redis://{}", start_liar(redis.addr(), liar)))
+        .through(move |redis| format!("redis://{}", start_corrupting_proxy(redis.addr(), flag)))
         .flags(&["--near-verify", "100%"])
         .start();
     let Some(harness) = harness else { return };
@@ -75,48 +75,49 @@ fn a_memory_that_differs_from_redis_is_counted_logged_and_forgotten() {
         harness.larder.count("/verified/mismatch") > 0
     });
     assert!(harness.larder.log().contains("near cache and store differ"));
-    lies.store(false, SeqCst);
-    eventually(LIMIT, "the truth", || readable(&wire.line("GET k")) == "$5 truth");
+    is_corrupting.store(false, SeqCst);
+    eventually(LIMIT, "the true value", || readable(&wire.line("GET k")) == "$5 truth");
 }
 
-/// Tells the tracked connection something else than what Redis says.
-fn start_liar(server: SocketAddr, lies: Arc<AtomicBool>) -> SocketAddr {
+/// Starts a proxy that replaces "truth" by "lying" in replies on the tracked connection while
+/// `is_corrupting` is set.
+fn start_corrupting_proxy(server: SocketAddr, is_corrupting: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
-    // Ends with the process.
+    // The thread ends with the process.
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let lies = Arc::clone(&lies);
-            thread::spawn(move || carry(&client, server, &lies));
+            let is_corrupting = Arc::clone(&is_corrupting);
+            thread::spawn(move || forward(&client, server, &is_corrupting));
         }
     });
     addr
 }
 
-fn carry(client: &TcpStream, server: SocketAddr, lies: &AtomicBool) {
+fn forward(client: &TcpStream, server: SocketAddr, is_corrupting: &AtomicBool) {
     let server = TcpStream::connect(server).unwrap();
     let is_tracked = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            pump(client, &server, |bytes| {
+            copy_with(client, &server, |bytes| {
                 if contains(bytes, b"TRACKING") {
                     is_tracked.store(true, SeqCst);
                 }
             });
         });
-        pump(&server, client, |bytes| {
+        copy_with(&server, client, |bytes| {
             let at = bytes.windows(5).position(|part| part == b"truth");
-            if let Some(at) = at.filter(|_| is_tracked.load(SeqCst) && lies.load(SeqCst)) {
+            if let Some(at) = at.filter(|_| is_tracked.load(SeqCst) && is_corrupting.load(SeqCst)) {
                 bytes[at..at + 5].copy_from_slice(b"lying");
             }
         });
     });
 }
 
-fn pump(mut from: &TcpStream, mut to: &TcpStream, mut treat: impl FnMut(&mut [u8])) {
+fn copy_with(mut from: &TcpStream, mut to: &TcpStream, mut edit: impl FnMut(&mut [u8])) {
     let mut buffer = [0; 8192];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        treat(&mut buffer[..length]);
+        edit(&mut buffer[..length]);
         if to.write_all(&buffer[..length]).is_err() {
             break;
         }

@@ -1,8 +1,9 @@
-//! The whole command table: bytes through Larder are those of a Redis.
+//! The whole command table: replies through Larder are byte for byte those of Redis.
 //!
-//! Two servers start empty and do the same, one of them behind Larder. A reply through Larder must
-//! equal that of the other server, or, where nothing is written and the order may hang on a
-//! server's random seed, what the same server answers directly.
+//! Two Redis servers start empty and execute the same commands, one of them behind Larder. A reply
+//! through Larder must equal that of the other server. If the command writes nothing and the order
+//! of its reply may depend on the server's random seed, it must equal what the same server replies
+//! directly.
 
 mod script;
 mod server;
@@ -21,12 +22,12 @@ use crate::wire::{Wire, written};
 use script::{CONNECTIONS, SCRIPT, UNEQUAL};
 
 #[test]
-fn every_reply_is_that_of_redis_in_resp2() {
+fn every_reply_equals_that_of_redis_in_resp2() {
     compare_all("2");
 }
 
 #[test]
-fn every_reply_is_that_of_redis_in_resp3() {
+fn every_reply_equals_that_of_redis_in_resp3() {
     compare_all("3");
 }
 
@@ -40,14 +41,18 @@ fn compare_all(version: &str) {
     for line in CONNECTIONS {
         compare_connections(&harness, &reference, version, line);
     }
-    let kept = Table::builtin();
-    let kept =
-        kept.specs().filter(|spec| spec.cacheable.is_some()).map(|spec| spec.name.to_string());
-    assert_eq!(comparison.heated, kept.collect(), "each was served from memory at least once");
+    let table = Table::builtin();
+    let cacheable =
+        table.specs().filter(|spec| spec.cacheable.is_some()).map(|spec| spec.name.to_string());
+    assert_eq!(
+        comparison.hit_commands,
+        cacheable.collect(),
+        "some command was never served from memory"
+    );
 }
 
 #[test]
-fn every_reply_is_that_of_redis_in_pipelines_of_any_length() {
+fn every_reply_in_a_pipeline_of_any_length_equals_that_of_redis() {
     let Some(harness) = start(&[]) else { return };
     let lines: Vec<_> = lines().filter(|line| !depends_on_seed(line)).collect();
     for version in ["2", "3"] {
@@ -70,14 +75,14 @@ fn every_reply_is_that_of_redis_in_pipelines_of_any_length() {
 }
 
 #[test]
-fn every_wrong_number_of_arguments_gets_the_words_of_redis() {
+fn arity_errors_equal_those_of_redis() {
     let Some(harness) = start(&[]) else { return };
     let (mut through, mut direct) = (harness.wire(), harness.direct());
     let mut refused = 0;
     for (name, arity) in described(&mut direct) {
         let bare = name.replace('|', " ");
         let is_refused = usize::try_from(arity.abs()).unwrap() > bare.split(' ').count();
-        // Where nothing more is needed it would be carried out: then with an argument too many.
+        // A command without required arguments would be executed, so it gets one argument too many.
         let line = match is_refused {
             true => bare,
             false if arity > 0 => bare + " x",
@@ -92,7 +97,7 @@ fn every_wrong_number_of_arguments_gets_the_words_of_redis() {
 }
 
 #[test]
-fn no_command_of_the_server_is_left_out() {
+fn the_script_covers_every_command_of_the_server() {
     let Some(harness) = start(&[]) else { return };
     let mut walked: BTreeSet<String> = UNEQUAL.iter().map(|(name, _)| (*name).into()).collect();
     let connections = CONNECTIONS.iter().flat_map(|line| line.split(" ; "));
@@ -106,17 +111,17 @@ fn no_command_of_the_server_is_left_out() {
 
 const NULLS: [&[u8]; 3] = [b"_\r\n", b"$-1\r\n", b"*-1\r\n"];
 
-/// Sends the same commands both ways, and some of them a third time.
+/// Sends the same commands to both servers, and reads that can be cached once more.
 struct Comparison<'a> {
     harness: &'a Harness,
     through: Wire,
-    /// To the server that Larder stands before.
+    /// Connected directly to the server behind Larder.
     direct: Wire,
     reference: Wire,
-    /// In a transaction, or watching: nothing is served from memory.
+    /// In a transaction or with a WATCH: nothing is served from memory.
     is_private: bool,
     /// Commands whose replies came from memory.
-    heated: BTreeSet<String>,
+    hit_commands: BTreeSet<String>,
 }
 
 impl<'a> Comparison<'a> {
@@ -127,7 +132,7 @@ impl<'a> Comparison<'a> {
             direct: harness.direct().speaking(version),
             reference: Wire::open(reference.port()).speaking(version),
             is_private: false,
-            heated: BTreeSet::new(),
+            hit_commands: BTreeSet::new(),
         }
     }
 
@@ -150,31 +155,33 @@ impl<'a> Comparison<'a> {
             ) => self.is_private = false,
             _ => {}
         }
-        if is_read && is_kept(line) && self.can_be_kept(line, &expected) {
+        if is_read && is_cacheable(line) && self.can_be_cached(line, &expected) {
             self.warm_up(line, &expected);
         }
     }
 
-    /// Errors are not kept, and of a missing key only its absence is.
-    fn can_be_kept(&mut self, line: &str, expected: &[u8]) -> bool {
+    /// Returns whether the reply can be cached. Errors are not cached; of a missing key only its
+    /// absence is.
+    fn can_be_cached(&mut self, line: &str, expected: &[u8]) -> bool {
         let key = line.split(' ').nth(1).unwrap();
         let is_null = NULLS.contains(&expected) || line.starts_with("MGET");
         let exists = self.direct.line(&format!("EXISTS {key}")) == b":1\r\n";
         !expected.starts_with(b"-") && (is_null || exists)
     }
 
-    /// The same reply again, until it comes from memory.
+    /// Repeats the command until the same reply comes from memory.
     fn warm_up(&mut self, line: &str, expected: &[u8]) {
         eventually(LIMIT, &format!("{line} to be served from memory"), || {
             let before = self.harness.larder.resp_hits();
             assert_same(line, &self.through.line(line), expected);
             self.harness.larder.resp_hits() > before
         });
-        self.heated.insert(with_spec(line, |spec, _| spec.name.to_string()));
+        self.hit_commands.insert(with_spec(line, |spec, _| spec.name.to_string()));
     }
 }
 
-/// Sends these commands on connections of their own, and compares everything up to their ends.
+/// Sends these commands on new connections, and compares everything up to the end of each
+/// connection.
 fn compare_connections(harness: &Harness, reference: &RedisServer, version: &str, line: &str) {
     let mut sent: Vec<u8> = line.split(" ; ").flat_map(written).collect();
     sent.extend(written("QUIT"));
@@ -186,7 +193,7 @@ fn compare_connections(harness: &Harness, reference: &RedisServer, version: &str
     assert_same(line, &through, &direct);
 }
 
-/// HELLO tells the id of the connection.
+/// Removes the connection id from replies to HELLO.
 fn without_ids(reply: &[u8]) -> Vec<u8> {
     const ID: &[u8] = b"$2\r\nid\r\n:";
     let Some(at) = reply.windows(ID.len()).position(|window| window == ID) else {
@@ -216,7 +223,7 @@ fn lines() -> impl Iterator<Item = &'static str> {
     SCRIPT.iter().flat_map(|group| group.lines()).filter(|line| !line.is_empty())
 }
 
-/// Whether two servers with the same data may answer in another order.
+/// Returns whether two servers with the same data may reply in different order.
 fn depends_on_seed(line: &str) -> bool {
     const NAMES: &[&str] = &[
         "ACL CAT", "COMMAND", "FUNCTION", "KEYS", "SCAN", "SDIFF ", "SINTER ", "SMEMBERS",
@@ -225,8 +232,8 @@ fn depends_on_seed(line: &str) -> bool {
     NAMES.iter().any(|name| line.starts_with(name))
 }
 
-/// Whether the reply may be kept.
-fn is_kept(line: &str) -> bool {
+/// Returns whether replies to this command may be cached.
+fn is_cacheable(line: &str) -> bool {
     with_spec(line, |spec, command| {
         let keys = command.args().len() - 1;
         spec.cacheable.is_some_and(|near| near.is_multi_get && keys > 0)
@@ -241,12 +248,12 @@ fn with_spec<T>(line: &str, look: impl FnOnce(&Spec, &Command<'_>) -> T) -> T {
     look(Table::builtin().spec(&command), &command)
 }
 
-/// Every command and subcommand of a server that can be carried out, with its arity.
+/// Returns every command and subcommand of a server that can be executed, with its arity.
 fn described(wire: &mut Wire) -> Vec<(String, i64)> {
     let reply = wire.line("COMMAND");
     let mut all = Vec::new();
     Frame::parse(&reply).unwrap().items().unwrap().for_each(|entry| describe(&entry, &mut all));
-    assert!(all.len() > 300, "those of a whole server");
+    assert!(all.len() > 300, "too few commands");
     all
 }
 

@@ -1,4 +1,4 @@
-//! A connection that shows the very bytes of replies.
+//! A connection that returns the exact bytes of replies.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use larder_resp::Limits;
 use larder_resp::reply::Scanner;
 use larder_resp::request::write_command;
 
-/// Longer than any reply here takes.
+/// Limit for a reply.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Wire {
@@ -18,7 +18,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A connection to this port of 127.0.0.1.
+    /// Connects to this port of 127.0.0.1.
     pub(crate) fn open(port: u16) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.set_read_timeout(Some(RESPONSE_LIMIT)).unwrap();
@@ -26,20 +26,20 @@ impl Wire {
         Self { stream, unread: BytesMut::new() }
     }
 
-    /// The same in this protocol version.
+    /// Switches to this protocol version.
     pub(crate) fn speaking(mut self, version: &str) -> Self {
         let hello = self.line(&format!("HELLO {version}"));
         assert!(!hello.starts_with(b"-"), "{}", hello.escape_ascii());
         self
     }
 
-    /// The reply to a command, given as in redis-cli: see [`words`].
+    /// Sends a command, written as in redis-cli (see [`words`]), and returns its reply.
     pub(crate) fn line(&mut self, line: &str) -> Vec<u8> {
         self.send(&written(line));
         self.reply()
     }
 
-    /// The reply to a command of any bytes.
+    /// Sends a command of arbitrary bytes and returns its reply.
     pub(crate) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
         let mut command = BytesMut::new();
         write_command(&mut command, words);
@@ -47,49 +47,49 @@ impl Wire {
         self.reply()
     }
 
-    /// Sends a command whose reply must be this; line ends of the replies are written as spaces:
+    /// Sends a command and asserts its reply, in which line ends are written as spaces:
     /// `expect("MGET a b", "*2 $1 1 $-1")`.
     pub(crate) fn expect(&mut self, line: &str, expected: &str) {
         let reply = readable(&self.line(line));
         assert_eq!(reply, expected, "{line}");
     }
 
-    /// Sends a command whose reply must be these bytes.
+    /// Sends a command and asserts the bytes of its reply.
     pub(crate) fn expect_bytes(&mut self, line: &str, expected: &[u8]) {
         let reply = self.line(line);
         assert!(reply == expected, "{line}: {} bytes, not these {}", reply.len(), expected.len());
     }
 
-    /// The next reply or push must be this, written as for [`Wire::expect`].
+    /// Asserts the next reply or push, written as for [`Wire::expect`].
     pub(crate) fn expect_next(&mut self, expected: &str) {
         assert_eq!(readable(&self.reply()), expected);
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
 
-    /// As [`Wire::send`], where the other end may close meanwhile.
+    /// Like [`Wire::send`], but the other end may have closed the connection.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// Sends no more.
+    /// Closes the sending side.
     pub(crate) fn finish(&mut self) {
-        // A server that has closed already sends no more either.
+        // If the server has closed the connection already, this fails.
         self.stream.shutdown(Shutdown::Write).ok();
     }
 
-    /// Sends these bytes and no more; everything that comes back.
+    /// Sends these bytes, closes the sending side, and returns everything that comes back.
     pub(crate) fn exchange(mut self, bytes: &[u8]) -> Vec<u8> {
-        // The server may close before it has read everything.
+        // The server may close the connection before it has read everything.
         self.try_send(bytes).ok();
         self.finish();
         self.rest()
     }
 
-    /// Waits for one reply or push.
+    /// Waits for the next reply or push.
     pub(crate) fn reply(&mut self) -> Vec<u8> {
         let mut scanner = Scanner::new(Limits::default());
         loop {
@@ -103,8 +103,8 @@ impl Wire {
         }
     }
 
-    /// Everything up to the end of the connection. A reset, which a server sends that closes before
-    /// it has read everything, is an end.
+    /// Returns everything up to the end of the connection. A reset counts as an end: a server sends
+    /// one if it closes the connection before it has read everything.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         loop {
             match self.receive() {
@@ -117,7 +117,7 @@ impl Wire {
         self.unread.split().to_vec()
     }
 
-    /// Whether the other end has closed; waits for that or for a byte.
+    /// Waits until the other end closes or a byte arrives. Returns whether it has closed.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.receive() {
             Ok(count) => count == 0,
@@ -125,7 +125,7 @@ impl Wire {
         }
     }
 
-    /// Whether nothing comes for this long.
+    /// Returns whether nothing arrives for this long.
     pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).unwrap();
         let received = self.receive();
@@ -141,7 +141,7 @@ impl Wire {
     }
 }
 
-/// A command as it is sent.
+/// Encodes a command.
 pub(crate) fn written(line: &str) -> Vec<u8> {
     let words = words(line);
     let mut command = BytesMut::new();
@@ -149,7 +149,7 @@ pub(crate) fn written(line: &str) -> Vec<u8> {
     command.to_vec()
 }
 
-/// Words between blanks; between single quotes a blank is part of the word, and `\xHH` is a byte.
+/// Splits at blanks. Single quotes protect blanks, and `\xHH` is a byte.
 fn words(line: &str) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();
@@ -174,7 +174,7 @@ fn unescape(word: &str) -> Vec<u8> {
     bytes
 }
 
-/// A reply with its line ends as spaces.
+/// Returns a reply with its line ends as spaces.
 pub(crate) fn readable(reply: &[u8]) -> String {
     String::from_utf8_lossy(reply).trim_end().replace("\r\n", " ")
 }

@@ -1,5 +1,5 @@
-//! Clients that do not read, do not stop, wait or leave: nobody else is held up, nothing waits for
-//! ever, and what was asked for is answered.
+//! Clients that do not read, flood, block or disconnect: others are not delayed, nothing waits
+//! forever, and every command gets its reply.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,16 +10,16 @@ use larder_testkit::{ConnectionFilter, Harness, LIMIT, Signal, eventually};
 use crate::client::{Client, Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
-/// All clients share one thread of Larder's.
+/// All clients share one worker thread.
 const ONE_WORKER: &[&str] = &["--io-threads", "1"];
-/// What a client that shares it may have to wait, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Limit for a client that shares the worker, on a busy machine.
+const SHARED_WORKER_LIMIT: Duration = Duration::from_secs(15);
 
-/// More than all buffers between client and Redis take.
+/// More than all buffers between client and Redis hold.
 const REPLIES: usize = 30_000;
 
 #[test]
-fn a_client_that_writes_all_before_it_reads_gets_all() {
+fn a_client_that_writes_everything_before_reading_gets_all_replies() {
     let Some(harness) = start(ONE_WORKER) else { return };
     let value = "v".repeat(1_000);
     harness.foreign_client().call(&format!("SET k {value}"));
@@ -27,7 +27,7 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
     let reply = format!("$1000\r\n{value}\r\n").len();
     for (line, replies) in [
         ("GET k", 1),
-        // On the client's own road.
+        // On the client's own upstream connection.
         ("GETRANGE k 0 -1", 1),
     ] {
         let mut client = harness.client();
@@ -36,13 +36,13 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
         }
         let bytes = encode(&[line]).repeat(REPLIES);
         client.send(&bytes).unwrap();
-        // Another is served meanwhile.
-        others_are_served(&harness);
+        // Another client is served meanwhile.
+        assert_others_are_served(&harness);
         let all = REPLIES * replies * reply;
         assert_eq!(client.count_bytes(all), all, "{line}");
         client.expect("PING", "PONG");
     }
-    // Large both ways.
+    // Large commands and large replies.
     let mut client = harness.client();
     let set = format!("SET large {}", "l".repeat(100_000));
     client.send(&encode(&[&set, "GET large"]).repeat(300)).unwrap();
@@ -53,7 +53,7 @@ fn a_client_that_writes_all_before_it_reads_gets_all() {
 }
 
 #[test]
-fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
+fn a_client_that_never_reads_does_not_affect_others_and_is_cleaned_up() {
     let Some(harness) = start(ONE_WORKER) else { return };
     harness.foreign_client().call(&format!("SET k {}", "v".repeat(100_000)));
     let clients = harness.larder.count("/resp/connected_clients");
@@ -64,18 +64,18 @@ fn a_client_that_never_reads_costs_others_nothing_and_ends_when_it_leaves() {
         }
         client.send(&encode(&["GET k"]).repeat(5_000)).unwrap();
     }
-    others_are_served(&harness);
+    assert_others_are_served(&harness);
     drop(deaf);
-    eventually(LIMIT, "them to be gone", || {
+    eventually(LIMIT, "the clients to be gone", || {
         harness.larder.count("/resp/connected_clients") == clients
     });
-    eventually(LIMIT, "their roads to be gone", || {
+    eventually(LIMIT, "their upstream connections to be closed", || {
         harness.larder.count("/resp/upstream_connections") == 0
     });
 }
 
 #[test]
-fn a_flood_does_not_starve_others() {
+fn a_flooding_client_does_not_starve_others() {
     let Some(harness) = start(ONE_WORKER) else { return };
     harness.warm_up(&mut harness.client(), "GET absent", Reply::Nil);
     for line in ["GET absent", "SET flood 1", "PING"] {
@@ -84,35 +84,35 @@ fn a_flood_does_not_starve_others() {
         thread::scope(|threads| {
             let sent = threads.spawn(|| {
                 flood.send(&bytes).unwrap();
-                // `$-1`, `+OK` and `+PONG` with their line ends.
+                // The length of `$-1`, `+OK` and `+PONG` with their line ends.
                 let reply = if line == "PING" { 7 } else { 5 };
                 flood.count_bytes(200_000 * reply)
             });
             for _ in 0..5 {
-                others_are_served(&harness);
+                assert_others_are_served(&harness);
             }
             assert!(sent.join().unwrap() >= 1_000_000, "{line}");
         });
     }
 }
 
-fn others_are_served(harness: &Harness) {
+fn assert_others_are_served(harness: &Harness) {
     let mut other = harness.client();
     let start = Instant::now();
     other.expect("GET absent", Reply::Nil);
     other.expect("SET other 1", "OK");
     other.expect("EVAL 'return 1' 0", 1);
-    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert!(start.elapsed() < SHARED_WORKER_LIMIT, "{:?}", start.elapsed());
 }
 
 #[test]
-fn blocked_clients_block_nobody_and_take_nothing_with_them() {
+fn blocked_clients_do_not_block_others_and_pop_nothing_after_disconnecting() {
     let Some(harness) = start(ONE_WORKER) else { return };
     let mut blocked: Vec<Client> = (0..20).map(|_| harness.client()).collect();
     for (at, client) in blocked.iter_mut().enumerate() {
         match at % 4 {
             0 => client.send_commands(&["BLPOP queue 0"]),
-            // Behind it waits what must not be sent before the reply.
+            // The next command must not be sent before the reply.
             1 => client.send_commands(&["BLPOP queue 0", "QUIT"]),
             2 => client.send_commands(&["PING", "BLMOVE queue taken LEFT RIGHT 0", "SUBSCRIBE x"]),
             _ => client.send_commands(&["BLPOP queue 0", "GET k", "SET k 1"]),
@@ -123,8 +123,8 @@ fn blocked_clients_block_nobody_and_take_nothing_with_them() {
         eventually(LIMIT, &format!("{count} to be blocked"), || of_redis() == count.to_string());
     };
     blocks(20);
-    others_are_served(&harness);
-    // Those that leave are not there to take what comes.
+    assert_others_are_served(&harness);
+    // Disconnected clients do not pop what arrives later.
     drop(blocked);
     blocks(0);
     harness.client().expect("RPUSH queue a b c", 3);
@@ -138,7 +138,7 @@ fn blocked_clients_block_nobody_and_take_nothing_with_them() {
 }
 
 #[test]
-fn who_sends_no_more_still_gets_the_replies() {
+fn a_half_closed_client_gets_its_replies() {
     let Some(harness) = start(&[]) else { return };
     for round in 0..20 {
         let mut client = harness.client();
@@ -153,13 +153,13 @@ fn who_sends_no_more_still_gets_the_replies() {
 }
 
 #[test]
-fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
+fn commands_without_replies_are_executed_after_the_client_disconnects() {
     let Some(harness) = start(&[]) else { return };
     let value = "v".repeat(1_000);
     for (round, goodbye) in [&["QUIT"][..], &["RESET"], &[]].into_iter().enumerate() {
         let mut client = harness.client();
         let mut bytes = encode(&["CLIENT REPLY OFF"]);
-        // More than the sockets between Larder and Redis take at once.
+        // More than the sockets between Larder and Redis hold.
         for at in 0..5_000 {
             bytes.extend(encode(&[&format!("RPUSH list:{round} {at}{value}")]));
         }
@@ -167,40 +167,40 @@ fn what_is_sent_without_a_reply_is_carried_out_though_the_client_leaves() {
         client.send(&bytes).unwrap();
         drop(client);
         let mut foreign = harness.foreign_client();
-        eventually(LIMIT, &format!("all to be done before {goodbye:?}"), || {
+        eventually(LIMIT, &format!("all commands to be executed before {goodbye:?}"), || {
             foreign.call(&format!("LLEN list:{round}")) == 5_000.into()
         });
     }
 }
 
 #[test]
-fn a_redis_that_does_not_read_holds_back_only_who_writes() {
+fn a_redis_that_does_not_read_delays_only_the_writer() {
     let Some(harness) = start(ONE_WORKER) else { return };
     harness.warm_up(&mut harness.client(), "GET absent", Reply::Nil);
     let mut writer = harness.client();
     writer.call("ECHO writer");
-    let road = ConnectionFilter::Sent("writer");
-    harness.relay().hold(road, ToServer);
+    let upstream = ConnectionFilter::Sent("writer");
+    harness.relay().hold(upstream, ToServer);
     let value = "v".repeat(10_000);
     let bytes = encode(&[&format!("SET k {value}")]).repeat(10_000);
     thread::scope(|threads| {
-        // 100 MB: more than the relay and all sockets take.
+        // 100 MB: more than the relay and all sockets hold.
         let sent = threads.spawn(|| {
             writer.send(&bytes).unwrap();
             (0..10_000).all(|_| writer.reply() == "OK".into())
         });
         eventually(LIMIT, "the relay to fill", || {
-            harness.relay().buffered_bytes(road, ToServer) > 32 << 20
+            harness.relay().buffered_bytes(upstream, ToServer) > 32 << 20
         });
-        others_are_served(&harness);
-        harness.relay().release(road, ToServer);
+        assert_others_are_served(&harness);
+        harness.relay().release(upstream, ToServer);
         assert!(sent.join().unwrap());
     });
     writer.expect("GET k", &*value);
 }
 
 #[test]
-fn what_is_under_way_is_answered_before_larder_stops() {
+fn pending_commands_are_answered_before_shutdown() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     let mut idle = harness.client();
@@ -210,12 +210,12 @@ fn what_is_under_way_is_answered_before_larder_stops() {
     subscriber.send_commands(&["SUBSCRIBE x"]);
     subscriber.reply();
     harness.relay().hold(ConnectionFilter::All, ToClient);
-    // One waits for its own road, one for the feed's.
+    // One waits for its own upstream connection, one for the tracked connection.
     let mut reader = harness.client();
     client.send_commands(&["SET k v", "GET k"]);
     reader.send_commands(&["GET cold"]);
     eventually(LIMIT, "redis to have answered", || harness.redis.command_calls("set") == 1);
-    eventually(LIMIT, "the read to be under way", || {
+    eventually(LIMIT, "the read to be pending", || {
         harness.redis.command_calls("get") >= 2 && harness.redis.command_calls("pttl") >= 1
     });
     harness.larder.signal(Signal::TERM);
@@ -230,7 +230,7 @@ fn what_is_under_way_is_answered_before_larder_stops() {
 }
 
 #[test]
-fn idle_clients_are_closed_and_those_who_listen_or_block_are_not() {
+fn idle_clients_are_closed_but_subscribed_and_blocked_ones_are_not() {
     let Some(harness) = start(&["--timeout", "1s"]) else { return };
     let open = |lines: &[&str]| {
         let mut client = harness.client();

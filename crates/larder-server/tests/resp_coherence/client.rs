@@ -1,4 +1,4 @@
-//! A client that decides what goes into one write, and sees each reply.
+//! A Redis client that controls what goes into one write, and returns each reply.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -9,9 +9,9 @@ use larder_resp::Limits;
 use larder_resp::reply::{Frame, Scanner};
 use larder_resp::request::write_command;
 
-/// Longer than any reply here takes.
+/// Limit for a reply.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
-/// Replies may be longer than commands.
+/// Returns parser limits that permit replies longer than any command.
 fn limits() -> Limits {
     Limits { elements_max: 4 << 20, line_bytes_max: 1 << 20, ..Limits::default() }
 }
@@ -22,7 +22,7 @@ pub(crate) struct Client {
     scanner: Scanner,
 }
 
-/// A reply or a push, whatever the protocol version.
+/// A reply or a push, in either protocol version.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
     Nil,
@@ -34,7 +34,7 @@ pub(crate) enum Reply {
 }
 
 impl Client {
-    /// A connection to this port of 127.0.0.1, in RESP2.
+    /// Connects to this port of 127.0.0.1, in RESP2.
     pub(crate) fn connect(port: u16) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -42,7 +42,7 @@ impl Client {
         Self { stream, unread: BytesMut::new(), scanner: Scanner::new(limits()) }
     }
 
-    /// Speaks RESP3 from here on.
+    /// Switches to RESP3.
     pub(crate) fn resp3(mut self) -> Self {
         assert!(!self.call("HELLO 3").is_error());
         self
@@ -54,23 +54,23 @@ impl Client {
         self.reply()
     }
 
-    /// As [`Client::call`], of a reply that must be this.
+    /// Like [`Client::call`], and asserts the reply.
     pub(crate) fn expect(&mut self, line: &str, reply: impl Into<Reply>) {
         assert_eq!(self.call(line), reply.into(), "{line}");
     }
 
-    /// Sends commands in one write, and waits for as many replies.
+    /// Sends commands in one write and waits for one reply each.
     pub(crate) fn pipeline(&mut self, lines: &[&str]) -> Vec<Reply> {
         self.send_commands(lines);
         lines.iter().map(|_| self.reply()).collect()
     }
 
-    /// Sends commands in one write, and does not wait.
+    /// Sends commands in one write without waiting for replies.
     pub(crate) fn send_commands(&mut self, lines: &[&str]) {
         self.send(&encode(lines)).unwrap();
     }
 
-    /// A command of any bytes.
+    /// Sends a command of arbitrary bytes and returns its reply.
     pub(crate) fn call_bytes(&mut self, words: &[&[u8]]) -> Reply {
         let mut sent = BytesMut::new();
         write_command(&mut sent, words);
@@ -78,7 +78,7 @@ impl Client {
         self.reply()
     }
 
-    /// Sends bytes, however many times one must write for that.
+    /// Sends bytes, in as many writes as needed.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
@@ -88,7 +88,7 @@ impl Client {
         self.next().unwrap_or_else(|error| panic!("no reply: {error}"))
     }
 
-    /// The next reply or push, or why there is none; the end of the connection is an error too.
+    /// Returns the next reply or push, or the error; the end of the connection is an error too.
     pub(crate) fn next(&mut self) -> io::Result<Reply> {
         loop {
             if let Some(length) = self.scanner.scan(&self.unread).map_err(io::Error::other)? {
@@ -101,7 +101,7 @@ impl Client {
         }
     }
 
-    /// The replies and pushes that have arrived by now.
+    /// Returns the replies and pushes that have arrived.
     pub(crate) fn available_replies(&mut self) -> Vec<Reply> {
         self.stream.set_nonblocking(true).unwrap();
         let replies = std::iter::from_fn(|| self.next().ok()).collect();
@@ -109,7 +109,7 @@ impl Client {
         replies
     }
 
-    /// How many bytes of replies came up to the end of the connection, or until there were as many.
+    /// Counts bytes of replies until the end of the connection, or up to this many.
     pub(crate) fn count_bytes(&mut self, up_to: usize) -> usize {
         let mut count = self.unread.len();
         self.unread.clear();
@@ -123,7 +123,7 @@ impl Client {
         count
     }
 
-    /// Whether nothing comes for this long.
+    /// Returns whether nothing arrives for this long.
     pub(crate) fn is_silent_for(&mut self, duration: Duration) -> bool {
         self.stream.set_read_timeout(Some(duration)).unwrap();
         let received = self.receive();
@@ -131,12 +131,12 @@ impl Client {
         self.unread.is_empty() && received.is_err_and(|error| is_timeout(&error))
     }
 
-    /// Whether the other end has closed; waits for that.
+    /// Waits until the other end closes. Returns false if something else arrives.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.next().is_err_and(|error| !is_timeout(&error))
     }
 
-    /// Sends no more.
+    /// Closes the sending side.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
@@ -173,21 +173,21 @@ impl Reply {
         matches!(self, Self::Error(_))
     }
 
-    /// The text of an error.
+    /// Returns the text of an error.
     pub(crate) fn error(&self) -> &str {
         match self {
             Self::Error(text) => text,
-            other => panic!("no error: {other:?}"),
+            other => panic!("not an error: {other:?}"),
         }
     }
 
-    /// The number, in digits or as such; nil counts as none.
+    /// Returns a number, given as an integer or in digits; nil counts as 0.
     pub(crate) fn number(&self) -> u64 {
         match self {
             Self::Nil => 0,
             Self::Text(digits) => digits.parse().unwrap(),
             Self::Number(number) => u64::try_from(*number).unwrap(),
-            other => panic!("no number: {other:?}"),
+            other => panic!("not a number: {other:?}"),
         }
     }
 
@@ -208,7 +208,7 @@ impl From<i64> for Reply {
     }
 }
 
-/// Commands as they are sent.
+/// Encodes commands.
 pub(crate) fn encode(lines: &[&str]) -> Vec<u8> {
     let mut sent = BytesMut::new();
     for line in lines {
@@ -221,7 +221,7 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Words between blanks; what stands between single quotes is one.
+/// Splits at blanks. Single quotes protect blanks.
 fn words(line: &str) -> Vec<&[u8]> {
     let parts = line.split('\'').enumerate();
     let words = parts.flat_map(|(at, part)| -> Vec<&str> {

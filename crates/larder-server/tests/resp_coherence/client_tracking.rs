@@ -1,5 +1,5 @@
-//! A client with a cache of its own: Redis tells it what changes, through Larder, and it is served
-//! nothing that Redis does not know of.
+//! Clients that use CLIENT TRACKING themselves: they receive invalidations through Larder, and
+//! their reads reach Redis, so that it tracks them.
 
 use crate::client::{Client, Reply};
 use crate::setup::{ClientHarness, RedisHarness, start};
@@ -9,7 +9,7 @@ fn invalidation(key: &str) -> Reply {
 }
 
 #[test]
-fn a_tracking_client_hears_of_every_change_to_what_it_read() {
+fn a_tracking_client_receives_every_invalidation() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.call("SET k 0");
@@ -17,7 +17,8 @@ fn a_tracking_client_hears_of_every_change_to_what_it_read() {
     harness.warm_up(&mut client, "GET k", "0");
     client.expect("CLIENT TRACKING ON", "OK");
     for round in 1..100 {
-        // Kept by Larder for others, yet read in Redis for this one: else Redis would not tell.
+        // Cached by Larder for others, but read from Redis for this client: otherwise Redis would
+        // not track it.
         client.expect("GET k", &*(round - 1).to_string());
         let value = round.to_string();
         match round % 3 {
@@ -27,7 +28,7 @@ fn a_tracking_client_hears_of_every_change_to_what_it_read() {
         }
         let mut heard = client.reply();
         if round % 3 == 2 {
-            // Redis tells the writer itself before or after it answers.
+            // Redis sends the writer its own invalidation before or after the reply.
             let (first, second) = (heard, client.reply());
             let told = first == invalidation("k");
             assert_eq!(if told { second } else { first.clone() }, "OK".into());
@@ -54,7 +55,7 @@ fn other_modes_of_tracking_work() {
     foreign.pipeline(&["SET not-asked 1", "SET asked 1"]);
     assert_eq!(opting.reply(), invalidation("asked"));
 
-    // RESP2: told on another connection, which is found by its id.
+    // RESP2: invalidations arrive on another connection, identified by its id.
     let mut listener = harness.client();
     let id = listener.call("CLIENT ID").number();
     listener.send_commands(&["SUBSCRIBE __redis__:invalidate"]);

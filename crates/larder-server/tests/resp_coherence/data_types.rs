@@ -1,4 +1,5 @@
-//! Reads of every type: kept, and forgotten when somebody else writes to their key in any way.
+//! Reads of every data type are cached, and invalidated by every kind of foreign write to their
+//! key.
 
 use std::time::Duration;
 
@@ -7,11 +8,11 @@ use larder_testkit::{Harness, eventually};
 use crate::client::Client;
 use crate::setup::{ClientHarness, RedisHarness, start};
 
-/// A key `k` of some type.
+/// Commands for a key `k` of one data type.
 struct DataType {
     setup: &'static [&'static str],
     reads: &'static [&'static str],
-    /// Beside those of [`ANY_TYPE`].
+    /// In addition to those of [`ANY_TYPE`].
     writes: &'static [&'static str],
 }
 
@@ -140,7 +141,7 @@ const DATA_TYPES: &[DataType] = &[
 ];
 
 #[test]
-fn every_read_is_kept_and_follows_every_foreign_write() {
+fn every_read_is_cached_and_invalidated_by_every_foreign_write() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = [harness.foreign_client(), harness.foreign_client().resp3()];
     let mut through = [harness.client(), harness.client().resp3()];
@@ -150,15 +151,15 @@ fn every_read_is_kept_and_follows_every_foreign_write() {
             round += 1;
             let (foreign, through) = (&mut foreign[round % 2], &mut through[round % 2]);
             set_up(foreign, kind);
-            settle(&harness, through, foreign, kind.reads);
+            warm_up_all(&harness, through, foreign, kind.reads);
             foreign.call(write);
             if write.starts_with("PEXPIRE") {
-                eventually(Duration::from_secs(1), "the key to be gone", || {
+                eventually(Duration::from_secs(1), "the key to be deleted", || {
                     foreign.call("EXISTS k") == 0.into()
                 });
             }
             let truth = foreign.pipeline(kind.reads);
-            eventually(Duration::from_secs(1), &format!("{write} to be seen"), || {
+            eventually(Duration::from_secs(1), &format!("{write} to be visible"), || {
                 through.pipeline(kind.reads) == truth
             });
         }
@@ -171,8 +172,8 @@ fn set_up(foreign: &mut Client, kind: &DataType) {
     foreign.pipeline(kind.setup);
 }
 
-/// Waits until all reads are served from memory, and are true.
-fn settle(harness: &Harness, through: &mut Client, foreign: &mut Client, reads: &[&str]) {
+/// Waits until all reads are served from memory with the current values.
+fn warm_up_all(harness: &Harness, through: &mut Client, foreign: &mut Client, reads: &[&str]) {
     let truth = foreign.pipeline(reads);
     eventually(Duration::from_secs(5), &format!("{reads:?} to be served from memory"), || {
         let hits = harness.larder.resp_hits();

@@ -1,5 +1,5 @@
-//! Random sessions, in writes of random length, through Larder and on a Redis of the same content:
-//! every reply and every push is the same, and in the same place.
+//! Random sessions, in writes of random length, through Larder and on a reference Redis with the
+//! same content: replies and pushes are the same, in the same order.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ const READS: &[&str] = &[
     "LRANGE l 0 -1",
 ];
 
-/// What else is said, each as likely as the others.
+/// Other commands, each equally likely.
 const COMMANDS: &[&str] = &[
     "GET k0",
     "GET k1",
@@ -71,7 +71,8 @@ const COMMANDS: &[&str] = &[
     "PSUBSCRIBE a*",
     "PUNSUBSCRIBE",
     "PUNSUBSCRIBE",
-    // Who was subscribed a moment ago may still be counted: so the count is left out.
+    // A client that has just disconnected may still be counted as a subscriber, so the count is
+    // left out.
     "EVAL 'redis.call(\"PUBLISH\", \"a\", \"hello\") return 1' 0",
     "CLIENT REPLY SKIP",
     "CLIENT REPLY OFF",
@@ -100,9 +101,10 @@ const COMMANDS: &[&str] = &[
     "DBSIZE",
 ];
 
-/// Sessions that were once answered otherwise.
-const FOUND: &[&[&[&str]]] = &[
-    // Who is subscribed in RESP2 is refused nearly everything, and with replies off is not told.
+/// Regressions: sessions that once got different replies.
+const REGRESSIONS: &[&[&[&str]]] = &[
+    // In RESP2 a subscribed client is refused nearly every command, and with replies off it does
+    // not get the error.
     &[
         &["HELLO 3", "SUBSCRIBE a", "CLIENT REPLY OFF"],
         &["HELLO 2"],
@@ -113,7 +115,7 @@ const FOUND: &[&[&[&str]]] = &[
         &["HELLO 3", "SUBSCRIBE a", "CLIENT REPLY OFF", "HELLO 2", "CLIENT REPLY SKIP", "PING"],
         &["HELLO 3", "CLIENT REPLY ON", "PING", "RESET", "HELLO 3", "GET k0"],
     ],
-    // Only Redis knows whether it replies once a transaction may have turned replies on.
+    // After a transaction that may have turned replies on, only Redis knows whether it replies.
     &[
         &["CLIENT REPLY OFF"],
         &["MULTI", "CLIENT REPLY ON", "DEL k0"],
@@ -133,10 +135,10 @@ const FOUND: &[&[&[&str]]] = &[
 ];
 
 #[test]
-fn sessions_that_were_found_once_are_answered_as_by_redis() {
+fn regression_sessions_get_the_same_replies_as_from_redis() {
     let Some(harness) = start(&[]) else { return };
     let reference = RedisServer::start();
-    for session in FOUND {
+    for session in REGRESSIONS {
         let mut playing = Session::start(&harness, &reference);
         let replies: usize = session.iter().map(|write| playing.write(write.to_vec())).sum();
         assert!(replies > 2, "{session:?}");
@@ -144,7 +146,7 @@ fn sessions_that_were_found_once_are_answered_as_by_redis() {
 }
 
 #[test]
-fn random_sessions_are_answered_as_by_redis() {
+fn random_sessions_get_the_same_replies_as_from_redis() {
     let Some(harness) = start(&[]) else { return };
     let reference = RedisServer::start();
     let start = Instant::now();
@@ -162,7 +164,7 @@ fn random_sessions_are_answered_as_by_redis() {
 struct Session {
     ours: Client,
     theirs: Client,
-    /// Knows when the twin has done what it was told.
+    /// Tells when the reference server has executed everything.
     witness: Client,
     said: Vec<Vec<&'static str>>,
     in_multi: bool,
@@ -186,19 +188,19 @@ impl Session {
         }
     }
 
-    /// Gives the number of replies.
+    /// Runs the session. Returns the number of replies.
     fn run(mut self, rng: &mut Rng) -> usize {
         let mut replies = 0;
         while self.said.iter().map(Vec::len).sum::<usize>() < SESSION_COMMANDS {
             let length = 1 + rng.below(8);
-            // Writes of nothing but reads are what the near tier is for.
+            // Writes that contain only reads, which the near cache serves.
             let only_reads = rng.below(3) == 0;
             let choose =
                 |_| if only_reads { READS[rng.below(READS.len())] } else { self.choose(rng) };
             let write = (0..length).map(choose).collect();
             replies += self.write(write);
         }
-        // Were one of them counted wrong, this would wait for it, or come too soon.
+        // A miscounted reply would make this wait, or return too early.
         replies + self.write(vec!["RESET"]) + self.write(vec!["GET k0", "QUIT"])
     }
 
@@ -207,12 +209,12 @@ impl Session {
             let command = COMMANDS[rng.below(COMMANDS.len())];
             let pushes = command.contains("SUBSCRIBE") || command.contains("PUBLISH");
             match command {
-                // Redis itself would then send the half of a list, or a push in the middle of one.
+                // Redis itself would then send half a list, or a push in the middle of one.
                 "CLIENT REPLY SKIP" | "CLIENT REPLY OFF" if self.in_multi => continue,
-                // ConnectionFilter protocol is spoken then is known to EXEC alone.
+                // After that, only EXEC knows the protocol version.
                 "HELLO 2" | "HELLO 3" if self.in_multi => continue,
                 _ if pushes && (self.in_multi || self.does_without_replies) => continue,
-                // A connection of Redis's remembers what was tracked before a RESET.
+                // A Redis connection remembers what was tracked before a RESET.
                 "RESET" if self.tracks => continue,
                 "CLIENT TRACKING ON" => self.tracks = true,
                 "MULTI" => self.in_multi = true,
@@ -230,7 +232,7 @@ impl Session {
         self.ours.send_commands(&write);
         self.theirs.send_commands(&write);
         self.said.push(write);
-        // When it answers this it has answered what it was told before.
+        // Once it replies to this, it has replied to everything before.
         (0..2).for_each(|_| self.witness.expect("PING", "PONG"));
         let expected = self.theirs.available_replies();
         for expected in &expected {
@@ -243,7 +245,7 @@ impl Session {
     }
 }
 
-/// HELLO tells the number of the connection.
+/// Removes the connection id from replies to HELLO.
 fn plain(reply: &Reply) -> Reply {
     match reply {
         Reply::List(items) if items.first() == Some(&"server".into()) => "hello".into(),
@@ -252,7 +254,7 @@ fn plain(reply: &Reply) -> Reply {
     }
 }
 
-/// The standard library seeds its hashers from the system.
+/// Random numbers from the standard library, which seeds its hashers from the system.
 struct Rng(RandomState, u64);
 
 impl Rng {

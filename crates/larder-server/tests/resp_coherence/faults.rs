@@ -1,5 +1,5 @@
-//! The road to Redis breaks in every way, or Redis does: what is served from memory is never older
-//! than the bound, and afterwards everything is as before.
+//! Faults of Redis and of the network: hits are never older than the staleness bound, and
+//! everything works again afterwards.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
 
 const BOUND: Duration = Duration::from_secs(1);
 
-/// A harness with a hot key.
+/// Starts a harness with a hot key.
 fn harness() -> Option<Harness> {
     let harness = start(&["--store-timeout", "1s"])?;
     harness.foreign_client().call("SET k old");
@@ -20,8 +20,9 @@ fn harness() -> Option<Harness> {
     Some(harness)
 }
 
-/// A foreign write that the feed may not tell, and reads until it shows: no later than the bound.
-fn follows(harness: &Harness, reader: &mut Client, value: &str) {
+/// Makes a foreign write whose invalidation may be lost, and reads until it is visible, within the
+/// bound.
+fn assert_follows_write(harness: &Harness, reader: &mut Client, value: &str) {
     harness.foreign_client().expect(&format!("SET k '{value}'"), "OK");
     let encode = Instant::now();
     loop {
@@ -33,36 +34,36 @@ fn follows(harness: &Harness, reader: &mut Client, value: &str) {
         assert!(asked < encode + BOUND, "{found:?} {:?} after {value}", asked - encode);
     }
     for _ in 0..20 {
-        // And does not go back.
+        // And it stays visible.
         reader.expect("GET k", value);
     }
 }
 
 #[test]
-fn when_the_feed_is_cut() {
+fn writes_are_visible_after_the_tracked_connection_is_cut() {
     let Some(harness) = harness() else { return };
     let mut reader = harness.client();
     for round in 0..30 {
         harness.relay().cut(TRACKED);
-        follows(&harness, &mut reader, &format!("cut {round}"));
+        assert_follows_write(&harness, &mut reader, &format!("cut {round}"));
         harness.warm_up_eventually(&mut reader, "GET k", &*format!("cut {round}"));
     }
     harness.assert_coherent();
 }
 
 #[test]
-fn when_the_feed_is_swallowed() {
+fn writes_are_visible_while_the_tracked_connection_is_partitioned() {
     let Some(harness) = harness() else { return };
     let mut reader = harness.client();
     for (round, direction) in [ToClient, ToServer, Both].into_iter().enumerate() {
         harness.relay().blackhole(TRACKED, direction);
-        follows(&harness, &mut reader, &format!("swallowed {round}"));
+        assert_follows_write(&harness, &mut reader, &format!("swallowed {round}"));
         let hits = harness.larder.resp_hits();
         sleep(BOUND);
         for _ in 0..10 {
             reader.expect("GET k", &*format!("swallowed {round}"));
         }
-        assert_eq!(harness.larder.resp_hits(), hits, "nothing is served past the bound");
+        assert_eq!(harness.larder.resp_hits(), hits, "a hit was served past the bound");
         harness.relay().heal();
         harness.relay().cut(TRACKED);
         harness.assert_coherent();
@@ -71,14 +72,14 @@ fn when_the_feed_is_swallowed() {
 }
 
 #[test]
-fn while_redis_is_stopped_hits_end_at_the_bound_and_replies_come_when_it_goes_on() {
+fn hits_stop_at_the_bound_while_redis_is_suspended_and_replies_arrive_when_it_resumes() {
     let Some(harness) = harness() else { return };
     let mut reader = harness.client();
     let mut foreign = harness.foreign_client();
     harness.redis.pause();
     let stopped = Instant::now();
     foreign.send_commands(&["SET k new"]);
-    // Hits for at most one bound; then a read waits for Redis.
+    // Hits for at most one bound, then a read waits for Redis.
     let mut hits = 0;
     loop {
         let asked = Instant::now();
@@ -99,7 +100,7 @@ fn while_redis_is_stopped_hits_end_at_the_bound_and_replies_come_when_it_goes_on
 }
 
 #[test]
-fn after_a_restart_that_lost_everything() {
+fn no_old_value_is_served_after_a_restart_without_data() {
     let Some(harness) = harness() else { return };
     let mut idle = harness.client();
     let mut with_state = harness.client();
@@ -120,29 +121,29 @@ fn after_a_restart_that_lost_everything() {
 }
 
 #[test]
-fn after_all_of_larders_connections_are_killed() {
+fn larder_is_coherent_after_its_connections_are_killed() {
     let Some(harness) = harness() else { return };
     for round in 0..20 {
         let mut idle = harness.client();
         idle.call("PING");
         harness.redis.kill_clients();
         let mut reader = harness.client();
-        follows(&harness, &mut reader, &format!("killed {round}"));
+        assert_follows_write(&harness, &mut reader, &format!("killed {round}"));
         harness.warm_up_eventually(&mut reader, "GET k", &*format!("killed {round}"));
-        // It had nothing to lose, and that is long ago.
+        // This client had no session state to lose and has been idle since.
         idle.expect("SET idle 1", "OK");
     }
     harness.assert_coherent();
 }
 
 #[test]
-fn while_redis_is_gone_commands_are_refused_at_once_and_work_again_after() {
+fn commands_fail_at_once_while_redis_is_down_and_work_again_afterwards() {
     let Some(harness) = harness() else { return };
     let larder = harness.another();
     let mut client = larder.client();
     client.expect("GET k", "old");
     harness.redis.kill();
-    eventually(LIMIT, "hits to end", || client.call("GET k").is_error());
+    eventually(LIMIT, "hits to stop", || client.call("GET k").is_error());
     let start = Instant::now();
     let replies = client.pipeline(&["SET k 1", "GET k", "PING", "EVAL 'return 1' 0", "GET x"]);
     assert!(replies.iter().all(Reply::is_error), "{replies:?}");
@@ -154,9 +155,9 @@ fn while_redis_is_gone_commands_are_refused_at_once_and_work_again_after() {
 }
 
 #[test]
-fn a_pipeline_waits_for_one_attempt_to_reach_redis_and_not_for_one_each() {
+fn a_pipeline_waits_for_a_single_connection_attempt() {
     let Some(harness) = harness() else { return };
-    // A road to another db begins with a question, to which there is no answer.
+    // A connection to another database starts with a handshake, which gets no reply.
     let larder = Standalone::start(&format!("{}/1", harness.relay().url()), &[]);
     harness.relay().ignore(true);
     harness.relay().cut(ConnectionFilter::All);
@@ -171,10 +172,10 @@ fn a_pipeline_waits_for_one_attempt_to_reach_redis_and_not_for_one_each() {
 }
 
 #[test]
-fn when_redis_becomes_a_replica_nothing_old_is_served() {
+fn nothing_old_is_served_after_redis_becomes_a_replica() {
     let Some(harness) = harness() else { return };
     let mut reader = harness.client();
-    // A write that is refused shows it, on whatever road it came.
+    // A refused write reveals the new role, on whichever connection it was sent.
     harness.foreign_client().expect("REPLICAOF 127.0.0.1 1", "OK");
     assert!(harness.client().call("SET k 1").error().starts_with("READONLY"));
     let hits = harness.larder.resp_hits();
@@ -182,7 +183,7 @@ fn when_redis_becomes_a_replica_nothing_old_is_served() {
     assert_eq!(harness.larder.resp_hits(), hits);
     harness.foreign_client().expect("REPLICAOF NO ONE", "OK");
     harness.assert_coherent();
-    // And through Larder itself.
+    // The same through Larder itself.
     harness.warm_up(&mut reader, "GET k", "old");
     harness.client().expect("REPLICAOF 127.0.0.1 1", "OK");
     let hits = harness.larder.resp_hits();

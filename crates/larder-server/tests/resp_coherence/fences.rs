@@ -1,5 +1,5 @@
-//! After commands that may write to any key the reply waits until all that Redis has told by then
-//! is known here (R4), and no longer than it must.
+//! After a command that may write to any key, the reply waits until all invalidations that Redis
+//! has sent by then are processed (R4), and no longer.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const BOUND: Duration = Duration::from_secs(1);
 const CLIENTS: usize = 25;
 
 #[test]
-fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
+fn a_reply_waits_for_pending_invalidations_and_the_next_read_is_new() {
     let Some(harness) = start(&[]) else { return };
     harness.relay().delay(TRACKED, ToClient, DELAY);
     let rounds = if std::env::var("LARDER_TEST_LONG").is_ok() { 40 } else { 4 };
@@ -26,7 +26,7 @@ fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
                 let key = format!("k:{number}");
                 let get = format!("GET {key}");
                 (0..rounds).for_each(|round| {
-                    // Filled, then from memory.
+                    // Filled first, then served from memory.
                     let old = reader.call(&get);
                     reader.expect(&get, old);
                     let new = format!("new {round}");
@@ -44,15 +44,15 @@ fn a_reply_waits_for_what_redis_has_told_and_the_next_read_is_new() {
         }
     });
     let hits = harness.larder.resp_hits() - hits;
-    assert!(hits >= (CLIENTS * rounds) as u64, "{hits} hits: the reads before were not kept");
+    assert!(hits >= (CLIENTS * rounds) as u64, "{hits} hits: the earlier reads were not cached");
 }
 
-/// Ways to write to a key that the command does not name.
-fn write(key: &str, value: &str, way: usize) -> Vec<String> {
+/// Returns one of several writes to a key that the command does not name.
+fn write(key: &str, value: &str, kind: usize) -> Vec<String> {
     let eval = format!("EVAL 'redis.call(\"SET\", \"{key}\", \"{value}\") return 1' 0");
-    match way % 4 {
+    match kind % 4 {
         0 => vec!["MULTI".into(), format!("SET {key} '{value}'"), "EXEC".into()],
-        // What is answered behind it waits too.
+        // Later replies of the same client wait too.
         1 => vec![eval, "PING".into()],
         2 => vec!["PING".into(), eval],
         _ => vec![eval],
@@ -60,7 +60,7 @@ fn write(key: &str, value: &str, way: usize) -> Vec<String> {
 }
 
 #[test]
-fn replies_behind_a_fenced_one_wait_too_and_other_clients_do_not() {
+fn later_replies_wait_for_the_fence_but_other_clients_do_not() {
     let Some(harness) = start(&[]) else { return };
     harness.relay().delay(TRACKED, ToClient, DELAY);
     let mut client = harness.client();
@@ -76,14 +76,14 @@ fn replies_behind_a_fenced_one_wait_too_and_other_clients_do_not() {
         assert_eq!(client.reply(), 1.into());
         assert!(asked.elapsed() >= DELAY);
         assert_eq!(client.reply(), "behind".into());
-        // Commands that neither write nor read keys need no fence.
+        // Commands that neither read nor write keys need no fence.
         let asked = Instant::now();
         client.pipeline(&["PUBLISH a b", "CONFIG GET maxmemory", "SCRIPT EXISTS x", "PING"]);
         assert!(asked.elapsed() < DELAY / 2, "{:?}", asked.elapsed());
     }
 }
 
-/// What happens to the tracked connection.
+/// A fault on the tracked connection.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Slow,
@@ -93,7 +93,7 @@ enum Fault {
 }
 
 #[test]
-fn a_fence_ends_at_the_bound_at_the_latest_and_the_next_read_is_new() {
+fn a_fence_lasts_at_most_the_bound_and_the_next_read_is_new() {
     thread::scope(|threads| {
         for fault in [Fault::Slow, Fault::BlackHole, Fault::Refused, Fault::Ignored] {
             threads.spawn(move || fence_under(fault));
@@ -123,9 +123,9 @@ fn fence_under(fault: Fault) {
         let asked = Instant::now();
         set_by_script(&mut writer, &format!("new {round}"));
         let waited = asked.elapsed();
-        // Not to the last millisecond on a busy machine, but not for two bounds either.
+        // Not exact on a busy machine, but well below two bounds.
         assert!(waited < BOUND + BOUND / 2, "{fault:?}: {waited:?}");
-        // Once the epoch is over there is nothing to wait for.
+        // Once the epoch has ended there is nothing to wait for.
         let over = matches!(fault, Fault::Refused | Fault::Ignored) || round > 0;
         assert!(!over || waited < BOUND / 2, "{fault:?}, round {round}: {waited:?}");
         reader.expect("GET k", &*format!("new {round}"));
@@ -143,9 +143,10 @@ fn set_by_script(client: &mut Client, value: &str) {
     client.expect(&script, Reply::Nil);
 }
 
-/// Redis sends messages and what was waited for on one connection, and what has changed on another.
+/// Redis sends messages and replies to blocked commands on one connection, and invalidations on
+/// another.
 #[test]
-fn who_is_woken_by_another_sees_what_that_one_did_before() {
+fn a_client_woken_by_another_sees_its_earlier_writes() {
     let Some(harness) = start(&[]) else { return };
     harness.relay().delay(TRACKED, ToClient, DELAY / 5);
     let mut foreign = harness.foreign_client();

@@ -1,5 +1,5 @@
-//! A client's road to Redis is lost: nothing is sent twice, what came before is handed on, and the
-//! client learns of it as from a Redis that dies (R14).
+//! A client's upstream connection is lost: nothing is sent twice, earlier replies are delivered,
+//! and the client is disconnected as if Redis had died (R14).
 
 use std::sync::mpsc;
 use std::thread;
@@ -11,11 +11,11 @@ use crate::client::{Client, encode};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 const INCRS: u64 = 1_000;
-/// The clients of this test say this first.
+/// Clients of this test send this first.
 const COUNTS: ConnectionFilter = ConnectionFilter::Sent("counts");
 
 #[test]
-fn every_acknowledged_incr_counts_and_none_counts_twice() {
+fn every_acknowledged_incr_is_counted_once() {
     let Some(harness) = start(&[]) else { return };
     let (mut sent, mut acknowledged, mut newest, mut lost) = (0, 0, 0, 0);
     let mut client = counting(&harness);
@@ -33,14 +33,14 @@ fn every_acknowledged_incr_counts_and_none_counts_twice() {
         client.send(&encode(&incrs)).unwrap();
         sent += batch;
         match fault {
-            // Carried out, and the replies are lost.
+            // Executed, but the replies are lost.
             1 => {
                 let all = carried_out + batch;
                 eventually(LIMIT, "redis to count", || harness.redis.command_calls("incr") == all);
                 harness.relay().cut(COUNTS);
                 harness.relay().release(COUNTS, ToClient);
             }
-            // Carried out or not.
+            // Executed or not.
             2 => harness.relay().cut(COUNTS),
             _ => {}
         }
@@ -56,33 +56,33 @@ fn every_acknowledged_incr_counts_and_none_counts_twice() {
         }
     }
     let counted = harness.foreign_client().call("GET n").number();
-    println!("{sent} sent, {acknowledged} acknowledged, {counted} counted, {lost} times lost");
+    println!("{sent} sent, {acknowledged} acknowledged, {counted} counted, {lost} lost");
     assert!(newest <= counted && counted <= sent, "{newest} <= {counted} <= {sent}");
     assert!(acknowledged <= counted);
     assert!(acknowledged > INCRS / 4 && lost > 50, "{acknowledged} acknowledged, {lost} lost");
-    // And it is read as it is.
+    // And reads return this value.
     assert_eq!(harness.client().call("GET n").number(), counted);
 }
 
 fn counting(harness: &Harness) -> Client {
     let mut client = harness.client();
-    // What it has set up there makes it notice when this very connection ends.
+    // Its session state makes it notice the end of this connection.
     assert_eq!(client.pipeline(&["ECHO counts", "SELECT 0"])[1], "OK".into());
     client
 }
 
 #[test]
-fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
+fn replies_that_arrived_before_the_loss_are_delivered_completely() {
     let Some(harness) = start(&[]) else { return };
     let large = "x".repeat(200_000);
     harness.foreign_client().call(&format!("SET large {large}"));
     let mut client = counting(&harness);
-    // Far more than the sockets between them hold.
+    // Far more than the sockets in between hold.
     let mut lines = vec!["INCR n"];
     lines.extend(vec!["GET large"; 80]);
     lines.extend(["INCR n", "BLPOP never 0", "INCR n"]);
     client.send_commands(&lines);
-    eventually(LIMIT, "redis to block", || {
+    eventually(LIMIT, "redis to block the client", || {
         harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     let (read, count) = mpsc::channel();
@@ -90,12 +90,12 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
         let next = || client.next().ok().inspect(|_| read.send(()).unwrap_or_default());
         std::iter::from_fn(next).collect::<Vec<_>>()
     });
-    // Only when the last reply before it was passed on can the loss be seen.
-    eventually(LIMIT, "all replies to pass", || {
+    // The loss is detected only after the last earlier reply has been forwarded.
+    eventually(LIMIT, "all replies to be forwarded", || {
         harness.relay().buffered_bytes(COUNTS, ToClient) == 0
             && harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
-    // The short one stands right behind the last of the large ones.
+    // The short reply follows directly after the last large one.
     (0..81).for_each(|_| count.recv_timeout(LIMIT).unwrap());
     thread::sleep(std::time::Duration::from_millis(200));
     harness.relay().cut(COUNTS);
@@ -107,32 +107,33 @@ fn replies_that_came_before_the_loss_are_handed_on_to_the_last_byte() {
 }
 
 #[test]
-fn a_slow_reader_gets_all_that_came_before_the_loss() {
+fn a_slow_reader_gets_all_replies_that_arrived_before_the_loss() {
     let Some(harness) = start(&[]) else { return };
     let large = "x".repeat(900_000);
     harness.foreign_client().call(&format!("SET large {large}"));
     let mut client = counting(&harness);
-    // Passed on to Larder as a whole, and more than the client's socket takes at once.
+    // Delivered to Larder completely, and more than the client's socket holds.
     let mut lines = vec!["GET large"; 5];
     lines.extend(["INCR n", "BLPOP never 0"]);
     client.send_commands(&lines);
-    eventually(LIMIT, "redis to block", || {
+    eventually(LIMIT, "redis to block the client", || {
         harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
     });
     thread::sleep(std::time::Duration::from_millis(300));
     harness.relay().cut(COUNTS);
     thread::sleep(std::time::Duration::from_millis(300));
     let replies: Vec<_> = std::iter::from_fn(|| client.next().ok()).collect();
-    // What Redis had sent and Larder had not read yet is lost with the connection.
+    // Replies that Redis had sent but Larder had not read are lost with the connection.
     assert!(!replies.is_empty());
     let whole = replies.iter().take(5).all(|reply| *reply == (&*large).into());
     assert!(whole, "{} replies", replies.len());
 }
 
 #[test]
-fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
+fn an_idle_client_stays_connected_unless_it_had_session_state() {
     let Some(harness) = start(&[]) else { return };
-    let kept: [&[&str]; 4] = [&[], &["SET k 1", "GET k"], &["EVAL 'return 1' 0"], &["CLIENT ID"]];
+    let stateless: [&[&str]; 4] =
+        [&[], &["SET k 1", "GET k"], &["EVAL 'return 1' 0"], &["CLIENT ID"]];
     let lost: [&[&str]; 8] = [
         &["SELECT 5"],
         &["MULTI"],
@@ -149,15 +150,15 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
         client.pipeline(lines);
         client
     };
-    let mut kept: Vec<Client> = kept.iter().map(open).collect();
+    let mut stateless: Vec<Client> = stateless.iter().map(open).collect();
     let mut lost: Vec<Client> = lost.iter().map(open).collect();
     harness.redis.kill_clients();
-    // Subscribers are of another type.
+    // Subscribers have another client type.
     harness.foreign_client().pipeline(&["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE replica"]);
     eventually(LIMIT, "larder to notice", || {
         harness.larder.count("/resp/upstream_connections") == 0
     });
-    for client in &mut kept {
+    for client in &mut stateless {
         client.expect("PING", "PONG");
         client.expect("SET k 2", "OK");
         client.expect("GET k", "2");
@@ -170,7 +171,7 @@ fn an_idle_client_does_not_notice_unless_it_had_something_set_up() {
     eventually(LIMIT, "larder to notice", || {
         harness.larder.count("/resp/upstream_connections") == 0
     });
-    for client in &mut kept {
+    for client in &mut stateless {
         client.expect("PING", "PONG");
     }
 }

@@ -1,6 +1,5 @@
-//! What the RESP listener promises, end to end: the real program before a real Redis, with a relay
-//! in between that breaks what it is told to. Each file is one kind of trouble; each test is named
-//! for what it proves.
+//! Guarantees of the RESP listener end to end: the real program in front of a real Redis, with a
+//! relay in between that injects faults. Each file covers one kind of fault.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -1,5 +1,5 @@
-//! Order within a client's pipeline: a read sees what was written before it, and nothing of what
-//! comes behind it (R5).
+//! Order within a client's pipeline: a read sees the writes before it and none of those after it
+//! (R5).
 
 use std::thread;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use larder_testkit::{ConnectionFilter, LIMIT, eventually};
 use crate::client::{Client, Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
-/// How often a race is run that needs many chances.
+/// Returns the number of rounds for a race that needs many attempts.
 fn rounds(usual: usize, long: usize) -> usize {
     if std::env::var("LARDER_TEST_LONG").is_ok() { long } else { usual }
 }
 
 #[test]
-fn set_then_get_in_one_write_gives_what_was_set() {
+fn get_after_set_in_one_write_returns_the_new_value() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     let mut reader = harness.client();
     for round in 0..500 {
         let value = round.to_string();
         if round % 3 > 0 {
-            // Hot for one road or the other.
+            // Hot for one of the connections.
             reader.call("GET k");
         }
         let replies = client.pipeline(&[&format!("SET k {value}"), "GET k", "STRLEN k"]);
@@ -34,7 +34,7 @@ fn set_then_get_in_one_write_gives_what_was_set() {
 }
 
 #[test]
-fn a_cold_get_before_an_incr_in_one_write_shows_the_earlier_value() {
+fn a_cold_get_before_an_incr_in_one_write_returns_the_earlier_value() {
     let Some(harness) = start(&[]) else { return };
     let rounds = rounds(2_000, 10_000);
     thread::scope(|threads| {
@@ -55,7 +55,7 @@ fn a_cold_get_before_an_incr_in_one_write_shows_the_earlier_value() {
 }
 
 #[test]
-fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
+fn a_hit_does_not_overtake_a_pending_write() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     harness.foreign_client().call("SET hot old");
@@ -63,10 +63,10 @@ fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
     client.call("PING slow");
     harness.relay().hold(ConnectionFilter::Sent("slow"), ToServer);
     client.send_commands(&["SET hot new"]);
-    // In a write of its own, long before the first is answered.
+    // Sent separately, long before the first command is answered.
     client.send_commands(&["GET hot"]);
     assert!(client.is_silent_for(Duration::from_millis(100)));
-    // Another client is not held up, and sees what is true.
+    // Another client is not delayed, and gets the current value.
     harness.client().expect("GET hot", "old");
     harness.relay().release(ConnectionFilter::Sent("slow"), ToServer);
     assert_eq!(client.reply(), "OK".into());
@@ -74,13 +74,13 @@ fn a_hit_does_not_overtake_a_write_that_is_not_answered() {
 }
 
 #[test]
-fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
+fn a_read_on_the_clients_own_connection_is_not_followed_by_an_older_value() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
-    // Redis tells it much later than the reads below take.
+    // The invalidation arrives much later than the reads below take.
     harness.relay().delay(TRACKED, ToClient, Duration::from_millis(60));
     let mut other = harness.client();
-    for (round, road) in [
+    for (round, commands) in [
         &["SET unrelated 1", "GET k"][..],
         &["INCR n", "MGET k other"],
         &["PING", "STRLEN k"],
@@ -99,14 +99,14 @@ fn what_was_read_on_a_clients_own_road_is_not_followed_by_something_older() {
         let mut client = harness.client();
         harness.warm_up_eventually(&mut client, "GET k", &*old);
         foreign.call(&format!("SET k '{new}'"));
-        client.pipeline(road);
+        client.pipeline(commands);
         other.expect("GET k", &*new);
         client.expect("GET k", &*new);
     }
 }
 
 #[test]
-fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
+fn a_read_after_a_miss_is_no_older_than_the_reads_before_it() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     for round in 0..20 {
@@ -114,7 +114,7 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
         foreign.pipeline(&["SET hot old", &format!("SET {late} old")]);
         let mut client = harness.client();
         harness.warm_up_eventually(&mut client, "GET hot", "old");
-        // Redis reads the two that are not in memory, and its replies are on their way for long.
+        // Redis executes the two misses, and its replies are delayed.
         harness.relay().hold(TRACKED, ToClient);
         client.send_commands(&[
             &format!("GET {cold}"),
@@ -122,11 +122,11 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
             &format!("GET {late}"),
             "MGET hot",
         ]);
-        eventually(LIMIT, "the reads to be on their way", || {
+        eventually(LIMIT, "the reads to be in transit", || {
             harness.larder.stats()["fills_in_flight"] == 2
         });
         thread::sleep(Duration::from_millis(5));
-        // Whoever sees the second of these must see the first.
+        // A client that sees the second of these must see the first.
         foreign.call(&format!("SET {late} new"));
         foreign.call("SET hot new");
         harness.relay().release(TRACKED, ToClient);
@@ -140,11 +140,11 @@ fn what_is_read_behind_a_miss_is_no_older_than_what_is_read_before_it() {
 }
 
 #[test]
-fn errors_come_in_their_turn() {
+fn errors_arrive_in_order() {
     let Some(harness) = start(&[]) else { return };
     const BROKEN: &[u8] = b"*1\r\n:x\r\n";
     for before in ["SET k 1", "GET cold", "EVAL 'return 1' 0", "NOSUCH", "GET cold"] {
-        // The first time both in one write: then it is cold.
+        // The first time both are in one write, so the key is cold.
         let in_one = |mut client: Client| {
             client.send(&[&encode(&[before]), BROKEN].concat()).unwrap();
             client
@@ -167,7 +167,7 @@ fn errors_come_in_their_turn() {
 }
 
 #[test]
-fn errors_and_switches_in_a_pipeline_keep_replies_in_step() {
+fn errors_and_mode_changes_in_a_pipeline_keep_replies_in_order() {
     let Some(harness) = start(&[]) else { return };
     let mut direct = harness.foreign_client();
     let mut through = harness.client();
@@ -210,13 +210,13 @@ fn errors_and_switches_in_a_pipeline_keep_replies_in_step() {
 }
 
 #[test]
-fn refused_writes_in_a_pipeline_keep_replies_in_step() {
+fn refused_writes_in_a_pipeline_keep_replies_in_order() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.call("SET k old");
     let mut client = harness.client();
     harness.warm_up(&mut client, "GET k", "old");
-    // Every write is refused, as by MISCONF after a snapshot that failed.
+    // Every write is refused, as with MISCONF after a failed snapshot.
     foreign.pipeline(&["CONFIG SET min-replicas-to-write 1"]);
     let replies =
         client.pipeline(&["SET k new", "GET k", "INCR n", "PING", "MULTI", "SET k 1", "EXEC"]);
@@ -232,7 +232,7 @@ fn refused_writes_in_a_pipeline_keep_replies_in_step() {
 }
 
 #[test]
-fn select_within_a_pipeline_counts_from_there() {
+fn select_within_a_pipeline_applies_to_later_commands() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five"]);
@@ -246,7 +246,7 @@ fn select_within_a_pipeline_counts_from_there() {
         let expected = Reply::texts(["five", "OK", "zero", "OK", "five", "OK"]);
         assert_eq!(Reply::List(replies), expected, "round {round}");
     }
-    // Queued, and then not carried out.
+    // Queued, but never executed.
     client.pipeline(&["MULTI", "SELECT 5", "DISCARD"]);
     client.expect("GET k", "zero");
     client.pipeline(&["MULTI", "SELECT 5", "EXEC"]);
@@ -254,7 +254,7 @@ fn select_within_a_pipeline_counts_from_there() {
 }
 
 #[test]
-fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_it() {
+fn a_hit_in_a_batch_is_no_older_than_the_reads_before_it() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.call("MSET y old z old");
@@ -281,7 +281,7 @@ fn what_lay_in_memory_when_a_batch_was_asked_is_not_older_than_what_came_before_
 }
 
 #[test]
-fn what_a_read_behind_a_write_finds_in_memory_stays_there() {
+fn a_read_after_a_write_does_not_invalidate_unchanged_entries() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.pipeline(&["MSET k v other w", "HSET h f 1 g 2", "ZADD z 1.5 a 2 b"]);
@@ -307,9 +307,9 @@ fn what_a_read_behind_a_write_finds_in_memory_stays_there() {
     }
 }
 
-/// One key of several that has changed is forgotten, and those that have not stay.
+/// If one of several keys has changed, only its entry is invalidated.
 #[test]
-fn of_several_keys_behind_a_write_those_stay_that_are_the_same() {
+fn reading_several_keys_after_a_write_invalidates_only_the_changed_one() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.call("MSET same v changed old");
@@ -326,24 +326,24 @@ fn of_several_keys_behind_a_write_those_stay_that_are_the_same() {
     client.expect("GET changed", "new");
 }
 
-/// A client whose db only Redis knows shows nothing of what is in memory for another.
+/// A client whose database only Redis knows must not confirm entries of other databases.
 #[test]
-fn what_is_read_in_a_db_that_larder_does_not_know_of_is_forgotten_in_all() {
+fn a_read_in_an_unknown_database_invalidates_the_key_in_all_databases() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
-    let roads: [(&[&str], usize); 3] = [
+    let cases: [(&[&str], usize); 3] = [
         (&["CLIENT REPLY SKIP", "SELECT 1"], 0),
         (&["CLIENT REPLY OFF", "SELECT 1", "CLIENT REPLY ON"], 1),
         (&["MULTI", "SELECT 1", "EXEC"], 3),
     ];
-    for (road, replies) in roads {
+    for (commands, replies) in cases {
         foreign.pipeline(&["SELECT 0", "SET k same", "SELECT 1", "SET k old"]);
         let (mut first, mut second) = (harness.client(), harness.client());
         second.expect("SELECT 1", "OK");
         harness.warm_up_eventually(&mut first, "GET k", "same");
         harness.warm_up_eventually(&mut second, "GET k", "old");
         let mut lost = harness.client();
-        lost.send_commands(road);
+        lost.send_commands(commands);
         (0..replies).for_each(|_| drop(lost.reply()));
         harness.relay().delay(TRACKED, ToClient, Duration::from_millis(300));
         foreign.call("SET k same");
@@ -353,9 +353,9 @@ fn what_is_read_in_a_db_that_larder_does_not_know_of_is_forgotten_in_all() {
     }
 }
 
-/// What a transaction reads is no reason to forget it.
+/// Reads within a transaction do not invalidate entries.
 #[test]
-fn what_a_transaction_reads_stays_in_memory() {
+fn a_key_read_in_a_transaction_stays_cached() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET k v");
     let mut client = harness.client();

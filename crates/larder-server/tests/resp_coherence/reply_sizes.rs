@@ -1,11 +1,11 @@
-//! Replies of every size: what is too large to be kept stays off the feed's road, lists have no
-//! limit, and no client's size is another's trouble.
+//! Replies of every size: values too large to be cached bypass the tracked connection, lists have
+//! no length limit, and a large reply does not affect other clients.
 
 use crate::client::{Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 #[test]
-fn a_value_too_large_to_keep_is_read_on_the_feeds_road_once() {
+fn a_value_too_large_to_cache_is_read_once_on_the_tracked_connection() {
     let Some(harness) = start(&["--near-max-value", "10kb"]) else { return };
     let large = "x".repeat(20_000);
     let mut foreign = harness.foreign_client();
@@ -16,17 +16,17 @@ fn a_value_too_large_to_keep_is_read_on_the_feeds_road_once() {
         harness.client().expect("GET large", &*large);
         client.expect("STRLEN large", 20_000);
     }
-    // Each read on that road asks for the time to live as well.
+    // Each read on the tracked connection also queries the TTL.
     let fills = harness.redis.command_calls("pttl");
-    assert!(fills <= 3, "{fills} times on the feed's road");
-    // Small again, it is kept.
+    assert!(fills <= 3, "{fills} times on the tracked connection");
+    // A small value is cached again.
     foreign.call("SET large small");
     harness.warm_up_eventually(&mut client, "GET large", "small");
 }
 
 #[test]
-fn lists_longer_than_a_command_may_be_are_passed_on() {
-    // So much takes a while, in which nothing else is heard of a slow machine.
+fn lists_longer_than_the_limit_of_commands_are_forwarded() {
+    // This takes so long that a slow machine hears nothing else meanwhile.
     let Some(harness) = start(&["--staleness-bound", "20s"]) else { return };
     const LENGTH: i64 = 1_100_000;
     let fill = "local some = {} for i = 1, 5000 do some[i] = \"x\" end \
@@ -34,17 +34,17 @@ fn lists_longer_than_a_command_may_be_are_passed_on() {
     harness.foreign_client().call(&format!("EVAL '{fill}' 0"));
     let epochs = harness.larder.count("/feed/epochs");
     let mut client = harness.client();
-    // On the feed's road, and on the client's own.
+    // On the tracked connection, and on the client's own.
     for line in ["LRANGE l 0 -1", "SORT l BY nosort"] {
         let Reply::List(items) = client.call(line) else { panic!("{line}") };
         assert_eq!(items.len(), usize::try_from(LENGTH).unwrap(), "{line}");
     }
     client.expect("LLEN l", LENGTH);
-    assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the feed was not cut for it");
+    assert_eq!(harness.larder.count("/feed/epochs"), epochs, "the tracked connection was closed");
 }
 
 #[test]
-fn a_monitor_shows_commands_of_any_length() {
+fn monitor_shows_commands_of_any_length() {
     let Some(harness) = start(&[]) else { return };
     let mut monitor = harness.client();
     monitor.expect("MONITOR", "OK");
@@ -57,7 +57,7 @@ fn a_monitor_shows_commands_of_any_length() {
 }
 
 #[test]
-fn mget_answers_as_a_whole() {
+fn mget_merges_hits_and_misses() {
     let Some(harness) = start(&[]) else { return };
     let names: Vec<String> = (0..3_000).map(|key| format!("k:{key}")).collect();
     let pairs: Vec<String> = names.iter().map(|name| format!("{name} v{name}")).collect();
@@ -71,7 +71,7 @@ fn mget_answers_as_a_whole() {
             assert_eq!(client.call(&mget), expected, "{count} keys");
         }
     }
-    // Some in memory, some not, some of them in another db.
+    // Some are cached, some are not, and one is cached for another database.
     harness.foreign_client().call("SET k:3 new");
     let expected = harness.foreign_client().call("MGET k:1 k:2 k:3 k:7 none");
     harness.warm_up_eventually(
@@ -83,7 +83,7 @@ fn mget_answers_as_a_whole() {
 }
 
 #[test]
-fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
+fn mixed_pipelines_of_any_length_are_answered_in_order() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     let mut bytes = Vec::new();
@@ -91,7 +91,7 @@ fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
     for at in 0..20_000 {
         let key = at % 50;
         match at % 1_000 {
-            // Now and then a write, between them more reads than are taken at once.
+            // An occasional write, and between two writes more reads than one batch takes.
             0 => {
                 bytes.extend(encode(&[&format!("SET k:{key} {at}")]));
                 expected.push("OK".into());
@@ -106,7 +106,7 @@ fn pipelines_of_any_length_and_mixture_are_answered_in_order() {
     for (at, expected) in expected.iter().enumerate() {
         assert_eq!(client.reply(), *expected, "reply {at}");
     }
-    // Reads alone, cold and hot.
+    // Only reads, cold and hot.
     let gets: Vec<String> = (0..5_000).map(|at| format!("GET k:{}", at % 60)).collect();
     let gets: Vec<&str> = gets.iter().map(String::as_str).collect();
     let truth = harness.foreign_client().pipeline(&gets);

@@ -1,4 +1,4 @@
-//! What a client leaves behind when it dies is gone: whoever comes next starts anew.
+//! State of a disconnected client never leaks into later clients.
 
 use larder_testkit::{LIMIT, eventually};
 
@@ -6,7 +6,7 @@ use crate::setup::{ClientHarness, RedisHarness, start};
 
 const NEXT: usize = 200;
 
-/// In what clients die.
+/// The state of clients when they disconnect.
 const SESSIONS: [&[&str]; 9] = [
     &["MULTI", "SET k queued"],
     &["WATCH k"],
@@ -16,11 +16,11 @@ const SESSIONS: [&[&str]; 9] = [
     &["HELLO 3", "CLIENT TRACKING ON BCAST"],
     &["CLIENT REPLY OFF"],
     &["MONITOR"],
-    &["CLIENT SETNAME dead", "BLPOP never 0"],
+    &["CLIENT SETNAME closed", "BLPOP never 0"],
 ];
 
 #[test]
-fn who_comes_after_the_dead_starts_anew() {
+fn new_clients_start_with_fresh_sessions() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.pipeline(&["SET k zero", "SELECT 5", "SET k five", "SELECT 0"]);
@@ -44,7 +44,7 @@ fn who_comes_after_the_dead_starts_anew() {
         foreign.pipeline(&["PUBLISH channel x", "SET unrelated 1"]);
         next.expect("PING", "PONG");
     }
-    // And their connections are gone.
+    // And their connections are closed.
     eventually(LIMIT, "all upstream connections to be closed", || {
         harness.larder.count("/resp/upstream_connections") == 0
     });
@@ -55,7 +55,7 @@ fn who_comes_after_the_dead_starts_anew() {
 }
 
 #[test]
-fn reset_leaves_nothing() {
+fn reset_clears_the_session() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET k zero");
     for begun in SESSIONS {

@@ -19,11 +19,11 @@ pub(crate) fn harness() -> HarnessBuilder {
 
 pub(crate) fn start_harness(builder: HarnessBuilder, flags: &[&str]) -> Option<Harness> {
     let harness = builder.flags(flags).start()?;
-    learn_commands(&harness.larder, harness.resp_port(), flags);
+    wait_until_commands_are_known(&harness.larder, harness.resp_port(), flags);
     Some(harness)
 }
 
-/// A Larder started by itself, in front of a Redis that runs already.
+/// A Larder without a harness, in front of a Redis that runs already.
 pub(crate) struct Standalone {
     pub(crate) larder: Larder,
     port: u16,
@@ -38,14 +38,14 @@ impl Standalone {
             .args(flags)
             .start();
         larder.wait_until_coherent();
-        learn_commands(&larder, port, flags);
+        wait_until_commands_are_known(&larder, port, flags);
         Self { larder, port }
     }
 }
 
-/// Reads until a hash is served from memory: Larder caches hashes only once it has asked its Redis
-/// which commands it has.
-fn learn_commands(larder: &Larder, port: u16, flags: &[&str]) {
+/// Reads until a hash is served from memory: Larder caches hashes only once it has queried the
+/// command table of its Redis.
+fn wait_until_commands_are_known(larder: &Larder, port: u16, flags: &[&str]) {
     let mut client = Client::connect(port);
     if let Some(at) = flags.iter().position(|flag| *flag == "--requirepass") {
         client.expect(&format!("AUTH {}", flags[at + 1]), "OK");
@@ -53,7 +53,7 @@ fn learn_commands(larder: &Larder, port: u16, flags: &[&str]) {
     warm_up(larder, &mut client, "HGET no-such-key f", Reply::Nil);
 }
 
-/// What a Larder and its clients' port have in common in a [`Harness`] and in a [`Standalone`].
+/// Clients of the Larder in a [`Harness`] or a [`Standalone`].
 pub(crate) trait ClientHarness {
     fn running(&self) -> (&Larder, u16);
 
@@ -62,12 +62,12 @@ pub(crate) trait ClientHarness {
         Client::connect(self.running().1)
     }
 
-    /// Repeats a read until it is answered from memory. Every reply must be this one.
+    /// Repeats a read until it is served from memory. Asserts every reply.
     fn warm_up(&self, client: &mut Client, line: &str, reply: impl Into<Reply>) {
         warm_up(self.running().0, client, line, reply.into());
     }
 
-    /// As [`ClientHarness::warm_up`], where an earlier value may come first.
+    /// Like [`ClientHarness::warm_up`], but earlier replies may differ.
     fn warm_up_eventually(&self, client: &mut Client, line: &str, reply: impl Into<Reply>) {
         let reply = reply.into();
         self.running().0.wait_for_resp_hit(line, || client.call(line) == reply);
@@ -91,7 +91,7 @@ pub(crate) trait RedisHarness {
     fn foreign_client(&self) -> Client;
     /// Starts a second Larder straight in front of the same Redis.
     fn another(&self) -> Standalone;
-    /// Proves coherence with writes made by another client, instead of trusting the statistics.
+    /// Asserts coherence by writes of another client, instead of trusting the statistics.
     fn assert_coherent(&self);
 }
 

@@ -1,4 +1,4 @@
-//! RESP and HTTP are two doors to one memory.
+//! RESP and HTTP share one near cache.
 
 use larder_testkit::http;
 
@@ -6,7 +6,7 @@ use crate::client::Reply;
 use crate::setup::{ClientHarness, RedisHarness, start};
 
 #[test]
-fn a_set_over_resp_turns_the_etag_and_a_put_is_read_over_resp() {
+fn a_set_over_resp_changes_the_etag_and_resp_reads_a_put() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     let url = harness.larder.url("/v1/keys/k");
@@ -31,7 +31,7 @@ fn a_set_over_resp_turns_the_etag_and_a_put_is_read_over_resp() {
 }
 
 #[test]
-fn what_one_door_has_read_the_other_has_in_memory() {
+fn a_value_cached_by_one_listener_is_a_hit_for_the_other() {
     let Some(harness) = start(&[]) else { return };
     let mut client = harness.client();
     harness.foreign_client().pipeline(&["SET a 1", "SET b 2"]);

@@ -1,5 +1,6 @@
-//! Writers on three roads, readers and a bad network at once: who wrote reads what they wrote, no
-//! key goes back in time through one Larder, and nothing older than the bound is served.
+//! Concurrent writers on three paths and readers over a bad network: writers read their own writes,
+//! no key goes back in time through one Larder, and nothing older than the staleness bound is
+//! served.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -14,17 +15,17 @@ use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
 
 const SPAN: Duration = Duration::from_secs(10);
 const BOUND: Duration = Duration::from_secs(1);
-/// The roads of clients, which say this first.
+/// The upstream connections of clients, which send this first.
 const CLIENTS: ConnectionFilter = ConnectionFilter::Sent("a-client");
 const KEYS: usize = 8;
-/// Of each two keys all writes take one road.
+/// All writes to two keys use one path.
 const PATHS: usize = 3;
 const READERS: usize = 2;
 
-/// What is known of one key.
+/// The known state of one key.
 #[derive(Default)]
 struct Key {
-    /// The newest number whose write was acknowledged, and when.
+    /// The acknowledged numbers, and when each was acknowledged.
     acknowledged: Mutex<Vec<(u64, Instant)>>,
     /// The newest number seen through each Larder.
     seen: [AtomicU64; 2],
@@ -38,7 +39,7 @@ struct World<'a> {
 }
 
 #[test]
-fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
+fn writers_read_their_writes_and_no_key_goes_back_over_a_bad_network() {
     let Some(harness) = start(&[]) else { return };
     let another = harness.another();
     let world = World {
@@ -78,7 +79,7 @@ fn through_a_bad_network_writers_read_their_writes_and_no_key_goes_back() {
 }
 
 impl World<'_> {
-    /// Writes ever larger numbers to two keys that nobody else writes. Gives how many.
+    /// Writes increasing numbers to two keys of its own. Returns how many.
     fn write(&self, writer: usize) -> u64 {
         let mut client = self.client(writer % PATHS);
         let mut number = 0;
@@ -88,7 +89,7 @@ impl World<'_> {
             let lines = write(&name(key), number);
             let lines: Vec<_> = lines.iter().map(String::as_str).collect();
             if !try_pipeline(&mut client, &lines) {
-                // Nobody knows whether it was carried out; but it will not be from here on.
+                // The outcome is unknown, but it will not be executed after this point.
                 let mut foreign = self.harness.foreign_client();
                 (0..3).for_each(|_| foreign.expect("PING", "PONG"));
                 client = self.client(writer % PATHS);
@@ -98,13 +99,13 @@ impl World<'_> {
             if let Ok(found) = try_get(&mut client, key) {
                 assert_eq!(found, number, "own write of {} by {lines:?}", name(key));
             }
-            // Time for the others to hit.
+            // Leaves the readers time for hits.
             sleep(Duration::from_millis(15 + number * 7 % 30));
         }
         number
     }
 
-    /// Reads all keys in turn through one of the Larders. Gives how often.
+    /// Reads all keys in turn through one of the Larders. Returns how often.
     fn read(&self, reader: usize) -> u64 {
         let larder = reader % 2;
         let mut client = self.client(larder);
@@ -130,8 +131,8 @@ impl World<'_> {
         reads
     }
 
-    /// The newest number that a read asked now must see: what was written through the same Larder
-    /// at once, all else when the bound is over.
+    /// Returns the newest number that a read sent now must see: writes through the same Larder at
+    /// once, all others after the bound.
     fn oldest_allowed(&self, key: usize, larder: usize, asked: Instant) -> u64 {
         let own_road = (key / 2) % PATHS == larder;
         let acknowledged = self.keys[key].acknowledged.lock().unwrap();
@@ -140,7 +141,7 @@ impl World<'_> {
         newest.map_or(0, |(number, _)| *number)
     }
 
-    /// Through the first Larder, through the second, or past both.
+    /// Connects through the first Larder, through the second, or directly to Redis.
     fn client(&self, path: usize) -> Client {
         let mut client = match path {
             0 => self.harness.client(),
@@ -151,7 +152,8 @@ impl World<'_> {
         client
     }
 
-    /// Delays what passes, ever differently, and cuts the feed or a client's road now and then.
+    /// Delays traffic by changing amounts, and cuts the tracked or a client's connection now and
+    /// then.
     fn disturb(&self) {
         let start = Instant::now();
         let mut turn = 0;
@@ -174,7 +176,7 @@ impl World<'_> {
     }
 }
 
-/// One of many ways to set a key to a number.
+/// Returns one of many commands that set a key to a number.
 fn write(key: &str, number: u64) -> Vec<String> {
     let set = format!("SET {key} {number}");
     match number / 2 % 8 {
@@ -188,7 +190,7 @@ fn write(key: &str, number: u64) -> Vec<String> {
     }
 }
 
-/// False when the connection ended before the last reply.
+/// Returns false if the connection ended before the last reply.
 fn try_pipeline(client: &mut Client, lines: &[&str]) -> bool {
     client.send(&crate::client::encode(lines)).is_ok()
         && lines.iter().all(|line| match client.next() {
@@ -212,7 +214,7 @@ fn name(key: usize) -> String {
     format!("key:{key}")
 }
 
-/// The standard library seeds its hashers from the system.
+/// Uses the standard library, which seeds its hashers from the system.
 fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0)

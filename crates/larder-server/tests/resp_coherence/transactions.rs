@@ -1,5 +1,5 @@
-//! Transactions, watches and what else only Redis keeps track of: what a client has begun holds for
-//! the next command, however many of them harness in one write (R5).
+//! Transactions, watches and other state that only Redis tracks: it applies from the next command
+//! on, however many commands come in one write (R5).
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const QUEUED: &str = "QUEUED";
 
-/// Clients that have begun something, each in another way; the last write is followed by `GET hot`.
-const BEGUN: [&[&[&str]]; 7] = [
+/// Commands that start a transaction in different ways. The last write is followed by `GET hot`.
+const STARTED: [&[&[&str]]; 7] = [
     &[&["MULTI"]],
     &[&["MULTI", "SET x 1", "EXEC", "MULTI"]],
     &[&["MULTI", "SET x 1", "DISCARD", "MULTI"]],
@@ -23,11 +23,11 @@ const BEGUN: [&[&[&str]]; 7] = [
 ];
 
 #[test]
-fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write() {
+fn a_read_within_a_transaction_is_queued() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET hot value");
     harness.warm_up(&mut harness.client(), "GET hot", "value");
-    for writes in BEGUN {
+    for writes in STARTED {
         let mut apart = harness.client();
         let mut in_one = harness.client();
         let (last, before) = writes.split_last().unwrap();
@@ -42,13 +42,13 @@ fn a_read_within_a_transaction_is_queued_whatever_went_before_in_the_same_write(
         assert_eq!(in_one.pipeline(&last).pop(), Some(QUEUED.into()), "{last:?}");
         for client in [&mut apart, &mut in_one] {
             client.expect("EXEC", Reply::texts(["value"]));
-            // And not longer than it should.
+            // And only until the transaction ends.
             harness.warm_up(client, "GET hot", "value");
         }
     }
 }
 
-/// What a client does after `GET k` said `old`, for each way to watch.
+/// Commands that follow after `GET k` returned `old`, for each way to watch.
 const WATCHES: [&[&str]; 6] = [
     &["WATCH k"],
     &["WATCH other", "UNWATCH", "WATCH k"],
@@ -59,7 +59,7 @@ const WATCHES: [&[&str]; 6] = [
 ];
 
 #[test]
-fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
+fn a_read_under_a_watch_is_no_older_than_the_watch() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     for round in 0..60 {
@@ -68,7 +68,7 @@ fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
         let mut client = harness.client();
         harness.warm_up_eventually(&mut client, "GET k", &*old);
         let watch = WATCHES[round % WATCHES.len()];
-        // The value that the watch guards must not come from memory, where it may be older.
+        // The watched value must not come from memory, where it may be older.
         let gets = harness.redis.command_calls("get");
         let read = if round % 2 == 0 {
             client.pipeline(watch);
@@ -89,7 +89,7 @@ fn what_is_read_under_a_watch_is_no_older_than_the_watch() {
 }
 
 #[test]
-fn a_watch_ends_with_unwatch_and_hits_come_back() {
+fn hits_resume_after_unwatch() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().call("SET hot value");
     let mut client = harness.client();
@@ -101,9 +101,9 @@ fn a_watch_ends_with_unwatch_and_hits_come_back() {
 }
 
 #[test]
-fn a_transaction_is_seen_as_soon_as_it_is_answered() {
+fn a_transaction_is_visible_as_soon_as_it_is_answered() {
     let Some(harness) = start(&[]) else { return };
-    // Redis tells it too late for those who read at once.
+    // The invalidation arrives too late for an immediate read.
     harness.relay().delay(TRACKED, ToClient, Duration::from_millis(20));
     let (mut client, mut reader) = (harness.client(), harness.client());
     client.expect("SET k 0", "OK");
@@ -111,7 +111,7 @@ fn a_transaction_is_seen_as_soon_as_it_is_answered() {
         let (old, new) = ((round - 1).to_string(), round.to_string());
         let set = format!("SET k {new}");
         client.pipeline(&["MULTI", &set, "INCR count"]);
-        // Until EXEC the old value is the true one, and is kept.
+        // Until EXEC the old value is current and may be cached.
         harness.warm_up(&mut reader, "GET k", &*old);
         assert!(!client.call("EXEC").is_error());
         reader.expect("GET k", &*new);
@@ -120,7 +120,7 @@ fn a_transaction_is_seen_as_soon_as_it_is_answered() {
 }
 
 #[test]
-fn swapdb_within_a_transaction_empties_the_memory_each_time() {
+fn swapdb_within_a_transaction_clears_the_cache_each_time() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.pipeline(&["SET k zero", "SELECT 1", "SET k one", "SELECT 0"]);
@@ -128,7 +128,7 @@ fn swapdb_within_a_transaction_empties_the_memory_each_time() {
     let mut reader = harness.client();
     for round in 0..20 {
         harness.warm_up(&mut reader, "GET k", "zero");
-        // The second transaction is under way when the first is answered.
+        // The second transaction is pending when the first is answered.
         let swap = ["MULTI", "SWAPDB 0 1", "EXEC"];
         if round % 2 == 0 {
             client.pipeline(&swap);
@@ -144,7 +144,7 @@ fn swapdb_within_a_transaction_empties_the_memory_each_time() {
 }
 
 #[test]
-fn a_swapdb_whose_reply_is_lost_empties_the_memory() {
+fn a_swapdb_whose_reply_is_lost_clears_the_cache() {
     let Some(harness) = start(&[]) else { return };
     harness.foreign_client().pipeline(&["SET k zero", "SELECT 1", "SET k one"]);
     let mut reader = harness.client();
@@ -169,7 +169,7 @@ fn a_swapdb_whose_reply_is_lost_empties_the_memory() {
 }
 
 #[test]
-fn without_replies_nothing_comes_from_memory() {
+fn nothing_is_served_from_memory_with_replies_off() {
     let Some(harness) = start(&[]) else { return };
     for round in 0..100 {
         let mut client = harness.client();
@@ -194,19 +194,19 @@ fn without_replies_nothing_comes_from_memory() {
 }
 
 #[test]
-fn replies_stay_in_step_with_what_comes_unasked() {
+fn pushes_keep_replies_in_order() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     foreign.pipeline(&["DEL looks-alike", "RPUSH looks-alike message a b"]);
     for mut client in [harness.client(), harness.client().resp3()] {
-        listens_and_goes_on(&mut client, &mut foreign);
-        // Whatever Larder counted wrong would make it wait here for ever.
+        assert_works_after_subscribing(&mut client, &mut foreign);
+        // A miscounted reply would make this wait forever.
         client.expect("QUIT", "OK");
         assert!(client.is_closed());
     }
 }
 
-fn listens_and_goes_on(client: &mut Client, foreign: &mut Client) {
+fn assert_works_after_subscribing(client: &mut Client, foreign: &mut Client) {
     client.send_commands(&["SET before 1", "SUBSCRIBE a b", "PING"]);
     assert_eq!(client.reply(), "OK".into());
     for (at, channel) in ["a", "b"].into_iter().enumerate() {
@@ -216,20 +216,21 @@ fn listens_and_goes_on(client: &mut Client, foreign: &mut Client) {
     assert!(pong == "PONG".into() || pong == Reply::texts(["pong", ""]), "{pong:?}");
     foreign.expect("PUBLISH a hello", 1);
     expect_items(client.reply(), &["message".into(), "a".into(), "hello".into()]);
-    // More channels than there are, so that the last answers come when there is none left.
+    // Unsubscribes from more channels than are subscribed, so that the last replies come when none
+    // is left.
     client.send_commands(&["UNSUBSCRIBE a b c d", "LRANGE looks-alike 0 -1", "EVAL 'return 1' 0"]);
     for (channel, left) in [("a", 1), ("b", 0), ("c", 0), ("d", 0)] {
         expect_items(client.reply(), &["unsubscribe".into(), channel.into(), left.into()]);
     }
     assert_eq!(client.reply(), Reply::texts(["message", "a", "b"]));
     assert_eq!(client.reply(), 1.into());
-    // An error in place of the first frame.
+    // An error replaces the first frame.
     client.send_commands(&["SUBSCRIBE", "PSUBSCRIBE x*", "PUNSUBSCRIBE", "PING"]);
     assert!(client.reply().is_error());
     expect_items(client.reply(), &["psubscribe".into(), "x*".into(), 1.into()]);
     expect_items(client.reply(), &["punsubscribe".into(), "x*".into(), 0.into()]);
     assert_eq!(client.reply(), "PONG".into());
-    // Queued, not begun.
+    // Queued, not executed.
     client.send_commands(&["MULTI", "SUBSCRIBE a", "DISCARD", "PING"]);
     let replies: Vec<_> = (0..4).map(|_| client.reply()).collect();
     assert_eq!(Reply::List(replies), Reply::texts(["OK", QUEUED, "OK", "PONG"]));

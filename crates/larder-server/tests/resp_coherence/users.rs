@@ -1,4 +1,4 @@
-//! Nobody is served from memory what Redis would refuse them (R12).
+//! No user is served from memory what Redis would refuse (R12).
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use larder_testkit::{Harness, RedisServer, eventually, require_redis};
 use crate::client::{Client, Reply};
 use crate::setup::{self, ClientHarness, RedisHarness, Standalone, start_harness};
 
-/// The staleness bound, and some time for a busy machine.
+/// The staleness bound, with a margin for a busy machine.
 const BOUND: Duration = Duration::from_millis(1_500);
 const LIMITED: &str = "limited on >word ~public:* +@all";
 
-/// Before a Redis with a user who may not read everything.
+/// Starts a Larder in front of a Redis with a user who may not read everything.
 fn harness(flags: &[&str]) -> Option<Harness> {
     let builder = setup::harness()
         .redis(RedisServer::builder().user_acl(LIMITED))
@@ -24,11 +24,12 @@ fn is_refused(reply: &Reply) -> bool {
 }
 
 #[test]
-fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
+fn a_user_without_permission_is_refused_a_cached_key() {
     let Some(harness) = harness(&[]) else { return };
     harness.warm_up(&mut harness.client(), "GET secret", "s");
     harness.warm_up(&mut harness.client(), "GET public:a", "p");
-    // Ways to become that user; each read that follows is in one write with them, or not.
+    // Commands that switch to that user. Each following read is sent in the same write or
+    // separately.
     for become_limited in [
         &["AUTH limited word"][..],
         &["HELLO 3 AUTH limited word"],
@@ -41,7 +42,7 @@ fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
     ] {
         let mut client = harness.client();
         client.pipeline(become_limited);
-        refuses_for_good(&mut client, become_limited);
+        assert_stays_refused(&mut client, become_limited);
         let mut in_one = harness.client();
         let lines = [become_limited, &["GET secret"]].concat();
         assert!(is_refused(in_one.pipeline(&lines).last().unwrap()), "{lines:?}");
@@ -49,8 +50,8 @@ fn who_may_not_read_a_key_is_refused_though_it_is_in_memory() {
     assert_eq!(harness.client().call("GET secret"), "s".into());
 }
 
-/// Tries everything that could make Larder take this client for another user.
-fn refuses_for_good(client: &mut Client, user: &[&str]) {
+/// Asserts that no command makes Larder take this client for another user.
+fn assert_stays_refused(client: &mut Client, user: &[&str]) {
     for attempt in [
         &[][..],
         &["AUTH default wrong word", "AUTH nobody x"],
@@ -74,7 +75,7 @@ fn refuses_for_good(client: &mut Client, user: &[&str]) {
     client.expect("GET secret", "s");
 }
 
-/// A Redis with this user, and a Larder that acts as such.
+/// Starts a Redis with this user, and a Larder that connects as this user.
 fn larder_as(user: &str) -> Option<(Standalone, RedisServer)> {
     if !require_redis() {
         return None;
@@ -86,7 +87,7 @@ fn larder_as(user: &str) -> Option<(Standalone, RedisServer)> {
 }
 
 #[test]
-fn what_larders_own_user_may_not_read_is_refused_as_by_redis() {
+fn keys_forbidden_to_larders_own_user_are_refused_as_by_redis() {
     let Some((larder, redis)) = larder_as("~public:* ~no-such-key +@all") else { return };
     let mut direct = Client::connect(redis.port());
     direct.expect("AUTH app word", "OK");
@@ -110,7 +111,7 @@ fn what_larders_own_user_may_not_read_is_refused_as_by_redis() {
 }
 
 #[test]
-fn a_right_that_is_taken_away_through_larder_is_gone_at_once() {
+fn a_permission_revoked_through_larder_ends_at_once() {
     let Some((larder, _redis)) = larder_as("~* +@all") else { return };
     let (mut admin, mut client) = (larder.client(), larder.client());
     admin.expect("AUTH default any", "OK");
@@ -133,7 +134,7 @@ fn a_right_that_is_taken_away_through_larder_is_gone_at_once() {
 }
 
 #[test]
-fn the_listeners_own_password_and_those_of_redis_both_open_it() {
+fn the_listener_accepts_its_own_password_and_those_of_redis() {
     let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
     let big = format!("MSET {}", "public:x y ".repeat(20));
     let mut stranger = harness.client();
@@ -150,7 +151,7 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
         let mut client = harness.client();
         assert!(client.call("GET public:a").error().starts_with("NOAUTH"));
         assert!(!client.call(open).is_error(), "{open}");
-        // More than a stranger may send.
+        // More than an unauthenticated client may send.
         client.expect(&big, "OK");
         harness.warm_up(&mut client, "GET secret", "s");
         assert!(client.call("AUTH wrong").error().starts_with("WRONGPASS"));
@@ -165,7 +166,7 @@ fn the_listeners_own_password_and_those_of_redis_both_open_it() {
         let replies = in_one.pipeline(&[open, "GET public:a", "GET secret"]);
         assert_eq!(replies[1], "p".into(), "{open}");
         assert!(is_refused(&replies[2]), "{open}");
-        // A stranger again.
+        // Unauthenticated again.
         client.expect("RESET", "RESET");
         assert!(client.call("GET public:a").error().starts_with("NOAUTH"));
     }
@@ -180,25 +181,25 @@ fn as_trusted(harness: &Harness) -> Client {
 }
 
 #[test]
-fn who_may_read_everything_shares_what_is_in_memory() {
+fn users_with_full_read_access_share_entries() {
     let builder = setup::harness().redis(RedisServer::builder().user_acl(TRUSTED));
     let Some(harness) = start_harness(builder, &[]) else { return };
     harness.foreign_client().expect("SET k v", "OK");
     harness.warm_up(&mut as_trusted(&harness), "GET k", "v");
-    // What one has read, the other finds.
+    // A value cached by one user is a hit for the other.
     let mut own = harness.client();
     harness.warm_up(&mut own, "STRLEN k", 1);
     let mut trusted = as_trusted(&harness);
     harness.warm_up(&mut trusted, "STRLEN k", 1);
 
-    // Taken away through Larder: at once. Elsewhere: within a staleness bound.
+    // Revoked through Larder: at once. Revoked elsewhere: within the staleness bound.
     for round in 0..6 {
         harness.warm_up(&mut trusted, "GET k", "v");
         let revoke = ["ACL SETUSER trusted -get", "ACL SETUSER trusted resetkeys ~other"];
         let mut admin = if round % 2 == 0 { harness.client() } else { harness.foreign_client() };
         admin.expect(revoke[round / 2 % 2], "OK");
         if round % 2 == 1 {
-            eventually(BOUND, "a right taken elsewhere to be gone", || {
+            eventually(BOUND, "a permission revoked elsewhere to end", || {
                 is_refused(&trusted.call("GET k"))
             });
         }
@@ -212,7 +213,7 @@ fn who_may_read_everything_shares_what_is_in_memory() {
 }
 
 #[test]
-fn nobody_shares_what_larders_own_user_may_not_read() {
+fn keys_forbidden_to_larders_own_user_are_not_shared() {
     let Some((larder, redis)) = larder_as("~public:* ~no-such-key +@all") else { return };
     redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
     let mut trusted = larder.client();
@@ -224,7 +225,7 @@ fn nobody_shares_what_larders_own_user_may_not_read() {
 }
 
 #[test]
-fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know() {
+fn a_failed_or_ambiguous_hello_does_not_change_the_user() {
     let Some(harness) = harness(&[]) else { return };
     harness.warm_up(&mut harness.client(), "GET secret", "s");
     for odd in [
@@ -237,7 +238,7 @@ fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know(
         assert!(client.call(odd).error().starts_with("ERR Syntax error in HELLO option"), "{odd}");
         client.expect("ACL WHOAMI", "default");
     }
-    // Carried out, and then refused.
+    // Executed in part, then rejected.
     let mut client = harness.client();
     assert!(client.call("HELLO 3 AUTH limited word SETNAME 'bad name'").is_error());
     client.expect("ACL WHOAMI", "limited");
@@ -245,7 +246,7 @@ fn a_hello_that_fails_or_shows_two_users_makes_nobody_what_larder_does_not_know(
 }
 
 #[test]
-fn the_listeners_password_cannot_be_passed_by_or_make_another_user_ours() {
+fn the_listener_password_cannot_be_bypassed_or_applied_to_another_user() {
     let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
     let mut stranger = harness.client();
     let both = "HELLO 2 AUTH limited word AUTH default whatever";
@@ -265,7 +266,7 @@ fn the_listeners_password_cannot_be_passed_by_or_make_another_user_ours() {
 }
 
 #[test]
-fn who_may_not_flush_takes_nothing_from_others() {
+fn a_user_without_permission_to_flush_invalidates_nothing() {
     let Some(harness) = harness(&[]) else { return };
     harness.redis.cmd(&["ACL", "SETUSER", "weak", "on", ">word", "~*", "+get"]);
     let (mut weak, mut own) = (harness.client(), harness.client());

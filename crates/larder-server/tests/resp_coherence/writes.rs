@@ -1,7 +1,8 @@
-//! Writes of every kind through Larder are seen by the next read through it, and by others as soon
-//! as Redis has told them.
+//! Every kind of write through Larder is visible to the next read through it, and to others as soon
+//! as its invalidation arrives.
 //!
-//! What Redis tells is delayed here: what is seen at once is seen because Larder knew (R3, R4).
+//! Invalidations are delayed here: what is visible at once is visible because Larder knew of the
+//! write itself (R3, R4).
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
 
 const DELAY: Duration = Duration::from_millis(15);
 
-/// What is there before each write.
+/// The data before each write.
 const SETUP: &[&str] = &[
     "FLUSHALL",
     "SET k old",
@@ -29,7 +30,7 @@ const SETUP: &[&str] = &[
     "SELECT 0",
 ];
 
-/// What is read from memory before each write, and must be as in Redis after it.
+/// Reads that are served from memory before each write, and must equal those of Redis after it.
 const READS: &[&str] = &[
     "GET k",
     "GET other",
@@ -49,7 +50,7 @@ const READS: &[&str] = &[
     "HMGET hash f g x",
 ];
 
-/// Writes, one command or several in one write.
+/// Writes: one or several commands in one write to the socket.
 const WRITES: &[&[&str]] = &[
     &["SET k new"],
     &["SET absent there"],
@@ -115,7 +116,7 @@ const WRITES: &[&[&str]] = &[
 ];
 
 #[test]
-fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
+fn the_next_read_sees_every_kind_of_write_before_its_invalidation() {
     let Some(harness) = start(&[]) else { return };
     harness.relay().delay(TRACKED, ToClient, DELAY);
     let mut truth = harness.foreign_client();
@@ -123,23 +124,23 @@ fn the_next_read_sees_every_kind_of_write_though_redis_tells_it_late() {
         truth.pipeline(SETUP);
         let mut writer = client(&harness, at);
         let mut reader = client(&harness, at / 2);
-        settle(&harness, &mut reader, &mut truth);
+        warm_up_all(&harness, &mut reader, &mut truth);
         let replies = writer.pipeline(write);
         assert!(!replies.is_empty());
-        // Before anything else can have been told.
+        // Before any invalidation can have arrived.
         let (own, others) = (writer.pipeline(READS), reader.pipeline(READS));
         let expected = truth.pipeline(READS);
         assert_eq!(plain(own), plain(expected.clone()), "{write:?}");
-        assert_eq!(plain(others), plain(expected), "{write:?}, seen by another client");
+        assert_eq!(plain(others), plain(expected), "{write:?}, read by another client");
     }
 }
 
 #[test]
-fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() {
+fn the_reply_to_a_write_invalidates_what_was_cached_while_it_was_pending() {
     let Some(harness) = start(&[]) else { return };
     let (mut writer, mut reader) = (harness.client(), harness.client());
     writer.call("ECHO writer");
-    let road = ConnectionFilter::Sent("writer");
+    let upstream = ConnectionFilter::Sent("writer");
     harness.relay().delay(TRACKED, ToClient, DELAY);
     writer.expect("SET k 0", "OK");
     for round in 1..20 {
@@ -152,16 +153,16 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
             _ => &["INCR k", "NOSUCH"],
         };
         let lines: Vec<_> = forms.iter().map(|line| line.replace("{}", &new)).collect();
-        harness.relay().hold(road, ToServer);
+        harness.relay().hold(upstream, ToServer);
         writer.send_commands(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         eventually(LIMIT, "the write to be sent", || {
-            harness.relay().buffered_bytes(road, ToServer) > 0
+            harness.relay().buffered_bytes(upstream, ToServer) > 0
         });
-        // From Redis, where it was forgotten when the write was sent; then from memory.
+        // From Redis, as sending the write invalidated it; then from memory.
         reader.expect("GET k", &*old);
         reader.expect("GET k", &*old);
-        assert!(harness.larder.resp_hits() > hits, "{lines:?}: not kept");
-        harness.relay().release(road, ToServer);
+        assert!(harness.larder.resp_hits() > hits, "{lines:?}: not cached");
+        harness.relay().release(upstream, ToServer);
         for _ in &lines {
             writer.reply();
         }
@@ -171,7 +172,7 @@ fn what_was_read_while_a_write_was_under_way_is_forgotten_when_it_is_answered() 
 }
 
 #[test]
-fn restore_is_seen_at_once() {
+fn restore_is_visible_at_once() {
     let Some(harness) = start(&[]) else { return };
     harness.relay().delay(TRACKED, ToClient, DELAY);
     let dump: Vec<u8> = {
@@ -191,24 +192,24 @@ fn restore_is_seen_at_once() {
 }
 
 #[test]
-fn a_second_larder_and_redis_itself_are_followed() {
+fn writes_through_a_second_larder_and_in_redis_are_visible() {
     let Some(harness) = start(&[]) else { return };
     let another = harness.another();
     let mut truth = harness.foreign_client();
     for (at, write) in WRITES.iter().enumerate() {
-        // What nobody tells (R9).
+        // Changes without an invalidation (R9).
         if write[0].starts_with("SWAPDB") {
             continue;
         }
         truth.pipeline(SETUP);
         let mut reader = client(&harness, at);
-        settle(&harness, &mut reader, &mut truth);
+        warm_up_all(&harness, &mut reader, &mut truth);
         match at % 2 {
             0 => another.client().pipeline(write),
             _ => harness.foreign_client().pipeline(write),
         };
         let expected = plain(truth.pipeline(READS));
-        eventually(Duration::from_secs(1), &format!("{write:?} to be seen"), || {
+        eventually(Duration::from_secs(1), &format!("{write:?} to be visible"), || {
             plain(reader.pipeline(READS)) == expected
         });
     }
@@ -220,7 +221,7 @@ fn an_entry_does_not_outlive_its_key() {
     let mut foreign = harness.foreign_client();
     let mut reader = harness.client();
     for (round, set) in [
-        // The time to live is there before the read, or comes later, from here or from elsewhere.
+        // The TTL is set before the read, or later, through Larder or elsewhere.
         "SET k v PX 120",
         "PEXPIRE k 120",
         "PEXPIRE k 120 LT",
@@ -258,7 +259,7 @@ fn an_entry_does_not_outlive_its_key() {
 }
 
 #[test]
-fn a_key_that_changes_its_type_is_followed() {
+fn a_change_of_a_keys_type_is_visible() {
     let Some(harness) = start(&[]) else { return };
     let mut foreign = harness.foreign_client();
     let mut reader = harness.client();
@@ -283,7 +284,7 @@ fn a_key_that_changes_its_type_is_followed() {
     }
 }
 
-/// In turn in RESP2 and RESP3.
+/// Connects in RESP2 and RESP3 in turn.
 fn client(harness: &Harness, number: usize) -> Client {
     match number % 2 {
         0 => harness.client(),
@@ -291,17 +292,17 @@ fn client(harness: &Harness, number: usize) -> Client {
     }
 }
 
-/// Waits until all that is read comes from memory, and is true.
-fn settle(harness: &Harness, reader: &mut Client, truth: &mut Client) {
+/// Waits until all reads are served from memory with the current values.
+fn warm_up_all(harness: &Harness, reader: &mut Client, truth: &mut Client) {
     let expected = plain(truth.pipeline(READS));
-    eventually(LIMIT, "all to be served from memory", || {
+    eventually(LIMIT, "all reads to be served from memory", || {
         let hits = harness.larder.resp_hits();
         plain(reader.pipeline(READS)) == expected
             && harness.larder.resp_hits() == hits + READS.len() as u64
     });
 }
 
-/// Without what the protocol version alone makes different.
+/// Removes differences between the protocol versions.
 fn plain(replies: Vec<Reply>) -> Vec<Reply> {
     let flat = |reply| match reply {
         Reply::Text(text) => Reply::Text(text.trim_end_matches(".0").to_owned()),

@@ -174,7 +174,7 @@ fn a_redis_with_tls_is_reported_for_redis() {
 }
 
 #[test]
-fn a_tls_alert_is_recognized_for_redis() {
+fn a_tls_record_in_place_of_a_reply_is_recognized() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let url = format!("redis://127.0.0.1:{}", harness.port);
     assert_reported(&TlsToRedis::start(&url, &[]), "looks like TLS: use rediss://");

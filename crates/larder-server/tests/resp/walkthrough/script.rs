@@ -1,5 +1,6 @@
-//! Every command of a Redis 7.0 at work: arguments as in `crate::wire::written`, in an order in
-//! which each finds the data that it needs. Replies are the same on every server that starts empty.
+//! Every command of Redis 7.0. Arguments are written as for `crate::wire::written`, and the order
+//! makes each command find the data that it needs. Replies are the same on every server that starts
+//! empty.
 
 use super::{server, types};
 
@@ -99,7 +100,7 @@ WATCH
 UNWATCH
 ";
 
-/// Replies that no ordinary command gives.
+/// Replies that no ordinary command returns.
 const SHAPES: &str = r#"
 DEBUG PROTOCOL string
 DEBUG PROTOCOL integer
@@ -119,9 +120,10 @@ FLUSHALL
 DBSIZE
 "#;
 
-/// Commands that change what their connection is: each line has a connection of its own, on which
-/// they are sent in one write, with QUIT behind them. (Left out: SUBSCRIBE within a transaction in
-/// RESP3, whose reply is no RESP3; QUIT after CLIENT REPLY OFF, which Redis 7.0 does not carry out.)
+/// Commands that change the state of their connection. Each line gets a connection of its own, on
+/// which it is sent in one write, followed by QUIT. (Left out: SUBSCRIBE within a transaction in
+/// RESP3, whose reply is invalid RESP3; QUIT after CLIENT REPLY OFF, which Redis 7.0 does not
+/// execute.)
 pub(super) const CONNECTIONS: &[&str] = &[
     "QUIT",
     "PING ; QUIT ; PING",
@@ -164,20 +166,20 @@ pub(super) const CONNECTIONS: &[&str] = &[
     "ACL SETUSER me on nopass ~k +get +multi +exec +hello ; AUTH me x ; GET k ; GET other ; SET k 1",
 ];
 
-/// What cannot be compared, and why.
+/// Commands whose replies cannot be compared, and why.
 pub(super) const UNEQUAL: &[(&str, &str)] = &[
     ("ACL|GENPASS", "random; its error is compared"),
-    ("BGREWRITEAOF", "says whether another child is at work just now"),
-    ("BGSAVE", "says whether another child is at work just now"),
+    ("BGREWRITEAOF", "depends on whether another child process is running"),
+    ("BGSAVE", "depends on whether another child process is running"),
     ("CLIENT|ID", "counts the connections of the server; see `session`"),
     ("CLIENT|INFO", "shows the connection itself; see `session`"),
     ("CLIENT|LIST", "shows Larder's connections; see `session`"),
     ("INFO", "changes with every command, and has a section of Larder's; see `session`"),
     ("LASTSAVE", "the time of the start"),
-    ("LOLWUT", "a random picture"),
+    ("LOLWUT", "random output"),
     ("MEMORY|MALLOC-STATS", "changes with every allocation"),
     ("MEMORY|STATS", "changes with every allocation"),
-    ("PFSELFTEST", "takes seconds and touches no data"),
+    ("PFSELFTEST", "takes seconds and changes no data"),
     ("RANDOMKEY", "random"),
     ("SYNC", "a dump with the time in it; see `redis_cli`"),
     ("TIME", "the time"),

@@ -1,4 +1,4 @@
-//! Commands about connections, users, settings and the server itself.
+//! Commands for connections, users, settings and the server itself.
 
 pub(super) const SERVER: &str = r"
 PING
@@ -110,7 +110,7 @@ DEBUG NOSUCH
 SAVE
 ";
 
-/// Of a server that is no part of a cluster.
+/// Cluster commands on a server without cluster mode.
 pub(super) const CLUSTER: &str = r"
 CLUSTER ADDSLOTS 1
 CLUSTER ADDSLOTSRANGE 1 2

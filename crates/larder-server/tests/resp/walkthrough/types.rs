@@ -1,4 +1,4 @@
-//! The commands of each type of data, and of keys of any type.
+//! Commands for each data type, and for keys of any type.
 
 pub(super) const STRINGS: &str = r"
 SET s 'some text'
