@@ -55,7 +55,7 @@ impl Harness {
         }
     }
 
-    /// The relay between Larder and Redis, which [`HarnessBuilder::relay`] asked for.
+    /// Returns the relay between Larder and Redis; see [`HarnessBuilder::relay`].
     ///
     /// # Panics
     /// If the harness was built without one.
@@ -63,12 +63,12 @@ impl Harness {
         self.relay.as_ref().expect("a harness built with a relay")
     }
 
-    /// The port of Larder's RESP listener.
+    /// Returns the port of the RESP listener.
     pub fn resp_port(&self) -> u16 {
         self.resp_port
     }
 
-    /// Larder's unix socket, on which it speaks RESP as well.
+    /// Returns the path of the unix socket of the RESP listener.
     pub fn unix_socket(&self) -> PathBuf {
         self.folder.path().join("larder.sock")
     }
@@ -117,7 +117,7 @@ impl HarnessBuilder {
         self
     }
 
-    /// Gives Larder the URL that `through` returns, instead of that of Redis.
+    /// Passes Larder the URL that `through` returns, instead of that of Redis.
     #[must_use]
     pub fn through(mut self, through: impl FnOnce(&RedisServer) -> String + 'static) -> Self {
         self.through = Some(Box::new(through));

@@ -26,7 +26,7 @@ fn a_value_too_large_to_cache_is_read_once_on_the_tracked_connection() {
 
 #[test]
 fn lists_longer_than_the_limit_of_commands_are_forwarded() {
-    // This takes so long that a slow machine hears nothing else meanwhile.
+    // Building the list takes long enough on a slow machine to delay heartbeats.
     let Some(harness) = start(&["--staleness-bound", "20s"]) else { return };
     const LENGTH: i64 = 1_100_000;
     let fill = "local some = {} for i = 1, 5000 do some[i] = \"x\" end \

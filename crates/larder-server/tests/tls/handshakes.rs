@@ -12,7 +12,7 @@ use crate::tls_client::TlsClient;
 /// Limit for a client to complete its handshake, with a margin for a busy machine.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
 
-/// The header of a handshake record of 512 bytes whose rest never comes.
+/// The start of a handshake record of 512 bytes that is never completed.
 const PARTIAL_CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
 #[test]

@@ -1,4 +1,4 @@
-//! Errors in reaching a store over TLS, and what users are told: the reason, and never a password.
+//! Errors in reaching a store over TLS: they state the reason and never contain a password.
 
 use larder_testkit::{
     CertificateAuthority, CertificateFiles, LIMIT, RedisServer, eventually, http, require_redis,
