@@ -43,9 +43,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the moon to fall")]
+    #[should_panic(expected = "a condition that never holds")]
     fn the_panic_message_names_the_condition() {
-        eventually(Duration::from_millis(10), "the moon to fall", || false);
+        eventually(Duration::from_millis(10), "a condition that never holds", || false);
     }
 
     #[test]

@@ -59,8 +59,8 @@ fn applies_its_settings() {
     assert_eq!(get("app:1", &mut reader), Ok(bulk("v")));
     assert!(get("other", &mut reader).is_err());
     assert!(open(&redis.url_for("reader", "wrong")).is_err());
-    let mut stranger = open(&format!("redis://{}", redis.addr())).unwrap();
-    assert!(get("app:1", &mut stranger).is_err(), "no password");
+    let mut anonymous = open(&format!("redis://{}", redis.addr())).unwrap();
+    assert!(get("app:1", &mut anonymous).is_err(), "no password");
 
     let mut local = open(&redis.unix_url()).unwrap();
     redis::cmd("AUTH").arg("p@ss:/word").exec(&mut local).unwrap();

@@ -143,8 +143,8 @@ fn unterminated_lines_are_refused() {
 #[test]
 fn garbage_closes_only_its_own_connection() {
     let Some(harness) = start(&[]) else { return };
-    let mut neighbour = harness.wire();
-    neighbour.line("SET k v");
+    let mut other = harness.wire();
+    other.line("SET k v");
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for length in 1..200_usize {
         let mut sent = Vec::new();
@@ -156,9 +156,9 @@ fn garbage_closes_only_its_own_connection() {
             sent.splice(..0, *b"*3\r\n$3\r\nGET\r\n$");
         }
         harness.wire().exchange(&sent);
-        neighbour.expect("GET k", "$1 v");
+        other.expect("GET k", "$1 v");
     }
-    drop(neighbour);
+    drop(other);
     assert_healthy(&harness);
 }
 
@@ -176,20 +176,20 @@ fn two_thousand_idle_clients_and_a_slow_one_do_not_delay_others() {
         "idle clients caused commands in Redis"
     );
 
-    let (mut slow, mut neighbour) = (harness.wire(), harness.wire());
-    let began = Instant::now();
+    let (mut slow, mut other) = (harness.wire(), harness.wire());
+    let start_time = Instant::now();
     let command = written("SET slow 1");
     let (last, others) = command.split_last().unwrap();
     for byte in others {
         slow.send(&[*byte]);
         for _ in 0..20 {
-            neighbour.expect("ECHO hello", "$5 hello");
-            neighbour.expect("EXISTS slow", ":0");
+            other.expect("ECHO hello", "$5 hello");
+            other.expect("EXISTS slow", ":0");
         }
     }
     slow.send(&[*last]);
     slow.expect_next("+OK");
-    assert!(began.elapsed() < LIMIT, "{:?}", began.elapsed());
+    assert!(start_time.elapsed() < LIMIT, "{:?}", start_time.elapsed());
     drop(idle);
     eventually(LIMIT, "the idle clients to be gone", || {
         harness.larder.count("/resp/connected_clients") == 2

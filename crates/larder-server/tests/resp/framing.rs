@@ -133,17 +133,17 @@ fn a_client_that_does_not_read_does_not_delay_others() {
     let mut wire = harness.wire();
     let value = vec![b'x'; 1 << 20];
     wire.call(&[b"SET", b"large", &value]);
-    let mut deaf = harness.wire();
+    let mut stalled = harness.wire();
     // More than all buffers in between hold, and more than Larder reads before it stops.
     let asked = 200;
-    deaf.send(&written("ECHO first"));
-    (0..asked).for_each(|_| deaf.send(&written("GETRANGE large 0 -1")));
+    stalled.send(&written("ECHO first"));
+    (0..asked).for_each(|_| stalled.send(&written("GETRANGE large 0 -1")));
     for _ in 0..100 {
         wire.expect("ECHO hello", "$5 hello");
         wire.expect("STRLEN large", ":1048576");
     }
-    deaf.expect_next("$5 first");
+    stalled.expect_next("$5 first");
     for _ in 0..asked {
-        assert_eq!(deaf.reply().len(), value.len() + "$1048576\r\n\r\n".len());
+        assert_eq!(stalled.reply().len(), value.len() + "$1048576\r\n\r\n".len());
     }
 }

@@ -35,16 +35,16 @@ fn a_client_can_kill_or_unblock_another() {
     let Some(harness) = start(&[]) else { return };
     let (mut operator, mut other) = (harness.wire(), harness.wire());
     for command in ["CLIENT KILL ID", "CLIENT UNBLOCK"] {
-        let mut victim = harness.wire();
-        let id = readable(&victim.line("CLIENT ID")).replace(':', "");
-        victim.send(&written("BLPOP nothing 0"));
-        eventually(LIMIT, "the victim to be blocked", || {
+        let mut target = harness.wire();
+        let id = readable(&target.line("CLIENT ID")).replace(':', "");
+        target.send(&written("BLPOP nothing 0"));
+        eventually(LIMIT, "the target to be blocked", || {
             harness.redis.info("clients", "blocked_clients").as_deref() == Some("1")
         });
         operator.expect(&format!("{command} {id}"), ":1");
         match command {
-            "CLIENT UNBLOCK" => victim.expect_next("*-1"),
-            _ => assert_eq!(victim.rest(), b"", "{command}"),
+            "CLIENT UNBLOCK" => target.expect_next("*-1"),
+            _ => assert_eq!(target.rest(), b"", "{command}"),
         }
         other.expect("PING", "+PONG");
     }

@@ -57,15 +57,15 @@ fn a_client_that_never_reads_does_not_affect_others_and_is_cleaned_up() {
     let Some(harness) = start(ONE_WORKER) else { return };
     harness.foreign_client().call(&format!("SET k {}", "v".repeat(100_000)));
     let clients = harness.larder.count("/resp/connected_clients");
-    let mut deaf: Vec<Client> = (0..4).map(|_| harness.client()).collect();
-    for (at, client) in deaf.iter_mut().enumerate() {
+    let mut stalled: Vec<Client> = (0..4).map(|_| harness.client()).collect();
+    for (at, client) in stalled.iter_mut().enumerate() {
         if at % 2 == 0 {
             client.pipeline(&["MULTI", "DISCARD", "CLIENT TRACKING ON"]);
         }
         client.send(&encode(&["GET k"]).repeat(5_000)).unwrap();
     }
     assert_others_are_served(&harness);
-    drop(deaf);
+    drop(stalled);
     eventually(LIMIT, "the clients to be gone", || {
         harness.larder.count("/resp/connected_clients") == clients
     });
@@ -156,18 +156,18 @@ fn a_half_closed_client_gets_its_replies() {
 fn commands_without_replies_are_executed_after_the_client_disconnects() {
     let Some(harness) = start(&[]) else { return };
     let value = "v".repeat(1_000);
-    for (round, goodbye) in [&["QUIT"][..], &["RESET"], &[]].into_iter().enumerate() {
+    for (round, last_commands) in [&["QUIT"][..], &["RESET"], &[]].into_iter().enumerate() {
         let mut client = harness.client();
         let mut bytes = encode(&["CLIENT REPLY OFF"]);
         // More than the sockets between Larder and Redis hold.
         for at in 0..5_000 {
             bytes.extend(encode(&[&format!("RPUSH list:{round} {at}{value}")]));
         }
-        bytes.extend(encode(goodbye));
+        bytes.extend(encode(last_commands));
         client.send(&bytes).unwrap();
         drop(client);
         let mut foreign = harness.foreign_client();
-        eventually(LIMIT, &format!("all commands to be executed before {goodbye:?}"), || {
+        eventually(LIMIT, &format!("all commands to be executed before {last_commands:?}"), || {
             foreign.call(&format!("LLEN list:{round}")) == 5_000.into()
         });
     }

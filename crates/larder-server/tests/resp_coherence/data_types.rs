@@ -158,9 +158,9 @@ fn every_read_is_cached_and_invalidated_by_every_foreign_write() {
                     foreign.call("EXISTS k") == 0.into()
                 });
             }
-            let truth = foreign.pipeline(kind.reads);
+            let expected = foreign.pipeline(kind.reads);
             eventually(Duration::from_secs(1), &format!("{write} to be visible"), || {
-                through.pipeline(kind.reads) == truth
+                through.pipeline(kind.reads) == expected
             });
         }
     }
@@ -174,9 +174,10 @@ fn set_up(foreign: &mut Client, kind: &DataType) {
 
 /// Waits until all reads are served from memory with the current values.
 fn warm_up_all(harness: &Harness, through: &mut Client, foreign: &mut Client, reads: &[&str]) {
-    let truth = foreign.pipeline(reads);
+    let expected = foreign.pipeline(reads);
     eventually(Duration::from_secs(5), &format!("{reads:?} to be served from memory"), || {
         let hits = harness.larder.resp_hits();
-        through.pipeline(reads) == truth && harness.larder.resp_hits() >= hits + reads.len() as u64
+        through.pipeline(reads) == expected
+            && harness.larder.resp_hits() >= hits + reads.len() as u64
     });
 }

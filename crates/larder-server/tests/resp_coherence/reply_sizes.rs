@@ -109,8 +109,8 @@ fn mixed_pipelines_of_any_length_are_answered_in_order() {
     // Only reads, cold and hot.
     let gets: Vec<String> = (0..5_000).map(|at| format!("GET k:{}", at % 60)).collect();
     let gets: Vec<&str> = gets.iter().map(String::as_str).collect();
-    let truth = harness.foreign_client().pipeline(&gets);
+    let expected = harness.foreign_client().pipeline(&gets);
     for _ in 0..3 {
-        assert_eq!(client.pipeline(&gets), truth);
+        assert_eq!(client.pipeline(&gets), expected);
     }
 }

@@ -137,9 +137,9 @@ fn a_permission_revoked_through_larder_ends_at_once() {
 fn the_listener_accepts_its_own_password_and_those_of_redis() {
     let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
     let big = format!("MSET {}", "public:x y ".repeat(20));
-    let mut stranger = harness.client();
+    let mut anonymous = harness.client();
     for line in ["GET public:a", "PING", "HELLO 3", "MULTI", "SUBSCRIBE x", "AUTH wrong"] {
-        let error = stranger.call(line);
+        let error = anonymous.call(line);
         assert!(error.error().starts_with("NOAUTH") || error.error().starts_with("WRONGPASS"));
     }
     for open in [
@@ -248,18 +248,18 @@ fn a_failed_or_ambiguous_hello_does_not_change_the_user() {
 #[test]
 fn the_listener_password_cannot_be_bypassed_or_applied_to_another_user() {
     let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
-    let mut stranger = harness.client();
+    let mut anonymous = harness.client();
     let both = "HELLO 2 AUTH limited word AUTH default whatever";
-    assert!(stranger.call(both).error().starts_with("ERR Syntax error in HELLO option"));
-    assert!(stranger.call("GET public:a").error().starts_with("NOAUTH"));
-    stranger.expect("AUTH limited word", "OK");
+    assert!(anonymous.call(both).error().starts_with("ERR Syntax error in HELLO option"));
+    assert!(anonymous.call("GET public:a").error().starts_with("NOAUTH"));
+    anonymous.expect("AUTH limited word", "OK");
     for back in ["AUTH larders", "HELLO 3 AUTH default larders"] {
-        assert!(stranger.call(back).error().contains("send RESET first"), "{back}");
-        stranger.expect("ACL WHOAMI", "limited");
+        assert!(anonymous.call(back).error().contains("send RESET first"), "{back}");
+        anonymous.expect("ACL WHOAMI", "limited");
     }
-    stranger.expect("RESET", "RESET");
-    stranger.expect("AUTH larders", "OK");
-    stranger.expect("GET secret", "s");
+    anonymous.expect("RESET", "RESET");
+    anonymous.expect("AUTH larders", "OK");
+    anonymous.expect("GET secret", "s");
     let mut named = harness.client();
     named.call("HELLO 2 SETNAME AUTH AUTH default larders");
     named.expect("CLIENT GETNAME", "AUTH");
