@@ -128,11 +128,11 @@ const QUOTED_BYTES_MAX: usize = 128;
 fn unknown(args: Args<'_>) -> CommandError {
     let mut quoted = Vec::new();
     for arg in args.from(1) {
-        let Some(room) = QUOTED_BYTES_MAX.checked_sub(quoted.len()).filter(|room| *room > 0) else {
+        let Some(left) = QUOTED_BYTES_MAX.checked_sub(quoted.len()).filter(|left| *left > 0) else {
             break;
         };
         quoted.push(b'\'');
-        quoted.extend(c_text(arg).iter().take(room));
+        quoted.extend(c_text(arg).iter().take(left));
         quoted.extend(b"' ");
     }
     let name: Vec<u8> = c_text(args.get(0)).iter().take(QUOTED_BYTES_MAX).copied().collect();

@@ -64,8 +64,8 @@ impl ProxyContext {
     }
 
     /// Returns whether replies to such reads are cached.
-    pub(super) fn caches(&self, near: &Cacheable) -> bool {
-        self.app.keeps(near)
+    pub(super) fn caches(&self, cacheable: &Cacheable) -> bool {
+        self.app.keeps(cacheable)
     }
 
     /// Starts to fetch a key that is not in memory. The request has been sent when this returns.

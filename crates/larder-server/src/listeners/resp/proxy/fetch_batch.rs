@@ -31,8 +31,8 @@ pub(super) struct FetchBatch {
 struct PendingCommand {
     /// The number of its keys: one, or those of an `MGET`.
     keys: usize,
-    shape: Resp2Layout,
-    per_key: bool,
+    layout: Resp2Layout,
+    is_multi_get: bool,
 }
 
 struct PendingKey {
@@ -89,16 +89,16 @@ impl FetchBatch {
 
     /// Adds a command. Returns `None` if its reply is not cacheable.
     fn add(&mut self, context: &ProxyContext, spec: &Spec, command: &Command<'_>) -> Option<()> {
-        let near = spec.cacheable.filter(|near| context.caches(near))?;
-        let (keys, shape) = if near.is_multi_get {
+        let cacheable = spec.cacheable.filter(|cacheable| context.caches(cacheable))?;
+        let (keys, layout) = if cacheable.is_multi_get {
             (self.add_keys(context, command)?, Resp2Layout::Plain)
         } else {
             let mut read = Vec::new();
             let name = spec.encode_read(command, &mut read)?;
             self.add_key(context, name, read)?;
-            (1, near.resp2_layout)
+            (1, cacheable.resp2_layout)
         };
-        self.commands.push(PendingCommand { keys, shape, per_key: near.is_multi_get });
+        self.commands.push(PendingCommand { keys, layout, is_multi_get: cacheable.is_multi_get });
         Some(())
     }
 
@@ -134,7 +134,7 @@ impl FetchBatch {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
             let remaining = self.keys.len().saturating_sub(command.keys);
-            if command.per_key {
+            if command.is_multi_get {
                 reply::array(output, command.keys);
             }
             while self.keys.len() > remaining
@@ -145,7 +145,7 @@ impl FetchBatch {
                 let reply = match &outcome {
                     Ok(fetched) => &fetched.value,
                     // For MGET a key of another type is absent.
-                    Err(error) if command.per_key && is_wrong_type(error) => &absent,
+                    Err(error) if command.is_multi_get && is_wrong_type(error) => &absent,
                     Err(error) => {
                         output.truncate(before);
                         write_error(error, output);
@@ -153,7 +153,7 @@ impl FetchBatch {
                         break;
                     }
                 };
-                write_fetched(reply, command.shape, self.read_context.protocol, output);
+                write_fetched(reply, command.layout, self.read_context.protocol, output);
             }
         }
     }
@@ -193,8 +193,8 @@ impl PendingKey {
     }
 }
 
-fn write_fetched(reply: &Reply, shape: Resp2Layout, protocol: Protocol, output: &mut BytesMut) {
-    if !write_reply(reply.bytes(), shape, protocol, output) {
+fn write_fetched(reply: &Reply, layout: Resp2Layout, protocol: Protocol, output: &mut BytesMut) {
+    if !write_reply(reply.bytes(), layout, protocol, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
     }
 }
@@ -214,7 +214,7 @@ fn is_wrong_type(error: &FetchError) -> bool {
 fn write_error(error: &FetchError, output: &mut BytesMut) {
     match error {
         FetchError::Store(StoreError::Refused(text) | StoreError::NotReady(text)) => {
-            reply::error(output, text.as_bytes())
+            reply::error(output, text.as_bytes());
         }
         error => reply::error(output, format!("ERR Larder: {error}").as_bytes()),
     }

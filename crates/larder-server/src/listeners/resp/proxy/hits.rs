@@ -115,7 +115,7 @@ impl HitServer<'_> {
         }
         match next {
             Next::More => {}
-            Next::PerKey => match self.serve_per_key(reader, progress.consumed) {
+            Next::MultiGet => match self.serve_multi_get(reader, progress.consumed) {
                 Some(bytes) => progress.hit(bytes),
                 None => return ControlFlow::Break(Stop::NotCacheable),
             },
@@ -132,7 +132,7 @@ impl HitServer<'_> {
     }
 
     /// Serves the `MGET` at `start`, if all its keys are in memory. Returns the command's length.
-    fn serve_per_key(&mut self, reader: &mut Reader<'_, Reply>, start: usize) -> Option<usize> {
+    fn serve_multi_get(&mut self, reader: &mut Reader<'_, Reply>, start: usize) -> Option<usize> {
         let decoded = self.decoder.decode(self.input.get(start..)?).ok()?;
         let names = decoded.command?.args().skip(1);
         let (before, wanted) = (self.output.len(), names.len());
@@ -170,7 +170,7 @@ impl HitServer<'_> {
 /// Has a read that was served from memory compared with the store; of an `MGET` its first key.
 fn compare(verifier: &Verifier, spec: &Spec, command: &Command<'_>, db: u32) {
     let mut read = Vec::new();
-    if spec.cacheable.is_some_and(|near| near.is_multi_get) {
+    if spec.cacheable.is_some_and(|cacheable| cacheable.is_multi_get) {
         command.arg(1).into_iter().for_each(|name| verifier.compare(Key::plain(name, db)));
     } else if let Some(name) = spec.encode_read(command, &mut read) {
         verifier.compare(Key { name, keyspace: db, variant: &read });
@@ -194,7 +194,7 @@ struct Read {
     name_start: usize,
     /// Where the name ends.
     end: usize,
-    shape: Resp2Layout,
+    layout: Resp2Layout,
     /// Bytes of the command, and of what was ignored before it.
     consumed: usize,
 }
@@ -205,7 +205,7 @@ enum Next {
     /// More than fits into a batch.
     More,
     /// An `MGET`.
-    PerKey,
+    MultiGet,
     /// Another command, or bytes that are not a command.
     Other,
     /// Part of a command, or nothing.
@@ -234,8 +234,9 @@ impl Batch {
             };
             last = Some(spec).filter(|spec| !spec.is_container());
             match spec.cacheable {
-                Some(near) if near.is_multi_get => return Next::PerKey,
-                Some(near) if self.add(spec, &command, near.resp2_layout, taken.consumed) => {}
+                Some(cacheable) if cacheable.is_multi_get => return Next::MultiGet,
+                Some(cacheable)
+                    if self.add(spec, &command, cacheable.resp2_layout, taken.consumed) => {}
                 _ => return Next::Other,
             }
             rest = rest.get(taken.consumed..).unwrap_or_default();
@@ -247,7 +248,7 @@ impl Batch {
         &mut self,
         spec: &Spec,
         command: &Command<'_>,
-        shape: Resp2Layout,
+        layout: Resp2Layout,
         consumed: usize,
     ) -> bool {
         let start = self.bytes.len();
@@ -256,7 +257,7 @@ impl Batch {
         let name_start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         let end = self.bytes.len();
-        self.reads.push(Read { start, name_start, end, shape, consumed });
+        self.reads.push(Read { start, name_start, end, layout, consumed });
         true
     }
 
@@ -270,7 +271,7 @@ impl Batch {
         let key_of = |read: &Read| {
             let name = self.bytes.get(read.name_start..read.end).unwrap_or_default();
             let text = self.bytes.get(read.start..read.name_start).unwrap_or_default();
-            (Key { name, keyspace: read_context.db, variant: text }, read.shape)
+            (Key { name, keyspace: read_context.db, variant: text }, read.layout)
         };
         let mut copier = Copier { reader, read_context, bytes_max: HIT_BYTES_MAX, output };
         copier.copy(self.reads.iter().map(key_of))
@@ -301,11 +302,11 @@ impl Copier<'_, '_> {
             // A single key is found faster without the batch.
             if wanted.len() > 1 {
                 let keys = wanted.clone().map(|(key, _)| key);
-                let mut shapes = wanted.clone().map(|(_, shape)| shape);
+                let mut layouts = wanted.clone().map(|(_, layout)| layout);
                 let found = reader.get_batch(keys, |cached, _| {
                     output.len() <= bytes_max
-                        && shapes.next().is_some_and(|shape| {
-                            write_reply(Reply::bytes_of(&cached), shape, protocol, output)
+                        && layouts.next().is_some_and(|layout| {
+                            write_reply(Reply::bytes_of(&cached), layout, protocol, output)
                         })
                 });
                 wanted.by_ref().take(found).for_each(drop);
@@ -314,9 +315,9 @@ impl Copier<'_, '_> {
             if output.len() > bytes_max {
                 return copied;
             }
-            let Some((key, shape)) = wanted.next() else { return copied };
+            let Some((key, layout)) = wanted.next() else { return copied };
             let copy = |cached: CachedRef<'_, Reply>, _: Moment| {
-                write_reply(Reply::bytes_of(&cached), shape, protocol, output)
+                write_reply(Reply::bytes_of(&cached), layout, protocol, output)
             };
             if !reader.get(key, copy).unwrap_or(false) {
                 return copied;

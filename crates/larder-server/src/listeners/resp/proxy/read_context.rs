@@ -33,7 +33,7 @@ pub(super) struct ReadContext {
 /// false, and appends nothing, when RESP2 has no form for it.
 pub(super) fn write_reply(
     reply: &[u8],
-    shape: Resp2Layout,
+    layout: Resp2Layout,
     protocol: Protocol,
     output: &mut BytesMut,
 ) -> bool {
@@ -42,6 +42,6 @@ pub(super) fn write_reply(
             output.extend_from_slice(reply);
             true
         }
-        Protocol::Resp2 => write_as_resp2(output, shape, reply).is_ok(),
+        Protocol::Resp2 => write_as_resp2(output, layout, reply).is_ok(),
     }
 }

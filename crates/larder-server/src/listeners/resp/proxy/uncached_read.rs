@@ -29,7 +29,7 @@ pub(super) struct UncachedRead {
     /// Under which text the reply would be cached.
     read: Box<[u8]>,
     /// How the reply would be cached; `None` if it is not cacheable.
-    near: Option<Cacheable>,
+    cacheable: Option<Cacheable>,
 }
 
 /// A reply, or one element of it.
@@ -43,12 +43,12 @@ impl UncachedRead {
     pub(super) fn of(read: KeyedRead<'_>, context: &ProxyContext) -> Self {
         let KeyedRead { keys, spec, command } = read;
         let mut read = Vec::new();
-        let near = spec.cacheable.filter(|near| {
-            context.caches(near)
-                && (near.is_multi_get || spec.encode_read(command, &mut read).is_some())
+        let cacheable = spec.cacheable.filter(|cacheable| {
+            context.caches(cacheable)
+                && (cacheable.is_multi_get || spec.encode_read(command, &mut read).is_some())
         });
-        let read = if near.is_some() { read.into() } else { Box::default() };
-        Self { names: keys.map(Box::from).collect(), read, near }
+        let read = if cacheable.is_some() { read.into() } else { Box::default() };
+        Self { names: keys.map(Box::from).collect(), read, cacheable }
     }
 
     /// Invalidates the keys for which memory has something other than this reply. Must be called
@@ -62,7 +62,9 @@ impl UncachedRead {
         read_context: Option<ReadContext>,
         context: &ProxyContext,
     ) {
-        let mut items = reply.items().filter(|_| self.near.is_some_and(|near| near.is_multi_get));
+        let mut items = reply
+            .items()
+            .filter(|_| self.cacheable.is_some_and(|cacheable| cacheable.is_multi_get));
         for name in &self.names {
             let shown = items.as_mut().map_or_else(|| Some(reply.clone()), Iterator::next);
             let shown = shown.map(|frame| Shown { frame, bytes });
@@ -80,10 +82,10 @@ impl UncachedRead {
         read_context: Option<ReadContext>,
         context: &ProxyContext,
     ) -> bool {
-        let Some(near) = self.near else { return false };
+        let Some(cacheable) = self.cacheable else { return false };
         let (Some(shown), Some(read_context)) = (shown, read_context) else { return false };
         let key = Key { name, keyspace: read_context.db, variant: &self.read };
-        shown.equals_cached(key, near.resp2_layout, read_context, context)
+        shown.equals_cached(key, cacheable.resp2_layout, read_context, context)
     }
 }
 
@@ -91,7 +93,7 @@ impl Shown<'_> {
     fn equals_cached(
         &self,
         key: Key<'_>,
-        shape: Resp2Layout,
+        layout: Resp2Layout,
         read_context: ReadContext,
         context: &ProxyContext,
     ) -> bool {
@@ -112,7 +114,7 @@ impl Shown<'_> {
             Some(Ok(is_equal)) => is_equal,
             Some(Err(stored)) => {
                 let mut cached = BytesMut::with_capacity(stored.len());
-                write_reply(&stored, shape, read_context.protocol, &mut cached)
+                write_reply(&stored, layout, read_context.protocol, &mut cached)
                     && *cached == *self.bytes
             }
         }

@@ -1,4 +1,4 @@
-//! The event loop serves a protocol that it has never heard of: lines, echoed.
+//! The event loop serves any protocol: here a peer sends lines and gets them back.
 
 use super::{
     event_loop::{EventLoop, Registration},

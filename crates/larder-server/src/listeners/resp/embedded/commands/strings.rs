@@ -44,7 +44,7 @@ fn set(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     let options = Options::of_set(args)?;
     let life = match options.expire {
         Some(expire) => expire.life(ctx, "set")?,
-        None if options.keeps => Expiry::Keep,
+        None if options.keeps_ttl => Expiry::Keep,
         None => Expiry::Never,
     };
     if options.gets {
@@ -168,7 +168,7 @@ fn check_pairs(args: Args<'_>, command: &str) -> Outcome {
 struct Options<'a> {
     must_exist: Option<bool>,
     gets: bool,
-    keeps: bool,
+    keeps_ttl: bool,
     persists: bool,
     expire: Option<ExpireArg<'a>>,
 }
@@ -180,7 +180,7 @@ impl<'a> Options<'a> {
                 b"NX" if options.must_exist != Some(true) => options.must_exist = Some(false),
                 b"XX" if options.must_exist != Some(false) => options.must_exist = Some(true),
                 b"GET" => options.gets = true,
-                b"KEEPTTL" if options.expire.is_none() => options.keeps = true,
+                b"KEEPTTL" if options.expire.is_none() => options.keeps_ttl = true,
                 _ => return false,
             }
             true
@@ -205,7 +205,7 @@ impl<'a> Options<'a> {
         let mut options = Self::default();
         let mut words = args.from(first);
         while let Some(word) = words.next() {
-            let may = !options.keeps && !options.persists;
+            let may = !options.keeps_ttl && !options.persists;
             let value = words.clone().next().filter(|_| may);
             let expire = value.and_then(|text| ExpireArg::option(word, text));
             match expire.filter(|new| options.expire.is_none_or(|old| old.is_like(new))) {
