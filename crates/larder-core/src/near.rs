@@ -32,15 +32,18 @@ mod change_stamp;
 mod clock_pro;
 mod config;
 mod counters;
+mod displaced;
 mod entry;
 mod ghosts;
 mod index;
 mod inline;
 mod insert;
+mod insertion;
 mod lru;
 mod reader;
 mod shard;
 mod slab;
+mod view;
 mod weigher;
 
 use crate::{
@@ -48,7 +51,7 @@ use crate::{
     key::{HashedKey, NameHash},
     sync::atomic::{
         AtomicU32, AtomicUsize,
-        Ordering::{Relaxed, Release},
+        Ordering::{Acquire, Relaxed, Release},
     },
 };
 use change_stamp::ChangeCounters;
@@ -58,24 +61,11 @@ pub use counters::NearCounts;
 use counters::{EvictionCounters, StripedCounters};
 use crossbeam_utils::CachePadded;
 use entry::{Entry, Invalid};
-pub(crate) use insert::{InsertError, Insertion};
+pub(crate) use insertion::{InsertError, Insertion};
 pub use reader::Reader;
 use shard::Shard;
+pub use view::ReadView;
 use weigher::Weigher;
-
-/// What decides whether an entry is valid: the current time and the current epoch.
-#[derive(Clone, Copy, Debug)]
-pub struct ReadView {
-    pub(crate) now: Moment,
-    pub(crate) epoch: u32,
-}
-
-impl ReadView {
-    /// Returns the view of a near cache that has no engine.
-    pub const fn standalone(now: Moment) -> Self {
-        Self { now, epoch: 0 }
-    }
-}
 
 /// A bounded cache in memory. See the [module](self).
 ///
@@ -178,6 +168,18 @@ impl<V: Value> Near<V> {
     /// Hashes the name of a key.
     pub(crate) fn hashed<'a>(&self, key: Key<'a>) -> HashedKey<'a> {
         self.hash.hashed(key)
+    }
+
+    /// Takes a stamp of the name with this hash. This must happen before the store is asked for it.
+    ///
+    /// Acquire pairs with the release in [`Near::clear`].
+    pub(crate) fn stamp(&self, hash: u64) -> ChangeStamp {
+        self.changes.stamp(hash, self.generation.load(Acquire))
+    }
+
+    /// Returns whether the name with this hash has not changed since the stamp was taken.
+    pub(crate) fn is_current(&self, hash: u64, stamp: ChangeStamp) -> bool {
+        self.stamp(hash) == stamp
     }
 
     /// Removes the entry of a name, or that of another name with the same fingerprint. Returns the

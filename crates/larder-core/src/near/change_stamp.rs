@@ -11,13 +11,10 @@
 //! Several names share one count. If two of them change at the same time, one reply is not cached.
 //! Nothing worse can happen: an unchanged count means that none of its names has changed.
 
-use super::{Near, config::SHARDS_MAX};
-use crate::{
-    Value,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
+use super::config::SHARDS_MAX;
+use crate::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
 };
 
 /// A name's change count and the cache's generation at one moment. Packed, because fills are moved
@@ -56,25 +53,18 @@ impl ChangeCounters {
         }
     }
 
+    /// Takes a stamp of the name with this hash, in this generation of the cache.
+    ///
+    /// Acquire pairs with the release in `count`: the store had made every change that the stamp
+    /// includes before the stamp was taken.
+    pub(super) fn stamp(&self, hash: u64, generation: u32) -> ChangeStamp {
+        let changes = self.of(hash).map_or(0, |count| count.load(Acquire));
+        ChangeStamp { changes, generation }
+    }
+
     /// Returns the count of a hash. It is chosen by the bits that choose the shard, and a few more.
     #[allow(clippy::cast_possible_truncation, reason = "only some bits are wanted")]
     fn of(&self, hash: u64) -> Option<&AtomicU64> {
         self.0.get((hash >> 40) as usize % COUNTS)
-    }
-}
-
-impl<V: Value> Near<V> {
-    /// Takes a stamp of the name with this hash. This must happen before the store is asked for it.
-    ///
-    /// Acquire pairs with the release in `count` and in [`Near::clear`]: the store had made every
-    /// change that the stamp includes before the stamp was taken.
-    pub(crate) fn stamp(&self, hash: u64) -> ChangeStamp {
-        let changes = self.changes.of(hash).map_or(0, |count| count.load(Acquire));
-        ChangeStamp { changes, generation: self.generation.load(Acquire) }
-    }
-
-    /// Returns whether the name with this hash has not changed since the stamp was taken.
-    pub(crate) fn is_current(&self, hash: u64, stamp: ChangeStamp) -> bool {
-        self.stamp(hash) == stamp
     }
 }

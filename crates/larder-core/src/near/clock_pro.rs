@@ -19,10 +19,10 @@
 //! everything, and names that are read again soon stay long enough for that.
 
 use super::{
-    InsertError,
+    displaced::{Displaced, Size},
     entry::Entry,
     ghosts::Ghosts,
-    shard::{Displaced, Size},
+    insertion::InsertError,
     slab::{EntrySlab, NODES_MAX, Ring, State},
     weigher::Weigher,
 };

@@ -2,9 +2,9 @@
 //! shard's lock exclusively, because it moves the entry to the back of the list.
 
 use super::{
-    InsertError,
+    displaced::{Displaced, Size},
     entry::Entry,
-    shard::{Displaced, Size},
+    insertion::InsertError,
     slab::{EntrySlab, Ring, State},
     weigher::Weigher,
 };

@@ -1,22 +1,15 @@
 //! A shard: some of the entries, under one lock and one eviction policy.
 
 use super::{
-    InsertError, Policy,
+    Policy,
     clock_pro::{ClockPro, SharedGuard},
+    displaced::{Displaced, Size},
     entry::Entry,
+    insertion::InsertError,
     lru::{ExclusiveGuard, Lru},
     weigher::Weigher,
 };
 use crate::Value;
-use smallvec::SmallVec;
-
-/// The contents of a shard, and what it has evicted so far.
-pub(super) struct Size {
-    pub(super) items: u64,
-    pub(super) bytes: u64,
-    /// Entries evicted for lack of room.
-    pub(super) evicted: u64,
-}
 
 pub(super) enum Shard<V: Value> {
     ClockPro(ClockPro<V>),
@@ -39,19 +32,6 @@ impl<V: Value> EntryGuard<'_, V> {
             Self::Shared(guard, at) => guard.slab().entry(*at),
             Self::Exclusive(guard, at) => guard.slab().entry(*at),
         }
-    }
-}
-
-/// The entries that an insertion removed, for the caller to drop once the shard is unlocked.
-pub(super) struct Displaced<V> {
-    /// Most insertions evict one entry.
-    pub(super) evicted: SmallVec<[Entry<V>; 1]>,
-    pub(super) replaced: Option<Entry<V>>,
-}
-
-impl<V> Default for Displaced<V> {
-    fn default() -> Self {
-        Self { evicted: SmallVec::new(), replaced: None }
     }
 }
 

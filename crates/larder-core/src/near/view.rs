@@ -1,0 +1,17 @@
+//! The moment and the epoch that lookups are judged by.
+
+use crate::Moment;
+
+/// What decides whether an entry is valid: the current time and the current epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadView {
+    pub(crate) now: Moment,
+    pub(crate) epoch: u32,
+}
+
+impl ReadView {
+    /// Returns the view of a near cache that has no engine.
+    pub const fn standalone(now: Moment) -> Self {
+        Self { now, epoch: 0 }
+    }
+}
