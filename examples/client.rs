@@ -19,8 +19,8 @@ const KEY: &str = "example:rust";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut urls = env::args().skip(1);
-    let mut larder = connect(urls.next(), "redis://127.0.0.1:6380")?;
-    let mut direct = connect(urls.next(), "redis://127.0.0.1:6379")?;
+    let mut larder = connect(urls.next().as_deref(), "redis://127.0.0.1:6380")?;
+    let mut direct = connect(urls.next().as_deref(), "redis://127.0.0.1:6379")?;
 
     // Another program writes a value, directly to Redis.
     let () = direct.set_ex(KEY, "one", 60)?;
@@ -46,8 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn connect(url: Option<String>, default: &str) -> RedisResult<Connection> {
-    Client::open(url.as_deref().unwrap_or(default))?.get_connection()
+fn connect(url: Option<&str>, default: &str) -> RedisResult<Connection> {
+    Client::open(url.unwrap_or(default))?.get_connection()
 }
 
 /// How many reads Larder has answered from memory.
