@@ -129,7 +129,7 @@ fn reset_clears_the_session() {
 
 fn wait_for_blocked_clients(harness: &Harness, count: u64) {
     eventually(LIMIT, &format!("{count} clients to be blocked"), || {
-        harness.redis.info("clients", "wait_for_blocked_clients") == Some(count.to_string())
+        harness.redis.info("clients", "blocked_clients") == Some(count.to_string())
     });
 }
 

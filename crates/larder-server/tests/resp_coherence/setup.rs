@@ -50,7 +50,7 @@ fn wait_until_commands_are_known(larder: &Larder, port: u16, flags: &[&str]) {
     if let Some(at) = flags.iter().position(|flag| *flag == "--requirepass") {
         client.expect(&format!("AUTH {}", flags[at + 1]), "OK");
     }
-    warm_up(larder, &mut client, "HGET no-such-key f", Reply::Nil);
+    warm_up(larder, &mut client, "HGET no-such-key f", &Reply::Nil);
 }
 
 /// Clients of the Larder in a [`Harness`] or a [`Standalone`].
@@ -64,7 +64,7 @@ pub(crate) trait ClientHarness {
 
     /// Repeats a read until it is served from memory. Asserts every reply.
     fn warm_up(&self, client: &mut Client, line: &str, reply: impl Into<Reply>) {
-        warm_up(self.running().0, client, line, reply.into());
+        warm_up(self.running().0, client, line, &reply.into());
     }
 
     /// Like [`ClientHarness::warm_up`], but earlier replies may differ.
@@ -114,9 +114,9 @@ impl RedisHarness for Harness {
     }
 }
 
-fn warm_up(larder: &Larder, client: &mut Client, line: &str, reply: Reply) {
+fn warm_up(larder: &Larder, client: &mut Client, line: &str, reply: &Reply) {
     larder.wait_for_resp_hit(line, || {
-        assert_eq!(client.call(line), reply, "{line}");
+        assert_eq!(client.call(line), *reply, "{line}");
         true
     });
 }
