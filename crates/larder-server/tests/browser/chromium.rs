@@ -1,5 +1,5 @@
-//! A headless Chromium, controlled with the DevTools protocol over two pipes. Each message is a
-//! JSON object that ends with a zero byte. Chromium exits when the pipes close.
+//! A headless Chromium, controlled with its remote debugging protocol over two pipes. Each message
+//! is a JSON object that ends with a zero byte. Chromium exits when the pipes close.
 
 use std::env;
 use std::ffi::OsString;
