@@ -149,7 +149,7 @@ async fn concurrent_readers_of_a_cold_key_ask_the_origin_once() {
     assert_eq!(larder.in_store(), text("row 1"));
     let again = larder.load().await.unwrap();
     assert!(matches!(again.found, Found::Near(_)), "{again:?}");
-    assert_eq!(larder.engine().counts().fills_under_way, 0);
+    assert_eq!(larder.engine().counts().fills_in_flight, 0);
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn a_waiter_takes_over_when_the_leader_is_dropped() {
     larder.answer_all().await;
     let outcomes = outcomes(readers).await;
     assert!(outcomes.iter().all(|outcome| outcome.value == text("row 1")));
-    assert_eq!(larder.engine().counts().fills_under_way, 0);
+    assert_eq!(larder.engine().counts().fills_in_flight, 0);
 }
 
 #[tokio::test]

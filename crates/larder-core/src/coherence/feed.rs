@@ -76,7 +76,7 @@ impl Feed {
     }
 
     /// Records that a heartbeat sent at `sent` was answered. Has no effect once the epoch is over.
-    pub fn beat(&self, epoch: Epoch, sent: Moment) {
+    pub fn heartbeat(&self, epoch: Epoch, sent: Moment) {
         let _control = self.control.lock();
         if self.is_current(epoch) {
             let until = sent.plus(self.bound).as_nanos();
@@ -86,7 +86,7 @@ impl Feed {
 
     /// Declares that the feed cannot be cut, because every change passes through this process.
     pub fn always_fresh(&self, epoch: Epoch) {
-        self.beat(epoch, Moment::NEVER);
+        self.heartbeat(epoch, Moment::NEVER);
     }
 
     /// Ends an epoch: nothing filled in it is served again. Returns false if it had ended before.
@@ -186,7 +186,7 @@ mod tests {
         let sent = clock.now();
         let epoch = feed.begin();
         assert!(feed.read_view(sent).is_none(), "no heartbeat was answered");
-        feed.beat(epoch, sent);
+        feed.heartbeat(epoch, sent);
         assert!(feed.read_view(sent.plus(BOUND).minus(TICK)).is_some());
         assert!(feed.read_view(sent.plus(BOUND)).is_none());
         assert_eq!(feed.age(sent.plus(BOUND)), Some(BOUND));
@@ -196,10 +196,10 @@ mod tests {
     fn a_late_heartbeat_suspends_the_epoch_and_does_not_end_it() {
         let (feed, clock) = (feed(), Clock::manual());
         let epoch = feed.begin();
-        feed.beat(epoch, clock.now());
+        feed.heartbeat(epoch, clock.now());
         clock.advance(BOUND * 3);
         assert!(feed.read_view(clock.now()).is_none());
-        feed.beat(epoch, clock.now().minus(BOUND / 2));
+        feed.heartbeat(epoch, clock.now().minus(BOUND / 2));
         assert!(feed.read_view(clock.now()).is_some());
         assert!(feed.is_current(epoch));
     }
@@ -208,8 +208,8 @@ mod tests {
     fn answers_out_of_order_do_not_shorten_freshness() {
         let (feed, clock) = (feed(), Clock::manual());
         let epoch = feed.begin();
-        feed.beat(epoch, clock.now());
-        feed.beat(epoch, clock.now().minus(BOUND));
+        feed.heartbeat(epoch, clock.now());
+        feed.heartbeat(epoch, clock.now().minus(BOUND));
         assert!(feed.read_view(clock.now()).is_some());
     }
 
@@ -217,19 +217,19 @@ mod tests {
     fn an_ended_epoch_is_not_revived() {
         let (feed, clock) = (feed(), Clock::manual());
         let first = feed.begin();
-        feed.beat(first, clock.now());
+        feed.heartbeat(first, clock.now());
         assert!(feed.end(first));
         assert!(!feed.end(first), "it had ended");
-        feed.beat(first, clock.now());
+        feed.heartbeat(first, clock.now());
         assert!(feed.read_view(clock.now()).is_none());
         let second = feed.begin();
         assert_ne!(first, second);
-        feed.beat(first, clock.now());
+        feed.heartbeat(first, clock.now());
         assert!(
             feed.read_view(clock.now()).is_none(),
             "a heartbeat of the old epoch has no effect"
         );
-        feed.beat(second, clock.now());
+        feed.heartbeat(second, clock.now());
         assert_eq!(feed.read_view(clock.now()).map(|view| view.epoch), Some(second.0));
         assert_eq!(feed.epochs_begun(), 2);
     }
@@ -250,7 +250,7 @@ mod tests {
         let feeds = [Feed::new(BOUND, Arc::clone(&numbers)), Feed::new(BOUND, numbers)];
         let begin = |feed: &Feed| {
             let epoch = feed.begin();
-            feed.beat(epoch, now);
+            feed.heartbeat(epoch, now);
             epoch
         };
         let [one, other] = feeds.each_ref().map(begin);

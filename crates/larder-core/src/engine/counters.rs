@@ -12,7 +12,7 @@ pub struct EngineCounts {
     /// The near cache's counters.
     pub near: NearCounts,
     /// Pending fills that other readers can join.
-    pub fills_under_way: usize,
+    pub fills_in_flight: usize,
     /// Readers that joined a flight instead of asking the store or the origin again.
     pub flights_joined: u64,
     /// Invalidations that the feed delivered.
@@ -63,12 +63,12 @@ impl Counters {
     pub(super) fn read(
         &self,
         near: NearCounts,
-        fills_under_way: usize,
+        fills_in_flight: usize,
         epochs: u64,
     ) -> EngineCounts {
         EngineCounts {
             near,
-            fills_under_way,
+            fills_in_flight,
             flights_joined: self.joined.load(Relaxed),
             invalidations: self.invalidated.load(Relaxed),
             epochs,

@@ -82,7 +82,7 @@ impl World {
         if let Some(hit) = self.tiers.get(key()) {
             assert_eq!(hit.value, self.redis().keys(|keys| keys.newest(&a()).value.clone()));
         }
-        assert_eq!(self.tiers.engine().counts().fills_under_way, 0, "a lease was left behind");
+        assert_eq!(self.tiers.engine().counts().fills_in_flight, 0, "a lease was left behind");
         self
     }
 

@@ -24,7 +24,7 @@ fn r1_readers_of_one_key_share_a_flight() {
     let mut world = World::fresh();
     world.other_sets(&a(), "1", None);
     let readers: Vec<_> = (0..200).map(|_| world.fetch(&a())).collect();
-    assert_eq!(world.counts().fills_under_way, 1);
+    assert_eq!(world.counts().fills_in_flight, 1);
     world.execute_and_receive_all();
     assert!(readers.iter().all(|&reader| value(&world, reader) == text("1")));
     assert_eq!(world.counts().flights_joined, 199);

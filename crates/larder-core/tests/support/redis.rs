@@ -184,7 +184,7 @@ impl Redis {
             Expected::Heartbeat(sent) => {
                 let epoch = session.epoch;
                 drop(state);
-                self.engine.feed().beat(epoch, sent);
+                self.engine.feed().heartbeat(epoch, sent);
                 return Received::Heartbeat { sent, versions };
             }
         };

@@ -249,7 +249,7 @@ impl Session {
         let role = frame.items().and_then(|mut items| items.next());
         match role.and_then(|role| role.as_str_bytes()) {
             Some(b"master") => {
-                self.engine.feed().beat(self.epoch, sent);
+                self.engine.feed().heartbeat(self.epoch, sent);
                 Ok(())
             }
             Some(other) => Err(EpochEnd::Role(String::from_utf8_lossy(other).into_owned())),

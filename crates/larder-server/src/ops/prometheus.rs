@@ -119,7 +119,7 @@ fn register_near(registry: &mut Registry, app: &App) {
 
 fn register_fills(registry: &mut Registry, app: &App) {
     let counts = app.engine().counts();
-    let in_flight = counts.fills_under_way as u64;
+    let in_flight = counts.fills_in_flight as u64;
     gauge(registry, "fills_in_flight", "Reads sent to the store and not yet answered", in_flight);
     let help = "Reads that waited for a fetch of the same key";
     counter(registry, "flights_joined", help, counts.flights_joined);

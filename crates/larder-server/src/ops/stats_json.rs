@@ -62,7 +62,7 @@ impl Stats {
             near: near(app, &counts),
             feed: feed(app, &counts),
             flights_joined: counts.flights_joined,
-            fills_in_flight: counts.fills_under_way,
+            fills_in_flight: counts.fills_in_flight,
             fills_refused: by_name(counts.refused().map(|(reason, count)| (reason.name(), count))),
             verified: app.verifier().map_or_else(VerifyCounts::default, Verifier::counts),
             flushes: by_name(counts.flushes().map(|(cause, count)| (cause.name(), count))),

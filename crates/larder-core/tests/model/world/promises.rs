@@ -27,7 +27,7 @@ impl World {
             assert!(steps > 0 || after < before, "{after} readers and writers never finish");
         }
         self.beat_and_receive();
-        assert_eq!(self.counts().fills_under_way, 0, "a lease was left behind");
+        assert_eq!(self.counts().fills_in_flight, 0, "a lease was left behind");
         for place in places {
             let newest = self.redis().keys(|keys| keys.newest(place).value.clone());
             if let Some(cached) = self.get(place) {
