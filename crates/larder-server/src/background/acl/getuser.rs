@@ -130,11 +130,9 @@ mod tests {
     ];
 
     fn reply(fields: &[(&str, &str)]) -> Vec<u8> {
-        let mut reply = format!("%{}\r\n", fields.len());
-        for (name, value) in fields {
-            reply += &format!("${}\r\n{name}\r\n{value}", name.len());
-        }
-        reply.into_bytes()
+        let pair = |(name, value): &(&str, &str)| format!("${}\r\n{name}\r\n{value}", name.len());
+        let pairs: String = fields.iter().map(pair).collect();
+        format!("%{}\r\n{pairs}", fields.len()).into_bytes()
     }
 
     fn reply_with(name: &str, value: &str) -> Vec<u8> {
