@@ -25,7 +25,7 @@ fn clients_need_a_certificate_if_it_is_required() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let is_let_in = |certificate: Option<&CertificateFiles>| {
             TlsClient::open_in(harness.port, &harness.authority, certificate, &[version])
-                .is_ok_and(TlsClient::is_accepted)
+                .is_ok_and(TlsClient::accepted)
         };
         assert!(is_let_in(Some(&harness.authority.sign(&["a-client"]))));
         assert!(!is_let_in(None), "without a certificate");
@@ -41,7 +41,7 @@ fn an_unrequested_certificate_is_ignored() {
     assert!(
         TlsClient::open(harness.port, &harness.authority, Some(&certificate))
             .unwrap()
-            .is_accepted()
+            .accepted()
     );
 }
 

@@ -194,7 +194,7 @@ fn a_client_above_the_limit_is_closed() {
     assert_eq!(one.line("PING"), b"+PONG\r\n");
     drop(one);
     eventually(LIMIT, "a connection slot to be free", || {
-        TlsClient::open(harness.port, &harness.authority, None).is_ok_and(TlsClient::is_accepted)
+        TlsClient::open(harness.port, &harness.authority, None).is_ok_and(TlsClient::accepted)
     });
 }
 

@@ -74,7 +74,7 @@ impl TlsClient {
 
     /// Returns whether the server accepts this client. The server may reject it only after the
     /// handshake.
-    pub(crate) fn is_accepted(mut self) -> bool {
+    pub(crate) fn accepted(mut self) -> bool {
         self.try_send(b"PING\r\n").is_ok() && self.receive().is_ok_and(|count| count > 0)
     }
 
@@ -106,14 +106,14 @@ impl TlsClient {
         self.stream.sock.write_all(bytes).unwrap();
     }
 
-    /// Sends close_notify and no more data. Replies can still be read.
+    /// Sends `close_notify` and no more data. Replies can still be read.
     pub(crate) fn finish(&mut self) {
         self.stream.conn.send_close_notify();
         self.stream.flush().unwrap();
         self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Closes the sending side without close_notify.
+    /// Closes the sending side without `close_notify`.
     pub(crate) fn shut_down_without_close_notify(&mut self) {
         self.stream.sock.shutdown(Shutdown::Write).unwrap();
     }
@@ -132,7 +132,7 @@ impl TlsClient {
         }
     }
 
-    /// Returns everything up to the server's close_notify. Panics if the connection ends without
+    /// Returns everything up to the server's `close_notify`. Panics if the connection ends without
     /// one.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         while self.receive().unwrap() > 0 {}
