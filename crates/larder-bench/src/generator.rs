@@ -7,139 +7,38 @@
 //! fixed rate.
 
 mod batch;
+mod config;
 mod connection;
 pub mod http;
 mod open_loop;
 mod protocol;
 mod replies;
+mod stats;
 mod template;
 
 use std::io;
-use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 
 use crate::clock::now;
-use crate::generator::batch::Batch;
 use crate::generator::connection::{CompletedBatch, Connection};
 use crate::generator::http::Exchange;
-use crate::generator::template::Template;
-use crate::keys::{KeySequence, KeySpace};
+use crate::keys::KeySequence;
 use crate::stop::Stop;
 
-pub use open_loop::OpenLoopStats;
+pub use config::{LoadConfig, ReplyCheck, Target};
 pub use protocol::Protocol;
+pub use stats::{LoadStats, OpenLoopStats};
 
 /// How many events one wait returns.
 const EVENTS_MAX: usize = 1024;
 /// How long the generator waits for any reply before it reports an error.
 const SILENCE_MAX: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
-/// The range of the latency histogram, in which it is exact to a thousandth.
-const LATENCY_NS: (u64, u64) = (1_000, 60_000_000_000);
-
-/// The address of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A port of 127.0.0.1.
-    Tcp(u16),
-    /// The path of a unix socket.
-    Unix(PathBuf),
-}
-
-impl Target {
-    fn connect(&self) -> io::Result<OwnedFd> {
-        match self {
-            Self::Tcp(port) => {
-                let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, *port))?;
-                socket.set_nodelay(true)?;
-                Ok(socket.into())
-            }
-            Self::Unix(path) => Ok(UnixStream::connect(path)?.into()),
-        }
-    }
-}
-
-/// How replies are checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyCheck {
-    /// They must be the value of the requested key.
-    Value,
-    /// They must be a value of the right length, which is all that the baseline can return.
-    Length,
-}
-
-/// How a server is loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadConfig {
-    /// The number of connections.
-    pub connections: usize,
-    /// The number of requests per write.
-    pub pipeline: usize,
-    /// The protocol of the requests.
-    pub protocol: Protocol,
-    /// The keys that are requested.
-    pub key_space: KeySpace,
-    /// How replies are checked.
-    pub check: ReplyCheck,
-}
-
-impl LoadConfig {
-    fn batch(&self) -> Batch {
-        let template = |request| Template::new(request, self.key_space);
-        let read = template(self.protocol.get(&self.key_space.key(0)));
-        Batch::new(read, self.pipeline).with_writes(template(self.protocol.set(self.key_space, 0)))
-    }
-}
-
-/// The results of a load.
-#[derive(Debug)]
-pub struct LoadStats {
-    /// The number of answered requests.
-    pub requests: u64,
-    /// How many of those were writes.
-    pub writes: u64,
-    /// The number of well-formed replies with another value.
-    pub wrong: u64,
-    /// The time from the first write to the last reply.
-    pub elapsed: Duration,
-    /// The time from the write of a batch, or from when it was due, to its last reply, in
-    /// nanoseconds.
-    pub latency: Histogram<u64>,
-}
-
-impl LoadStats {
-    fn new() -> io::Result<Self> {
-        let latency = histogram()?;
-        Ok(Self { requests: 0, writes: 0, wrong: 0, elapsed: Duration::ZERO, latency })
-    }
-
-    /// Adds a completed batch.
-    fn add(&mut self, batch: &CompletedBatch, requests: u64, latency: Duration) {
-        self.latency.saturating_record(nanos(latency));
-        self.requests += requests;
-        self.writes += batch.writes;
-        self.wrong += batch.wrong;
-    }
-
-    /// Returns an error if any reply had another value.
-    pub fn checked(self) -> io::Result<Self> {
-        match self.wrong {
-            0 => Ok(self),
-            wrong => {
-                let text = format!("{wrong} of {} replies had another value", self.requests);
-                Err(io::Error::other(text))
-            }
-        }
-    }
-}
 
 /// Open connections to one server.
 pub struct Generator {
@@ -245,13 +144,4 @@ impl Generator {
     fn connection(&mut self, number: usize) -> io::Result<&mut Connection> {
         self.connections.get_mut(number).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
-}
-
-fn histogram() -> io::Result<Histogram<u64>> {
-    let (lowest, highest) = LATENCY_NS;
-    Histogram::new_with_bounds(lowest, highest, 3).map_err(io::Error::other)
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

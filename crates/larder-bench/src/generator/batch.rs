@@ -1,6 +1,7 @@
 //! The requests of one write, in any protocol. Requests of one kind differ only in their digits, so
 //! only those are rewritten.
 
+use crate::generator::config::LoadConfig;
 use crate::generator::template::Template;
 use crate::keys::KeySequence;
 
@@ -30,6 +31,14 @@ pub(super) struct Request<'a> {
 impl Batch {
     pub(super) const fn new(read: Template, pipeline: usize) -> Self {
         Self { bytes: Vec::new(), slots: Vec::new(), pipeline, read, write: None }
+    }
+
+    /// Creates an empty batch for a load of reads and writes.
+    pub(super) fn of_load(config: LoadConfig) -> Self {
+        let LoadConfig { pipeline, protocol, key_space, .. } = config;
+        let template = |request| Template::new(request, key_space);
+        let read = template(protocol.get(&key_space.key(0)));
+        Self::new(read, pipeline).with_writes(template(protocol.set(key_space, 0)))
     }
 
     /// Adds the template of a write. Some keys are written then.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::io::{Errno, read, write};
 
 use crate::clock::now;
-use crate::generator::LoadConfig;
 use crate::generator::batch::Batch;
+use crate::generator::config::LoadConfig;
 use crate::generator::http::{Exchange, Response};
 use crate::generator::replies::Replies;
 use crate::keys::KeySequence;
@@ -73,7 +73,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(socket: OwnedFd, config: LoadConfig) -> Self {
         let replies = Expected::Replies(Replies::new(config));
-        Self { socket, batch: config.batch(), replies, sent: now() }
+        Self { socket, batch: Batch::of_load(config), replies, sent: now() }
     }
 
     /// Creates a connection that has one request in flight.

@@ -12,30 +12,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use rustix::event::Timespec;
 
 use crate::clock::now;
-use crate::generator::{EVENTS_MAX, Generator, LoadStats, SILENCE_MAX, histogram, nanos};
+use crate::generator::stats::{LoadStats, OpenLoopStats, histogram, nanos};
+use crate::generator::{EVENTS_MAX, Generator, SILENCE_MAX};
 use crate::keys::KeySequence;
 
 const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-
-/// The results of an open loop.
-#[derive(Debug)]
-pub struct OpenLoopStats {
-    /// The requests. Their latencies are measured from when they were due, in nanoseconds.
-    pub load: LoadStats,
-    /// How long the generator itself delayed each request, in nanoseconds.
-    pub late: Histogram<u64>,
-}
-
-impl OpenLoopStats {
-    /// Returns an error if any reply had another value.
-    pub fn checked(self) -> io::Result<Self> {
-        Ok(Self { load: self.load.checked()?, ..self })
-    }
-}
 
 /// When requests are due.
 struct Schedule {

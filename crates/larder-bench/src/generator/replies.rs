@@ -3,8 +3,8 @@
 
 use std::io;
 
-use crate::generator::LoadConfig;
 use crate::generator::batch::{Batch, Request};
+use crate::generator::config::LoadConfig;
 use crate::generator::template::Template;
 
 /// How much of an unexpected reply an error shows.
@@ -119,7 +119,7 @@ mod tests {
     fn exchange_of(protocol: Protocol, mut sequence: KeySequence) -> Exchange {
         let (key_space, check) = (KeySpace::HOT, ReplyCheck::Value);
         let config = LoadConfig { connections: 1, pipeline: 2, protocol, key_space, check };
-        let mut batch = config.batch();
+        let mut batch = Batch::of_load(config);
         assert!(batch.fill(&mut sequence));
         let mut replies = Replies::new(config);
         replies.expect(&batch);

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::generator::ReplyCheck;
+use crate::generator::config::ReplyCheck;
 use crate::keys::KeySpace;
 
 /// The last bytes of every reply.
