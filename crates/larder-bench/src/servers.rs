@@ -8,7 +8,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::cores::Cores;
-use crate::generator::{Protocol, ReplyCheck, Target};
+use crate::generator::{LoadConfig, Protocol, ReplyCheck, Target};
+use crate::keys::KeySpace;
 
 pub(crate) use kind::first_line;
 pub use kind::{ServerKind, Setup};
@@ -69,5 +70,16 @@ impl Server {
             ServerKind::Baseline => ReplyCheck::Length,
             _ => ReplyCheck::Value,
         }
+    }
+
+    /// Returns a load of these keys in its protocol, and with the check of its replies.
+    pub fn load_config(
+        &self,
+        key_space: KeySpace,
+        connections: usize,
+        pipeline: usize,
+    ) -> LoadConfig {
+        let (protocol, check) = (self.protocol(), self.check());
+        LoadConfig { connections, pipeline, protocol, key_space, check }
     }
 }

@@ -10,8 +10,8 @@ use crate::cpu::resident_bytes;
 use crate::generator::{Generator, Target};
 use crate::keys::{KeySequence, KeySpace, ValueSize};
 use crate::plan::{LargeValues, Plan};
+use crate::resp::case::{Case, Transport, Workload};
 use crate::resp::usage::info_counter;
-use crate::resp::{Case, Transport, Workload, config};
 use crate::servers::{Server, ServerKind, Setup};
 use crate::stop::Stop;
 
@@ -155,7 +155,7 @@ fn warm(larder: &Server, plan: &Plan, stop: &Stop) -> io::Result<()> {
     let mut wanted = 0;
     for (key_space, keys) in hot_key_spaces(plan) {
         wanted += keys;
-        let config = config(larder, key_space, 1, 1);
+        let config = larder.load_config(key_space, 1, 1);
         let mut generator = Generator::connect(&larder.tcp(), config, stop)?;
         while memory(larder)?.items < wanted {
             if now() > deadline {

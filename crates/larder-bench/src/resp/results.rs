@@ -1,5 +1,7 @@
 //! The results of a run over RESP.
 
+mod open_loop;
+
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
@@ -7,10 +9,12 @@ use crate::generator::LoadStats;
 use crate::keys::{KeySpace, VALUE_BYTES};
 use crate::numbers::per;
 use crate::plan::Plan;
+use crate::resp::case::Case;
 use crate::resp::usage::Usage;
-use crate::resp::{Case, OpenLoopRow};
 use crate::rounds::Row as RowOf;
 use crate::servers::ServerKind;
+
+pub use open_loop::{OpenLoopCase, OpenLoopRow, OpenLoopSample};
 
 /// The results of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
