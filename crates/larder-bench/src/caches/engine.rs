@@ -11,7 +11,8 @@ use larder_core::{
     KeyFilter, ReadStore, StoreError, Tiers,
 };
 
-use crate::caches::{Cache, Capacity, Key, ReadCounts, Value, copy_value, key_of, value_of};
+use crate::caches::cache::{Cache, Capacity, ReadCounts};
+use crate::caches::entry::{Key, Value, copy_value, key_of, value_of};
 use crate::keys::VALUE_BYTES;
 
 pub(super) type Payload = Option<Arc<[u8]>>;
@@ -91,7 +92,7 @@ impl Cache for Larder {
         fetch(&self.flight_tiers, key, value)
     }
 
-    /// Reads as a server reads a pipeline: reader at the clock and updates the counters once.
+    /// Reads as a server reads a pipeline: looks at the clock and updates the counters once.
     fn get_batch(&self, numbers: &[u32], counts: &mut ReadCounts) {
         let mut value = [0; VALUE_BYTES];
         if !self.is_batched {

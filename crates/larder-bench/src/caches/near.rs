@@ -4,8 +4,9 @@
 use larder_core::near::{Near, Policy, ReadView};
 use larder_core::{Key as Name, Moment};
 
+use crate::caches::cache::{Cache, Capacity};
 use crate::caches::engine::{Payload, SWEEP_VISITS, bytes_of, near_config};
-use crate::caches::{Cache, Capacity, Key, Value, copy_value, value_of};
+use crate::caches::entry::{Key, Value, copy_value, value_of};
 
 /// One moment for all reads, as no entry expires.
 const VIEW: ReadView = ReadView::standalone(Moment::START);
