@@ -6,15 +6,6 @@ mod color;
 mod lines;
 
 pub(super) use bars::{Bar, Bars, Group};
-pub(super) use color::{Color, of_cache, of_http, of_server};
+pub use canvas::Plot;
+pub(super) use color::{of_cache, of_http, of_server};
 pub(super) use lines::{Line, Lines, Panel};
-
-/// A plot in a file of its own.
-pub struct Plot {
-    /// The name of the file, without the extension.
-    pub name: String,
-    /// The title, which is also the alternative text.
-    pub title: String,
-    /// The SVG.
-    pub svg: String,
-}

@@ -11,9 +11,9 @@ use plotters::style::text_anchor::HPos;
 use plotters::style::{Color as _, TRANSPARENT};
 
 use crate::report::plot::canvas::{
-    Canvas, DrawError, FAINT, GRID, INK, draw, heading, short, text,
+    Canvas, DrawError, FAINT, GRID, INK, Plot, draw, heading, short, text,
 };
-use crate::report::plot::{Color, Plot};
+use crate::report::plot::color::Color;
 
 /// A plot of bars on one axis.
 pub(in crate::report) struct Bars {

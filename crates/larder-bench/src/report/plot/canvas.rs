@@ -1,4 +1,5 @@
-//! What all plots have in common: the background, the fonts, and colors that adapt to a dark theme.
+//! What all plots have in common: the drawn plot, the background, the fonts, and colors that adapt
+//! to a dark theme.
 
 use std::io;
 
@@ -26,6 +27,16 @@ const DARK_THEME: &str = "<style>@media(prefers-color-scheme:dark){\
 
 /// Plotters divides font sizes by this when it writes SVG.
 const FONT_SCALE: f64 = 1.24;
+
+/// A plot in a file of its own.
+pub struct Plot {
+    /// The name of the file, without the extension.
+    pub name: String,
+    /// The title, which is also the alternative text.
+    pub title: String,
+    /// The SVG.
+    pub svg: String,
+}
 
 /// Draws a plot of this size, with a title, and returns the SVG.
 pub(super) fn draw(

@@ -7,9 +7,9 @@ use plotters::style::text_anchor::HPos;
 use plotters::style::{Color as _, ShapeStyle, TRANSPARENT};
 
 use crate::report::plot::canvas::{
-    Canvas, DrawError, FAINT, GRID, INK, draw, heading, short, text,
+    Canvas, DrawError, FAINT, GRID, INK, Plot, draw, heading, short, text,
 };
-use crate::report::plot::{Color, Plot};
+use crate::report::plot::color::Color;
 
 /// Panels that show the same lines.
 pub(in crate::report) struct Lines {
