@@ -213,3 +213,17 @@ fn wait_for(larder: &mut Client, line: &str) -> io::Result<()> {
     }
     Err(io::Error::other(format!("INFO does not reach {line}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_saved_counts_have_the_names_that_are_counted() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/counts.json");
+        let saved = Counts::load(Path::new(path)).unwrap();
+        let counted = HITS.map(|(name, _)| (name.to_owned(), 1.0));
+        let counted = Counts { instructions: counted.into() };
+        assert!(saved.instructions.keys().eq(counted.instructions.keys()), "{saved:?}");
+    }
+}
