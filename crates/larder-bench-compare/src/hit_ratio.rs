@@ -5,6 +5,7 @@
 
 mod optimum;
 mod synthetic;
+mod trace;
 mod traces;
 
 use std::io;
@@ -22,6 +23,7 @@ use larder_bench::stop::Stop;
 use crate::caches::{build, versions};
 use optimum::optimum;
 use synthetic::{SYNTHETIC, SyntheticTrace};
+use trace::Trace;
 use traces::TRACES;
 
 /// How many keys are read between two checks of the stop flag.
@@ -48,15 +50,6 @@ pub fn run(folder: Option<&Path>, stop: &Stop) -> io::Result<RatioResults> {
         }
     }
     Ok(RatioResults { environment, synthetic: folder.is_none(), rows })
-}
-
-/// A trace to replay.
-struct Trace {
-    name: &'static str,
-    /// The capacities to replay it with.
-    sizes: &'static [u32],
-    /// The numbers of the keys that are read.
-    reads: Vec<u32>,
 }
 
 fn row(trace: &str, numbers: &[u32], entries: u32, stop: &Stop) -> io::Result<RatioRow> {

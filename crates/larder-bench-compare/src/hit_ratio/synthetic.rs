@@ -2,7 +2,7 @@
 
 use larder_bench::keys::Distribution;
 
-use crate::hit_ratio::Trace;
+use crate::hit_ratio::trace::Trace;
 
 /// The keys of the zipf distribution.
 const KEYS: u32 = 50_000;

@@ -8,7 +8,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use lzma_rust2::XzReader;
 
-use crate::hit_ratio::Trace;
+use crate::hit_ratio::trace::Trace;
 
 /// The file of a trace.
 #[derive(Debug)]
