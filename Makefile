@@ -63,7 +63,7 @@ mutants-diff: tools-if-possible ## Breaks what differs from main in all the usua
 	BASE=$(BASE) scripts/mutants-diff $(ARGS)
 
 # `lint-circles` belongs here as soon as it passes.
-LINTS := lint-rust lint-scripts lint-mutations lint-dependencies
+LINTS := lint-rust lint-scripts lint-circles lint-mutations lint-dependencies
 
 .PHONY: lint
 lint: $(LINTS) ## Format, clippy, scripts, mutations, documentation, dependencies

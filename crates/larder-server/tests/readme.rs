@@ -30,14 +30,19 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_larder");
 /// Maximum time to wait for a condition.
 const LIMIT: Duration = Duration::from_secs(20);
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
     "docs/settings.md",
+    "docs/benchmarking.md",
     "docs/benchmarks.md",
+    "docs/coherence.md",
+    "docs/differences-from-redis.md",
+    "docs/metrics.md",
+    "examples/README.md",
 ];
 
 #[test]

@@ -39,9 +39,7 @@ fn an_unrequested_certificate_is_ignored() {
     let Some(harness) = TlsHarness::start(&[]) else { return };
     let certificate = harness.authority.sign(&["a-client"]);
     assert!(
-        TlsClient::open(harness.port, &harness.authority, Some(&certificate))
-            .unwrap()
-            .accepted()
+        TlsClient::open(harness.port, &harness.authority, Some(&certificate)).unwrap().accepted()
     );
 }
 
