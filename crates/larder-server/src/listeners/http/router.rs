@@ -1,7 +1,7 @@
 //! Answers every request that the fast path does not.
 //!
-//! [`Router::respond`] tells the story of a request: who may send it, what its path names, whether
-//! the method is for that route, when it may run, and the handler that answers it.
+//! [`Router::respond`] checks the sender, finds the route of the path, waits for a permit if the
+//! route reads or writes a value, and calls the handler of the method.
 
 use super::{
     admin, auth,
