@@ -22,12 +22,12 @@ mod http;
 mod limits;
 #[path = "resp_embedded/random.rs"]
 mod random;
+#[path = "resp/resp_client.rs"]
+#[allow(dead_code, reason = "these tests use a part of it")]
+mod resp_client;
 #[path = "resp_embedded/scripts.rs"]
 mod scripts;
 #[path = "resp_embedded/session.rs"]
 mod session;
 #[path = "resp_embedded/setup.rs"]
 mod setup;
-#[path = "resp/wire.rs"]
-#[allow(dead_code, reason = "these tests use a part of it")]
-mod wire;

@@ -3,7 +3,7 @@
 use crate::{
     origin::Rows,
     redis::{Received, Redis},
-    server::{Command, Payload, Place, Versions},
+    server::{Command, KeyId, Payload, Versions},
 };
 use larder_core::{
     Bypass, Clock, Engine, EngineConfig, Key, KeyFilter, Load, Put, Store, Tiers, Value,
@@ -192,7 +192,7 @@ pub(crate) fn engine() -> Arc<Engine<Payload>> {
     Engine::new(&config, Clock::manual())
 }
 
-pub(crate) fn a() -> Place {
+pub(crate) fn a() -> KeyId {
     (0, b"a".to_vec())
 }
 
@@ -205,5 +205,5 @@ pub(crate) fn text(value: &str) -> Payload {
 }
 
 pub(crate) fn set(payload: &str) -> Command {
-    Command::Set { place: a(), payload: text(payload), ttl: None, only_if_absent: false }
+    Command::Set { key_id: a(), payload: text(payload), ttl: None, only_if_absent: false }
 }

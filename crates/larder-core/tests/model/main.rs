@@ -22,7 +22,7 @@ mod server;
 mod world;
 
 use proptest::prelude::*;
-use server::{Command, Place};
+use server::{Command, KeyId};
 use std::time::Duration;
 use world::{World, id};
 
@@ -85,30 +85,30 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// The same name in two databases, and another name.
-fn places() -> [Place; 3] {
+fn key_ids() -> [KeyId; 3] {
     [(0, b"a".to_vec()), (1, b"a".to_vec()), (0, b"b".to_vec())]
 }
 
-fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
+fn step(world: &mut World, key_ids: &[KeyId; 3], op: Op, number: usize) {
     let value = format!("value {number}");
     match op {
-        Op::Fetch(at) => drop(world.fetch(&places[at])),
-        Op::Load(at) => drop(world.load(&places[at])),
+        Op::Fetch(at) => drop(world.fetch(&key_ids[at])),
+        Op::Load(at) => drop(world.load(&key_ids[at])),
         Op::DropReader(at) => world.leave(at),
-        Op::Bypass(at) => drop(world.bypass(&places[at])),
-        Op::Put(at, ttl) => world.put(&places[at], &value, ttl),
-        Op::Delete(at) => world.delete(&places[at]),
+        Op::Bypass(at) => drop(world.bypass(&key_ids[at])),
+        Op::Put(at, ttl) => world.put(&key_ids[at], &value, ttl),
+        Op::Delete(at) => world.delete(&key_ids[at]),
         Op::RowChangesAndDelete(at) => {
-            world.rows.change(&id(&places[at]), true);
-            world.delete(&places[at]);
+            world.rows.change(&id(&key_ids[at]), true);
+            world.delete(&key_ids[at]);
         }
-        Op::OtherSets(at, ttl) => world.other_sets(&places[at], &value, ttl),
-        Op::OtherDeletes(at) => world.other(&Command::Delete(places[at].clone())),
+        Op::OtherSets(at, ttl) => world.other_sets(&key_ids[at], &value, ttl),
+        Op::OtherDeletes(at) => world.other(&Command::Delete(key_ids[at].clone())),
         Op::OtherExpires(at, ttl) => {
-            world.other(&Command::Expire { place: places[at].clone(), ttl });
+            world.other(&Command::Expire { key_id: key_ids[at].clone(), ttl });
         }
         Op::OtherFlushes => world.other(&Command::FlushAll),
-        Op::RowChanges(at, there) => drop(world.rows.change(&id(&places[at]), there)),
+        Op::RowChanges(at, there) => drop(world.rows.change(&id(&key_ids[at]), there)),
         Op::OriginAnswers(at) => drop(world.origin_answers(at)),
         Op::Execute => drop(world.execute()),
         Op::Receive => drop(world.receive()),
@@ -121,8 +121,8 @@ fn step(world: &mut World, places: &[Place; 3], op: Op, number: usize) {
         Op::ExecuteAndReceiveAll => world.execute_and_receive_all(),
         Op::Sweep => world.engine().sweep(usize::MAX),
     }
-    for place in places {
-        world.get(place);
+    for key_id in key_ids {
+        world.get(key_id);
     }
 }
 
@@ -131,10 +131,10 @@ proptest! {
 
     #[test]
     fn every_promise_holds_in_any_order_of_events(ops in prop::collection::vec(op(), 1..150)) {
-        let (places, mut world) = (places(), World::fresh());
+        let (key_ids, mut world) = (key_ids(), World::fresh());
         for (number, op) in ops.into_iter().enumerate() {
-            step(&mut world, &places, op, number);
+            step(&mut world, &key_ids, op, number);
         }
-        world.settle(&places);
+        world.settle(&key_ids);
     }
 }

@@ -231,20 +231,20 @@ fn r8_a_late_heartbeat_suspends_hits_and_does_not_end_the_epoch() {
 #[test]
 fn r9_a_flush_empties_every_keyspace_and_invalidates_every_lease() {
     let mut world = with_entry();
-    let places = [(0, b"b".to_vec()), (1, b"a".to_vec()), (2, b"c".to_vec())];
-    for place in &places {
-        world.other_sets(place, "1", None);
+    let key_ids = [(0, b"b".to_vec()), (1, b"a".to_vec()), (2, b"c".to_vec())];
+    for key_id in &key_ids {
+        world.other_sets(key_id, "1", None);
     }
-    world.fetch(&places[0]);
+    world.fetch(&key_ids[0]);
     world.execute_and_receive_all();
-    let late = world.fetch(&places[1]);
+    let late = world.fetch(&key_ids[1]);
     assert!(world.execute() && world.execute());
     world.other(&Command::FlushAll);
-    let after = world.fetch(&places[2]);
+    let after = world.fetch(&key_ids[2]);
     world.execute_and_receive_all();
-    assert_eq!((world.get(&a()), world.get(&places[0])), (None, None));
+    assert_eq!((world.get(&a()), world.get(&key_ids[0])), (None, None));
     assert_eq!(value(&world, late), text("1"));
-    assert_eq!(world.get(&places[1]), None);
+    assert_eq!(world.get(&key_ids[1]), None);
     assert_eq!(
         cached_by(&world, after),
         Err(NotCached::LeaseInvalidated),

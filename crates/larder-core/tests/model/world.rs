@@ -6,7 +6,7 @@ mod promises;
 use crate::{
     origin::Rows,
     redis::{Received, Redis},
-    server::{Command, Payload, Place, Versions},
+    server::{Command, KeyId, Payload, Versions},
 };
 use larder_core::{
     Bypass, Clock, Engine, EngineConfig, EngineCounts, FetchError, Fetched, Found, Key, KeyFilter,
@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) rows: Arc<Rows>,
     /// The oldest version that a reader that starts now may see, by place.
     floors: Versions,
-    row_floors: BTreeMap<Place, usize>,
+    row_floors: BTreeMap<KeyId, usize>,
     /// The newest answered heartbeat of this epoch, with the versions when it was answered.
     beat: Option<(Moment, Versions)>,
     readers: Vec<Reader>,
@@ -42,7 +42,7 @@ pub(crate) struct World {
 
 struct Reader {
     number: usize,
-    place: Place,
+    key_id: KeyId,
     loads: bool,
     /// The floors when the reader started.
     since: usize,
@@ -51,7 +51,7 @@ struct Reader {
 }
 
 struct Writer {
-    place: Place,
+    key_id: KeyId,
     /// The version of the origin's row when the write began.
     row: usize,
     future: Pin<Box<dyn Future<Output = ()>>>,
@@ -110,24 +110,24 @@ impl World {
     // Readers and writers of this process.
 
     /// Returns a hit, if there is one.
-    pub(crate) fn get(&mut self, place: &Place) -> Option<Payload> {
-        let hit = self.tiers.get(key(place))?;
+    pub(crate) fn get(&mut self, key_id: &KeyId) -> Option<Payload> {
+        let hit = self.tiers.get(key(key_id))?;
         assert!(matches!(hit.found, Found::Near(until) if self.clock.now() < until));
-        self.check_hit(place, &hit.value);
+        self.check_hit(key_id, &hit.value);
         Some(hit.value)
     }
 
     /// Begins a fetch. Returns the reader's number.
-    pub(crate) fn fetch(&mut self, place: &Place) -> usize {
-        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
-        self.read(place, false, async move { tiers.fetch(key(&place_there)).await })
+    pub(crate) fn fetch(&mut self, key_id: &KeyId) -> usize {
+        let (tiers, place_there) = (Arc::clone(&self.tiers), key_id.clone());
+        self.read(key_id, false, async move { tiers.fetch(key(&place_there)).await })
     }
 
     /// Begins a fetch that asks the origin if the store has no value.
-    pub(crate) fn load(&mut self, place: &Place) -> usize {
+    pub(crate) fn load(&mut self, key_id: &KeyId) -> usize {
         let (tiers, rows) = (Arc::clone(&self.tiers), Arc::clone(&self.rows));
-        let place_there = place.clone();
-        self.read(place, true, async move {
+        let place_there = key_id.clone();
+        self.read(key_id, true, async move {
             let id = id(&place_there);
             let load = Load { origin: &*rows, id: &id, ttl: LOAD_TTL, negative_ttl: NEGATIVE_TTL };
             tiers.fetch_or_load(key(&place_there), load).await
@@ -136,25 +136,25 @@ impl World {
 
     fn read(
         &mut self,
-        place: &Place,
+        key_id: &KeyId,
         loads: bool,
         future: impl Future<Output = FetchResult> + 'static,
     ) -> usize {
         let number = self.outcomes.len();
         self.outcomes.push(None);
-        let since = floor(&self.floors, place);
-        let row_since = floor(&self.row_floors, place);
-        let (place, future) = (place.clone(), Box::pin(future));
-        self.readers.push(Reader { number, place, loads, since, row_since, future });
+        let since = floor(&self.floors, key_id);
+        let row_since = floor(&self.row_floors, key_id);
+        let (key_id, future) = (key_id.clone(), Box::pin(future));
+        self.readers.push(Reader { number, key_id, loads, since, row_since, future });
         self.poll();
         number
     }
 
     /// Begins a read that bypasses the near cache.
-    pub(crate) fn bypass(&mut self, place: &Place) -> usize {
-        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
+    pub(crate) fn bypass(&mut self, key_id: &KeyId) -> usize {
+        let (tiers, place_there) = (Arc::clone(&self.tiers), key_id.clone());
         self.read(
-            place,
+            key_id,
             false,
             async move { tiers.bypass(key(&place_there), Bypass::Request).await },
         )
@@ -178,26 +178,26 @@ impl World {
     }
 
     /// Begins a put.
-    pub(crate) fn put(&mut self, place: &Place, payload: &str, ttl: Option<Duration>) {
-        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
+    pub(crate) fn put(&mut self, key_id: &KeyId, payload: &str, ttl: Option<Duration>) {
+        let (tiers, place_there) = (Arc::clone(&self.tiers), key_id.clone());
         let payload = payload.to_owned();
-        self.write(place, async move {
+        self.write(key_id, async move {
             let put = Put { key: key(&place_there), payload: payload.as_bytes(), ttl };
             tiers.put(put).await.expect("the model accepts every write");
         });
     }
 
     /// Begins a delete.
-    pub(crate) fn delete(&mut self, place: &Place) {
-        let (tiers, place_there) = (Arc::clone(&self.tiers), place.clone());
-        self.write(place, async move {
+    pub(crate) fn delete(&mut self, key_id: &KeyId) {
+        let (tiers, place_there) = (Arc::clone(&self.tiers), key_id.clone());
+        self.write(key_id, async move {
             tiers.delete(key(&place_there)).await.expect("the model accepts every write");
         });
     }
 
-    fn write(&mut self, place: &Place, future: impl Future<Output = ()> + 'static) {
-        let row = self.rows.newest(&id(place));
-        self.writers.push(Writer { place: place.clone(), row, future: Box::pin(future) });
+    fn write(&mut self, key_id: &KeyId, future: impl Future<Output = ()> + 'static) {
+        let row = self.rows.newest(&id(key_id));
+        self.writers.push(Writer { key_id: key_id.clone(), row, future: Box::pin(future) });
         self.poll();
     }
 
@@ -213,9 +213,9 @@ impl World {
         self.poll();
     }
 
-    pub(crate) fn other_sets(&mut self, place: &Place, payload: &str, ttl: Option<Duration>) {
-        let (place, payload) = (place.clone(), Some(payload.as_bytes().into()));
-        self.other(&Command::Set { place, payload, ttl, only_if_absent: false });
+    pub(crate) fn other_sets(&mut self, key_id: &KeyId, payload: &str, ttl: Option<Duration>) {
+        let (key_id, payload) = (key_id.clone(), Some(payload.as_bytes().into()));
+        self.other(&Command::Set { key_id, payload, ttl, only_if_absent: false });
     }
 
     pub(crate) fn connect(&mut self) {
@@ -291,17 +291,17 @@ impl World {
     }
 }
 
-pub(crate) fn key(place: &Place) -> Key<'_> {
-    Key::plain(&place.1, place.0)
+pub(crate) fn key(key_id: &KeyId) -> Key<'_> {
+    Key::plain(&key_id.1, key_id.0)
 }
 
 /// The origin's id for a place.
-pub(crate) fn id(place: &Place) -> String {
-    format!("{}/{}", place.0, String::from_utf8_lossy(&place.1))
+pub(crate) fn id(key_id: &KeyId) -> String {
+    format!("{}/{}", key_id.0, String::from_utf8_lossy(&key_id.1))
 }
 
 /// The place that most scripts use.
-pub(crate) fn a() -> Place {
+pub(crate) fn a() -> KeyId {
     (0, b"a".to_vec())
 }
 

@@ -4,7 +4,7 @@
 //! Commands of the plain connection and of other clients are executed at once, unless the test makes
 //! those of the plain connection wait.
 
-use crate::server::{Command, Payload, Place, Reply, Server, Version, Versions};
+use crate::server::{Command, KeyId, Payload, Reply, Server, Version, Versions};
 use larder_core::{
     Engine, FetchError, Fill, FillOutcome, FlushCause, Key, LeaseView, LoadedValue, Moment, Put,
     PutOutcome, ReadStore, StoreError, WriteGuard, WriteStore, coherence::feed::Epoch, expiry::Ttl,
@@ -85,14 +85,19 @@ impl Redis {
     }
 
     /// Returns the first version from `since` on with this value.
-    pub(crate) fn version_of(&self, place: &Place, since: usize, value: &Payload) -> Option<usize> {
+    pub(crate) fn version_of(
+        &self,
+        key_id: &KeyId,
+        since: usize,
+        value: &Payload,
+    ) -> Option<usize> {
         let fits = |version: &Version| version.value == *value;
-        self.keys(|server| server.version(place, since, fits))
+        self.keys(|server| server.version(key_id, since, fits))
     }
 
     /// Returns the version that the last write of this process left behind.
-    pub(crate) fn written(&self, place: &Place) -> usize {
-        self.state().written.get(place).copied().unwrap_or(0)
+    pub(crate) fn written(&self, key_id: &KeyId) -> usize {
+        self.state().written.get(key_id).copied().unwrap_or(0)
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -231,8 +236,8 @@ impl Redis {
         } else {
             let State { server, written, .. } = &mut *state;
             let done = server.run(&command, now);
-            if let Command::Set { place, .. } | Command::Delete(place) = &command {
-                written.insert(place.clone(), server.newest_number(place));
+            if let Command::Set { key_id, .. } | Command::Delete(key_id) = &command {
+                written.insert(key_id.clone(), server.newest_number(key_id));
             }
             // The caller holds the receiver.
             answer.send(done).ok();
@@ -298,40 +303,40 @@ fn number(reply: &Reply) -> i64 {
     }
 }
 
-fn place(key: Key<'_>) -> Place {
+fn key_id(key: Key<'_>) -> KeyId {
     (key.keyspace, key.name.to_vec())
 }
 
 impl ReadStore<Payload> for Redis {
     fn fill(&self, fill: Fill<'_, Payload>) -> FillOutcome<Payload> {
-        let place = place(fill.key());
+        let key_id = key_id(fill.key());
         let mut state = self.state();
         let State { server, session, .. } = &mut *state;
         let Some(session) = session else {
             drop(state);
             return fill.fail(FetchError::Store(StoreError::Unreachable("no connection".into())));
         };
-        server.request(Command::Get(place.clone()));
-        server.request(Command::Pttl(place));
+        server.request(Command::Get(key_id.clone()));
+        server.request(Command::Pttl(key_id));
         let (fill, outcome) = fill.defer();
         session.expected.push_back(Expected::Read(fill));
         outcome
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Payload, StoreError> {
-        Ok(value(&self.call(Command::Get(place(key))).await?))
+        Ok(value(&self.call(Command::Get(key_id(key))).await?))
     }
 }
 
 impl WriteStore<Payload> for Redis {
     async fn put(&self, _: &WriteGuard<Payload>, put: Put<'_>) -> Result<(), StoreError> {
-        let (place, payload) = (place(put.key), Some(put.payload.into()));
-        let set = Command::Set { place, payload, ttl: put.ttl, only_if_absent: false };
+        let (key_id, payload) = (key_id(put.key), Some(put.payload.into()));
+        let set = Command::Set { key_id, payload, ttl: put.ttl, only_if_absent: false };
         self.call(set).await.map(drop)
     }
 
     async fn delete(&self, _: &WriteGuard<Payload>, key: Key<'_>) -> Result<bool, StoreError> {
-        Ok(number(&self.call(Command::Delete(place(key))).await?) == 1)
+        Ok(number(&self.call(Command::Delete(key_id(key))).await?) == 1)
     }
 
     async fn put_loaded(
@@ -339,8 +344,8 @@ impl WriteStore<Payload> for Redis {
         load: &Fill<'_, Payload>,
         loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
-        let (place, payload) = (place(loaded.key), Some(loaded.payload.into()));
-        let set = Command::Set { place, payload, ttl: Some(loaded.ttl), only_if_absent: true };
+        let (key_id, payload) = (key_id(loaded.key), Some(loaded.payload.into()));
+        let set = Command::Set { key_id, payload, ttl: Some(loaded.ttl), only_if_absent: true };
         if self.is_connected() {
             let put = self.begin_load(set, load.lease_view());
             return put.await.map_err(|_| StoreError::Lost);
@@ -354,7 +359,7 @@ impl WriteStore<Payload> for Redis {
         _: &WriteGuard<Payload>,
         loaded: LoadedValue<'_>,
     ) -> Result<(), StoreError> {
-        let (place, payload) = (place(loaded.key), Some(loaded.payload.into()));
-        self.call(Command::DeleteIfOurs { place, payload, ttl: loaded.ttl }).await.map(drop)
+        let (key_id, payload) = (key_id(loaded.key), Some(loaded.payload.into()));
+        self.call(Command::DeleteIfOurs { key_id, payload, ttl: loaded.ttl }).await.map(drop)
     }
 }

@@ -15,10 +15,10 @@ use std::{
 pub(crate) type Payload = Option<Arc<[u8]>>;
 
 /// A database and a name.
-pub(crate) type Place = (u32, Vec<u8>);
+pub(crate) type KeyId = (u32, Vec<u8>);
 
-/// The number of the newest version of each place at some moment.
-pub(crate) type Versions = BTreeMap<Place, usize>;
+/// The number of the newest version of each key at some moment.
+pub(crate) type Versions = BTreeMap<KeyId, usize>;
 
 /// What a key held between two changes.
 #[derive(Clone, Debug)]
@@ -30,12 +30,12 @@ pub(crate) struct Version {
 /// A client's request.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    Get(Place),
-    Pttl(Place),
-    Set { place: Place, payload: Payload, ttl: Option<Duration>, only_if_absent: bool },
-    Delete(Place),
-    DeleteIfOurs { place: Place, payload: Payload, ttl: Duration },
-    Expire { place: Place, ttl: Duration },
+    Get(KeyId),
+    Pttl(KeyId),
+    Set { key_id: KeyId, payload: Payload, ttl: Option<Duration>, only_if_absent: bool },
+    Delete(KeyId),
+    DeleteIfOurs { key_id: KeyId, payload: Payload, ttl: Duration },
+    Expire { key_id: KeyId, ttl: Duration },
     FlushAll,
     Ping,
 }
@@ -52,7 +52,7 @@ pub(crate) enum Reply {
 
 #[derive(Default)]
 pub(crate) struct Server {
-    history: BTreeMap<Place, Vec<Version>>,
+    history: BTreeMap<KeyId, Vec<Version>>,
     tracked: BTreeSet<Vec<u8>>,
     requests: VecDeque<Command>,
     sent: VecDeque<(Reply, Versions)>,
@@ -69,8 +69,8 @@ impl Server {
     /// Executes the next command of the tracked connection. Returns false when there is none.
     pub(crate) fn execute(&mut self, now: Moment) -> bool {
         let Some(command) = self.requests.pop_front() else { return false };
-        if let Command::Get(place) = &command {
-            self.tracked.insert(place.1.clone());
+        if let Command::Get(key_id) = &command {
+            self.tracked.insert(key_id.1.clone());
         }
         // A push that the command itself causes is sent after its reply.
         let at = self.sent.len();
@@ -98,34 +98,34 @@ impl Server {
     pub(crate) fn run(&mut self, command: &Command, now: Moment) -> Reply {
         self.expire(now);
         match command {
-            Command::Get(place) => Reply::Value(self.newest(place).value.clone()),
-            Command::Pttl(place) => Reply::Number(pttl(self.newest(place), now)),
-            Command::Set { place, payload, ttl, only_if_absent } => {
-                let before = self.newest(place).value.clone();
+            Command::Get(key_id) => Reply::Value(self.newest(key_id).value.clone()),
+            Command::Pttl(key_id) => Reply::Number(pttl(self.newest(key_id), now)),
+            Command::Set { key_id, payload, ttl, only_if_absent } => {
+                let before = self.newest(key_id).value.clone();
                 if !only_if_absent || before.is_none() {
                     let deadline = ttl.map_or(Moment::NEVER, |ttl| now.plus(ttl));
-                    self.change(place, Version { value: payload.clone(), deadline });
+                    self.change(key_id, Version { value: payload.clone(), deadline });
                 }
                 Reply::Value(before)
             }
-            Command::Delete(place) => {
-                let existed = self.newest(place).value.is_some();
+            Command::Delete(key_id) => {
+                let existed = self.newest(key_id).value.is_some();
                 if existed {
-                    self.change(place, ABSENT);
+                    self.change(key_id, ABSENT);
                 }
                 Reply::Number(i64::from(existed))
             }
-            Command::DeleteIfOurs { place, payload, ttl } => {
-                let newest = self.newest(place);
+            Command::DeleteIfOurs { key_id, payload, ttl } => {
+                let newest = self.newest(key_id);
                 if newest.value == *payload && newest.deadline <= now.plus(*ttl) {
-                    self.change(place, ABSENT);
+                    self.change(key_id, ABSENT);
                 }
                 Reply::Done
             }
-            Command::Expire { place, ttl } => {
-                let value = self.newest(place).value.clone();
+            Command::Expire { key_id, ttl } => {
+                let value = self.newest(key_id).value.clone();
                 if value.is_some() {
-                    self.change(place, Version { value, deadline: now.plus(*ttl) });
+                    self.change(key_id, Version { value, deadline: now.plus(*ttl) });
                 }
                 Reply::Done
             }
@@ -137,28 +137,28 @@ impl Server {
         }
     }
 
-    pub(crate) fn newest(&self, place: &Place) -> &Version {
-        self.history.get(place).and_then(|versions| versions.last()).unwrap_or(&ABSENT)
+    pub(crate) fn newest(&self, key_id: &KeyId) -> &Version {
+        self.history.get(key_id).and_then(|versions| versions.last()).unwrap_or(&ABSENT)
     }
 
-    pub(crate) fn newest_number(&self, place: &Place) -> usize {
-        self.history.get(place).map_or(0, |versions| versions.len() - 1)
+    pub(crate) fn newest_number(&self, key_id: &KeyId) -> usize {
+        self.history.get(key_id).map_or(0, |versions| versions.len() - 1)
     }
 
     /// Returns the number of the first version from `since` on that `fits`.
     pub(crate) fn version(
         &self,
-        place: &Place,
+        key_id: &KeyId,
         since: usize,
         fits: impl Fn(&Version) -> bool,
     ) -> Option<usize> {
-        let versions = self.history.get(place).map_or(&[ABSENT][..], Vec::as_slice);
+        let versions = self.history.get(key_id).map_or(&[ABSENT][..], Vec::as_slice);
         let mut since = versions.iter().enumerate().skip(since);
         since.find(|(_, version)| fits(version)).map(|(number, _)| number)
     }
 
     pub(crate) fn versions(&self) -> Versions {
-        self.history.iter().map(|(place, versions)| (place.clone(), versions.len() - 1)).collect()
+        self.history.iter().map(|(key_id, versions)| (key_id.clone(), versions.len() - 1)).collect()
     }
 
     /// Deletes the keys that have expired.
@@ -170,10 +170,10 @@ impl Server {
         }
     }
 
-    fn change(&mut self, place: &Place, version: Version) {
-        self.history.entry(place.clone()).or_insert_with(|| vec![ABSENT]).push(version);
-        if self.tracked.remove(&place.1) {
-            self.sent.push_back((Reply::Push(place.1.clone()), self.versions()));
+    fn change(&mut self, key_id: &KeyId, version: Version) {
+        self.history.entry(key_id.clone()).or_insert_with(|| vec![ABSENT]).push(version);
+        if self.tracked.remove(&key_id.1) {
+            self.sent.push_back((Reply::Push(key_id.1.clone()), self.versions()));
         }
     }
 

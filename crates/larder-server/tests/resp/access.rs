@@ -6,8 +6,8 @@ use larder_testkit::{
     ConnectionFilter, Direction, Harness, LIMIT, Larder, Monitor, RedisServer, eventually,
 };
 
-use crate::setup::{WireHarness, start, start_with_relay};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start, start_with_relay};
 
 const PASSWORD: &str = "hunter2";
 
@@ -69,7 +69,7 @@ fn password_errors_equal_those_of_redis() {
     ] {
         let sent: Vec<u8> = lines.iter().flat_map(|line| written(line)).collect();
         let through = harness.wire().exchange(&sent);
-        let direct = Wire::open(reference.port()).exchange(&sent);
+        let direct = RespClient::open(reference.port()).exchange(&sent);
         assert_eq!(without_id(&through), without_id(&direct), "{lines:?}");
     }
 }
@@ -98,17 +98,17 @@ fn a_client_above_the_limit_gets_an_error() {
     let Some(harness) = start(&["--maxclients", "3"]) else { return };
     let reference = RedisServer::builder().arg("--maxclients", "3").start();
     for port in [harness.resp_port(), reference.port()] {
-        let mut clients: Vec<_> = (0..3).map(|_| Wire::open(port)).collect();
+        let mut clients: Vec<_> = (0..3).map(|_| RespClient::open(port)).collect();
         for wire in &mut clients {
             wire.expect("PING", "+PONG");
         }
-        assert_eq!(Wire::open(port).rest(), b"-ERR max number of clients reached\r\n");
+        assert_eq!(RespClient::open(port).rest(), b"-ERR max number of clients reached\r\n");
         for wire in &mut clients {
             wire.expect("PING", "+PONG");
         }
         clients.pop();
         eventually(LIMIT, "a connection slot to be free", || {
-            let mut wire = Wire::open(port);
+            let mut wire = RespClient::open(port);
             wire.try_send(&written("PING")).is_ok() && wire.reply() == b"+PONG\r\n"
         });
     }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start};
 
 /// Each input is followed by the end of the stream. (None has a zero byte in a line: Redis takes
 /// that for the end of what it has read so far, and waits.)
@@ -71,7 +71,7 @@ fn protocol_errors_equal_those_of_redis() {
     let reference = RedisServer::start();
     for sent in SMALL {
         let through = harness.wire().exchange(sent);
-        let direct = Wire::open(reference.port()).exchange(sent);
+        let direct = RespClient::open(reference.port()).exchange(sent);
         assert_eq!(
             through.escape_ascii().to_string(),
             direct.escape_ascii().to_string(),
@@ -127,7 +127,7 @@ fn unterminated_lines_are_refused() {
     ] {
         let sent = [start.as_bytes(), &vec![b'1'; bytes]].concat();
         let through = harness.wire().exchange(&sent);
-        let direct = Wire::open(reference.port()).exchange(&sent);
+        let direct = RespClient::open(reference.port()).exchange(&sent);
         // A client that keeps sending after the close may lose earlier replies.
         let may_be_lost = through.is_empty() || direct.is_empty();
         assert!(

@@ -10,8 +10,8 @@ use std::{
 
 use larder_testkit::LIMIT;
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{Wire, readable, written};
+use crate::resp_client::{RespClient, readable, written};
+use crate::setup::{RespHarness, start};
 
 const KEYS: u64 = 40;
 
@@ -27,7 +27,7 @@ impl Rng {
     }
 }
 
-fn fill(direct: &mut Wire) {
+fn fill(direct: &mut RespClient) {
     for n in 0..KEYS {
         let value = "x".repeat(usize::try_from(n * n * 3).unwrap());
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use larder_testkit::{ConnectionFilter, Direction, Harness, LIMIT, RedisServer, eventually};
 
-use crate::setup::{WireHarness, start, start_with_relay};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start, start_with_relay};
 
 /// Inline commands, as typed in a terminal.
 const INLINE: &[&str] = &[
@@ -50,7 +50,7 @@ fn inline_commands_are_parsed_as_in_redis() {
     let reference = RedisServer::start();
     for line in INLINE {
         let through = harness.wire().exchange(line.as_bytes());
-        let direct = Wire::open(reference.port()).exchange(line.as_bytes());
+        let direct = RespClient::open(reference.port()).exchange(line.as_bytes());
         assert_eq!(through.escape_ascii().to_string(), direct.escape_ascii().to_string(), "{line}");
     }
 }
@@ -63,7 +63,7 @@ fn replies_that_arrive_byte_by_byte_are_complete() {
     relay.trickle(ConnectionFilter::All, Direction::ToClient, 1);
     for version in ["2", "3"] {
         let mut through = harness.wire().speaking(version);
-        let mut direct = Wire::open(reference.port()).speaking(version);
+        let mut direct = RespClient::open(reference.port()).speaking(version);
         for line in MIXED.iter().chain(MIXED) {
             through.expect_bytes(line, &direct.line(line));
         }
@@ -75,7 +75,7 @@ fn commands_that_arrive_byte_by_byte_are_complete() {
     let Some(harness) = start(&[]) else { return };
     let reference = RedisServer::start();
     let sent: Vec<u8> = MIXED.iter().flat_map(|line| written(line)).collect();
-    let (mut through, mut direct) = (harness.wire(), Wire::open(reference.port()));
+    let (mut through, mut direct) = (harness.wire(), RespClient::open(reference.port()));
     for byte in &sent {
         through.send(&[*byte]);
     }

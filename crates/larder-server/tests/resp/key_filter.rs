@@ -2,7 +2,7 @@
 
 use larder_testkit::{Harness, http};
 
-use crate::setup::{WireHarness, start};
+use crate::setup::{RespHarness, start};
 
 #[test]
 fn excluded_keys_are_read_from_redis_each_time() {

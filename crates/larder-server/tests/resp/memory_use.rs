@@ -5,8 +5,8 @@ use std::fs;
 
 use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start};
 
 const MIB: u64 = 1 << 20;
 
@@ -47,7 +47,7 @@ fn the_buffer_of_a_long_command_name_is_released() {
     const CLIENTS: usize = 64;
     let Some(harness) = start(&[]) else { return };
     let name = vec![b'n'; 4 << 20];
-    let mut clients: Vec<Wire> = (0..CLIENTS).map(|_| harness.wire()).collect();
+    let mut clients: Vec<RespClient> = (0..CLIENTS).map(|_| harness.wire()).collect();
     let before = resident(&harness);
     for client in &mut clients {
         assert_eq!(client.call(&[b"GET", &name]), b"$-1\r\n");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use larder_testkit::{CommandOutput, Harness, LIMIT, Larder, LarderBuilder, eventually, http};
 
-use crate::setup::{WireHarness, start};
-use crate::wire::written;
+use crate::resp_client::written;
+use crate::setup::{RespHarness, start};
 
 fn program() -> LarderBuilder {
     Larder::builder(env!("CARGO_BIN_EXE_larder"))

@@ -6,8 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use larder_testkit::RedisServer;
 
-use crate::setup::{WireHarness, start};
-use crate::wire::written;
+use crate::resp_client::written;
+use crate::setup::{RespHarness, start};
 
 /// An interactive session. Each reply is the same on every server that starts empty.
 const SESSION: &str = r##"

@@ -1,7 +1,7 @@
 //! Hits cause no load on Redis.
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start};
 
 const KEYS: usize = 10_000;
 /// A million in optimized builds.
@@ -37,7 +37,7 @@ fn many_reads_of_few_keys_cost_two_commands_per_key() {
 }
 
 /// Returns how many commands the server has executed since its statistics were reset.
-fn commands(wire: &mut Wire) -> u64 {
+fn commands(wire: &mut RespClient) -> u64 {
     let text = String::from_utf8(wire.line("INFO commandstats")).unwrap();
     let calls = text.lines().filter_map(|line| line.split_once(":calls=")?.1.split(',').next());
     calls.map(|count| count.parse::<u64>().unwrap()).sum()

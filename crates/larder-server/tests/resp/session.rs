@@ -2,8 +2,8 @@
 
 use larder_testkit::{LIMIT, eventually};
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{readable, written};
+use crate::resp_client::{readable, written};
+use crate::setup::{RespHarness, start};
 
 #[test]
 fn clients_have_their_own_names_and_ids() {

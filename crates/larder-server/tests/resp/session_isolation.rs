@@ -4,8 +4,8 @@ use std::{io::Write, os::unix::net::UnixStream, thread, time::Duration};
 
 use larder_testkit::{Harness, LIMIT, eventually};
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start};
 
 /// The state of clients when they disconnect.
 const SESSIONS: &[&[&str]] = &[
@@ -80,7 +80,7 @@ fn closing_an_idle_client_closes_its_upstream_connection() {
         wire.expect("SET k v", "+OK");
     }
     assert_eq!(harness.larder.count("/resp/upstream_connections"), 5);
-    assert!(idle.iter_mut().all(Wire::is_closed));
+    assert!(idle.iter_mut().all(RespClient::is_closed));
     eventually(LIMIT, "all to be gone", || harness.larder.count("/resp/connected_clients") == 0);
     assert_eq!(harness.larder.count("/resp/upstream_connections"), 0);
 }
@@ -134,6 +134,6 @@ fn wait_for_blocked_clients(harness: &Harness, count: u64) {
 }
 
 /// Reads until this reply; MONITOR lines may come before it.
-fn until(wire: &mut Wire, reply: &[u8]) {
+fn until(wire: &mut RespClient, reply: &[u8]) {
     while wire.reply() != reply {}
 }

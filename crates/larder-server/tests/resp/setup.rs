@@ -2,7 +2,7 @@
 
 use larder_testkit::Harness;
 
-use crate::wire::Wire;
+use crate::resp_client::RespClient;
 
 /// Starts a Larder with these flags. `None` if this machine has no Redis.
 pub(crate) fn start(flags: &[&str]) -> Option<Harness> {
@@ -14,25 +14,25 @@ pub(crate) fn start_with_relay(flags: &[&str]) -> Option<Harness> {
     Harness::builder(env!("CARGO_BIN_EXE_larder")).relay().flags(flags).start()
 }
 
-pub(crate) trait WireHarness {
+pub(crate) trait RespHarness {
     /// Opens a connection through Larder, in RESP2.
-    fn wire(&self) -> Wire;
+    fn wire(&self) -> RespClient;
     /// Opens a connection to Redis itself, in RESP2.
-    fn direct(&self) -> Wire;
+    fn direct(&self) -> RespClient;
     /// Repeats a read until it is answered from memory. Every reply must be the expected one.
-    fn warm_up(&self, wire: &mut Wire, line: &str, expected: &str);
+    fn warm_up(&self, wire: &mut RespClient, line: &str, expected: &str);
 }
 
-impl WireHarness for Harness {
-    fn wire(&self) -> Wire {
-        Wire::open(self.resp_port())
+impl RespHarness for Harness {
+    fn wire(&self) -> RespClient {
+        RespClient::open(self.resp_port())
     }
 
-    fn direct(&self) -> Wire {
-        Wire::open(self.redis.port())
+    fn direct(&self) -> RespClient {
+        RespClient::open(self.redis.port())
     }
 
-    fn warm_up(&self, wire: &mut Wire, line: &str, expected: &str) {
+    fn warm_up(&self, wire: &mut RespClient, line: &str, expected: &str) {
         self.larder.wait_for_resp_hit(line, || {
             wire.expect(line, expected);
             true

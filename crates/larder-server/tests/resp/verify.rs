@@ -11,8 +11,8 @@ use std::time::Duration;
 use larder_testkit::Direction::ToClient;
 use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
 
-use crate::setup::{WireHarness, start, start_with_relay};
-use crate::wire::{readable, written};
+use crate::resp_client::{readable, written};
+use crate::setup::{RespHarness, start, start_with_relay};
 
 #[test]
 fn concurrent_changes_are_not_reported_as_differences() {

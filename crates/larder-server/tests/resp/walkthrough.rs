@@ -17,8 +17,8 @@ use larder_resp::reply::Frame;
 use larder_resp::request::{Command, Decoder};
 use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
 
-use crate::setup::{WireHarness, start};
-use crate::wire::{Wire, written};
+use crate::resp_client::{RespClient, written};
+use crate::setup::{RespHarness, start};
 use script::{CONNECTIONS, SCRIPT, UNEQUAL};
 
 #[test]
@@ -58,7 +58,7 @@ fn every_reply_in_a_pipeline_of_any_length_equals_that_of_redis() {
     for version in ["2", "3"] {
         let reference = RedisServer::start();
         let mut through = harness.wire().speaking(version);
-        let mut direct = Wire::open(reference.port()).speaking(version);
+        let mut direct = RespClient::open(reference.port()).speaking(version);
         let mut lengths = [1, 2, 3, 5, 200, 17, 64, 100].into_iter().cycle();
         let mut rest = lines.as_slice();
         while !rest.is_empty() {
@@ -114,10 +114,10 @@ const NULLS: [&[u8]; 3] = [b"_\r\n", b"$-1\r\n", b"*-1\r\n"];
 /// Sends the same commands to both servers, and reads that can be cached once more.
 struct Comparison<'a> {
     harness: &'a Harness,
-    through: Wire,
+    through: RespClient,
     /// Connected directly to the server behind Larder.
-    direct: Wire,
-    reference: Wire,
+    direct: RespClient,
+    reference: RespClient,
     /// In a transaction or with a WATCH: nothing is served from memory.
     is_private: bool,
     /// Commands whose replies came from memory.
@@ -130,7 +130,7 @@ impl<'a> Comparison<'a> {
             harness,
             through: harness.wire().speaking(version),
             direct: harness.direct().speaking(version),
-            reference: Wire::open(reference.port()).speaking(version),
+            reference: RespClient::open(reference.port()).speaking(version),
             is_private: false,
             hit_commands: BTreeSet::new(),
         }
@@ -186,7 +186,7 @@ fn compare_connections(harness: &Harness, reference: &RedisServer, version: &str
     let mut sent: Vec<u8> = line.split(" ; ").flat_map(written).collect();
     sent.extend(written("QUIT"));
     let mut through = harness.wire().speaking(version);
-    let mut direct = Wire::open(reference.port()).speaking(version);
+    let mut direct = RespClient::open(reference.port()).speaking(version);
     through.send(&sent);
     direct.send(&sent);
     let [through, direct] = [through.rest(), direct.rest()].map(|reply| without_ids(&reply));
@@ -249,7 +249,7 @@ fn with_spec<T>(line: &str, look: impl FnOnce(&Spec, &Command<'_>) -> T) -> T {
 }
 
 /// Returns every command and subcommand of a server that can be executed, with its arity.
-fn described(wire: &mut Wire) -> Vec<(String, i64)> {
+fn described(wire: &mut RespClient) -> Vec<(String, i64)> {
     let reply = wire.line("COMMAND");
     let mut all = Vec::new();
     Frame::parse(&reply).unwrap().items().unwrap().for_each(|entry| describe(&entry, &mut all));

@@ -2,8 +2,8 @@
 
 use larder_resp::reply::Frame;
 
+use crate::resp_client::RespClient;
 use crate::setup::{Embedded, Servers};
-use crate::wire::Wire;
 
 /// Subcommands that the Redis of these tests may lack, because they are newer. Current clients send
 /// them.
@@ -71,7 +71,7 @@ fn the_documentation_lists_the_served_commands() {
 }
 
 /// Returns the sorted command table in the reply to a `COMMAND` line.
-fn rows(client: &mut Wire, line: &str) -> Vec<Row> {
+fn rows(client: &mut RespClient, line: &str) -> Vec<Row> {
     let reply = client.line(line);
     let mut rows = Vec::new();
     let frame = Frame::parse(&reply).unwrap();

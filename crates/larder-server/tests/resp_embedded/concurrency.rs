@@ -9,8 +9,8 @@ use std::{
 use larder_resp::reply::Frame;
 use redis::{Commands, Connection};
 
+use crate::resp_client::RespClient;
 use crate::setup::Embedded;
-use crate::wire::Wire;
 
 const CLIENTS: i64 = 8;
 
@@ -89,7 +89,7 @@ fn watch_prevents_lost_updates() {
 }
 
 /// Increments a number with `WATCH` and `MULTI`. Returns false if another client changed it first.
-fn try_increment(client: &mut Wire) -> bool {
+fn try_increment(client: &mut RespClient) -> bool {
     client.expect("WATCH n", "+OK");
     let value = client.line("GET n");
     let value = Frame::parse(&value).unwrap().as_str_bytes().unwrap().to_vec();

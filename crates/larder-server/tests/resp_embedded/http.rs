@@ -3,8 +3,8 @@
 
 use larder_testkit::http;
 
+use crate::resp_client::RespClient;
 use crate::setup::Embedded;
-use crate::wire::Wire;
 
 /// Reads a key over HTTP until the near cache serves it. Returns its value and its `ETag`.
 fn read_until_hit(server: &Embedded, key: &str) -> (String, String) {
@@ -122,7 +122,7 @@ fn a_write_over_http_aborts_a_transaction_that_watches_the_key() {
     let server = Embedded::start(&[]);
     let url = server.larder.url("/v1/keys/k");
     let mut client = server.client();
-    let aborted_by = |client: &mut Wire, write: &dyn Fn()| {
+    let aborted_by = |client: &mut RespClient, write: &dyn Fn()| {
         client.expect("WATCH k", "+OK");
         write();
         client.expect("MULTI", "+OK");

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use larder_testkit::eventually;
 
+use crate::resp_client::readable;
 use crate::setup::{Embedded, LIMIT};
-use crate::wire::readable;
 
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
 
 /// Returns the bytes that the store uses.
-fn used_memory(client: &mut crate::wire::Wire) -> u64 {
+fn used_memory(client: &mut crate::resp_client::RespClient) -> u64 {
     let info = readable(&client.line("INFO memory"));
     let used = info.split_whitespace().find_map(|field| field.strip_prefix("used_memory:"));
     used.unwrap().parse().unwrap()

@@ -2,8 +2,8 @@
 
 use larder_resp::reply::Frame;
 
+use crate::resp_client::readable;
 use crate::setup::Embedded;
-use crate::wire::readable;
 
 #[test]
 fn a_command_that_needs_redis_is_refused_with_the_reason() {

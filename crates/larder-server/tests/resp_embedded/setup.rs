@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder_testkit::{Larder, LarderBuilder, RedisServer, free_port, require_redis};
 
-use crate::wire::Wire;
+use crate::resp_client::RespClient;
 
 /// Maximum time to wait for a condition.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -27,8 +27,8 @@ impl Embedded {
         Self { larder, port }
     }
 
-    pub(crate) fn client(&self) -> Wire {
-        Wire::open(self.port)
+    pub(crate) fn client(&self) -> RespClient {
+        RespClient::open(self.port)
     }
 }
 
@@ -56,8 +56,8 @@ impl Servers {
     /// Connects one client to each server with this version of RESP.
     pub(crate) fn clients(&self, version: &str) -> ClientPair {
         let open = |port| match version {
-            "2" => Wire::open(port),
-            version => Wire::open(port).speaking(version),
+            "2" => RespClient::open(port),
+            version => RespClient::open(port).speaking(version),
         };
         ClientPair { redis: open(self.redis.port()), larder: open(self.larder.port) }
     }
@@ -65,8 +65,8 @@ impl Servers {
 
 /// A client of Redis and a client of Larder that send the same commands.
 pub(crate) struct ClientPair {
-    pub(crate) redis: Wire,
-    pub(crate) larder: Wire,
+    pub(crate) redis: RespClient,
+    pub(crate) larder: RespClient,
 }
 
 /// How two replies are compared.

@@ -1,4 +1,4 @@
-//! Every command of Redis 7.0. Arguments are written as for `crate::wire::written`, and the order
+//! Every command of Redis 7.0. Arguments are written as for `crate::resp_client::written`, and the order
 //! makes each command find the data that it needs. Replies are the same on every server that starts
 //! empty.
 

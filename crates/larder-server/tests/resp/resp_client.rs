@@ -12,12 +12,12 @@ use larder_resp::request::write_command;
 /// Limit for a reply.
 const RESPONSE_LIMIT: Duration = Duration::from_secs(20);
 
-pub(crate) struct Wire {
+pub(crate) struct RespClient {
     stream: TcpStream,
     unread: BytesMut,
 }
 
-impl Wire {
+impl RespClient {
     /// Connects to this port of 127.0.0.1.
     pub(crate) fn open(port: u16) -> Self {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -60,7 +60,7 @@ impl Wire {
         assert!(reply == expected, "{line}: {} bytes, not these {}", reply.len(), expected.len());
     }
 
-    /// Asserts the next reply or push, written as for [`Wire::expect`].
+    /// Asserts the next reply or push, written as for [`RespClient::expect`].
     pub(crate) fn expect_next(&mut self, expected: &str) {
         assert_eq!(readable(&self.reply()), expected);
     }
@@ -70,7 +70,7 @@ impl Wire {
         self.stream.write_all(bytes).unwrap();
     }
 
-    /// Like [`Wire::send`], but the other end may have closed the connection.
+    /// Like [`RespClient::send`], but the other end may have closed the connection.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
