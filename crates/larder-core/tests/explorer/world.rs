@@ -28,7 +28,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 pub(crate) struct World {
     pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
     pub(crate) rows: Arc<Rows>,
-    /// The oldest version that a reader that starts now may see, by place.
+    /// The oldest version that a reader that starts now may see, by key.
     floors: Arc<Mutex<Versions>>,
     over: Arc<AtomicBool>,
     cut: Arc<Mutex<Option<usize>>>,

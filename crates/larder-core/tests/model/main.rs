@@ -26,7 +26,7 @@ use server::{Command, KeyId};
 use std::time::Duration;
 use world::{World, id};
 
-/// What may happen next. A number chooses a place, or one of those that wait.
+/// What may happen next. A number chooses a key, or one of those that wait.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Fetch(usize),

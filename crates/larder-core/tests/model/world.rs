@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) tiers: Arc<Tiers<Payload, Redis>>,
     pub(crate) rows: Arc<Rows>,
-    /// The oldest version that a reader that starts now may see, by place.
+    /// The oldest version that a reader that starts now may see, by key.
     floors: Versions,
     row_floors: BTreeMap<KeyId, usize>,
     /// The newest answered heartbeat of this epoch, with the versions when it was answered.
@@ -295,12 +295,12 @@ pub(crate) fn key(key_id: &KeyId) -> Key<'_> {
     Key::plain(&key_id.1, key_id.0)
 }
 
-/// The origin's id for a place.
+/// The origin's id for a key.
 pub(crate) fn id(key_id: &KeyId) -> String {
     format!("{}/{}", key_id.0, String::from_utf8_lossy(&key_id.1))
 }
 
-/// The place that most scripts use.
+/// The key that most scripts use.
 pub(crate) fn a() -> KeyId {
     (0, b"a".to_vec())
 }
