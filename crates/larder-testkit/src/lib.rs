@@ -26,6 +26,7 @@ mod port;
 mod process;
 mod redis_server;
 mod relay;
+mod test_server;
 mod wait;
 
 pub use certificates::{CertificateAuthority, CertificateFiles};
@@ -34,7 +35,10 @@ pub use larder::{CommandOutput, Larder, LarderBuilder};
 pub use monitor::Monitor;
 pub use port::free_port;
 pub use process::Process;
-pub use redis_server::{RedisBuilder, RedisServer, require_redis, require_redis_tls};
+pub use redis_server::{
+    RedisBuilder, RedisServer, require_redis, require_redis_tls, require_server,
+};
 pub use relay::{ConnectionFilter, Direction, Relay};
 pub use rustix::process::Signal;
+pub use test_server::TestServer;
 pub use wait::eventually;

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::certificates::{CertificateAuthority, CertificateFiles};
 use crate::free_port;
 use crate::process::Process;
+use crate::test_server::TestServer;
 use crate::wait::poll;
 
 /// Limit from the start of the server to its first reply, over all attempts.
@@ -35,7 +36,16 @@ const RESPONSE_LIMIT: Duration = Duration::from_secs(10);
 /// If there is none and `LARDER_REQUIRE_ALL=1`, as in CI, where a skipped test is a failure.
 #[must_use]
 pub fn require_redis() -> bool {
-    let program = program();
+    require_server(&TestServer::from_environment())
+}
+
+/// Like [`require_redis`], for one server in particular.
+///
+/// # Panics
+/// If there is none and `LARDER_REQUIRE_ALL=1`.
+#[must_use]
+pub fn require_server(server: &TestServer) -> bool {
+    let program = server.program();
     let found = Command::new(&program).arg("--version").output().is_ok();
     let all = env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
     assert!(found || !all, "{} not found, and LARDER_REQUIRE_ALL=1", program.display());
@@ -54,15 +64,16 @@ pub fn require_redis_tls() -> bool {
     if !require_redis() {
         return false;
     }
+    let program = TestServer::from_environment().program();
     // With no port to listen on, Redis exits. Without TLS it exits earlier, because it does not
     // know the option.
-    let tried = Command::new(program()).args(["--port", "0", "--tls-port", "0"]).output();
+    let tried = Command::new(&program).args(["--port", "0", "--tls-port", "0"]).output();
     let said = tried.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
     let found = !String::from_utf8_lossy(&said).contains("Bad directive");
     let all = env::var("LARDER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(found || !all, "{} has no TLS, and LARDER_REQUIRE_ALL=1", program().display());
+    assert!(found || !all, "{} has no TLS, and LARDER_REQUIRE_ALL=1", program.display());
     if !found {
-        eprintln!("skipped: {} was built without TLS", program().display());
+        eprintln!("skipped: {} was built without TLS", program.display());
     }
     found
 }
@@ -214,9 +225,17 @@ pub struct RedisBuilder {
     unix_socket: bool,
     tls: Option<u16>,
     args: Vec<String>,
+    server: Option<TestServer>,
 }
 
 impl RedisBuilder {
+    /// Starts this server instead of that of the environment.
+    #[must_use]
+    pub fn server(mut self, server: TestServer) -> Self {
+        self.server = Some(server);
+        self
+    }
+
     /// Sets `requirepass`, the password of the user `default`.
     #[must_use]
     pub fn password(mut self, password: &str) -> Self {
@@ -287,7 +306,7 @@ impl RedisBuilder {
         loop {
             let port = port();
             let mut process = Process::spawn(self.command(folder, port), folder.path())
-                .unwrap_or_else(|error| panic!("{}: {error}", program().display()));
+                .unwrap_or_else(|error| panic!("{}: {error}", self.program().display()));
             if self.replies(&mut process, port) {
                 return (process, port);
             }
@@ -297,8 +316,12 @@ impl RedisBuilder {
         }
     }
 
+    fn program(&self) -> PathBuf {
+        self.server.clone().unwrap_or_else(TestServer::from_environment).program()
+    }
+
     fn command(&self, folder: &TempDir, port: u16) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(self.program());
         command.current_dir(folder).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
         command.args(["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"]);
         if let Some(password) = &self.password {
@@ -333,11 +356,6 @@ impl RedisBuilder {
         })
         .unwrap_or(false)
     }
-}
-
-/// Returns `redis-server`, or the program in `LARDER_TEST_REDIS_SERVER`.
-fn program() -> PathBuf {
-    env::var_os("LARDER_TEST_REDIS_SERVER").map_or_else(|| "redis-server".into(), PathBuf::from)
 }
 
 fn addr_of(port: u16) -> SocketAddr {

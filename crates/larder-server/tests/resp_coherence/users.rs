@@ -1,8 +1,8 @@
 //! No user is served from memory what Redis would refuse (R12).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use larder_testkit::{Harness, RedisServer, eventually, require_redis};
+use larder_testkit::{Harness, RedisServer, TestServer, eventually, require_redis, require_server};
 
 use crate::client::{Client, Reply};
 use crate::setup::{self, ClientHarness, RedisHarness, Standalone, start_harness};
@@ -277,5 +277,31 @@ fn a_user_without_permission_to_flush_invalidates_nothing() {
         let hits = harness.larder.resp_hits();
         own.expect("GET secret", "s");
         assert_eq!(harness.larder.resp_hits(), hits + 1, "{line}");
+    }
+}
+
+/// A user of Valkey 9.1 may be restricted to databases, which no other field of `ACL GETUSER` shows.
+#[test]
+fn a_user_restricted_to_databases_is_refused_in_the_others() {
+    if !require_server(&TestServer::Valkey9) {
+        return;
+    }
+    let builder = setup::harness()
+        .redis(RedisServer::builder().server(TestServer::Valkey9))
+        .prepare(|redis| {
+            redis.cmd(&["ACL", "SETUSER", "alice", "on", ">word", "+@all", "~*", "db=2,3"]);
+            redis.cmd(&["SET", "hot", "value"]);
+        });
+    let Some(harness) = builder.start() else { return };
+    let mut own = harness.client();
+    harness.warm_up(&mut own, "GET hot", "value");
+    let mut alice = harness.client();
+    alice.expect("AUTH alice word", "OK");
+    // Long enough for Larder to ask several times what she may read.
+    let end = Instant::now() + 2 * BOUND;
+    while Instant::now() < end {
+        own.expect("GET hot", "value");
+        let reply = alice.call("GET hot");
+        assert!(is_refused(&reply), "{reply:?}");
     }
 }
