@@ -13,9 +13,7 @@ mod comparison;
 #[path = "readme/tour.rs"]
 mod tour;
 
-use larder_testkit::{
-    Larder, LarderBuilder, RedisServer, eventually, free_port, http, require_redis,
-};
+use larder_testkit::{Larder, LarderBuilder, RedisServer, eventually, http, require_redis};
 use std::{
     collections::BTreeMap,
     fs,
@@ -85,9 +83,9 @@ fn the_documented_redis_user_has_all_needed_permissions() {
     let rules = text.lines().find_map(|line| line.strip_prefix("ACL SETUSER ")).unwrap();
     let redis = RedisServer::builder().user_acl(rules).start();
     let config = root().join("examples/larder.toml").display().to_string();
-    let port = free_port();
     let larder = Larder::builder(PROGRAM)
-        .args(&["--config", &config, "--port", &port.to_string()])
+        .resp()
+        .args(&["--config", &config])
         .env("REDIS_URL", redis.url_for("larder", "secret") + "/1")
         .start();
     eventually(LIMIT, "Larder to be coherent", || {
@@ -102,7 +100,7 @@ fn the_documented_redis_user_has_all_needed_permissions() {
     assert_eq!(http::get(&larder.url("/v1/keys/k"), &no_cache).text(), "v");
     assert_eq!(http::delete(&larder.url("/v1/keys/k"), &[]).status, 204);
     redis.cmd(&["ACL", "SETUSER", "trusted", "on", ">word", "~*", "+@all"]);
-    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", larder.resp_port())).unwrap();
     client.write_all(b"GET users:123\r\nSET k v\r\nAUTH trusted word\r\n").unwrap();
     eventually(LIMIT, "a hit for the trusted user", || {
         client.write_all(b"GET users:123\r\n").unwrap();

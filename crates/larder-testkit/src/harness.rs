@@ -10,8 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    Larder, LarderBuilder, RedisBuilder, RedisServer, Relay, eventually, free_port, http,
-    require_redis,
+    Larder, LarderBuilder, RedisBuilder, RedisServer, Relay, eventually, http, require_redis,
 };
 
 /// Limit on every wait. Nothing takes this long unless it fails.
@@ -24,7 +23,6 @@ pub struct Harness {
     /// The server behind it.
     pub redis: RedisServer,
     relay: Option<Relay>,
-    resp_port: u16,
     folder: TempDir,
 }
 
@@ -35,7 +33,7 @@ pub struct HarnessBuilder {
     prepare: Box<dyn FnOnce(&RedisServer)>,
     through: Option<UrlOf>,
     configure: Box<dyn FnOnce(LarderBuilder) -> LarderBuilder>,
-    resp_port: u16,
+    serves_resp: bool,
     has_relay: bool,
 }
 
@@ -50,7 +48,7 @@ impl Harness {
             prepare: Box::new(|_| {}),
             through: None,
             configure: Box::new(|larder| larder),
-            resp_port: free_port(),
+            serves_resp: true,
             has_relay: false,
         }
     }
@@ -65,7 +63,7 @@ impl Harness {
 
     /// Returns the port of the RESP listener.
     pub fn resp_port(&self) -> u16 {
-        self.resp_port
+        self.larder.resp_port()
     }
 
     /// Returns the path of the unix socket of the RESP listener.
@@ -124,10 +122,10 @@ impl HarnessBuilder {
         self
     }
 
-    /// Serves RESP on this port instead of a free one; 0 turns it off.
+    /// Opens no RESP listener.
     #[must_use]
-    pub fn resp_port(mut self, port: u16) -> Self {
-        self.resp_port = port;
+    pub fn no_resp(mut self) -> Self {
+        self.serves_resp = false;
         self
     }
 
@@ -168,15 +166,12 @@ impl HarnessBuilder {
         };
         let folder = TempDir::with_prefix("larder-harness-").expect("a temporary folder");
         let socket = folder.path().join("larder.sock").display().to_string();
-        let larder = Larder::builder(&self.program).env("REDIS_URL", url).args(&[
-            "--port",
-            &self.resp_port.to_string(),
-            "--unixsocket",
-            &socket,
-        ]);
+        let larder =
+            Larder::builder(&self.program).env("REDIS_URL", url).args(&["--unixsocket", &socket]);
+        let larder = if self.serves_resp { larder.resp() } else { larder.args(&["--port", "0"]) };
         let larder = (self.configure)(larder).start();
         larder.wait_until_coherent();
-        Harness { larder, redis, relay, resp_port: self.resp_port, folder }
+        Harness { larder, redis, relay, folder }
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Larder {
     process: Mutex<Process>,
     _folder: TempDir,
     port: u16,
+    resp_port: Option<u16>,
 }
 
 impl Larder {
@@ -41,6 +42,7 @@ impl Larder {
             args: Vec::new(),
             env: Vec::new(),
             config: None,
+            serves_resp: false,
         }
     }
 
@@ -52,6 +54,14 @@ impl Larder {
     /// Returns the port of the HTTP listener.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Returns the port of the RESP listener, which [`LarderBuilder::resp`] asked for.
+    ///
+    /// # Panics
+    /// If it was not asked for.
+    pub fn resp_port(&self) -> u16 {
+        self.resp_port.expect("a Larder built with `resp()`")
     }
 
     /// Returns the process id.
@@ -119,9 +129,17 @@ pub struct LarderBuilder {
     args: Vec<String>,
     env: Vec<(String, String)>,
     config: Option<String>,
+    serves_resp: bool,
 }
 
 impl LarderBuilder {
+    /// Serves RESP on a free port: see [`Larder::resp_port`].
+    #[must_use]
+    pub fn resp(mut self) -> Self {
+        self.serves_resp = true;
+        self
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -150,14 +168,14 @@ impl LarderBuilder {
         self
     }
 
-    /// Starts the server on a free `--http-port` and waits until `GET /livez` returns 200.
+    /// Starts the server on free ports and waits until `GET /livez` returns 200.
     ///
     /// # Panics
     /// With the standard error if it exits or does not respond within 20 s.
     pub fn start(self) -> Larder {
         let folder = temp_folder();
-        let (process, port) = self.launch(&folder);
-        Larder { process: Mutex::new(process), _folder: folder, port }
+        let (process, port, resp_port) = self.launch(&folder);
+        Larder { process: Mutex::new(process), _folder: folder, port, resp_port }
     }
 
     /// Runs a command to its end, with only the given arguments.
@@ -185,13 +203,17 @@ impl LarderBuilder {
         }
     }
 
-    fn launch(&self, folder: &TempDir) -> (Process, u16) {
+    /// Tries free ports until none of them is taken in the meantime.
+    fn launch(&self, folder: &TempDir) -> (Process, u16, Option<u16>) {
         let start = Instant::now();
         loop {
             let port = free_port();
-            let mut process = self.spawn(folder, &["--http-port", &port.to_string()]);
+            let resp_port = self.serves_resp.then(|| free_port_but(port));
+            let mut args = vec!["--http-port".to_owned(), port.to_string()];
+            args.extend(resp_port.into_iter().flat_map(|port| ["--port".into(), port.to_string()]));
+            let mut process = self.spawn(folder, &args);
             if responds(&mut process, port) {
-                return (process, port);
+                return (process, port, resp_port);
             }
             let log = process.stderr();
             let again = log.contains(PORT_TAKEN) && start.elapsed() < START_LIMIT;
@@ -199,7 +221,7 @@ impl LarderBuilder {
         }
     }
 
-    fn spawn(&self, folder: &TempDir, more_args: &[&str]) -> Process {
+    fn spawn(&self, folder: &TempDir, more_args: &[String]) -> Process {
         let mut command = Command::new(&self.program);
         command.current_dir(folder).env_clear().args(&self.args);
         if let Some(path) = std::env::var_os("PATH") {
@@ -230,6 +252,11 @@ pub struct CommandOutput {
 
 fn temp_folder() -> TempDir {
     TempDir::with_prefix("larder-").expect("a temporary folder")
+}
+
+/// Returns a free port other than one that is about to be used.
+fn free_port_but(used: u16) -> u16 {
+    std::iter::repeat_with(free_port).find(|port| *port != used).unwrap_or_default()
 }
 
 /// Waits until `GET /livez` returns 200. Returns false if the process exits first.

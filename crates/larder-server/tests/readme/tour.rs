@@ -6,7 +6,7 @@ use crate::{
     comparison::{lines, matches},
     document, recipe, root,
 };
-use larder_testkit::{Larder, RedisServer, eventually, free_port, http, require_redis};
+use larder_testkit::{Larder, RedisServer, eventually, http, require_redis};
 use std::process::{Command, Stdio};
 
 /// The addresses in the tour. The test replaces them with those of the servers it starts.
@@ -92,16 +92,14 @@ impl Tour {
         };
         let variables = step.command.split_whitespace().filter_map(|word| word.split_once('='));
         let arguments: Vec<String> = arguments.split_whitespace().map(in_root).collect();
-        self.resp_port = free_port();
-        let builder = Larder::builder(PROGRAM)
-            .args(&arguments)
-            .args(&["--port", &self.resp_port.to_string()]);
+        let builder = Larder::builder(PROGRAM).resp().args(&arguments);
         let builder = variables.fold(builder, |builder, (name, value)| {
             builder.env(name, self.with_real_addresses(value))
         });
         // The tour stops the previous Larder with Ctrl-C.
         self.larder = None;
         let larder = self.larder.insert(builder.start());
+        self.resp_port = larder.resp_port();
 
         let ready = larder.url("/readyz");
         eventually(LIMIT, "Larder to be ready", || {

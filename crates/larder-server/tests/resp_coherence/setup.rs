@@ -1,6 +1,6 @@
 //! What these tests add to the [`Harness`]: a relay in front of Redis, and Redis clients.
 
-use larder_testkit::{ConnectionFilter, Harness, HarnessBuilder, Larder, free_port};
+use larder_testkit::{ConnectionFilter, Harness, HarnessBuilder, Larder};
 
 use crate::client::{Client, Reply};
 
@@ -26,20 +26,18 @@ pub(crate) fn start_harness(builder: HarnessBuilder, flags: &[&str]) -> Option<H
 /// A Larder without a harness, in front of a Redis that runs already.
 pub(crate) struct Standalone {
     pub(crate) larder: Larder,
-    port: u16,
 }
 
 impl Standalone {
     pub(crate) fn start(redis_url: &str, flags: &[&str]) -> Self {
-        let port = free_port();
         let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
             .env("REDIS_URL", redis_url)
-            .args(&["--port", &port.to_string()])
+            .resp()
             .args(flags)
             .start();
         larder.wait_until_coherent();
-        wait_until_commands_are_known(&larder, port, flags);
-        Self { larder, port }
+        wait_until_commands_are_known(&larder, larder.resp_port(), flags);
+        Self { larder }
     }
 }
 
@@ -82,7 +80,7 @@ impl ClientHarness for Harness {
 
 impl ClientHarness for Standalone {
     fn running(&self) -> (&Larder, u16) {
-        (&self.larder, self.port)
+        (&self.larder, self.larder.resp_port())
     }
 }
 

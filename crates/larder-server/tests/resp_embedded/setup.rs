@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Larder, LarderBuilder, RedisServer, free_port, require_redis};
+use larder_testkit::{Larder, LarderBuilder, RedisServer, require_redis};
 
 use crate::resp_client::RespClient;
 
@@ -21,9 +21,8 @@ impl Embedded {
     }
 
     pub(crate) fn start_with(set: impl FnOnce(LarderBuilder) -> LarderBuilder) -> Self {
-        let port = free_port();
-        let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"));
-        let larder = set(larder.args(&["--port", &port.to_string()])).start();
+        let larder = set(Larder::builder(env!("CARGO_BIN_EXE_larder")).resp()).start();
+        let port = larder.resp_port();
         Self { larder, port }
     }
 

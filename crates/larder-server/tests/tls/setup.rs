@@ -32,7 +32,7 @@ impl TlsHarness {
         let (authority, port) = (CertificateAuthority::new(), free_port());
         let certificate = authority.sign(LOCAL_NAMES);
         let harness = Harness::builder(env!("CARGO_BIN_EXE_larder"))
-            .resp_port(0)
+            .no_resp()
             .flags(&["--tls-port", &port.to_string()])
             .flags(&["--tls-cert-file", text(&certificate.certificate)])
             .flags(&["--tls-key-file", text(&certificate.key)])
@@ -82,13 +82,13 @@ impl TlsToRedis {
 
     /// Like [`TlsToRedis::start`], with an environment variable.
     pub(crate) fn start_in(url: &str, flags: &[&str], variable: (&str, &str)) -> Self {
-        let port = free_port();
         let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
             .env("REDIS_URL", url)
             .env(variable.0, variable.1)
-            .args(&["--port", &port.to_string()])
+            .resp()
             .args(flags)
             .start();
+        let port = larder.resp_port();
         Self { larder, port }
     }
 
