@@ -4,10 +4,10 @@
 //! reads whose replies may be cached. The connection has a single reader, which applies replies and
 //! invalidations in wire order. Four parts follow from that:
 //!
-//! - A fill takes a **lease** before its read is sent ([`lease`]). An invalidation of the name ends
+//! - A fill takes a **lease** before its read is sent (`lease`). An invalidation of the name ends
 //!   the lease, so a reply that was read before a change cannot be cached after it. For a store that
 //!   answers before another reader could join, the lease is a change stamp (`near/change_stamp.rs`).
-//! - Readers of one key share a **flight** ([`flight`]). When the lease ends, later readers no longer
+//! - Readers of one key share a **flight** (`flight`). When the lease ends, later readers no longer
 //!   find the flight: those that joined before keep it, later ones start a new one and see the
 //!   change.
 //! - An entry belongs to the **epoch** of the feed in which it was filled ([`feed`]). When the
@@ -19,5 +19,5 @@
 //! explorer and a property test against a small model run them as they are shipped.
 
 pub mod feed;
-pub mod flight;
-pub mod lease;
+pub(crate) mod flight;
+pub(crate) mod lease;

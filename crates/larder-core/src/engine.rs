@@ -1,7 +1,8 @@
 //! The engine: the near cache together with the coherence that guards it.
 //!
-//! Everything that enters the near cache does so in [`Fill::complete`]. Everything that leaves it
-//! because the store changed does so in [`Engine::invalidate`] or [`Engine::flush`].
+//! Values enter the near cache through a [`Fill`] and in no other way. They leave it, when the store
+//! has changed or may have, in [`Engine::invalidate`], [`Engine::invalidate_after_bypass`] or
+//! [`Engine::flush`].
 
 mod admission;
 mod counters;

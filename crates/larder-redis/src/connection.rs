@@ -9,6 +9,7 @@ use larder_resp::{
     request::write_command,
 };
 use std::{io, sync::Arc, time::Duration};
+use tokio::task::yield_now;
 
 /// Space reserved for one read.
 const READ_BYTES: usize = 64 << 10;
@@ -16,6 +17,8 @@ const READ_BYTES: usize = 64 << 10;
 const IDLE_BUFFER_BYTES_MAX: usize = 1 << 20;
 /// While more than this is waiting to be sent, the connection accepts no further commands.
 const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
+/// Maximum reads in search of the reason why a connection was closed.
+const CLOSE_READS_MAX: usize = 64;
 
 /// Limits on what Redis sends. Unlike a command, a reply may be a list of any length, a script may
 /// nest it as deep as it likes, and a line (of `MONITOR`, for example) may be as long as a value.
@@ -169,9 +172,14 @@ impl RespConnection {
     /// Returns why the connection ended after a failed write. What the server sent before it closed
     /// explains more than the error of the write.
     async fn close_reason(&mut self, write_error: ConnectionError) -> ConnectionError {
-        while self.readable().await.is_ok() {
+        for _ in 0..CLOSE_READS_MAX {
+            if self.readable().await.is_err() {
+                break;
+            }
             match self.receive() {
-                Ok(_) => {}
+                Ok(true) => {}
+                // Readiness may stand although nothing can be read: let the runtime go on.
+                Ok(false) => yield_now().await,
                 Err(ConnectionError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
                     break;
                 }

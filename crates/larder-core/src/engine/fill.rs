@@ -259,7 +259,7 @@ impl<'a, V: Value> Fill<'a, V> {
     /// names, so the epoch must still be the current one.
     fn stamp_in(&self, epoch: u32) -> Result<Option<ChangeStamp>, NotCached> {
         let Admission::Stamp { stamp, .. } = self.admission else { return Ok(None) };
-        if !self.engine().feed.is_current(Epoch(epoch)) {
+        if !self.engine().feed_of(self.key()).is_current(Epoch(epoch)) {
             return Err(NotCached::LeaseInvalidated);
         }
         Ok(Some(stamp))

@@ -1,5 +1,4 @@
-//! The first line of a reply: its type and what follows it. No other code knows the type bytes,
-//! except the conversion to RESP2.
+//! The first line of a reply: its type and what follows it. All parsing goes through here.
 
 use crate::{error::ProtocolError, number};
 
