@@ -72,11 +72,11 @@ impl Keyspace {
         self.records.get(self.position(name)?)
     }
 
-    /// Returns a record whose payload may be changed. Its deadline changes by
-    /// [`Keyspace::set_deadline`], which counts.
-    pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Record> {
+    /// Returns a record to be changed, and the number of records that have a deadline, which a change
+    /// of the record's deadline must keep right.
+    pub(super) fn get_mut(&mut self, name: &[u8]) -> Option<(&mut Record, &mut usize)> {
         let position = self.position(name)?;
-        self.records.get_mut(position)
+        Some((self.records.get_mut(position)?, &mut self.volatile))
     }
 
     /// Adds a record whose name is not in the keyspace.
@@ -86,15 +86,6 @@ impl Keyspace {
         index.insert_unique(hash.hash_one(&record.name), records.len(), hash_at);
         self.volatile += usize::from(record.deadline != NEVER);
         self.records.push(record);
-    }
-
-    /// Sets when a record expires. Returns when it would have, if that is another time.
-    pub(super) fn set_deadline(&mut self, name: &[u8], deadline: i64) -> Option<i64> {
-        let record = self.get_mut(name).filter(|record| record.deadline != deadline)?;
-        let before = std::mem::replace(&mut record.deadline, deadline);
-        self.volatile -= usize::from(before != NEVER);
-        self.volatile += usize::from(deadline != NEVER);
-        Some(before)
     }
 
     /// Removes a record. Returns it with its position, for [`Keyspace::restore`].

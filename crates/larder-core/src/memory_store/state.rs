@@ -1,7 +1,7 @@
 //! What the store's lock guards: records, the bytes that they count for, and watches.
 
 use super::{
-    keyspace::{Keyspace, Record},
+    keyspace::{Keyspace, NEVER, Record, cost},
     watches::Watches,
 };
 use hashbrown::HashMap;
@@ -42,28 +42,10 @@ impl State {
         self.keyspaces.entry(keyspace).or_default().restore(position, record);
     }
 
-    /// Changes a payload, and counts its bytes.
-    pub(super) fn change_payload<R>(
-        &mut self,
-        keyspace: u32,
-        name: &[u8],
-        change: impl FnOnce(&mut Vec<u8>) -> R,
-    ) -> Option<R> {
-        let record = self.keyspaces.get_mut(&keyspace)?.get_mut(name)?;
-        self.bytes -= record.cost();
-        let changed = change(&mut record.payload);
-        self.bytes += record.cost();
-        Some(changed)
-    }
-
-    /// Sets when a record expires. See [`Keyspace::set_deadline`].
-    pub(super) fn set_deadline(
-        &mut self,
-        keyspace: u32,
-        name: &[u8],
-        deadline: i64,
-    ) -> Option<i64> {
-        self.keyspaces.get_mut(&keyspace)?.set_deadline(name, deadline)
+    /// Returns a record to be changed.
+    pub(super) fn record_mut(&mut self, keyspace: u32, name: &[u8]) -> Option<RecordMut<'_>> {
+        let (record, volatile) = self.keyspaces.get_mut(&keyspace)?.get_mut(name)?;
+        Some(RecordMut { record, volatile, bytes: &mut self.bytes })
     }
 
     /// Removes a keyspace with all its records.
@@ -77,6 +59,42 @@ impl State {
     pub(super) fn restore_keyspace(&mut self, number: u32, keyspace: Keyspace) {
         self.bytes += bytes_of(&keyspace);
         self.keyspaces.insert(number, keyspace);
+    }
+}
+
+/// A record, and the counts that its changes affect.
+pub(super) struct RecordMut<'a> {
+    record: &'a mut Record,
+    volatile: &'a mut usize,
+    bytes: &'a mut u64,
+}
+
+impl RecordMut<'_> {
+    pub(super) fn payload(&self) -> &Vec<u8> {
+        &self.record.payload
+    }
+
+    /// Changes the payload, and counts its bytes.
+    pub(super) fn change_payload<R>(&mut self, change: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        *self.bytes -= self.record.cost();
+        let changed = change(&mut self.record.payload);
+        *self.bytes += self.record.cost();
+        changed
+    }
+
+    /// Sets when the record expires. Returns when it would have, if that is another time.
+    pub(super) fn set_deadline(&mut self, deadline: i64) -> Option<i64> {
+        let before = std::mem::replace(&mut self.record.deadline, deadline);
+        *self.volatile -= usize::from(before != NEVER);
+        *self.volatile += usize::from(deadline != NEVER);
+        (before != deadline).then_some(before)
+    }
+
+    /// Returns the bytes that the store will hold when the payload has this capacity, if that is
+    /// more than now.
+    pub(super) fn bytes_with(&self, capacity: usize) -> Option<u64> {
+        let (before, after) = (self.record.cost(), cost(self.record.name.len(), capacity));
+        (after > before).then(|| (*self.bytes - before).saturating_add(after))
     }
 }
 

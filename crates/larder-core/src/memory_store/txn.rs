@@ -9,7 +9,10 @@ use super::{
     watches::Watch,
 };
 use crate::{outcome::StoreError, sync::MutexGuard};
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    mem,
+};
 
 /// The room that a growing payload gets in advance: its own length again, up to this.
 const GROWTH_BYTES_MAX: usize = 1 << 20;
@@ -107,23 +110,38 @@ impl<'a> Txn<'a> {
             self.remove(keyspace, name);
             return Ok(());
         }
-        self.check_room(keyspace, name, payload.len())?;
-        match self.locked.state.record(keyspace, name) {
-            None => {
-                let record = Record { name: name.into(), payload: payload.to_vec(), deadline };
-                self.insert(keyspace, record);
-            }
-            Some(record) if can_overwrite(&record.payload, payload) => {
-                self.overwrite(keyspace, name, 0, payload, payload.len());
-                self.set_deadline(keyspace, name, deadline);
-            }
-            Some(_) => {
-                self.replace_payload(keyspace, name, payload.to_vec());
-                self.set_deadline(keyspace, name, deadline);
-            }
+        if !self.set_present(keyspace, name, payload, deadline)? {
+            self.check_room(keyspace, name, payload.len())?;
+            self.insert(keyspace, Record { name: name.into(), payload: payload.into(), deadline });
         }
         self.count_change(keyspace, name);
         Ok(())
+    }
+
+    /// Changes a record that is there, looking it up once. Returns whether there is one.
+    fn set_present(
+        &mut self,
+        keyspace: u32,
+        name: &[u8],
+        payload: &[u8],
+        deadline: i64,
+    ) -> Result<bool, OutOfMemory> {
+        let Locked { state, log } = &mut *self.locked;
+        let Some(mut record) = state.record_mut(keyspace, name) else { return Ok(false) };
+        if record.bytes_with(payload.len()).is_some_and(|bytes| bytes > self.bytes_max) {
+            return Err(OutOfMemory);
+        }
+        if can_overwrite(record.payload(), payload) {
+            log.overwrite(keyspace, name, record.payload(), 0..payload.len());
+            record.change_payload(|present| write_part(present, 0, payload));
+        } else {
+            let before = record.change_payload(|present| mem::replace(present, payload.to_vec()));
+            log.replace_payload(keyspace, name, before);
+        }
+        if let Some(before) = record.set_deadline(deadline) {
+            log.set_deadline(keyspace, name, before);
+        }
+        Ok(true)
     }
 
     /// Whether these names can all be set to these payloads.
@@ -334,14 +352,6 @@ impl<'a> Txn<'a> {
         state.insert(keyspace, record);
     }
 
-    fn replace_payload(&mut self, keyspace: u32, name: &[u8], payload: Vec<u8>) {
-        let Locked { state, log } = &mut *self.locked;
-        let replace = |old: &mut Vec<u8>| std::mem::replace(old, payload);
-        if let Some(before) = state.change_payload(keyspace, name, replace) {
-            log.replace_payload(keyspace, name, before);
-        }
-    }
-
     /// Overwrites a payload from `start` on, after giving it this capacity if it has less.
     fn overwrite(
         &mut self,
@@ -352,11 +362,9 @@ impl<'a> Txn<'a> {
         capacity: usize,
     ) {
         let Locked { state, log } = &mut *self.locked;
-        let end = start.saturating_add(part.len());
-        if let Some(record) = state.record(keyspace, name) {
-            log.overwrite(keyspace, name, &record.payload, start..end);
-        }
-        state.change_payload(keyspace, name, |payload| {
+        let Some(mut record) = state.record_mut(keyspace, name) else { return };
+        log.overwrite(keyspace, name, record.payload(), start..start.saturating_add(part.len()));
+        record.change_payload(|payload| {
             payload.reserve_exact(capacity.saturating_sub(payload.len()));
             write_part(payload, start, part);
         });
@@ -364,7 +372,8 @@ impl<'a> Txn<'a> {
 
     fn set_deadline(&mut self, keyspace: u32, name: &[u8], deadline: i64) {
         let Locked { state, log } = &mut *self.locked;
-        if let Some(before) = state.set_deadline(keyspace, name, deadline) {
+        let record = state.record_mut(keyspace, name);
+        if let Some(before) = record.and_then(|mut record| record.set_deadline(deadline)) {
             log.set_deadline(keyspace, name, before);
         }
     }

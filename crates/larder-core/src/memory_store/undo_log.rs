@@ -69,7 +69,18 @@ pub enum Change<'a> {
 
 /// Memory to be freed when no lock is held.
 #[derive(Default)]
-pub(super) struct Freed(#[expect(dead_code, reason = "held only to be dropped")] Vec<Undo>);
+pub(super) struct Freed(Vec<Undo>);
+
+impl Undo {
+    fn is_large(&self) -> bool {
+        match self {
+            Self::Remove { record, .. } => record.payload.capacity() >= LARGE_BYTES_MIN,
+            Self::ReplacePayload(payload) => payload.capacity() >= LARGE_BYTES_MIN,
+            Self::Flush(_) => true,
+            _ => false,
+        }
+    }
+}
 
 impl UndoLog {
     pub(super) fn is_empty(&self) -> bool {
@@ -150,14 +161,12 @@ impl UndoLog {
 
     /// Discards every step. Returns what is large, to be freed later.
     pub(super) fn discard(&mut self) -> Freed {
-        let is_large = |undo: &Undo| match undo {
-            Undo::Remove { record, .. } => record.payload.capacity() >= LARGE_BYTES_MIN,
-            Undo::ReplacePayload(payload) => payload.capacity() >= LARGE_BYTES_MIN,
-            Undo::Flush(_) => true,
-            _ => false,
-        };
-        let large = self.steps.drain(..).map(|step| step.undo).filter(is_large);
-        let freed = Freed(large.collect());
+        let mut freed = Freed::default();
+        // Usually there is none, and the steps are dropped where they are.
+        if self.steps.iter().any(|step| step.undo.is_large()) {
+            let undos = self.steps.drain(..).map(|step| step.undo);
+            freed.0.extend(undos.filter(Undo::is_large));
+        }
         self.clear();
         freed
     }
@@ -168,11 +177,11 @@ impl UndoLog {
             Undo::Insert => drop(state.remove(keyspace, name)),
             Undo::Remove { position, record } => state.restore(keyspace, position, record),
             Undo::ReplacePayload(before) => {
-                state.change_payload(keyspace, name, |payload| *payload = before);
+                change_payload(state, keyspace, name, |payload| *payload = before);
             }
             Undo::Overwrite { start, before, len, capacity } => {
                 let before = self.at(&before);
-                state.change_payload(keyspace, name, |payload| {
+                change_payload(state, keyspace, name, |payload| {
                     payload.truncate(len);
                     if let Some(part) = payload.get_mut(start..start.saturating_add(before.len())) {
                         part.copy_from_slice(before);
@@ -180,7 +189,11 @@ impl UndoLog {
                     payload.shrink_to(capacity);
                 });
             }
-            Undo::SetDeadline(before) => drop(state.set_deadline(keyspace, name, before)),
+            Undo::SetDeadline(before) => {
+                if let Some(mut record) = state.record_mut(keyspace, name) {
+                    record.set_deadline(before);
+                }
+            }
             Undo::CountChange => state.watches.uncount(keyspace, name),
             Undo::Rename { position, to } => {
                 if let Some((_, record)) = state.remove(to.0, self.at(&to.1)) {
@@ -208,8 +221,23 @@ impl UndoLog {
 
     fn clear(&mut self) {
         self.steps.clear();
-        self.steps.shrink_to(KEPT_STEPS);
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT_BYTES);
+        if self.steps.capacity() > KEPT_STEPS {
+            self.steps.shrink_to(KEPT_STEPS);
+        }
+        if self.bytes.capacity() > KEPT_BYTES {
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
+    }
+}
+
+fn change_payload(
+    state: &mut State,
+    keyspace: u32,
+    name: &[u8],
+    change: impl FnOnce(&mut Vec<u8>),
+) {
+    if let Some(mut record) = state.record_mut(keyspace, name) {
+        record.change_payload(change);
     }
 }
