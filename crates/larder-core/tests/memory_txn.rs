@@ -407,6 +407,22 @@ fn a_rolled_back_keyspace_flush_keeps_large_values_and_watches() {
 }
 
 #[test]
+fn a_watch_from_a_rolled_back_transaction_notices_the_next_change() {
+    let (store, _) = store(1 << 20);
+    set(&store, b"k", b"1");
+    let earlier = store.begin().watch(0, b"k");
+    let mut txn = store.begin();
+    txn.set(0, b"k", b"2", Expiry::Never).unwrap();
+    let watch = txn.watch(0, b"k");
+    drop(txn);
+    set(&store, b"k", b"3");
+    let mut txn = store.begin();
+    assert!(txn.is_changed(&earlier) && txn.is_changed(&watch));
+    txn.unwatch(&earlier);
+    txn.unwatch(&watch);
+}
+
+#[test]
 fn a_scan_meets_every_key_that_stays_while_others_come_and_go() {
     let (store, _) = store(1 << 20);
     let stays = |n: usize| format!("stays {n}").into_bytes();

@@ -150,8 +150,8 @@ impl<'a> Txn<'a> {
     /// even if the transaction is rolled back.
     pub fn watch(&mut self, keyspace: u32, name: &[u8]) -> Watch {
         let existed = self.contains(keyspace, name);
-        let changes = self.locked.state.watches.add(keyspace, name);
-        Watch { keyspace, name: name.into(), changes, existed }
+        let change = self.locked.state.watches.add(keyspace, name);
+        Watch { keyspace, name: name.into(), change, existed }
     }
 
     /// Ends a watch.
@@ -161,7 +161,7 @@ impl<'a> Txn<'a> {
 
     /// Whether a watched key has been set, changed or deleted, or has expired.
     pub fn is_changed(&self, watch: &Watch) -> bool {
-        self.locked.state.watches.changes(watch) != Some(watch.changes)
+        self.locked.state.watches.change(watch) != Some(watch.change)
             || watch.existed && !self.contains(watch.keyspace, &watch.name)
     }
 

@@ -41,8 +41,8 @@ enum Undo {
     Overwrite { start: usize, before: Range<usize>, len: usize, capacity: usize },
     /// Put the deadline back.
     SetDeadline(i64),
-    /// Take back the count of a change to a watched key.
-    CountChange,
+    /// Put back the number of the last change to a watched key.
+    RecordChange(u64),
     /// Move the record back from the key that has this name in this keyspace.
     Rename { position: usize, to: (u32, Range<usize>) },
     /// Put the keyspace back.
@@ -119,8 +119,8 @@ impl UndoLog {
         self.add(keyspace, name, Undo::SetDeadline(before));
     }
 
-    pub(super) fn count_change(&mut self, keyspace: u32, name: &[u8]) {
-        self.add(keyspace, name, Undo::CountChange);
+    pub(super) fn record_change(&mut self, keyspace: u32, name: &[u8], before: u64) {
+        self.add(keyspace, name, Undo::RecordChange(before));
     }
 
     pub(super) fn rename(&mut self, from: (u32, &[u8]), position: usize, to: (u32, &[u8])) {
@@ -140,7 +140,7 @@ impl UndoLog {
                 let key =
                     |keyspace, name: &Range<usize>| Change::Key { keyspace, name: self.at(name) };
                 match &step.undo {
-                    Undo::CountChange => [None, None],
+                    Undo::RecordChange(_) => [None, None],
                     Undo::Flush(_) => [Some(Change::Flush { keyspace: step.keyspace }), None],
                     Undo::Rename { to, .. } => {
                         [Some(key(step.keyspace, &step.name)), Some(key(to.0, &to.1))]
@@ -194,7 +194,7 @@ impl UndoLog {
                     record.set_deadline(before);
                 }
             }
-            Undo::CountChange => state.watches.uncount(keyspace, name),
+            Undo::RecordChange(before) => state.watches.restore(keyspace, name, before),
             Undo::Rename { position, to } => {
                 if let Some((_, record)) = state.remove(to.0, self.at(&to.1)) {
                     state.restore(keyspace, position, Record { name: name.into(), ..record });

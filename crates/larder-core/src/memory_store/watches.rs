@@ -1,4 +1,7 @@
-//! Watched keys, and how often each has changed.
+//! Watched keys, and the last change of each.
+//!
+//! Changes are numbered, and no number is used twice: a change that was rolled back cannot be
+//! mistaken for one that comes later.
 
 use hashbrown::HashMap;
 
@@ -6,6 +9,8 @@ use hashbrown::HashMap;
 #[derive(Default)]
 pub(super) struct Watches {
     keyspaces: HashMap<u32, Names, foldhash::fast::RandomState>,
+    /// The number of the newest change of any watched key.
+    newest: u64,
 }
 
 type Names = HashMap<Box<[u8]>, Watched, foldhash::fast::RandomState>;
@@ -13,26 +18,27 @@ type Names = HashMap<Box<[u8]>, Watched, foldhash::fast::RandomState>;
 #[derive(Default)]
 struct Watched {
     watchers: usize,
-    changes: u64,
+    /// The number of its newest change.
+    change: u64,
 }
 
-/// A key as it was when the watch began. Its changes are counted until [`Txn::unwatch`].
+/// A key as it was when the watch began. Its changes are recorded until [`Txn::unwatch`].
 ///
 /// [`Txn::unwatch`]: super::Txn::unwatch
 #[derive(Debug)]
 pub struct Watch {
     pub(super) keyspace: u32,
     pub(super) name: Box<[u8]>,
-    pub(super) changes: u64,
+    pub(super) change: u64,
     pub(super) existed: bool,
 }
 
 impl Watches {
-    /// Begins to count the changes of a key. Returns the count so far.
+    /// Begins to record the changes of a key. Returns the number of the last one.
     pub(super) fn add(&mut self, keyspace: u32, name: &[u8]) -> u64 {
         let watched = self.keyspaces.entry(keyspace).or_default().entry(name.into()).or_default();
         watched.watchers += 1;
-        watched.changes
+        watched.change
     }
 
     pub(super) fn remove(&mut self, watch: &Watch) {
@@ -48,16 +54,18 @@ impl Watches {
         }
     }
 
-    /// Counts a change of a key. Returns whether the key is watched.
-    pub(super) fn count(&mut self, keyspace: u32, name: &[u8]) -> bool {
-        let watched = self.watched(keyspace, name);
-        watched.map(|watched| watched.changes = watched.changes.wrapping_add(1)).is_some()
+    /// Records a change of a key, if it is watched. Returns the number of the change before it.
+    pub(super) fn record(&mut self, keyspace: u32, name: &[u8]) -> Option<u64> {
+        let watched = self.keyspaces.get_mut(&keyspace)?.get_mut(name)?;
+        self.newest += 1;
+        Some(std::mem::replace(&mut watched.change, self.newest))
     }
 
-    /// Takes back what [`Watches::count`] counted.
-    pub(super) fn uncount(&mut self, keyspace: u32, name: &[u8]) {
-        if let Some(watched) = self.watched(keyspace, name) {
-            watched.changes = watched.changes.wrapping_sub(1);
+    /// Takes back a change that [`Watches::record`] recorded, given what it returned.
+    pub(super) fn restore(&mut self, keyspace: u32, name: &[u8], before: u64) {
+        let names = self.keyspaces.get_mut(&keyspace);
+        if let Some(watched) = names.and_then(|names| names.get_mut(name)) {
+            watched.change = before;
         }
     }
 
@@ -66,11 +74,8 @@ impl Watches {
         self.keyspaces.get(&keyspace).into_iter().flatten().map(|(name, _)| &**name)
     }
 
-    pub(super) fn changes(&self, watch: &Watch) -> Option<u64> {
-        Some(self.keyspaces.get(&watch.keyspace)?.get(&watch.name)?.changes)
-    }
-
-    fn watched(&mut self, keyspace: u32, name: &[u8]) -> Option<&mut Watched> {
-        self.keyspaces.get_mut(&keyspace)?.get_mut(name)
+    /// Returns the number of the newest change of a watched key.
+    pub(super) fn change(&self, watch: &Watch) -> Option<u64> {
+        Some(self.keyspaces.get(&watch.keyspace)?.get(&watch.name)?.change)
     }
 }

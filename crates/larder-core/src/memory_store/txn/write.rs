@@ -31,7 +31,7 @@ impl Txn<'_> {
             self.check_room(keyspace, name, payload.len())?;
             self.insert(keyspace, Record { name: name.into(), payload: payload.into(), deadline });
         }
-        self.count_change(keyspace, name);
+        self.record_change(keyspace, name);
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Txn<'_> {
             write_part(&mut payload, start, part);
             self.insert(keyspace, Record { name: name.into(), payload, deadline: NEVER });
         }
-        self.count_change(keyspace, name);
+        self.record_change(keyspace, name);
         Ok(len.map_or(end, |len| len.max(end)))
     }
 
@@ -114,7 +114,7 @@ impl Txn<'_> {
             return self.remove(keyspace, name);
         }
         self.set_deadline(keyspace, name, deadline);
-        self.count_change(keyspace, name);
+        self.record_change(keyspace, name);
         true
     }
 
@@ -125,7 +125,7 @@ impl Txn<'_> {
         let existed = record.is_live(self.now);
         log.remove(keyspace, position, record);
         if existed {
-            self.count_change(keyspace, name);
+            self.record_change(keyspace, name);
         }
         existed
     }
@@ -149,8 +149,8 @@ impl Txn<'_> {
             log.rename(from, position, to);
             state.insert(to.0, Record { name: to.1.into(), ..record });
         }
-        self.count_change(from.0, from.1);
-        self.count_change(to.0, to.1);
+        self.record_change(from.0, from.1);
+        self.record_change(to.0, to.1);
         Ok(true)
     }
 
@@ -163,7 +163,7 @@ impl Txn<'_> {
             state.watches.names(keyspace).filter(|name| is_live(name)).map(Box::from).collect();
         log.flush(keyspace, records);
         for name in watched {
-            self.count_change(keyspace, &name);
+            self.record_change(keyspace, &name);
         }
     }
 
@@ -207,10 +207,10 @@ impl Txn<'_> {
         }
     }
 
-    fn count_change(&mut self, keyspace: u32, name: &[u8]) {
+    fn record_change(&mut self, keyspace: u32, name: &[u8]) {
         let Locked { state, log } = &mut *self.locked;
-        if state.watches.count(keyspace, name) {
-            log.count_change(keyspace, name);
+        if let Some(before) = state.watches.record(keyspace, name) {
+            log.record_change(keyspace, name, before);
         }
     }
 
