@@ -5,7 +5,7 @@ use crate::{
     config::{Config, RespConfig},
     listeners::{http, listen, resp},
 };
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, runtime::EnterGuard, sync::watch, task::JoinSet};
 
 /// Listeners that are bound and not served yet.
@@ -58,9 +58,11 @@ impl BoundListeners {
         }
         if let Some(listeners) = self.resp {
             let config = &app.config().resp;
-            let address = config.address.map(tracing::field::display);
+            let address = listeners.0.address().map(tracing::field::display);
             let tls = config.tls.as_ref().map(|tls| tracing::field::display(tls.address));
-            tracing::info!(address, tls, "serving Redis clients");
+            let unixsocket = config.unixsocket.as_deref().map(Path::display);
+            let unixsocket = unixsocket.map(tracing::field::display);
+            tracing::info!(address, tls, unixsocket, "serving Redis clients");
             served.spawn(resp::serve(listeners, Arc::clone(app), draining.clone()));
         }
         served
@@ -74,15 +76,9 @@ fn bind_http(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// The default port may be in use by another program. Only an address that was configured must be
-/// free.
+/// Returns `None` if the only listener was to be on the default port and another program uses it.
 fn bind_resp(config: &RespConfig) -> Result<Option<resp::Listeners>, BindError> {
-    match resp::Listeners::bind(config) {
-        Ok(listeners) => Ok(Some(listeners)),
-        Err(error) if !config.address_is_explicit && error.kind() == io::ErrorKind::AddrInUse => {
-            tracing::warn!("the default port is in use: the RESP listener is off; see --port");
-            Ok(None)
-        }
-        Err(error) => Err(BindError::Resp(error)),
-    }
+    let listeners = resp::Listeners::bind(config).map_err(BindError::Resp)?;
+    let is_off = config.address.is_some() && !listeners.are_open();
+    Ok((!is_off).then_some(listeners))
 }

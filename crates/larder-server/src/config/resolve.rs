@@ -79,7 +79,7 @@ fn resp(settings: &RawSettings) -> RespConfig {
     let tls = address(settings.get(&BIND), settings.get(&TLS_PORT));
     RespConfig {
         address: address(settings.get(&BIND), settings.get(&PORT)),
-        address_is_explicit: settings.source(&PORT) != Source::Default || tls.is_some(),
+        address_is_explicit: settings.source(&PORT) != Source::Default,
         tls: tls
             .zip(settings.server_tls.clone())
             .map(|(address, server)| TlsConfig { address, server }),

@@ -64,7 +64,8 @@ pub enum StoreKind {
 pub struct RespConfig {
     /// The address to listen on; `None` for no TCP listener.
     pub address: Option<SocketAddr>,
-    /// Whether the port was configured. If not, another program may use the default port.
+    /// Whether the port was configured. If not, another program may use the default port: the server
+    /// then starts without it.
     pub address_is_explicit: bool,
     /// The TLS listener.
     pub tls: Option<TlsConfig>,

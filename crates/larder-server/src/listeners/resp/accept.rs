@@ -4,12 +4,13 @@ use super::{
     proxy::{client::Accepted, context::ProxyContext},
     workers::{NewClient, Workers},
 };
-use crate::{app::App, config::RespConfig, ops};
+use crate::{app::App, config::RespConfig, listeners::listen, ops};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -31,11 +32,16 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Opens the sockets that the configuration asks for.
+    /// Opens the sockets that the configuration asks for. Only the default port may be in use by
+    /// another program; everything that was configured must open.
     pub(crate) fn bind(config: &RespConfig) -> io::Result<Self> {
-        let tcp = config.address.map(crate::listeners::listen).transpose()?;
+        let tcp = match config.address {
+            Some(address) if config.address_is_explicit => Some(listen(address)?),
+            Some(address) => listen_unless_in_use(address)?,
+            None => None,
+        };
         let tls = match &config.tls {
-            Some(tls) => Some((crate::listeners::listen(tls.address)?, tls.server.clone())),
+            Some(tls) => Some((listen(tls.address)?, tls.server.clone())),
             None => None,
         };
         let unix = match &config.unixsocket {
@@ -48,12 +54,32 @@ impl Listeners {
         Ok(Self { tcp, tls, unix })
     }
 
+    /// Returns whether any socket is open.
+    pub(crate) fn are_open(&self) -> bool {
+        self.tcp.is_some() || self.tls.is_some() || self.unix.is_some()
+    }
+
+    /// Returns the address of the listener for plain TCP, if it is open.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref()?.local_addr().ok()
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
         tokio::select! {
             tcp = accept_tcp(self.tcp.as_ref()) => tcp.map(Accepted::Tcp),
             tls = accept_tls(self.tls.as_ref()) => tls,
             unix = accept_unix(self.unix.as_ref()) => unix,
         }
+    }
+}
+
+fn listen_unless_in_use(address: SocketAddr) -> io::Result<Option<TcpListener>> {
+    match listen(address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            tracing::warn!(%address, "the default port is in use: not listening on it; see --port");
+            Ok(None)
+        }
+        listener => listener.map(Some),
     }
 }
 
