@@ -90,11 +90,12 @@ fn check_ports(settings: &mut RawSettings) {
         }
         let (one, other) = (one.1, other.1);
         let text = format!(
-            "{} and {} are both {}: choose another port for one of them, or set it to 0 to turn \
-             that listener off",
+            "{} ({}) and {} ({}) are the same: choose another port for one of them, or set it to \
+             0 to turn that listener off",
             one.flag,
+            with_source(settings, one),
             other.flag,
-            settings.get(other)
+            with_source(settings, other),
         );
         let at = match settings.source(other) {
             Source::Default => settings.source(one),

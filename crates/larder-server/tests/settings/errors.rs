@@ -146,23 +146,25 @@ fn a_suggestion_names_the_section_of_the_key() {
 
 #[test]
 fn two_listeners_on_one_port_are_reported() {
-    let both = |port| {
+    let same = |http: &str, resp: &str| {
         format!(
-            "http-port and port are both {port}: choose another port for one of them, or set it to \
-             0 to turn that listener off"
+            "http-port ({http}) and port ({resp}) are the same: choose another port for one of \
+             them, or set it to 0 to turn that listener off"
         )
     };
+    let flags = same("24020, --http-port", "24020, --port");
     for args in [
         "--http-port 24020 --port 24020",
         "--http-port 24020 --port 24020 --bind ::ffff:127.0.0.1",
         "--http-port 24020 --port 24020 --http-bind :: --http-token t",
         "--http-port 24020 --port 24020 --bind 0.0.0.0 --requirepass p",
     ] {
-        assert_eq!(larder().args(args).errors(), [format!("--port: {}", both(24020))], "{args}");
+        assert_eq!(larder().args(args).errors(), [format!("--port: {flags}")], "{args}");
     }
-    assert_eq!(larder().args("--port 8000").errors(), [format!("--port: {}", both(8000))]);
+    let resp = larder().args("--port 8000").errors();
+    assert_eq!(resp, [format!("--port: {}", same("8000, default", "8000, --port"))]);
     let http = larder().args("--http-port 6380").errors();
-    assert_eq!(http, [format!("--http-port: {}", both(6380))]);
+    assert_eq!(http, [format!("--http-port: {}", same("6380, --http-port", "6380, default"))]);
     for args in [
         "--http-port 24020 --port 24020 --bind ::1",
         "--http-port 24020 --port 24020 --bind 127.0.0.2",

@@ -73,8 +73,8 @@ fn a_missing_companion_of_a_tls_setting_is_reported() {
         (
             "--tls-port 6390 --port 6390 --tls-cert-file CERT --tls-key-file KEY",
             &[
-                "--tls-port: port and tls-port are both 6390: choose another port for one of them, or \
-               set it to 0 to turn that listener off",
+                "--tls-port: port (6390, --port) and tls-port (6390, --tls-port) are the same: choose \
+                 another port for one of them, or set it to 0 to turn that listener off",
             ],
         ),
         (
