@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::{
-    config::{self, Config, ConfigErrors, Environment, table},
+    config::{self, Config, ConfigErrors, Environment, Purpose, table},
     origins,
 };
 use remote::RemoteCommand;
@@ -65,7 +65,12 @@ pub fn parse(
 ) -> Result<Box<Config>, Output> {
     let matches = command().try_get_matches_from(args).map_err(Output::Usage)?;
     let (name, matches) = matches.subcommand().unwrap_or(("serve", &matches));
-    let resolved = config::resolve(&flags(matches), environment).map_err(Output::InvalidConfig)?;
+    let purpose = match name {
+        "stats" | "passthrough" => Purpose::Connect,
+        _ => Purpose::Serve,
+    };
+    let resolved = config::resolve(purpose, &flags(matches), environment);
+    let resolved = resolved.map_err(Output::InvalidConfig)?;
     let command = match name {
         "check-config" => return Err(check_config(&resolved)),
         "stats" => RemoteCommand::Stats { json: matches.get_flag("json") },

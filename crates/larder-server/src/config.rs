@@ -44,8 +44,19 @@ pub(crate) struct Resolved {
     pub(crate) lines: Vec<ConfigLine>,
 }
 
+/// What a configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A server that opens the listeners.
+    Serve,
+    /// A command that talks to a running server. Its own environment may lack what the server was
+    /// started with, so the listeners are not checked.
+    Connect,
+}
+
 /// Resolves flags (names without `--`), the environment and the file that they name.
 pub(crate) fn resolve(
+    purpose: Purpose,
     flags: &[(&'static str, String)],
     environment: &Environment,
 ) -> Result<Resolved, ConfigErrors> {
@@ -54,7 +65,10 @@ pub(crate) fn resolve(
     environment::read(environment, &mut settings);
     redis_env::read(environment, &mut settings);
     file::read(&mut settings);
-    consistency::check(&mut settings);
+    consistency::check_near(&mut settings);
+    if purpose == Purpose::Serve {
+        consistency::check_listeners(&mut settings);
+    }
     tls::read(&mut settings);
     if !settings.errors.is_empty() {
         return Err(ConfigErrors::of(settings.errors));

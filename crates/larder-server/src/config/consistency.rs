@@ -17,11 +17,15 @@ use super::units::show_size;
 /// values would evict everything else.
 const VALUES_PER_NEAR_MIN: u64 = 8;
 
-/// Adds an error for each contradiction.
-pub(crate) fn check(settings: &mut RawSettings) {
+/// Adds an error for each contradiction between settings of the near cache.
+pub(crate) fn check_near(settings: &mut RawSettings) {
     if settings.are_valid(&[&NEAR_MAX_VALUE, &MAXMEMORY]) {
         check_value_limit(settings);
     }
+}
+
+/// Adds an error for each contradiction between settings of the listeners.
+pub(crate) fn check_listeners(settings: &mut RawSettings) {
     if settings.are_valid(&[&HTTP_PORT, &PORT, &TLS_PORT, &UNIXSOCKET]) {
         check_any_listener(settings);
     }

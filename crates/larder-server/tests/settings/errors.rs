@@ -176,6 +176,16 @@ fn two_listeners_on_one_port_are_reported() {
 }
 
 #[test]
+fn a_command_to_a_running_server_ignores_its_own_listeners() {
+    for command in ["stats", "passthrough"] {
+        // The server itself was started with another --port.
+        let output = larder().args(command).args("--http-port 6380 --url http://127.0.0.1:1");
+        let output = output.parse().unwrap_err();
+        assert!(matches!(output, larder_server::cli::Output::Failed(_)), "{output:?}");
+    }
+}
+
+#[test]
 fn a_password_may_have_characters_that_a_token_may_not() {
     assert_eq!(larder().args("--requirepass=").errors(), ["--requirepass: the password is empty"]);
     let config = larder().args("--requirepass=pässword").config();
