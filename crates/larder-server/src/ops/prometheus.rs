@@ -2,7 +2,7 @@
 
 use super::{health::Health, reasons};
 use crate::{app::App, stats::reads::ReadStats, stats::verify::VerifyCounts, verify::Verifier};
-use larder_core::near::NearCounts;
+use larder_core::{EngineCounts, near::NearCounts};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -22,9 +22,10 @@ pub(crate) fn exposition(app: &App) -> Result<String, fmt::Error> {
     register_requests(&mut registry, app);
     register_resp(&mut registry, app);
     register_latency(&mut registry, app);
-    register_near(&mut registry, app);
-    register_fills(&mut registry, app);
-    register_feed(&mut registry, app);
+    let counts = app.engine().counts();
+    register_near(&mut registry, app, &counts.near);
+    register_fills(&mut registry, &counts);
+    register_feed(&mut registry, app, &counts);
     seconds(&mut registry, "uptime", "Time since the start", app.uptime());
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -97,9 +98,8 @@ fn register_latency(registry: &mut Registry, app: &App) {
     }
 }
 
-fn register_near(registry: &mut Registry, app: &App) {
-    let near = app.engine().counts().near;
-    let NearCounts { items, bytes, hits, misses, .. } = near;
+fn register_near(registry: &mut Registry, app: &App, near: &NearCounts) {
+    let NearCounts { items, bytes, hits, misses, .. } = *near;
     gauge(registry, "near_items", "Entries in the near cache", items);
     gauge(registry, "near_bytes", "Memory used by the near cache, bookkeeping included", bytes);
     let limit = app.config().engine.near.bytes_max;
@@ -107,7 +107,7 @@ fn register_near(registry: &mut Registry, app: &App) {
     counter(registry, "near_hits", "Lookups that found an entry in the near cache", hits);
     counter(registry, "near_misses", "Lookups that found no entry in the near cache", misses);
     let help = "Entries removed from the near cache";
-    by_label(registry, "near_evictions", help, "reason", reasons::evictions(&near));
+    by_label(registry, "near_evictions", help, "reason", reasons::evictions(near));
     if let Some(counts) = app.verifier().map(Verifier::counts) {
         let VerifyCounts { matching, mismatching, inconclusive } = counts;
         let results =
@@ -117,8 +117,7 @@ fn register_near(registry: &mut Registry, app: &App) {
     }
 }
 
-fn register_fills(registry: &mut Registry, app: &App) {
-    let counts = app.engine().counts();
+fn register_fills(registry: &mut Registry, counts: &EngineCounts) {
     let in_flight = counts.fills_in_flight as u64;
     gauge(registry, "fills_in_flight", "Reads sent to the store and not yet answered", in_flight);
     let help = "Reads that waited for a fetch of the same key";
@@ -127,8 +126,8 @@ fn register_fills(registry: &mut Registry, app: &App) {
     by_label(registry, "fills_refused", "Replies that were not cached", "reason", refused);
 }
 
-fn register_feed(registry: &mut Registry, app: &App) {
-    let (engine, counts) = (app.engine(), app.engine().counts());
+fn register_feed(registry: &mut Registry, app: &App, counts: &EngineCounts) {
+    let engine = app.engine();
     let feed = engine.feed();
     counter(registry, "invalidations", "Keys that the store invalidated", counts.invalidations);
     counter(registry, "epochs", "Tracking connections established", counts.epochs);
