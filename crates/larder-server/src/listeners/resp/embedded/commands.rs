@@ -8,7 +8,6 @@ mod info;
 mod keys;
 mod keyspace;
 mod limits;
-
 mod server;
 mod sessions;
 mod strings;
