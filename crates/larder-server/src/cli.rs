@@ -16,13 +16,11 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::{
-    config::{self, Config, ConfigErrors, Environment, Purpose, table},
+    config::{self, BAD_CONFIGURATION, Config, ConfigErrors, Environment, Purpose, table},
     origins,
 };
 use remote::RemoteCommand;
 
-/// `EX_CONFIG` of `sysexits.h`.
-const BAD_CONFIGURATION: u8 = 78;
 const FAILED: u8 = 1;
 
 /// What the command line asks for.

@@ -38,6 +38,9 @@ pub use types::{
 };
 pub(crate) use units::parse_duration;
 
+/// The exit code where the configuration is wrong: `EX_CONFIG` of `sysexits.h`.
+pub(crate) const BAD_CONFIGURATION: u8 = 78;
+
 /// A configuration, and for people to read, where each value of it came from.
 pub(crate) struct Resolved {
     pub(crate) config: Config,

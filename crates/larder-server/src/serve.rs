@@ -4,7 +4,7 @@ use crate::{
     app::App,
     background,
     bound::{BindError, BoundListeners},
-    config::Config,
+    config::{BAD_CONFIGURATION, Config},
     logging, origins, rlimit,
     signals::Signals,
 };
@@ -15,9 +15,6 @@ use tokio::{runtime::Runtime, sync::watch, task::JoinSet};
 /// room for 256. With a thousand clients that send requests without pause, tasks in the global
 /// queue would otherwise wait behind the others indefinitely.
 const GLOBAL_QUEUE_INTERVAL: u32 = 2;
-
-/// `EX_CONFIG` of `sysexits.h`.
-const BAD_CONFIGURATION: u8 = 78;
 
 /// Serves until a signal ends the server.
 pub fn serve(config: &Config) -> ExitCode {
