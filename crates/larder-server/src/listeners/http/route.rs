@@ -14,6 +14,7 @@ const SWITCH: &str = "/v1/passthrough/";
 const DOCS: &str = "/docs/";
 
 /// What the path of a request names. Keys, values and ids are still percent-encoded.
+#[derive(Clone, Copy)]
 pub(super) enum Route<'a> {
     Get { key: &'a str },
     Set { key_and_value: &'a str },
@@ -126,7 +127,18 @@ impl<'a> Route<'a> {
 
     /// Returns whether the route reads or writes a value of the store or an origin.
     pub(super) fn is_value(&self) -> bool {
-        matches!(self, Self::Get { .. } | Self::Set { .. } | Self::Key { .. } | Self::Origin { .. })
+        match self {
+            Self::Get { .. } | Self::Set { .. } | Self::Key { .. } | Self::Origin { .. } => true,
+            Self::Stats
+            | Self::Passthrough
+            | Self::SetPassthrough { .. }
+            | Self::Metrics
+            | Self::Livez
+            | Self::Readyz
+            | Self::OpenApi
+            | Self::Docs
+            | Self::DocsFile { .. } => false,
+        }
     }
 
     /// Returns whether the path ends where a key should begin.

@@ -68,36 +68,54 @@ impl Router {
             true => Some(self.limit.acquire().await?),
             false => None,
         };
+        self.handle(route, head, body).await
+    }
+
+    /// Calls the handler of the method. A route without an arm of its own does not compile.
+    async fn handle(
+        &self,
+        route: Route<'_>,
+        head: &Parts,
+        body: RequestBody,
+    ) -> Result<Response, Problem> {
+        let app = &self.app;
         let (query, headers) = (head.uri.query(), &head.headers);
         // hyper leaves out the body of a response to HEAD.
         let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
-        match (route, method) {
-            (Route::Get { key }, &Method::GET) => get_set::get(app, key, query, headers).await,
-            (Route::Set { key_and_value }, &Method::PUT | &Method::POST) => {
-                get_set::set(app, key_and_value, query, headers).await
-            }
-            (Route::Set { .. }, _) => Err(get_set::use_put(&head.method)),
-            (Route::Key { key }, &Method::GET) => keys::get(app, key, query, headers).await,
-            (Route::Key { key }, &Method::PUT) => keys::put(app, key, query, headers, body).await,
-            (Route::Key { key }, &Method::DELETE) => keys::delete(app, key, query, headers).await,
-            (Route::Origin { origin, id }, &Method::GET) => {
-                origin::read(app, origin, id, headers).await
-            }
-            (Route::Origin { origin, id }, &Method::DELETE) => {
-                origin::forget(app, origin, id, headers).await
-            }
-            (Route::Stats, &Method::GET) => Ok(admin::stats(app)),
-            (Route::Metrics, &Method::GET) => admin::metrics(app),
-            (Route::Livez, &Method::GET) => Ok(admin::livez()),
-            (Route::Readyz, &Method::GET) => Ok(admin::readyz(app)),
-            (Route::Passthrough, &Method::GET) => Ok(passthrough::get(app.engine())),
-            (Route::SetPassthrough { switch }, &Method::PUT) => {
-                passthrough::put(app.engine(), switch)
-            }
-            (Route::OpenApi, &Method::GET) => Ok(self.docs.openapi()),
-            (Route::Docs, &Method::GET) => Ok(docs::redirect()),
-            (Route::DocsFile { name }, &Method::GET) => self.docs.file(name),
-            (route, _) => Err(method_not_allowed(&head.method, &route)),
+        let not_allowed = || Err(method_not_allowed(&head.method, &route));
+        match route {
+            Route::Set { key_and_value } => match *method {
+                Method::PUT | Method::POST => {
+                    get_set::set(app, key_and_value, query, headers).await
+                }
+                _ => Err(get_set::use_put(&head.method)),
+            },
+            Route::Key { key } => match *method {
+                Method::GET => keys::get(app, key, query, headers).await,
+                Method::PUT => keys::put(app, key, query, headers, body).await,
+                Method::DELETE => keys::delete(app, key, query, headers).await,
+                _ => not_allowed(),
+            },
+            Route::Origin { origin, id } => match *method {
+                Method::GET => origin::read(app, origin, id, headers).await,
+                Method::DELETE => origin::forget(app, origin, id, headers).await,
+                _ => not_allowed(),
+            },
+            Route::SetPassthrough { switch } => match *method {
+                Method::PUT => passthrough::put(app.engine(), switch),
+                _ => not_allowed(),
+            },
+            // The routes below are only read.
+            _ if *method != Method::GET => not_allowed(),
+            Route::Get { key } => get_set::get(app, key, query, headers).await,
+            Route::Stats => Ok(admin::stats(app)),
+            Route::Passthrough => Ok(passthrough::get(app.engine())),
+            Route::Metrics => admin::metrics(app),
+            Route::Livez => Ok(admin::livez()),
+            Route::Readyz => Ok(admin::readyz(app)),
+            Route::OpenApi => Ok(self.docs.openapi()),
+            Route::Docs => Ok(docs::redirect()),
+            Route::DocsFile { name } => self.docs.file(name),
         }
     }
 }
