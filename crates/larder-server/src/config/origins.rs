@@ -19,10 +19,38 @@ use super::value::{TomlType, Value};
 
 /// Keys of every kind of origin.
 const KEYS: [&str; 6] = ["name", "kind", "key", "path", "ttl", "negative-ttl"];
-/// Further keys, by the kind that they belong to.
-const KEYS_OF_KINDS: [(&str, &[&str]); 1] = [("json", &["file"])];
 const DEFAULT_TTL: Duration = secs(5 * 60);
 const DEFAULT_NEGATIVE_TTL: Duration = secs(30);
+
+/// A kind of origin as the file names it.
+#[derive(Clone, Copy)]
+enum Kind {
+    Json,
+}
+
+impl Kind {
+    const ALL: [Self; 1] = [Self::Json];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+        }
+    }
+
+    /// Returns the keys of this kind besides [`KEYS`].
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &["file"],
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(" or ");
+            format!("{text:?} is not a kind of origin: write {names}")
+        })
+    }
+}
 
 /// Returns the defaults of `ttl` and `negative-ttl`, for the help.
 pub(crate) fn default_ttls() -> (String, String) {
@@ -94,17 +122,16 @@ impl Fields<'_> {
     /// Reads the kind and the keys that belong to it.
     fn kind(&mut self) -> Option<OriginKind> {
         let document = self.document;
-        match self.required("kind", kind)? {
-            "json" => {
+        match self.required("kind", Kind::parse)? {
+            Kind::Json => {
                 let file = self.required("file", |text| readable(document.beside(text)))?;
                 Some(OriginKind::Json { file })
             }
-            _ => None,
         }
     }
 
     fn refuse_unknown(&mut self) {
-        let kinds = KEYS_OF_KINDS.iter().flat_map(|(_, keys)| keys.iter().copied());
+        let kinds = Kind::ALL.into_iter().flat_map(Kind::keys).copied();
         let known: Vec<&str> = KEYS.into_iter().chain(kinds).collect();
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
@@ -158,13 +185,6 @@ fn name(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!("{text:?} is not a name: use letters, digits, - and _"))
-}
-
-fn kind(text: &str) -> Result<&'static str, String> {
-    let mut kinds = KEYS_OF_KINDS.iter().map(|(kind, _)| *kind);
-    kinds
-        .find(|kind| *kind == text)
-        .ok_or_else(|| format!("{text:?} is not a kind of origin: write json"))
 }
 
 /// Checks that a file can be opened. A named pipe is refused because opening it could block.
