@@ -13,8 +13,9 @@ pub(super) trait Source: Send + Sync {
     fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, String>>;
 
     /// Waits until rows were added, removed or changed, and returns their ids. Between two calls no
-    /// change is lost. A source that learns of no changes never returns: its rows live until their
-    /// TTL ends.
+    /// change is lost. The future must be polled to its end: a source may have recorded changes that
+    /// it has not returned yet, and dropping the future would lose them. A source that learns of no
+    /// changes never returns: its rows live until their TTL ends.
     fn changes(&self) -> BoxFuture<'_, Vec<Box<str>>>;
 
     /// Returns what does not work at the moment, for `/readyz`.
