@@ -35,8 +35,8 @@ pub(crate) async fn serve(
     mut draining: watch::Receiver<bool>,
 ) {
     let clients = Arc::new(Semaphore::new(app.config().maxclients));
-    let router = Arc::new(Router::new(Arc::clone(&app)));
-    let service = FastPath::new(app, Arc::clone(&router));
+    let router = Arc::new(Router::new(app));
+    let service = FastPath::new(Arc::clone(&router));
     let open = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {

@@ -37,6 +37,10 @@ impl Router {
         Self { app, limit, docs }
     }
 
+    pub(super) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// Resolves when no request for a value runs or waits.
     pub(super) async fn idle(&self) {
         self.limit.idle().await;
