@@ -93,7 +93,7 @@ fn path_item(route: &Route<'_>, errors: &ErrorResponses, shows_rows: bool) -> Op
     match route {
         Route::Origin { origin, .. } => Some(origins::path_item(origin, errors, shows_rows)),
         Route::Get { .. } => Some(keys::get(errors)),
-        Route::Set { .. } => Some(keys::set(errors)),
+        Route::Set { .. } => Some(keys::set(errors, route.allow())),
         Route::Key { .. } => Some(keys::raw(errors)),
         Route::Stats => Some(admin::stats(errors)),
         Route::Passthrough => Some(admin::passthrough(errors)),

@@ -78,9 +78,9 @@ fn split(key_and_value: &str) -> Result<(&str, &str), Problem> {
 
 /// Refuses methods that are not for `/set`. `GET` is one of them, as prefetchers and crawlers send
 /// it.
-pub(super) fn use_put(method: &Method) -> Problem {
+pub(super) fn use_put(method: &Method, allow: &'static str) -> Problem {
     let detail = format!("{method} does not set a value: use PUT /set/{{key}}/{{value}}, or POST");
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).allow("PUT, POST")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).allow(allow)
 }
 
 pub(super) fn not_acceptable() -> Problem {

@@ -92,7 +92,7 @@ impl Router {
                 Method::PUT | Method::POST => {
                     get_set::set(app, key_and_value, query, headers).await
                 }
-                _ => Err(get_set::use_put(&head.method)),
+                _ => Err(get_set::use_put(&head.method, route.allow())),
             },
             Route::Key { key } => match *method {
                 Method::GET => keys::get(app, key, query, headers).await,

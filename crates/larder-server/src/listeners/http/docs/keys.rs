@@ -34,7 +34,7 @@ pub(super) fn get(errors: &ErrorResponses) -> PathItem {
     PathItem::new(HttpMethod::Get, read)
 }
 
-pub(super) fn set(errors: &ErrorResponses) -> PathItem {
+pub(super) fn set(errors: &ErrorResponses, allow: &'static str) -> PathItem {
     let set = |id: &str, summary: &str| {
         key_and_value(Operation::new(TAG, id, summary))
             .ttl()
@@ -44,12 +44,12 @@ pub(super) fn set(errors: &ErrorResponses) -> PathItem {
     PathItemBuilder::new()
         .operation(HttpMethod::Put, set("set", "Set a key to the value in the path"))
         .operation(HttpMethod::Post, set("set_by_post", "Set a key, for clients without PUT"))
-        .operation(HttpMethod::Get, refused_set(errors))
+        .operation(HttpMethod::Get, refused_set(errors, allow))
         .build()
 }
 
-fn refused_set(errors: &ErrorResponses) -> OperationBuilder {
-    let problem: Problem = use_put(&Method::GET);
+fn refused_set(errors: &ErrorResponses, allow: &'static str) -> OperationBuilder {
+    let problem: Problem = use_put(&Method::GET, allow);
     key_and_value(Operation::new(TAG, "set_by_get", "Refused: use PUT"))
         .about("Prefetchers and crawlers send `GET`, so it must not change a value.")
         .response(405, response(&problem, "`GET` does not set a value"))
