@@ -34,6 +34,8 @@ const PENDING_REPLIES_MAX: usize = 64 << 10;
 pub(super) struct Session {
     state: ClientState,
     pending: VecDeque<PendingReply>,
+    /// A RESET, which ends this session, was sent behind the pending replies.
+    reset: Option<ResetProgress>,
     /// A command that changes everything was sent while the client wanted no replies.
     unanswered_flush: Option<FlushGuard>,
 }
@@ -41,13 +43,13 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(home_db: u32) -> Self {
         let state = ClientState::new(home_db);
-        Self { state, pending: VecDeque::new(), unanswered_flush: None }
+        Self { state, pending: VecDeque::new(), reset: None, unanswered_flush: None }
     }
 
     /// Returns whether reads may be served from memory: no earlier reply is pending, and the client
     /// is in no state that only Redis tracks (R5).
     pub(super) fn may_read_cache(&self, context: &ProxyContext) -> bool {
-        self.pending.is_empty()
+        !self.is_awaiting_reply()
             && self.state.auth().principal().shares(context)
             && self.state.is_known()
     }
@@ -99,7 +101,7 @@ impl Session {
     }
 
     pub(super) fn is_awaiting_reply(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || self.reset.is_some()
     }
 
     /// Returns whether more commands may be sent.
@@ -109,8 +111,7 @@ impl Session {
 
     /// Returns whether nothing may be sent until the pending replies have arrived.
     pub(super) fn must_wait(&self) -> bool {
-        self.state.stream() == ReplyStream::Subscribing
-            || matches!(self.pending.back(), Some(PendingReply::Reset(_)))
+        self.state.stream() == ReplyStream::Subscribing || self.reset.is_some()
     }
 
     /// Returns whether a new upstream connection can replace one that ended: no reply is pending,
@@ -191,17 +192,16 @@ impl Session {
 
     /// Records a RESET that goes upstream.
     pub(super) fn reset_sent(&mut self) {
-        let progress = match self.wants_replies() {
+        self.reset = Some(match self.wants_replies() {
             true => ResetProgress::Sent,
             false => ResetProgress::Probed { answers: 0 },
-        };
-        self.pending.push_back(PendingReply::Reset(progress));
+        });
     }
 
     /// Applies a frame from upstream and returns what the connection must do with it.
     pub(super) fn received(&mut self, frame: &Frame<'_>, context: &ProxyContext) -> ReplyAction {
-        if let Some(PendingReply::Reset(progress)) = self.pending.front_mut() {
-            return progress.received(frame);
+        if let Some(reset) = self.reset.as_mut().filter(|_| self.pending.is_empty()) {
+            return reset.received(frame);
         }
         if self.state.is_unsolicited(frame, self.pending.is_empty()) {
             return if is_message(frame) { ReplyAction::Fence } else { ReplyAction::Forward };
@@ -210,16 +210,7 @@ impl Session {
             return ReplyAction::Forward;
         }
         match self.pending.pop_front() {
-            Some(PendingReply::State(change, id)) => {
-                self.state.replied(change, id, frame);
-                ReplyAction::Forward
-            }
-            Some(PendingReply::Exec(flush, id)) => {
-                drop(flush);
-                self.state.transaction_ended(id);
-                ReplyAction::Fence
-            }
-            Some(pending) => pending.complete(frame, context),
+            Some(pending) => pending.complete(frame, &mut self.state, context),
             None => ReplyAction::Forward,
         }
     }
@@ -227,6 +218,7 @@ impl Session {
     /// Drops the pending replies, which will not arrive. What they guard is invalidated all the same.
     pub(super) fn lose_replies(&mut self) {
         self.pending.clear();
+        self.reset = None;
         self.state.upstream_ended();
     }
 

@@ -3,7 +3,7 @@
 use super::{
     super::{classify::StateChange, context::ProxyContext, uncached_read::UncachedRead},
     frames::{is_queued, is_refused, is_reset},
-    state::ChangeId,
+    state::{ChangeId, ClientState},
 };
 use larder_core::{FlushCause, WriteGuard};
 use larder_redis::Reply;
@@ -32,8 +32,6 @@ pub(super) enum PendingReply {
     Exec(Option<FlushGuard>, ChangeId),
     /// The reply to INFO.
     Info,
-    /// The reply to the RESET that ends this session.
-    Reset(ResetProgress),
 }
 
 /// What the connection must do with a frame.
@@ -56,12 +54,23 @@ pub(crate) enum ReplyAction {
 }
 
 impl PendingReply {
-    /// Completes an entry that does not depend on the client's state; [`super::Session::received`]
-    /// completes the others.
-    pub(super) fn complete(self, frame: &Frame<'_>, context: &ProxyContext) -> ReplyAction {
+    /// Does what is due when the reply arrives. A change takes effect in `state`.
+    pub(super) fn complete(
+        self,
+        frame: &Frame<'_>,
+        state: &mut ClientState,
+        context: &ProxyContext,
+    ) -> ReplyAction {
         match self {
-            Self::Forward | Self::State(..) | Self::Exec(..) | Self::Reset(_) => {
+            Self::Forward => ReplyAction::Forward,
+            Self::State(change, id) => {
+                state.replied(change, id, frame);
                 ReplyAction::Forward
+            }
+            Self::Exec(flush, id) => {
+                drop(flush);
+                state.transaction_ended(id);
+                ReplyAction::Fence
             }
             Self::Write(guard) => {
                 drop(guard);
