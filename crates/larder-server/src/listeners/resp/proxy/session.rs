@@ -128,7 +128,7 @@ impl Session {
         blocks: bool,
         context: &Arc<ProxyContext>,
     ) {
-        match self.state.answer_to(kind.state_change()) {
+        match self.state.record_sent(kind.state_change()) {
             Answer::Counted => {
                 let pending = self.pending_reply(kind, blocks, context);
                 self.pending.extend(pending);
@@ -203,7 +203,7 @@ impl Session {
         if let Some(reset) = self.reset.as_mut().filter(|_| self.pending.is_empty()) {
             return reset.received(frame);
         }
-        if self.state.is_unsolicited(frame, self.pending.is_empty()) {
+        if self.state.apply_unsolicited(frame, self.pending.is_empty()) {
             return if is_message(frame) { ReplyAction::Fence } else { ReplyAction::Forward };
         }
         if self.state.subscription_refused() {

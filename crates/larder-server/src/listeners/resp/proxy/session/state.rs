@@ -154,7 +154,7 @@ impl ClientState {
 
     /// Records a command, which changes the client's state if `change` is given, and returns
     /// whether it is answered.
-    pub(super) fn answer_to(&mut self, change: Option<&StateChange>) -> Answer {
+    pub(super) fn record_sent(&mut self, change: Option<&StateChange>) -> Answer {
         if self.stream != ReplyStream::Replies {
             return Answer::Silent;
         }
@@ -243,26 +243,27 @@ impl ClientState {
         self.transaction.last_change
     }
 
-    /// Returns whether a frame answers no command: a push, a message, a line of MONITOR.
-    pub(super) fn is_unsolicited(&mut self, frame: &Frame<'_>, nothing_pending: bool) -> bool {
+    /// Applies a frame that answers no command: a push, a message, a line of MONITOR. Returns false
+    /// if it may answer one.
+    pub(super) fn apply_unsolicited(&mut self, frame: &Frame<'_>, nothing_pending: bool) -> bool {
         if self.stream == ReplyStream::Lines {
             return nothing_pending;
         }
         let is_resp2_subscriber = self.subscriptions.was_used && self.protocol == Protocol::Resp2;
         match frame {
             Frame::Push(parts) => {
-                self.is_subscription(parts.clone());
+                self.apply_subscription(parts.clone());
                 true
             }
-            Frame::Array(parts) if is_resp2_subscriber => self.is_subscription(parts.clone()),
+            Frame::Array(parts) if is_resp2_subscriber => self.apply_subscription(parts.clone()),
             _ => false,
         }
     }
 
-    /// Returns whether these are the parts of a message, or of the answer to a subscription. In
-    /// RESP2 any list may begin like one; but only subscribers receive messages, and they may
-    /// request no list, and the third part of such an answer is a number.
-    fn is_subscription(&mut self, mut parts: Items<'_>) -> bool {
+    /// Applies the parts of the answer to a subscription. Returns whether they are that, or a
+    /// message. In RESP2 any list may begin like one; but only subscribers receive messages, and
+    /// they may request no list, and the third part of such an answer is a number.
+    fn apply_subscription(&mut self, mut parts: Items<'_>) -> bool {
         let Some(kind) = parts.next().and_then(|kind| kind.as_str_bytes()) else { return false };
         if is_message_kind(kind) {
             return self.subscriptions.is_active();

@@ -16,7 +16,7 @@ fn after(changes: &[(StateChange, &[u8])]) -> ClientState {
 
 /// Sends a change. Applies the reply if one is counted.
 fn send(state: &mut ClientState, change: StateChange, reply: &[u8]) -> Answer {
-    let answer = state.answer_to(Some(&change));
+    let answer = state.record_sent(Some(&change));
     match answer {
         Answer::Counted => match state.sent(&change) {
             SentChange::Answered(id) => {
@@ -32,7 +32,7 @@ fn send(state: &mut ClientState, change: StateChange, reply: &[u8]) -> Answer {
 }
 
 fn receive(state: &mut ClientState, frame: &[u8]) -> bool {
-    state.is_unsolicited(&Frame::parse(frame).unwrap(), true)
+    state.apply_unsolicited(&Frame::parse(frame).unwrap(), true)
 }
 
 /// A client that is subscribed to a channel, in the given protocol.
@@ -246,5 +246,5 @@ fn messages_and_subscriptions_are_unsolicited() {
 
     let mut monitor = after(&[(StateChange::Monitor, OK)]);
     assert!(receive(&mut monitor, OK), "a line");
-    assert!(!monitor.is_unsolicited(&Frame::parse(OK).unwrap(), false), "a reply");
+    assert!(!monitor.apply_unsolicited(&Frame::parse(OK).unwrap(), false), "a reply");
 }
