@@ -97,8 +97,8 @@ impl App {
     }
 
     /// Returns whether replies to such reads are cached. See [`Commands::caches`].
-    pub(crate) fn keeps(&self, near: &Cacheable) -> bool {
-        self.commands.caches(near)
+    pub(crate) fn caches(&self, read: &Cacheable) -> bool {
+        self.commands.caches(read)
     }
 
     /// Replaces the commands that the store has.

@@ -52,10 +52,10 @@ impl Backend {
     }
 
     /// Returns the memory store, if that is the store.
-    pub(crate) fn map(&self) -> Option<&MemoryStore> {
+    pub(crate) fn memory_store(&self) -> Option<&MemoryStore> {
         match self {
             Self::Redis { .. } => None,
-            Self::Memory(map) => Some(map),
+            Self::Memory(store) => Some(store),
         }
     }
 
@@ -107,8 +107,8 @@ impl Backend {
 
     /// Frees the memory of expired keys in the memory store.
     pub(crate) fn remove_expired(&self) {
-        if let Self::Memory(map) = self {
-            map.remove_expired(PURGE_VISITS);
+        if let Self::Memory(store) = self {
+            store.remove_expired(PURGE_VISITS);
         }
     }
 }
@@ -117,21 +117,21 @@ impl ReadStore<Reply> for Backend {
     fn fill(&self, fill: Fill<'_, Reply>) -> FillOutcome<Reply> {
         match self {
             Self::Redis { store, .. } => store.fill(fill),
-            Self::Memory(map) => map.fill(fill),
+            Self::Memory(store) => store.fill(fill),
         }
     }
 
     fn answers_at_once(&self) -> bool {
         match self {
             Self::Redis { store, .. } => store.answers_at_once(),
-            Self::Memory(map) => ReadStore::<Reply>::answers_at_once(map),
+            Self::Memory(store) => ReadStore::<Reply>::answers_at_once(store),
         }
     }
 
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         match self {
             Self::Redis { store, .. } => store.read(key).await,
-            Self::Memory(map) => map.read(key).await,
+            Self::Memory(store) => store.read(key).await,
         }
     }
 }
@@ -140,14 +140,14 @@ impl WriteStore<Reply> for Backend {
     async fn put(&self, guard: &WriteGuard<Reply>, put: Put<'_>) -> Result<(), StoreError> {
         match self {
             Self::Redis { store, .. } => store.put(guard, put).await,
-            Self::Memory(map) => map.put(guard, put).await,
+            Self::Memory(store) => store.put(guard, put).await,
         }
     }
 
     async fn delete(&self, guard: &WriteGuard<Reply>, key: Key<'_>) -> Result<bool, StoreError> {
         match self {
             Self::Redis { store, .. } => store.delete(guard, key).await,
-            Self::Memory(map) => map.delete(guard, key).await,
+            Self::Memory(store) => store.delete(guard, key).await,
         }
     }
 
@@ -158,7 +158,7 @@ impl WriteStore<Reply> for Backend {
     ) -> Result<PutOutcome, StoreError> {
         match self {
             Self::Redis { store, .. } => store.put_loaded(load, loaded).await,
-            Self::Memory(map) => map.put_loaded(load, loaded).await,
+            Self::Memory(store) => store.put_loaded(load, loaded).await,
         }
     }
 
@@ -169,7 +169,7 @@ impl WriteStore<Reply> for Backend {
     ) -> Result<(), StoreError> {
         match self {
             Self::Redis { store, .. } => store.delete_if_ours(guard, loaded).await,
-            Self::Memory(map) => map.delete_if_ours(guard, loaded).await,
+            Self::Memory(store) => store.delete_if_ours(guard, loaded).await,
         }
     }
 }

@@ -53,9 +53,9 @@ fn add_reads(requests: &Family<Labels, Counter>, listener: &str, reads: &ReadSta
 fn register_resp(registry: &mut Registry, app: &App) {
     let counts = app.resp_stats().counts();
     let forwarded = [
-        ("read", counts.relayed_reads),
-        ("write", counts.relayed_writes),
-        ("other", counts.relayed_others),
+        ("read", counts.forwarded_reads),
+        ("write", counts.forwarded_writes),
+        ("other", counts.forwarded_others),
     ];
     let help = "Commands of Redis clients forwarded to the store";
     by_label(registry, "resp_forwarded_commands", help, "class", forwarded);
@@ -69,7 +69,7 @@ fn register_resp(registry: &mut Registry, app: &App) {
     let help = "Connections to the store that serve one Redis client each";
     gauge(registry, "resp_upstream_connections", help, counts.upstreams);
     let help = "Connections to the store for one Redis client that could not be opened";
-    counter(registry, "resp_upstream_connections_failed", help, counts.upstreams_refused);
+    counter(registry, "resp_upstream_connections_failed", help, counts.upstreams_failed);
 }
 
 fn register_latency(registry: &mut Registry, app: &App) {

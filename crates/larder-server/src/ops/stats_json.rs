@@ -78,16 +78,16 @@ fn resp(app: &App) -> Resp {
     Resp {
         requests: stats.results().counts(),
         forwarded: json!({
-            "read": counts.relayed_reads,
-            "write": counts.relayed_writes,
-            "other": counts.relayed_others,
+            "read": counts.forwarded_reads,
+            "write": counts.forwarded_writes,
+            "other": counts.forwarded_others,
         }),
         fences: counts.fences,
         connected_clients: counts.clients,
         connections_accepted: counts.accepted,
         connections_rejected: counts.rejected,
         upstream_connections: counts.upstreams,
-        upstream_connections_failed: counts.upstreams_refused,
+        upstream_connections_failed: counts.upstreams_failed,
     }
 }
 

@@ -7,34 +7,34 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Default)]
 pub(crate) struct RespStats {
     results: ReadStats,
-    relayed_reads: AtomicU64,
-    relayed_writes: AtomicU64,
-    relayed_others: AtomicU64,
+    forwarded_reads: AtomicU64,
+    forwarded_writes: AtomicU64,
+    forwarded_others: AtomicU64,
     fences: AtomicU64,
     clients: AtomicU64,
     accepted: AtomicU64,
     rejected: AtomicU64,
     upstreams: AtomicU64,
-    upstreams_refused: AtomicU64,
+    upstreams_failed: AtomicU64,
 }
 
 /// A snapshot of the counters other than [`ReadStats`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RespCounts {
-    pub(crate) relayed_reads: u64,
-    pub(crate) relayed_writes: u64,
-    pub(crate) relayed_others: u64,
+    pub(crate) forwarded_reads: u64,
+    pub(crate) forwarded_writes: u64,
+    pub(crate) forwarded_others: u64,
     pub(crate) fences: u64,
     pub(crate) clients: u64,
     pub(crate) accepted: u64,
     pub(crate) rejected: u64,
     pub(crate) upstreams: u64,
-    pub(crate) upstreams_refused: u64,
+    pub(crate) upstreams_failed: u64,
 }
 
 /// The class of a forwarded command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Relayed {
+pub(crate) enum Forwarded {
     Read,
     Write,
     Other,
@@ -47,11 +47,11 @@ impl RespStats {
     }
 
     /// Counts a command that was forwarded to the store.
-    pub(crate) fn relayed(&self, what: Relayed) {
+    pub(crate) fn forwarded(&self, what: Forwarded) {
         let counter = match what {
-            Relayed::Read => &self.relayed_reads,
-            Relayed::Write => &self.relayed_writes,
-            Relayed::Other => &self.relayed_others,
+            Forwarded::Read => &self.forwarded_reads,
+            Forwarded::Write => &self.forwarded_writes,
+            Forwarded::Other => &self.forwarded_others,
         };
         counter.fetch_add(1, Relaxed);
     }
@@ -83,21 +83,21 @@ impl RespStats {
         self.upstreams.fetch_sub(1, Relaxed);
     }
 
-    pub(crate) fn upstream_refused(&self) {
-        self.upstreams_refused.fetch_add(1, Relaxed);
+    pub(crate) fn upstream_failed(&self) {
+        self.upstreams_failed.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn counts(&self) -> RespCounts {
         RespCounts {
-            relayed_reads: self.relayed_reads.load(Relaxed),
-            relayed_writes: self.relayed_writes.load(Relaxed),
-            relayed_others: self.relayed_others.load(Relaxed),
+            forwarded_reads: self.forwarded_reads.load(Relaxed),
+            forwarded_writes: self.forwarded_writes.load(Relaxed),
+            forwarded_others: self.forwarded_others.load(Relaxed),
             fences: self.fences.load(Relaxed),
             clients: self.clients.load(Relaxed),
             accepted: self.accepted.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
             upstreams: self.upstreams.load(Relaxed),
-            upstreams_refused: self.upstreams_refused.load(Relaxed),
+            upstreams_failed: self.upstreams_failed.load(Relaxed),
         }
     }
 }

@@ -61,7 +61,7 @@ impl Embedded {
         context: &Arc<ProxyContext>,
         addrs: impl FnOnce() -> PeerAddrs,
     ) -> Option<Self> {
-        context.backend().map()?;
+        context.backend().memory_store()?;
         let now = context.engine().clock().now();
         let handle = ClientRegistry::register(context.clients(), addrs(), now);
         Some(Self { context: Arc::clone(context), session: Session::new(handle) })
@@ -76,7 +76,7 @@ impl Embedded {
         authenticated: &mut bool,
     ) -> Stop {
         let Self { context, session } = self;
-        let Some(map) = context.backend().map() else { return Stop::NotForEmbedded };
+        let Some(store) = context.backend().memory_store() else { return Stop::NotForEmbedded };
         let Requests { decoder, input } = requests;
         let mut consumed = 0;
         let mut stop = Stop::NotForEmbedded;
@@ -92,7 +92,7 @@ impl Embedded {
             if LocalReply::of(spec, &command, &context.config().resp, *authenticated).is_some() {
                 break;
             }
-            let ctx = CommandContext::new(context, map, table, &COMMANDS, session, output);
+            let ctx = CommandContext::new(context, store, table, &COMMANDS, session, output);
             let too_large = answer(ctx, spec, Args::of(command));
             consumed += bytes;
             if too_large {
@@ -128,8 +128,10 @@ impl Embedded {
     }
 
     fn unwatch(&mut self) {
-        if let Some(map) = self.context.backend().map().filter(|_| self.session.is_watching()) {
-            self.session.unwatch(&mut map.begin());
+        if let Some(store) =
+            self.context.backend().memory_store().filter(|_| self.session.is_watching())
+        {
+            self.session.unwatch(&mut store.begin());
         }
     }
 }

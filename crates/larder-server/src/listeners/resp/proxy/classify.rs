@@ -8,7 +8,7 @@ use super::{
     session::auth::{Principal, hello_auth},
     uncached_read::KeyedRead,
 };
-use crate::stats::resp::Relayed;
+use crate::stats::resp::Forwarded;
 use larder_resp::{
     command::{Class, ClientCommand, CommandKeys, KeyArgs, SessionCommand, Spec},
     request::Command,
@@ -138,11 +138,11 @@ impl<'a> CommandKind<'a> {
     }
 
     /// Returns the counter that it belongs to.
-    pub(super) fn relayed(&self) -> Relayed {
+    pub(super) fn class(&self) -> Forwarded {
         match self {
-            Self::Read(_) => Relayed::Read,
-            Self::Write(_) | Self::Flush | Self::State(StateChange::Exec) => Relayed::Write,
-            Self::Neutral | Self::Info | Self::State(_) => Relayed::Other,
+            Self::Read(_) => Forwarded::Read,
+            Self::Write(_) | Self::Flush | Self::State(StateChange::Exec) => Forwarded::Write,
+            Self::Neutral | Self::Info | Self::State(_) => Forwarded::Other,
         }
     }
 }

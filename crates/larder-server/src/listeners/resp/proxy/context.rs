@@ -65,7 +65,7 @@ impl ProxyContext {
 
     /// Returns whether replies to such reads are cached.
     pub(super) fn caches(&self, cacheable: &Cacheable) -> bool {
-        self.app.keeps(cacheable)
+        self.app.caches(cacheable)
     }
 
     /// Starts to fetch a key that is not in memory. The request has been sent when this returns.

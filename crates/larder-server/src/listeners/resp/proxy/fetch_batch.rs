@@ -37,7 +37,7 @@ struct PendingCommand {
 
 struct PendingKey {
     name: Box<[u8]>,
-    read: Box<[u8]>,
+    variant: Box<[u8]>,
     started: Option<PendingFetch<Reply>>,
 }
 
@@ -93,9 +93,9 @@ impl FetchBatch {
         let (keys, layout) = if cacheable.is_multi_get {
             (self.add_keys(context, command)?, Resp2Layout::Plain)
         } else {
-            let mut read = Vec::new();
-            let name = spec.encode_read(command, &mut read)?;
-            self.add_key(context, name, read)?;
+            let mut variant = Vec::new();
+            let name = spec.encode_read(command, &mut variant)?;
+            self.add_key(context, name, variant)?;
             (1, cacheable.resp2_layout)
         };
         self.commands.push(PendingCommand { keys, layout, is_multi_get: cacheable.is_multi_get });
@@ -115,8 +115,8 @@ impl FetchBatch {
         Some(count)
     }
 
-    fn add_key(&mut self, context: &ProxyContext, name: &[u8], read: Vec<u8>) -> Option<()> {
-        self.keys.push(PendingKey { name: name.into(), read: read.into(), started: None });
+    fn add_key(&mut self, context: &ProxyContext, name: &[u8], variant: Vec<u8>) -> Option<()> {
+        self.keys.push(PendingKey { name: name.into(), variant: variant.into(), started: None });
         context.engine().bypass_reason_for(name).is_none().then_some(())
     }
 
@@ -189,7 +189,7 @@ impl FetchBatch {
 
 impl PendingKey {
     fn key(&self, db: u32) -> Key<'_> {
-        Key { name: &self.name, keyspace: db, variant: &self.read }
+        Key { name: &self.name, keyspace: db, variant: &self.variant }
     }
 }
 

@@ -29,7 +29,7 @@ impl Connection {
         if let (Some(command), Some(upstream)) = (decoded.command, &mut self.upstream) {
             let spec = self.table.spec(&command);
             let mut kind = CommandKind::of(spec, &command, &self.context);
-            self.context.stats().relayed(kind.relayed());
+            self.context.stats().forwarded(kind.class());
             if spec.cacheable.is_some() {
                 let reason = bypass_reason(&self.context, &self.session, &kind);
                 self.context.stats().results().bypassed(reason);
@@ -61,7 +61,7 @@ impl Connection {
     async fn connect(&mut self) -> Result<(), UpstreamError> {
         let stats = self.context.stats();
         let url = self.context.backend().url().ok_or_else(UpstreamError::not_configured)?;
-        let upstream = Upstream::connect(url).await.inspect_err(|_| stats.upstream_refused())?;
+        let upstream = Upstream::connect(url).await.inspect_err(|_| stats.upstream_failed())?;
         stats.upstream_opened();
         self.upstream = Some(upstream);
         self.table = self.context.commands();

@@ -26,8 +26,8 @@ pub(super) struct KeyedRead<'a> {
 /// A read that was sent to the store and has not been answered.
 pub(super) struct UncachedRead {
     names: SmallVec<[Box<[u8]>; 1]>,
-    /// Under which text the reply would be cached.
-    read: Box<[u8]>,
+    /// The variant of the key as which the reply would be cached.
+    variant: Box<[u8]>,
     /// How the reply would be cached; `None` if it is not cacheable.
     cacheable: Option<Cacheable>,
 }
@@ -42,13 +42,13 @@ struct Shown<'a> {
 impl UncachedRead {
     pub(super) fn of(read: KeyedRead<'_>, context: &ProxyContext) -> Self {
         let KeyedRead { keys, spec, command } = read;
-        let mut read = Vec::new();
+        let mut variant = Vec::new();
         let cacheable = spec.cacheable.filter(|cacheable| {
             context.caches(cacheable)
-                && (cacheable.is_multi_get || spec.encode_read(command, &mut read).is_some())
+                && (cacheable.is_multi_get || spec.encode_read(command, &mut variant).is_some())
         });
-        let read = if cacheable.is_some() { read.into() } else { Box::default() };
-        Self { names: keys.map(Box::from).collect(), read, cacheable }
+        let variant = if cacheable.is_some() { variant.into() } else { Box::default() };
+        Self { names: keys.map(Box::from).collect(), variant, cacheable }
     }
 
     /// Invalidates the keys for which memory has something other than this reply. Must be called
@@ -84,7 +84,7 @@ impl UncachedRead {
     ) -> bool {
         let Some(cacheable) = self.cacheable else { return false };
         let (Some(shown), Some(read_context)) = (shown, read_context) else { return false };
-        let key = Key { name, keyspace: read_context.db, variant: &self.read };
+        let key = Key { name, keyspace: read_context.db, variant: &self.variant };
         shown.equals_cached(key, cacheable.resp2_layout, read_context, context)
     }
 }
