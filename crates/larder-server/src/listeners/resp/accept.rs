@@ -4,7 +4,7 @@ use super::{
     proxy::{client::Accepted, context::ProxyContext},
     workers::{NewClient, Workers},
 };
-use crate::{app::App, config::RespConfig, listeners::listen, ops};
+use crate::{app::App, config::RespConfig, listeners::listen};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
@@ -120,8 +120,7 @@ pub(crate) async fn serve(
     mut draining: watch::Receiver<bool>,
 ) {
     let permits = Arc::new(Semaphore::new(app.config().maxclients));
-    let info_app = Arc::clone(&app);
-    let context = Arc::new(ProxyContext::new(app, Box::new(move || ops::info::section(&info_app))));
+    let context = Arc::new(ProxyContext::new(app));
     let workers = workers.start(&context, &draining);
     let mut next = workers.iter().cycle();
     loop {

@@ -1,16 +1,13 @@
 //! What every client of the listener shares.
 
 use crate::{
-    app::App, backend::Backend, config::Config, listeners::resp::embedded::ClientRegistry,
+    app::App, backend::Backend, config::Config, listeners::resp::embedded::ClientRegistry, ops,
     stats::resp::RespStats, users::Users, verify::Verifier,
 };
 use larder_core::{Engine, FetchError, Fetched, Key, PendingFetch, WriteGuard};
 use larder_redis::Reply;
 use larder_resp::command::{Cacheable, Table};
 use std::{sync::Arc, time::Duration};
-
-/// Returns Larder's section of INFO.
-type InfoSection = Box<dyn Fn() -> String + Send + Sync>;
 
 /// See the [module](self).
 pub(crate) struct ProxyContext {
@@ -19,13 +16,12 @@ pub(crate) struct ProxyContext {
     engine: Arc<Engine<Reply>>,
     stats: Arc<RespStats>,
     clients: Arc<ClientRegistry>,
-    info_section: InfoSection,
 }
 
 impl ProxyContext {
-    pub(crate) fn new(app: Arc<App>, info_section: InfoSection) -> Self {
+    pub(crate) fn new(app: Arc<App>) -> Self {
         let (engine, stats) = (Arc::clone(app.engine()), Arc::clone(app.resp_stats()));
-        Self { app, engine, stats, clients: Arc::default(), info_section }
+        Self { app, engine, stats, clients: Arc::default() }
     }
 
     pub(crate) fn engine(&self) -> &Engine<Reply> {
@@ -96,7 +92,8 @@ impl ProxyContext {
         self.app.uptime()
     }
 
+    /// Returns Larder's section of INFO.
     pub(crate) fn info_section(&self) -> String {
-        (self.info_section)()
+        ops::info::section(&self.app)
     }
 }
