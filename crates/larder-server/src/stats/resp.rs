@@ -1,7 +1,10 @@
 //! The RESP listener. Hits are summed over a batch of commands before they are counted here.
 
 use super::reads::ReadStats;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// The counters.
 #[derive(Default)]
@@ -40,6 +43,25 @@ pub(crate) enum Forwarded {
     Other,
 }
 
+/// Counts an open connection until it is dropped, also by a panic.
+pub(crate) struct OpenConnection {
+    stats: Arc<RespStats>,
+    gauge: fn(&RespStats) -> &AtomicU64,
+}
+
+impl OpenConnection {
+    fn new(stats: &Arc<RespStats>, gauge: fn(&RespStats) -> &AtomicU64) -> Self {
+        gauge(stats).fetch_add(1, Relaxed);
+        Self { stats: Arc::clone(stats), gauge }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        (self.gauge)(&self.stats).fetch_sub(1, Relaxed);
+    }
+}
+
 impl RespStats {
     /// Returns the reads of cacheable values by result.
     pub(crate) fn results(&self) -> &ReadStats {
@@ -61,13 +83,10 @@ impl RespStats {
         self.fences.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn client_connected(&self) {
+    /// Counts an accepted client, as connected until the result is dropped.
+    pub(crate) fn client_connected(self: &Arc<Self>) -> OpenConnection {
         self.accepted.fetch_add(1, Relaxed);
-        self.clients.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn client_disconnected(&self) {
-        self.clients.fetch_sub(1, Relaxed);
+        OpenConnection::new(self, |stats| &stats.clients)
     }
 
     /// Counts a connection that was rejected because of `maxclients`.
@@ -75,12 +94,9 @@ impl RespStats {
         self.rejected.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn upstream_opened(&self) {
-        self.upstreams.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn upstream_closed(&self) {
-        self.upstreams.fetch_sub(1, Relaxed);
+    /// Counts an upstream connection of a client, as open until the result is dropped.
+    pub(crate) fn upstream_opened(self: &Arc<Self>) -> OpenConnection {
+        OpenConnection::new(self, |stats| &stats.upstreams)
     }
 
     pub(crate) fn upstream_failed(&self) {
@@ -99,5 +115,25 @@ impl RespStats {
             upstreams: self.upstreams.load(Relaxed),
             upstreams_failed: self.upstreams_failed.load(Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_the_connections_that_are_counted() {
+        let stats = Arc::new(RespStats::default());
+        let (client, upstream) = (stats.client_connected(), stats.upstream_opened());
+        let counts = stats.counts();
+        assert_eq!((counts.accepted, counts.clients, counts.upstreams), (1, 1, 1));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _connections = (client, upstream);
+            panic!("a connection panics");
+        }));
+        assert!(ended.is_err());
+        let counts = stats.counts();
+        assert_eq!((counts.accepted, counts.clients, counts.upstreams), (1, 0, 0));
     }
 }

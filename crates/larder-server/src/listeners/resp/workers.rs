@@ -147,9 +147,9 @@ async fn serve_clients(
                 return;
             }
             let connection = Connection::new(Arc::clone(&context), client, worker);
-            context.stats().client_connected();
+            let connected = context.stats().client_connected();
             let close = connection.run(registration, draining).await;
-            context.stats().client_disconnected();
+            drop(connected);
             drop(permit);
             if let Close::Upstream(error) = close {
                 tracing::debug!(%error, "closed a client whose upstream connection ended");

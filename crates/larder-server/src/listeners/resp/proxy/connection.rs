@@ -7,12 +7,21 @@
 //! [parked](super::parked).
 
 use super::{client::Client, context::ProxyContext, hits::Batch, session::Session};
-use crate::listeners::resp::{embedded::Embedded, reactor::scheduler::WorkerShared};
+use crate::{
+    listeners::resp::{embedded::Embedded, reactor::scheduler::WorkerShared},
+    stats::resp::{OpenConnection, RespStats},
+};
 use bytes::BytesMut;
 use larder_core::Moment;
 use larder_redis::{Upstream, UpstreamError};
 use larder_resp::{command::Table, request::Decoder};
-use std::{cell::RefCell, io, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    io,
+    ops::{Deref, DerefMut},
+    rc::Rc,
+    sync::Arc,
+};
 
 /// An empty buffer larger than this is freed.
 const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
@@ -36,7 +45,7 @@ pub(crate) struct Connection {
     pub(super) decoder: Decoder,
     pub(super) worker: WorkerHandle,
     pub(super) session: Session,
-    pub(super) upstream: Option<Upstream>,
+    pub(super) upstream: Option<CountedUpstream>,
     /// In place of an upstream where there is no Redis.
     pub(super) embedded: Option<Embedded>,
     /// The event loop has just looked up the command at the head of the input.
@@ -52,6 +61,13 @@ pub(crate) struct Connection {
     pub(super) awaits_blocking: bool,
     /// When the oldest pending command was sent, if nothing was pending then.
     pub(super) oldest_sent: Option<Moment>,
+}
+
+/// An upstream connection, which is counted as open until it is dropped: with the connection of its
+/// client, or apart from it if the client is parked and serving it panics.
+pub(super) struct CountedUpstream {
+    upstream: Upstream,
+    _open: OpenConnection,
 }
 
 /// What the connections of one worker share.
@@ -74,6 +90,28 @@ pub(crate) enum Close {
     Idle,
     /// The server drains, and the client has all its replies.
     Drained,
+}
+
+impl CountedUpstream {
+    pub(super) fn new(upstream: Upstream, stats: &Arc<RespStats>) -> Self {
+        Self { upstream, _open: stats.upstream_opened() }
+    }
+}
+
+impl Deref for CountedUpstream {
+    type Target = Upstream;
+
+    #[inline]
+    fn deref(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
+impl DerefMut for CountedUpstream {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Upstream {
+        &mut self.upstream
+    }
 }
 
 impl WorkerHandle {
@@ -128,7 +166,7 @@ impl Connection {
     }
 
     pub(super) fn upstream_has_room(&self) -> bool {
-        self.session.has_room() && self.upstream.as_ref().is_none_or(Upstream::has_capacity)
+        self.session.has_room() && self.upstream.as_deref().is_none_or(Upstream::has_capacity)
     }
 
     /// Returns whether reads may be served from memory.
@@ -156,18 +194,6 @@ impl Connection {
                 *buffer = BytesMut::new();
             }
         }
-    }
-
-    pub(super) fn drop_upstream(&mut self) {
-        if self.upstream.take().is_some() {
-            self.context.stats().upstream_closed();
-        }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.drop_upstream();
     }
 }
 

@@ -36,7 +36,7 @@ impl ProxyContext {
         self.app.config()
     }
 
-    pub(crate) fn stats(&self) -> &RespStats {
+    pub(crate) fn stats(&self) -> &Arc<RespStats> {
         &self.stats
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     classify::CommandKind,
-    connection::Connection,
+    connection::{Connection, CountedUpstream},
     context::ProxyContext,
     hello::Hello,
     session::{Session, auth::is_own_hello},
@@ -62,8 +62,7 @@ impl Connection {
         let stats = self.context.stats();
         let url = self.context.backend().url().ok_or_else(UpstreamError::not_configured)?;
         let upstream = Upstream::connect(url).await.inspect_err(|_| stats.upstream_failed())?;
-        stats.upstream_opened();
-        self.upstream = Some(upstream);
+        self.upstream = Some(CountedUpstream::new(upstream, stats));
         self.table = self.context.commands();
         Ok(())
     }

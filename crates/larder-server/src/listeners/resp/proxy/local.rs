@@ -60,7 +60,7 @@ impl Connection {
     }
 
     pub(super) fn reset(&mut self, wants_reply: bool) {
-        self.drop_upstream();
+        self.upstream = None;
         if wants_reply {
             reply::simple(&mut self.output, b"RESET");
         }

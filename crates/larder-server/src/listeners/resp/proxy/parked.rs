@@ -38,8 +38,8 @@ impl Connection {
         let event = tokio::select! {
             biased;
             // Input that was read and replies that are due go before any reason to close.
-            () = registration.woken() => Ok(poll_upstream(upstream.as_ref()).await),
-            ready = upstream_ready(upstream.as_ref(), true) => Ok(Some(Event::Upstream(ready))),
+            () = registration.woken() => Ok(poll_upstream(upstream.as_deref()).await),
+            ready = upstream_ready(upstream.as_deref(), true) => Ok(Some(Event::Upstream(ready))),
             () = drained => Err(Close::Drained),
             () = idle(registration, timeout), if !may_idle => Err(Close::Idle),
         };

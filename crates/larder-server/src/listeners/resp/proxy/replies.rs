@@ -93,7 +93,7 @@ impl Connection {
     /// Redis has ended the connection. A client that has no state there and waits for nothing stays,
     /// and gets another when it needs one; any other is closed, as with a Redis that dies (R14).
     pub(super) fn upstream_ended(&mut self, error: UpstreamError) {
-        self.drop_upstream();
+        self.upstream = None;
         if !self.session.is_pristine(&self.context) {
             self.session.lose_replies();
             self.closing = Some(Close::Upstream(error));

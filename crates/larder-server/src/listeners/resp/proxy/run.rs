@@ -116,7 +116,7 @@ impl Connection {
         Ok(tokio::select! {
             ready = self.client.wait(wants_input.then_some(&mut self.input), wants_room),
                 if wants_input || wants_room => Event::Client(ready?),
-            ready = upstream_ready(self.upstream.as_ref(), !is_full) => Event::Upstream(ready),
+            ready = upstream_ready(self.upstream.as_deref(), !is_full) => Event::Upstream(ready),
             () = drained, if may_leave => return Err(Close::Drained),
             () = lazy_sleep(timeout), if !may_idle => return Err(Close::Idle),
         })
