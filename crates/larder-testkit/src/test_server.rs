@@ -43,8 +43,12 @@ impl TestServer {
     }
 }
 
-/// The place where `scripts/setup servers` puts a program.
+/// Returns where `scripts/setup servers` puts a program, unless `LARDER_TEST_SERVERS` names another
+/// folder.
 fn installed(name: &str) -> PathBuf {
+    if let Some(folder) = env::var_os("LARDER_TEST_SERVERS") {
+        return Path::new(&folder).join(name);
+    }
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target = env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
     workspace.join(target).join("servers").join(name)

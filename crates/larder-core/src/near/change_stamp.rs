@@ -22,7 +22,7 @@ use crate::sync::atomic::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(Rust, packed(4))]
 pub(crate) struct ChangeStamp {
-    changes: u64,
+    pub(super) changes: u64,
     /// The number of clears so far.
     pub(super) generation: u32,
 }

@@ -170,6 +170,7 @@ impl Connection {
     }
 
     /// Returns whether reads may be served from memory.
+    #[inline]
     pub(super) fn may_read_cache(&self) -> bool {
         self.embedded.is_none() && self.authenticated && self.session.may_read_cache(&self.context)
     }

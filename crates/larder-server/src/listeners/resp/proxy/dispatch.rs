@@ -138,6 +138,7 @@ impl Connection {
 
     /// Serves the hits at the head of `input`, which the event loop has read, and returns how many
     /// bytes they had.
+    #[inline]
     pub(super) fn take_parked_hits(&mut self, input: &[u8], output: &mut BytesMut) -> usize {
         let read_context = self.session.read_context();
         let Self { context, table, decoder, worker, .. } = self;

@@ -53,6 +53,7 @@ impl Connection {
 }
 
 impl Handler for Connection {
+    #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match &mut self.client {
             Client::Plain(socket) => socket.read(buf),
@@ -61,6 +62,7 @@ impl Handler for Connection {
     }
 
     /// Serves hits; every other command is left to the task.
+    #[inline]
     fn handle(&mut self, input: &[u8], output: &mut BytesMut) -> Next {
         let consumed = match self.may_read_cache() {
             true => self.take_parked_hits(input, output),
@@ -71,6 +73,7 @@ impl Handler for Connection {
         if rest.is_empty() { Next::StayParked } else { Next::WakeTask }
     }
 
+    #[inline]
     fn send(&mut self, replies: &[u8]) -> Next {
         let Client::Plain(socket) = &mut self.client else { return Next::WakeTask };
         let sent = socket.write(replies).unwrap_or_else(|_| {

@@ -48,6 +48,7 @@ impl Session {
 
     /// Returns whether reads may be served from memory: no earlier reply is pending, and the client
     /// is in no state that only Redis tracks (R5).
+    #[inline]
     pub(super) fn may_read_cache(&self, context: &ProxyContext) -> bool {
         !self.is_awaiting_reply()
             && self.state.auth().principal().shares(context)

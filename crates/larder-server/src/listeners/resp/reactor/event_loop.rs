@@ -168,6 +168,7 @@ fn into_async(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
 
 impl<H: Handler> Slot<H> {
     /// Reads from the socket and has the handler answer. Wakes the task for everything else.
+    #[inline]
     fn serve(&mut self, number: usize, buf: &mut [u8], replies: &mut Replies) {
         let Self { readiness, parked } = self;
         // A task that has been woken goes first.

@@ -94,6 +94,7 @@ impl WorkerShared {
     /// Runs one tick: `event_loop` gets a budget, then the tasks get one, which the first task in the
     /// queue always receives. The runtime polls this future before the tasks it wakes, and checks
     /// all sockets after that.
+    #[inline]
     pub(crate) fn tick<T>(
         &self,
         context: &mut Context<'_>,
