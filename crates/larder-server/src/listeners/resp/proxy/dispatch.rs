@@ -130,7 +130,7 @@ impl Connection {
         let read_context = self.session.read_context();
         let Self { context, table, decoder, input, worker, output, .. } = self;
         let batch = &mut worker.batch.borrow_mut();
-        let server = HitServer { context, table, read_context, decoder, input, batch, output };
+        let mut server = HitServer { context, table, read_context, decoder, input, batch, output };
         let Served { consumed, stop } = server.serve();
         input.advance(consumed);
         stop
@@ -143,7 +143,7 @@ impl Connection {
         let read_context = self.session.read_context();
         let Self { context, table, decoder, worker, .. } = self;
         let batch = &mut worker.batch.borrow_mut();
-        let server = HitServer { context, table, read_context, decoder, input, batch, output };
+        let mut server = HitServer { context, table, read_context, decoder, input, batch, output };
         let Served { consumed, stop } = server.serve();
         self.was_looked_up = stop == Stop::NotCacheable;
         consumed

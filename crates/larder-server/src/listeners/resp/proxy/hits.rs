@@ -79,7 +79,7 @@ impl HitServer<'_> {
     /// Not inlined: within its callers the compiler keeps less of the loop in registers, which costs
     /// one percent of the instructions of a pipeline.
     #[inline(never)]
-    pub(super) fn serve(mut self) -> Served {
+    pub(super) fn serve(&mut self) -> Served {
         let context = self.context;
         // The clock is read here, after the socket: a thread that was suspended in between must not
         // serve entries that went stale meanwhile (R8).
