@@ -18,7 +18,7 @@ mod tracking;
 mod upstream;
 mod url;
 
-pub use error_reply::is_not_ready;
+pub use error_reply::{OTHER_SERVER, is_not_ready, is_redirect};
 pub use reply::{Payload, Reply};
 pub use store::RedisStore;
 pub use tracking::TrackingState;

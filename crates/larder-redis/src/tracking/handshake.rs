@@ -28,8 +28,9 @@ pub(super) async fn handshake(
     connection: &mut RespConnection,
     url: &RedisUrl,
 ) -> Result<String, HandshakeError> {
-    let version = hello(connection, url).await?;
-    check_version(&version)?;
+    let server = hello(connection, url).await?;
+    check_version(&server.version)?;
+    check_mode(&server.mode)?;
     call_ok(connection, &[b"CLIENT", b"TRACKING", b"ON"]).await?;
     if url.db != 0 {
         let selected = call_ok(connection, &[b"SELECT", url.db.to_string().as_bytes()]).await;
@@ -41,10 +42,19 @@ pub(super) async fn handshake(
     call(connection, &[b"CLIENT", b"SETNAME", b"larder-tracking"]).await?;
     call_ok(connection, &[b"PING"]).await?;
     check_role(&call_ok(connection, &[b"ROLE"]).await?)?;
-    Ok(version)
+    Ok(server.version)
 }
 
-async fn hello(connection: &mut RespConnection, url: &RedisUrl) -> Result<String, HandshakeError> {
+/// What the server says about itself in its reply to `HELLO`.
+struct ServerInfo {
+    version: String,
+    mode: String,
+}
+
+async fn hello(
+    connection: &mut RespConnection,
+    url: &RedisUrl,
+) -> Result<ServerInfo, HandshakeError> {
     let user = url.username.as_deref().unwrap_or("default");
     let password = url.password.as_ref().map_or("", |password| password.reveal());
     let reply = if url.username.is_some() || url.password.is_some() {
@@ -53,14 +63,15 @@ async fn hello(connection: &mut RespConnection, url: &RedisUrl) -> Result<String
     } else {
         call_ok(connection, &[b"HELLO", b"3"]).await?
     };
-    version(&reply)
-        .ok_or_else(|| HandshakeError::Permanent("the reply to HELLO 3 has no version".into()))
+    let version = field(&reply, b"version")
+        .ok_or_else(|| HandshakeError::Permanent("the reply to HELLO 3 has no version".into()))?;
+    Ok(ServerInfo { version, mode: field(&reply, b"mode").unwrap_or_default() })
 }
 
-fn version(reply: &[u8]) -> Option<String> {
+fn field(reply: &[u8], name: &[u8]) -> Option<String> {
     let fields = Frame::parse(reply).ok()?.items()?;
-    let (_, version) = fields.pairs().find(|(name, _)| name.as_str_bytes() == Some(b"version"))?;
-    Some(String::from_utf8_lossy(version.as_str_bytes()?).into_owned())
+    let (_, value) = fields.pairs().find(|(field, _)| field.as_str_bytes() == Some(name))?;
+    Some(String::from_utf8_lossy(value.as_str_bytes()?).into_owned())
 }
 
 fn check_version(version: &str) -> Result<(), HandshakeError> {
@@ -70,6 +81,19 @@ fn check_version(version: &str) -> Result<(), HandshakeError> {
         Some(_) | None => Err(HandshakeError::Permanent(format!(
             "the server's version is {version}; the near cache needs {VERSION_MIN}.0 or later"
         ))),
+    }
+}
+
+/// A cluster moves slots between its nodes without an invalidation, for keys that do not exist at
+/// least, and each node refuses commands that name keys of several slots.
+fn check_mode(mode: &str) -> Result<(), HandshakeError> {
+    match mode {
+        "cluster" => Err(HandshakeError::Permanent(
+            "the server is a node of a cluster (cluster-enabled yes); Larder caches nothing of it, \
+             and commands with keys of other nodes fail"
+                .into(),
+        )),
+        _ => Ok(()),
     }
 }
 

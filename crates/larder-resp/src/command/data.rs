@@ -185,9 +185,8 @@ pub(super) static GROUPS: &[Group] = &[
         Class::Neutral,
         KeySpec::None,
         "CLUSTER|COUNT-FAILURE-REPORTS CLUSTER|GETSLOTMIGRATIONS CLUSTER|HELP CLUSTER|INFO \
-         CLUSTER|KEYSLOT CLUSTER|LINKS CLUSTER|MYID CLUSTER|MYSHARDID CLUSTER|NODES \
-         CLUSTER|REPLICAS CLUSTER|SAVECONFIG CLUSTER|SHARDS CLUSTER|SLAVES CLUSTER|SLOT-STATS \
-         CLUSTER|SLOTS",
+         CLUSTER|KEYSLOT CLUSTER|LINKS CLUSTER|MYID CLUSTER|MYSHARDID CLUSTER|REPLICAS \
+         CLUSTER|SAVECONFIG CLUSTER|SLAVES CLUSTER|SLOT-STATS",
     ),
     //
     // Commands that affect the connection.
@@ -211,6 +210,7 @@ pub(super) static GROUPS: &[Group] = &[
     session(SessionCommand::ScriptDebug, "SCRIPT|DEBUG"),
     session(SessionCommand::AclChange, "ACL|SETUSER ACL|DELUSER ACL|LOAD"),
     session(SessionCommand::Info, "INFO"),
+    session(SessionCommand::ClusterTopology, "CLUSTER|NODES CLUSTER|SHARDS CLUSTER|SLOTS"),
     client(ClientCommand::Capa, "CLIENT|CAPA"),
     client(ClientCommand::Caching, "CLIENT|CACHING"),
     client(ClientCommand::GetName, "CLIENT|GETNAME"),
@@ -221,6 +221,7 @@ pub(super) static GROUPS: &[Group] = &[
     client(ClientCommand::Info, "CLIENT|INFO"),
     client(ClientCommand::Kill, "CLIENT|KILL"),
     client(ClientCommand::List, "CLIENT|LIST"),
+    client(ClientCommand::MaintNotifications, "CLIENT|MAINT_NOTIFICATIONS"),
     client(ClientCommand::NoEvict, "CLIENT|NO-EVICT"),
     client(ClientCommand::NoTouch, "CLIENT|NO-TOUCH"),
     client(ClientCommand::Pause, "CLIENT|PAUSE"),

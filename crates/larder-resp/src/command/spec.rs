@@ -118,6 +118,8 @@ pub enum SessionCommand {
     AclChange,
     /// `INFO`: Larder adds a section.
     Info,
+    /// `CLUSTER SLOTS`, `CLUSTER SHARDS`, `CLUSTER NODES`: the addresses of other nodes.
+    ClusterTopology,
 }
 
 /// A subcommand of `CLIENT`.
@@ -143,6 +145,8 @@ pub enum ClientCommand {
     Kill,
     /// `LIST`
     List,
+    /// `MAINT_NOTIFICATIONS` (Redis)
+    MaintNotifications,
     /// `NO-EVICT`
     NoEvict,
     /// `NO-TOUCH`

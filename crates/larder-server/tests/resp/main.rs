@@ -14,6 +14,7 @@ mod access;
 mod bad_input;
 mod batches;
 mod benchmark;
+mod cluster;
 mod default_port;
 mod framing;
 mod key_filter;

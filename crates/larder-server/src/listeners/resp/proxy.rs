@@ -20,3 +20,4 @@ pub(super) mod requests;
 mod run;
 mod session;
 mod uncached_read;
+mod withheld;

@@ -7,6 +7,7 @@ use super::{
     read_context::Protocol,
     session::auth::{Principal, hello_auth},
     uncached_read::KeyedRead,
+    withheld::Withheld,
 };
 use crate::stats::resp::Forwarded;
 use larder_resp::{
@@ -27,6 +28,8 @@ pub(super) enum CommandKind<'a> {
     Neutral,
     /// Larder appends a section to its reply.
     Info,
+    /// It would lead the client past Larder.
+    Withheld(Withheld),
     /// It changes the client's state.
     State(StateChange),
 }
@@ -99,6 +102,11 @@ impl<'a> CommandKind<'a> {
             },
             // It may change what a user may read (R12).
             SessionCommand::AclChange => return Self::Flush,
+            SessionCommand::ClusterTopology => return Self::Withheld(Withheld::Topology),
+            SessionCommand::Client(ClientCommand::Capa | ClientCommand::MaintNotifications) => {
+                let name = command.arg(1).unwrap_or_default();
+                return Self::Withheld(Withheld::Subcommand(name.into()));
+            }
             SessionCommand::Info if wants_larder_section(command) => return Self::Info,
             SessionCommand::Info
             | SessionCommand::Client(_)
@@ -142,7 +150,7 @@ impl<'a> CommandKind<'a> {
         match self {
             Self::Read(_) => Forwarded::Read,
             Self::Write(_) | Self::Flush | Self::State(StateChange::Exec) => Forwarded::Write,
-            Self::Neutral | Self::Info | Self::State(_) => Forwarded::Other,
+            Self::Neutral | Self::Info | Self::Withheld(_) | Self::State(_) => Forwarded::Other,
         }
     }
 }

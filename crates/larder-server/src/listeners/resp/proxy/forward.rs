@@ -43,6 +43,8 @@ impl Connection {
                 self.authenticated = true;
                 kind = kind.without_user();
                 write_without_auth(&command, upstream.output());
+            } else if let CommandKind::Withheld(withheld) = &kind {
+                withheld.write(&command, upstream.output());
             } else {
                 command.write_to(upstream.output());
             }

@@ -5,7 +5,7 @@ use super::{
     info,
     session::{ReplyAction, ReplyStream},
 };
-use larder_redis::{UpstreamError, is_not_ready};
+use larder_redis::{OTHER_SERVER, UpstreamError, is_not_ready, is_redirect};
 use larder_resp::reply::Frame;
 
 /// What must happen before the replies that were taken are sent to the client.
@@ -60,26 +60,28 @@ impl Connection {
             if frame.as_error().is_some_and(is_not_ready) {
                 self.context.backend().end_current_epoch();
             }
+            let shown = shown(&frame, &bytes);
             match self.session.received(&frame, &self.context) {
-                ReplyAction::Forward => self.output.extend_from_slice(&bytes),
+                ReplyAction::Forward => self.output.extend_from_slice(shown),
                 ReplyAction::Fence => {
                     taken.needs_fence = true;
-                    self.output.extend_from_slice(&bytes);
+                    self.output.extend_from_slice(shown);
                 }
                 ReplyAction::AwaitLoads => {
                     taken.needs_loads = true;
-                    self.output.extend_from_slice(&bytes);
+                    self.output.extend_from_slice(shown);
                 }
                 ReplyAction::Read(read) => {
                     let read_context =
                         (!self.session.is_detached()).then(|| self.session.read_context());
                     read.answered(&frame, &bytes, read_context, &self.context);
-                    self.output.extend_from_slice(&bytes);
+                    self.output.extend_from_slice(shown);
                 }
                 ReplyAction::AppendInfo => {
                     let section = self.context.info_section();
                     info::write_with_section(&frame, &section, &mut self.output);
                 }
+                ReplyAction::Replace(reply) => self.output.extend_from_slice(&reply),
                 ReplyAction::Drop => {}
                 ReplyAction::Reset { wants_reply } => {
                     self.reset(wants_reply);
@@ -98,5 +100,13 @@ impl Connection {
             self.session.lose_replies();
             self.closing = Some(Close::Upstream(error));
         }
+    }
+}
+
+/// Returns the bytes of a frame as the client may see them: a redirect would lead it past Larder.
+fn shown<'a>(frame: &Frame<'_>, bytes: &'a [u8]) -> &'a [u8] {
+    match frame.as_error() {
+        Some(error) if is_redirect(error) => OTHER_SERVER.as_bytes(),
+        _ => bytes,
     }
 }

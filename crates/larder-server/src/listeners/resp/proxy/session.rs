@@ -167,6 +167,7 @@ impl Session {
             }
             (CommandKind::Neutral, _) => PendingReply::Forward,
             (CommandKind::Info, _) => PendingReply::Info,
+            (CommandKind::Withheld(withheld), _) => PendingReply::Withheld(withheld),
             (CommandKind::State(change), _) => match self.state.sent(&change) {
                 SentChange::Answered(id) => PendingReply::State(change, id),
                 SentChange::Exec { id, flushes } => {
@@ -187,7 +188,8 @@ impl Session {
             CommandKind::Read(_)
             | CommandKind::Write(None)
             | CommandKind::Neutral
-            | CommandKind::Info => {}
+            | CommandKind::Info
+            | CommandKind::Withheld(_) => {}
         }
     }
 
@@ -233,7 +235,12 @@ impl CommandKind<'_> {
     fn state_change(&self) -> Option<&StateChange> {
         match self {
             Self::State(change) => Some(change),
-            Self::Read(_) | Self::Write(_) | Self::Flush | Self::Neutral | Self::Info => None,
+            Self::Read(_)
+            | Self::Write(_)
+            | Self::Flush
+            | Self::Neutral
+            | Self::Info
+            | Self::Withheld(_) => None,
         }
     }
 }

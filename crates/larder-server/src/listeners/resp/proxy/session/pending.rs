@@ -1,10 +1,14 @@
 //! Replies that have not arrived, and what each of them must do when it does.
 
 use super::{
-    super::{classify::StateChange, context::ProxyContext, uncached_read::UncachedRead},
+    super::{
+        classify::StateChange, context::ProxyContext, uncached_read::UncachedRead,
+        withheld::Withheld,
+    },
     frames::{is_queued, is_refused, is_reset},
     state::{ChangeId, ClientState},
 };
+use bytes::BytesMut;
 use larder_core::{FlushCause, WriteGuard};
 use larder_redis::Reply;
 use larder_resp::reply::Frame;
@@ -32,6 +36,8 @@ pub(super) enum PendingReply {
     Exec(Option<FlushGuard>, ChangeId),
     /// The reply to INFO.
     Info,
+    /// The reply to a command that would lead the client past Larder.
+    Withheld(Withheld),
 }
 
 /// What the connection must do with a frame.
@@ -47,6 +53,8 @@ pub(crate) enum ReplyAction {
     AwaitLoads,
     /// Append Larder's section to its text, then forward it.
     AppendInfo,
+    /// Send this in its place.
+    Replace(BytesMut),
     /// Drop it: it answers a command of Larder's.
     Drop,
     /// Start a new session. The client gets a reply unless it wanted none.
@@ -97,6 +105,9 @@ impl PendingReply {
             }
             Self::Info if is_queued(frame) => ReplyAction::Forward,
             Self::Info => ReplyAction::AppendInfo,
+            Self::Withheld(withheld) => {
+                withheld.replace(frame).map_or(ReplyAction::Forward, ReplyAction::Replace)
+            }
         }
     }
 }
