@@ -64,21 +64,27 @@ async fn run(config: &Config) -> Result<(), StartError> {
     let (drain, draining) = watch::channel(false);
     let served = listeners.serve(&app, &draining);
 
-    signals.next().await;
+    let signal = signals.stop().await;
     app.start_draining();
     // The listeners hold the other end until they have drained.
     drain.send(true).ok();
-    finish(served, config, &mut signals).await;
+    finish(served, config, signal, &mut signals).await;
     Ok(())
 }
 
 /// Waits until the listeners have drained, the timeout has expired or a second signal arrives.
-async fn finish(mut served: JoinSet<()>, config: &Config, signals: &mut Signals) {
-    tracing::info!(timeout = ?config.drain_timeout, "draining: waiting for requests in progress");
+async fn finish(
+    mut served: JoinSet<()>,
+    config: &Config,
+    signal: &'static str,
+    signals: &mut Signals,
+) {
+    let timeout = config.drain_timeout;
+    tracing::info!(signal, ?timeout, "draining: waiting for requests in progress");
     tokio::select! {
         () = async { while served.join_next().await.is_some() {} } => tracing::info!("drained"),
-        () = tokio::time::sleep(config.drain_timeout) => tracing::warn!("drain-timeout expired"),
-        () = signals.next() => tracing::warn!("second signal: stopping immediately"),
+        () = tokio::time::sleep(timeout) => tracing::warn!("drain-timeout expired"),
+        signal = signals.stop() => tracing::warn!(signal, "second signal: stopping immediately"),
     }
 }
 

@@ -261,7 +261,7 @@ table! {
         };
         DRAIN_TIMEOUT: Duration = Setting {
             flag: "drain-timeout", section: "", key: "drain-timeout",
-            default: secs(10), range: Some(between(millis(0), secs(3600))),
+            default: secs(8), range: Some(between(millis(0), secs(3600))),
             help: "Maximum time to finish requests in progress after SIGTERM",
         };
     }

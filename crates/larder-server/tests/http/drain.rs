@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use larder_testkit::{Signal, eventually};
 
-use crate::client::LIMIT;
+use crate::client::{LIMIT, request};
 use crate::limits::HeldRequest;
 use crate::server::{Server, builder};
 
 /// Much shorter than the drain timeout of the tests that use it.
 const AT_ONCE: Duration = Duration::from_secs(5);
+/// `docker stop` kills a container after this time.
+const WITHIN_DOCKERS_GRACE: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_draining_server_answers_requests_in_flight_and_refuses_new_clients() {
@@ -55,10 +57,38 @@ fn draining_does_not_wait_for_idle_clients() {
 }
 
 #[test]
-fn sigint_drains() {
+fn sigint_and_sigquit_drain() {
+    for signal in [Signal::INT, Signal::QUIT] {
+        let server = Server::start(&["--drain-timeout", "60s"]);
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal:?}");
+        assert!(server.log().contains("drained"), "{}", server.log());
+    }
+}
+
+#[test]
+fn sighup_and_the_user_signals_are_ignored_with_a_log_line() {
+    let server = Server::start(&[]);
+    for (signal, name) in
+        [(Signal::HUP, "SIGHUP"), (Signal::USR1, "SIGUSR1"), (Signal::USR2, "SIGUSR2")]
+    {
+        server.signal(signal);
+        let line = format!("{name} is ignored");
+        eventually(LIMIT, &line, || server.log().contains(&line));
+    }
+    server.assert_still_serves();
+    assert!(!server.log().contains("draining"), "{}", server.log());
+}
+
+#[test]
+fn draining_does_not_wait_for_a_client_that_reads_nothing() {
     let server = Server::start(&["--drain-timeout", "60s"]);
-    server.signal(Signal::INT);
-    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(server.put("/v1/keys/large", vec![b'v'; 32 << 20]).status, 204);
+    let mut client = server.client();
+    client.write(&request("GET", "/v1/keys/large", &[], b""));
+    eventually(LIMIT, "the response to begin", || client.has_response());
+    let (status, took) = server.terminate();
+    assert!(status.code() == Some(0) && took < WITHIN_DOCKERS_GRACE, "{status} after {took:?}");
     assert!(server.log().contains("drained"), "{}", server.log());
 }
 

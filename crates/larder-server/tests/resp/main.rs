@@ -28,5 +28,6 @@ mod rust_client;
 mod session;
 mod session_isolation;
 mod setup;
+mod shutdown;
 mod verify;
 mod walkthrough;

@@ -45,7 +45,11 @@ pub(crate) async fn serve(
             stream = accept(&listener, &clients) => stream,
         };
         if let Some((stream, permit)) = stream {
-            tokio::spawn(serve_connection(stream, permit, service.clone(), open.watcher()));
+            if let Err(error) = set_socket_options(&stream) {
+                tracing::debug!(%error, "cannot set the options of a connection");
+            }
+            let io = CoalescingIo::new(stream, draining.clone());
+            tokio::spawn(serve_connection(io, permit, service.clone(), open.watcher()));
         }
     }
     drop(listener);
@@ -79,19 +83,16 @@ async fn accept(
 }
 
 async fn serve_connection(
-    stream: TcpStream,
+    io: CoalescingIo,
     _permit: OwnedSemaphorePermit,
     service: FastPath,
     open: Watcher,
 ) {
-    if let Err(error) = set_socket_options(&stream) {
-        tracing::debug!(%error, "cannot set the options of a connection");
-    }
     let connection = http1::Builder::new()
         .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(CoalescingIo::new(stream), service);
+        .serve_connection(io, service);
     if let Err(error) = open.watch(connection).await {
         tracing::debug!(%error, "connection ended");
     }

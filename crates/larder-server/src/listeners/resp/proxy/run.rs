@@ -2,6 +2,7 @@
 
 use super::connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES};
 use crate::listeners::resp::reactor::{event_loop::Registration, socket::Ready as ClientReady};
+use futures_util::future::{FusedFuture, FutureExt};
 use larder_redis::{Ready, Upstream, UpstreamError};
 use std::{
     future::poll_fn,
@@ -15,6 +16,13 @@ use tokio::{sync::watch, time::sleep};
 const UNAUTHENTICATED_INPUT_BYTES_MAX: usize = 1 << 20;
 /// Memory reserved for the rest of a large command.
 const RESERVE_BYTES_MAX: usize = 1 << 20;
+
+/// How long a draining server waits for the replies to commands in front of one that blocks. Such
+/// a client would wait for its key until the drain timeout.
+const BLOCKED_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a draining server waits for a client that reads nothing, or that has sent half a
+/// command.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a connection has waited for.
 pub(super) enum Event {
@@ -32,9 +40,10 @@ impl Connection {
     ) -> Close {
         // One future for the whole connection: each wait on the channel joins and leaves a queue,
         // which is too expensive for every turn. It also completes when the sender is dropped.
-        let mut drained = pin!(async move {
+        let drained = async move {
             draining.wait_for(|&draining| draining).await.ok();
-        });
+        };
+        let mut drained = pin!(drained.fuse());
         let mut this = Box::new(self);
         loop {
             if this.owes_nothing() && (this.input_ended || this.closing.is_some()) {
@@ -65,7 +74,7 @@ impl Connection {
     async fn turn(
         &mut self,
         event: Option<Event>,
-        drained: Pin<&mut impl Future<Output = ()>>,
+        drained: Pin<&mut impl FusedFuture<Output = ()>>,
     ) -> Result<(), Close> {
         let event = match event {
             Some(event) => event,
@@ -102,14 +111,17 @@ impl Connection {
         Ok(is_held && self.has_room())
     }
 
-    async fn wait(&mut self, drained: Pin<&mut impl Future<Output = ()>>) -> Result<Event, Close> {
+    async fn wait(
+        &mut self,
+        drained: Pin<&mut impl FusedFuture<Output = ()>>,
+    ) -> Result<Event, Close> {
         let is_full = self.output.len() > OUTPUT_BYTES_SOFT_MAX;
         let wants_input = !self.input_ended && self.closing.is_none() && self.upstream_has_room();
         let wants_room = self.owes_bytes();
         let owes_nothing = self.owes_nothing();
         let timeout = self.context.config().resp.timeout;
         let may_idle = timeout.is_zero() || !owes_nothing || self.session.is_listening();
-        let may_leave = owes_nothing && self.input.is_empty();
+        let patience = self.patience();
         if wants_input {
             self.reserve_input()?;
         }
@@ -117,9 +129,22 @@ impl Connection {
             ready = self.client.wait(wants_input.then_some(&mut self.input), wants_room),
                 if wants_input || wants_room => Event::Client(ready?),
             ready = upstream_ready(self.upstream.as_deref(), !is_full) => Event::Upstream(ready),
-            () = drained, if may_leave => return Err(Close::Drained),
+            () = end_of_drain(drained, patience.unwrap_or_default()), if patience.is_some() => {
+                return Err(Close::Drained);
+            }
             () = lazy_sleep(timeout), if !may_idle => return Err(Close::Idle),
         })
+    }
+
+    /// Returns how long the connection stays open after the server has begun to drain if nothing
+    /// more happens on it, or `None` if it waits for Redis.
+    fn patience(&self) -> Option<Duration> {
+        match () {
+            () if self.owes_nothing() && self.input.is_empty() => Some(Duration::ZERO),
+            () if self.awaits_blocking => Some(BLOCKED_PATIENCE),
+            () if self.owes_nothing() || self.owes_bytes() => Some(CLIENT_PATIENCE),
+            () => None,
+        }
     }
 
     fn reserve_input(&mut self) -> Result<(), Close> {
@@ -133,6 +158,16 @@ impl Connection {
         let missing = self.decoder.bytes_needed().saturating_sub(self.input.len());
         self.input.reserve(missing.min(RESERVE_BYTES_MAX));
         Ok(())
+    }
+}
+
+/// Waits until the server drains, and `patience` longer.
+async fn end_of_drain(drained: Pin<&mut impl FusedFuture<Output = ()>>, patience: Duration) {
+    if !drained.is_terminated() {
+        drained.await;
+    }
+    if !patience.is_zero() {
+        lazy_sleep(patience).await;
     }
 }
 
