@@ -22,7 +22,7 @@ const DEFAULT_PORT: u16 = 6379;
 /// | --- | --- |
 /// | `redis://user:password@host:port/db` | TCP; everything but the host is optional; `valkey://` is the same |
 /// | `rediss://user:password@host:port/db` | the same over TLS; `valkeys://` is the same |
-/// | `unix:///path?db=2&username=u&password=p` | Unix socket; also `unix:/path` |
+/// | `unix://user:password@/path?db=2` | Unix socket; also `unix:/path`, and the user name and the password as options `username` and `password`, or `user` and `pass` |
 ///
 /// User names, passwords and paths may contain `%XX`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub enum RedisUrlError {
     /// The scheme is unknown.
     #[error(
         "the URL must start with redis://, rediss://, valkey://, valkeys:// or unix://; for \
-         example redis://127.0.0.1:6379/0"
+         example redis://127.0.0.1:6379/0 or unix:///run/redis.sock?db=0"
     )]
     Scheme,
     /// It is not a URL.
@@ -123,10 +123,11 @@ pub enum RedisUrlError {
          unix:///path?db=2"
     )]
     Database,
-    /// A Unix URL has no absolute path.
+    /// A Unix URL has no absolute path, or a host.
     #[error(
-        "the URL has no absolute path; write for example unix:///run/redis.sock, with three \
-         slashes"
+        "the URL of a Unix socket is unix:// and an absolute path; write for example \
+         unix:///run/redis.sock?db=2 or unix://user:password@/run/redis.sock, with special \
+         characters in the user name and the password as %XX"
     )]
     SocketPath,
     /// There is a fragment, or an unknown option after `?`.
@@ -135,6 +136,12 @@ pub enum RedisUrlError {
          password; in the user name and the password, ? and # must be written as %3F and %23"
     )]
     Options,
+    /// A user name or a password is there twice.
+    #[error(
+        "the URL has two user names or two passwords; write for example \
+         unix://user:password@/run/redis.sock?db=2"
+    )]
+    Credentials,
     /// The user name, password or path is not UTF-8 once decoded.
     #[error("the %XX in the URL do not decode to UTF-8")]
     Encoding,
@@ -168,7 +175,10 @@ impl FromStr for RedisUrl {
             "rediss" | "valkeys" => {
                 parse_tcp(&parse_url(text)?, |host, port| Endpoint::Tls { host, port })
             }
-            "unix" => parse_unix(&parse_url(text)?),
+            // The others are how clients for Rust, Java and Python spell it.
+            "unix" | "redis+unix" | "valkey+unix" | "redis-socket" | "redis+socket" => {
+                parse_unix(text)
+            }
             _ => Err(RedisUrlError::Scheme),
         }
     }
@@ -250,19 +260,47 @@ fn parse_tcp(
     })
 }
 
-fn parse_unix(url: &Url) -> Result<RedisUrl, RedisUrlError> {
-    if url.cannot_be_a_base() || url.has_host() && url.host_str() != Some("") {
+fn parse_unix(text: &str) -> Result<RedisUrl, RedisUrlError> {
+    let (_, rest) = text.split_once(':').ok_or(RedisUrlError::Scheme)?;
+    let (credentials, path) = match rest.strip_prefix("//") {
+        Some(rest) => split_credentials(rest)?,
+        None => ("", rest),
+    };
+    let url = parse_url(&format!("unix://{path}"))?;
+    if url.host_str().is_some_and(|host| !host.is_empty()) {
         return Err(RedisUrlError::SocketPath);
     }
     let path = percent_decode(url.path())?.filter(|path| path.len() > 1);
-    let options = Options::of(url)?;
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+    let options = Options::of(&url)?;
     Ok(RedisUrl {
         endpoint: Endpoint::Unix(path.ok_or(RedisUrlError::SocketPath)?.into()),
-        username: options.username,
-        password: options.password,
+        username: one_of(percent_decode(user)?, options.username)?,
+        password: one_of(percent_decode(password)?.map(Secret), options.password)?,
         db: options.db.unwrap_or(0),
         tls: None,
     })
+}
+
+/// Splits `user:password@/path` before the path. The URL standard allows no user without a host.
+fn split_credentials(rest: &str) -> Result<(&str, &str), RedisUrlError> {
+    let (authority, _) = rest.split_once('/').ok_or(RedisUrlError::SocketPath)?;
+    if authority.contains(['?', '#']) {
+        return Err(RedisUrlError::Options);
+    }
+    let path = rest.get(authority.len()..).unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((credentials, "")) => Ok((credentials, path)),
+        None if authority.is_empty() => Ok(("", path)),
+        Some(_) | None => Err(RedisUrlError::SocketPath),
+    }
+}
+
+fn one_of<T>(one: Option<T>, other: Option<T>) -> Result<Option<T>, RedisUrlError> {
+    match (one, other) {
+        (Some(_), Some(_)) => Err(RedisUrlError::Credentials),
+        (one, other) => Ok(one.or(other)),
+    }
 }
 
 fn host(url: &Url) -> Result<String, RedisUrlError> {
@@ -316,8 +354,10 @@ impl Options {
         for option in url.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()) {
             match option.split_once('=') {
                 Some(("db", number)) => options.db = Some(parse_db(number)?),
-                Some(("username", text)) => options.username = percent_decode(text)?,
-                Some(("password", text)) => options.password = percent_decode(text)?.map(Secret),
+                Some(("username" | "user", text)) => options.username = percent_decode(text)?,
+                Some(("password" | "pass", text)) => {
+                    options.password = percent_decode(text)?.map(Secret);
+                }
                 _ => return Err(RedisUrlError::Options),
             }
         }

@@ -76,6 +76,25 @@ fn unix_urls_are_parsed() {
 }
 
 #[test]
+fn unix_urls_of_other_clients_are_parsed() {
+    let socket = url("unix:///run/redis.sock?db=2&username=app&password=pa:ss/@");
+    for text in [
+        "unix://app:pa%3Ass%2F@@/run/redis.sock?db=2",
+        "UNIX://app@/run/redis.sock?password=pa:ss/@&db=2",
+        "redis+unix:///run/redis.sock?db=2&user=app&pass=pa:ss/@",
+        "valkey+unix:///run/redis.sock?db=2&user=app&pass=pa:ss/@",
+        "redis-socket://app:pa:ss%2F@@/run/redis.sock?db=2",
+        "redis+socket:///run/redis.sock?db=2&username=app&password=pa:ss/@",
+    ] {
+        assert_eq!(url(text), socket, "{text}");
+    }
+    let default_user = url("unix://:p@/tmp/x.sock");
+    assert_eq!((default_user.user(), default_user.db), (None, 0));
+    assert_eq!(default_user.password, Some(Secret::new("p")));
+    assert_eq!(default_user.to_string(), "unix:///tmp/x.sock?db=0&password=***");
+}
+
+#[test]
 fn every_mistake_has_its_error() {
     let table = [
         ("cache:6379", RedisUrlError::Scheme),
@@ -105,6 +124,19 @@ fn every_mistake_has_its_error() {
         ("unix:tmp/r.sock", RedisUrlError::SocketPath),
         ("unix://run/redis.sock", RedisUrlError::SocketPath),
         ("unix:///", RedisUrlError::SocketPath),
+        ("unix://", RedisUrlError::SocketPath),
+        ("unix://localhost/tmp/x.sock", RedisUrlError::SocketPath),
+        ("unix://:p@localhost/tmp/x.sock", RedisUrlError::SocketPath),
+        ("unix://:p/w@/tmp/x.sock", RedisUrlError::SocketPath),
+        ("unix://:p?w@/tmp/x.sock", RedisUrlError::Options),
+        ("unix://:p#w@/tmp/x.sock", RedisUrlError::Options),
+        ("unix://:p@/tmp/x.sock?password=p", RedisUrlError::Credentials),
+        ("unix://u@/tmp/x.sock?user=u", RedisUrlError::Credentials),
+        ("unix://:%ff@/tmp/x.sock", RedisUrlError::Encoding),
+        ("unix:///tmp/x.sock?db=two", RedisUrlError::Database),
+        ("redis+unix://", RedisUrlError::SocketPath),
+        ("redis+tls://cache", RedisUrlError::Scheme),
+        ("redis-sentinel://cache/primary", RedisUrlError::Scheme),
     ];
     for (text, error) in table {
         assert_eq!(parse_error(text), error, "{text}");
@@ -118,6 +150,10 @@ fn a_password_with_unescaped_characters_is_never_shown_in_an_error() {
         "redis://app:12?hunter2@cache:6379/0",
         "redis://app:12#hunter2@cache:6379/0",
         "redis://app:12?db=hunter2@cache",
+        "unix://app:12/hunter2@/r.sock",
+        "unix://app:12?hunter2@/r.sock",
+        "unix://app:12#hunter2@/r.sock",
+        "unix://app:hunter2@host/r.sock",
     ] {
         let message = parse_error(text).to_string();
         assert!(!message.contains("hunter2"), "{message}");
@@ -128,7 +164,11 @@ fn a_password_with_unescaped_characters_is_never_shown_in_an_error() {
 
 #[test]
 fn neither_debug_nor_display_shows_the_password() {
-    for text in ["redis://app:hunter2@cache:1/2", "unix:///r.sock?username=app&password=hunter2"] {
+    for text in [
+        "redis://app:hunter2@cache:1/2",
+        "unix:///r.sock?username=app&password=hunter2",
+        "unix://app:hunter2@/r.sock",
+    ] {
         let url = url(text);
         assert!(!format!("{url:?} {url}").contains("hunter2"));
     }

@@ -287,7 +287,8 @@ impl Value for StoreKind {
         text.parse::<RedisUrl>().map(Self::Redis).map_err(|error| match error {
             RedisUrlError::Scheme => "a store is memory or a URL that starts with redis://, \
                                       rediss://, valkey://, valkeys:// or unix://; write for \
-                                      example redis://127.0.0.1:6379/0"
+                                      example redis://127.0.0.1:6379/0 or \
+                                      unix:///run/redis.sock?db=0"
                 .to_owned(),
             other => other.to_string(),
         })

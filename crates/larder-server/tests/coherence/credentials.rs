@@ -153,8 +153,9 @@ fn redis_is_reached_over_a_unix_socket() {
     if !require_redis() {
         return;
     }
-    let redis = RedisServer::builder().unix_socket().start();
-    let larder = larder(&redis.unix_url()).start();
+    let redis = RedisServer::builder().unix_socket().password("p:ss/w@rd").start();
+    let url = redis.unix_url().replacen("unix://", "unix://:p:ss%2Fw@rd@", 1);
+    let larder = larder(&url).start();
     larder.wait_until_coherent();
     for value in ["one", "two"] {
         redis.cmd(&["SET", "k", value]);
