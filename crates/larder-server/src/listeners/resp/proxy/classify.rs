@@ -120,12 +120,15 @@ impl<'a> CommandKind<'a> {
     }
 
     /// Returns whether it may go upstream only once every earlier reply has arrived, because it
-    /// changes how replies are counted.
+    /// changes how replies are counted. Redis since 7.2 does not answer a failed AUTH if it still
+    /// has replies to send (redis/redis#15640).
     pub(super) fn needs_all_replies(&self) -> bool {
         matches!(
             self,
             Self::State(
-                StateChange::Subscribe
+                StateChange::Auth { .. }
+                    | StateChange::Hello { principal: Some(_), .. }
+                    | StateChange::Subscribe
                     | StateChange::Monitor
                     | StateChange::Bytes
                     | StateChange::ReplyOn
