@@ -62,12 +62,25 @@ pub(super) enum SentChange {
 #[derive(Debug, Default)]
 struct Transaction {
     last_change: ChangeId,
-    /// The change that opened a transaction, from when it was sent.
+    /// The last MULTI, from when it was sent until it is refused or the transaction ends.
     multi: Option<ChangeId>,
+    /// The last MULTI that was accepted: a nested one, which is refused, does not end its
+    /// transaction.
+    accepted_multi: Option<ChangeId>,
     /// The last change that watched a key, from when it was sent.
     watch: Option<ChangeId>,
     /// The transaction holds a command that may change everything.
     flushes: bool,
+}
+
+impl Transaction {
+    fn is_open(&self) -> bool {
+        self.multi.is_some() || self.accepted_multi.is_some()
+    }
+
+    fn end(&mut self) {
+        (self.multi, self.accepted_multi) = (None, None);
+    }
 }
 
 /// Channels that the client is subscribed to.
@@ -125,7 +138,7 @@ impl ClientState {
 
     /// Returns whether the client is in a transaction, watches a key, or is detached.
     pub(super) fn is_stateful(&self) -> bool {
-        self.transaction.multi.is_some() || self.transaction.watch.is_some() || self.detached
+        self.transaction.is_open() || self.transaction.watch.is_some() || self.detached
     }
 
     /// Returns whether nothing that only Redis tracks decides what the client reads.
@@ -164,7 +177,7 @@ impl ClientState {
             Some(StateChange::ReplySkip) => ReplyCommand::Skip,
             _ => ReplyCommand::Other,
         };
-        let (mode, answer) = self.reply_mode.after(command, self.transaction.multi.is_some());
+        let (mode, answer) = self.reply_mode.after(command, self.transaction.is_open());
         self.reply_mode = mode;
         if answer == Answer::SilenceBegins {
             // From here on it is unknown when a command has been carried out.
@@ -227,14 +240,14 @@ impl ClientState {
                 self.protocol = *protocol;
             }
             StateChange::Multi => self.transaction.multi = Some(self.transaction.last_change),
-            StateChange::Exec | StateChange::Discard => self.transaction.multi = None,
+            StateChange::Exec | StateChange::Discard => self.transaction.end(),
             _ => {}
         }
     }
 
     /// Records a command that may change everything.
     pub(super) fn flush_sent(&mut self) {
-        self.transaction.flushes |= self.transaction.multi.is_some();
+        self.transaction.flushes |= self.transaction.is_open();
     }
 
     fn next_change(&mut self) -> ChangeId {
@@ -310,7 +323,7 @@ impl ClientState {
                 self.detached = true;
             }
             StateChange::Monitor => self.stream = ReplyStream::Replies,
-            StateChange::Multi if !is_nested_multi(error) => self.cancel_multi(id),
+            StateChange::Multi => self.cancel_multi(id),
             _ => {}
         }
     }
@@ -327,6 +340,7 @@ impl ClientState {
 
     fn succeeded(&mut self, change: StateChange, id: ChangeId) {
         match change {
+            StateChange::Multi => self.transaction.accepted_multi = Some(id),
             StateChange::Discard => self.transaction_ended(id),
             StateChange::Unwatch => self.watches_ended(id),
             StateChange::Select(db) => self.db = db,
@@ -349,7 +363,9 @@ impl ClientState {
     /// Ends the transaction and the watches that began before this change, but none that was sent
     /// after it.
     pub(super) fn transaction_ended(&mut self, id: ChangeId) {
-        self.transaction.multi.take_if(|opened| *opened < id);
+        for multi in [&mut self.transaction.multi, &mut self.transaction.accepted_multi] {
+            multi.take_if(|opened| *opened < id);
+        }
         self.watches_ended(id);
     }
 
@@ -366,11 +382,6 @@ impl ClientState {
 /// Returns whether a HELLO with a user failed before it changed anything.
 fn is_refused_hello(error: &[u8]) -> bool {
     [&b"WRONGPASS "[..], b"NOPROTO "].iter().any(|start| error.starts_with(start))
-}
-
-/// Returns whether a MULTI was refused because a transaction is already open.
-fn is_nested_multi(error: &[u8]) -> bool {
-    error.starts_with(b"ERR MULTI calls can not be nested")
 }
 
 #[cfg(test)]
