@@ -6,7 +6,7 @@ use crate::{
     commands::Commands,
     config::Config,
     origins::DeclaredOrigin,
-    stats::{latency::Latency, reads::ReadStats, resp::RespStats},
+    stats::{http::HttpStats, latency::Latency, resp::RespStats},
     users::Users,
     verify::{Sample, Verifier},
 };
@@ -32,7 +32,7 @@ pub(crate) struct App {
     commands: Commands,
     users: Arc<Users>,
     verifier: Option<Verifier>,
-    http_stats: ReadStats,
+    http_stats: HttpStats,
     resp_stats: Arc<RespStats>,
     latency: Latency,
     draining: AtomicBool,
@@ -58,7 +58,7 @@ impl App {
             commands: Commands::new(),
             users: Arc::default(),
             verifier,
-            http_stats: ReadStats::default(),
+            http_stats: HttpStats::default(),
             resp_stats: Arc::default(),
             draining: AtomicBool::new(false),
             config: config.clone(),
@@ -79,7 +79,7 @@ impl App {
         &self.origins
     }
 
-    pub(crate) fn http_stats(&self) -> &ReadStats {
+    pub(crate) fn http_stats(&self) -> &HttpStats {
         &self.http_stats
     }
 

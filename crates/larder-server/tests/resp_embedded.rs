@@ -16,6 +16,8 @@ mod clients;
 mod command_table;
 #[path = "resp_embedded/concurrency.rs"]
 mod concurrency;
+#[path = "resp_embedded/counters.rs"]
+mod counters;
 #[path = "resp_embedded/http.rs"]
 mod http;
 #[path = "resp_embedded/limits.rs"]

@@ -27,6 +27,8 @@ pub(super) fn text(stats: &Value) -> String {
     for (name, path) in [("resp", "/resp/requests"), ("http", "/http/requests")] {
         line(name, requests(stats.pointer(path).unwrap_or(&Value::Null)));
     }
+    let [resp, http] = ["/resp/writes", "/http/writes"].map(|path| writes(stats, path));
+    line("writes", format!("resp: {resp}; http: {http}"));
     line("forwarded", forwarded(stats));
     line("clients", clients(stats));
     line("not cached", counts(stats.pointer("/fills_refused")));
@@ -59,7 +61,7 @@ fn requests(requests: &Value) -> String {
         reasons.as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum()
     });
     let [hit, miss, collapsed, error] = ["hit", "miss", "collapsed", "error"].map(count);
-    let all = hit + miss + collapsed + error + bypassed;
+    let all = hit + miss + collapsed + count("not-cached") + error + bypassed;
     let mut text = format!(
         "{all} reads: {hit} hits ({}), {miss} misses, {collapsed} collapsed, {bypassed} bypassed, \
          {error} failed",
@@ -69,6 +71,12 @@ fn requests(requests: &Value) -> String {
         write!(text, " [{}]", counts(bypass)).ok();
     }
     text
+}
+
+fn writes(stats: &Value, path: &str) -> String {
+    let [done, refused, failed] =
+        ["done", "refused", "error"].map(|result| number(stats, &format!("{path}/{result}")));
+    format!("{done} done, {refused} refused, {failed} failed")
 }
 
 fn forwarded(stats: &Value) -> String {

@@ -12,6 +12,7 @@ pub(crate) fn section(app: &App) -> String {
     let age = engine.feed().age(engine.clock().now());
     let resp = app.resp_stats().counts();
     let reads = app.resp_stats().results().counts();
+    let writes = app.resp_stats().writes().counts();
     let mut text = String::from("# Larder\r\n");
     let mut line = |name: &str, value: &dyn Display| {
         // Writing to a string does not fail.
@@ -28,6 +29,10 @@ pub(crate) fn section(app: &App) -> String {
     line("misses", &reads.miss);
     line("collapsed", &reads.collapsed);
     line("bypasses", &reads.bypasses());
+    line("read_errors", &reads.error);
+    line("writes", &writes.done);
+    line("writes_refused", &writes.refused);
+    line("write_errors", &writes.error);
     line("passthrough", &u8::from(engine.feed().is_passthrough()));
     if let Some(verified) = app.verifier().map(Verifier::counts) {
         line("verified_match", &verified.matching);

@@ -1,7 +1,11 @@
 //! `/metrics`: every counter in the OpenMetrics text format. No label has a value per key.
 
 use super::{health::Health, reasons};
-use crate::{app::App, stats::reads::ReadStats, stats::verify::VerifyCounts, verify::Verifier};
+use crate::{
+    app::App,
+    stats::{reads::ReadStats, verify::VerifyCounts, writes::WriteStats},
+    verify::Verifier,
+};
 use larder_core::{EngineCounts, near::NearCounts};
 use prometheus_client::{
     encoding::text::encode,
@@ -34,9 +38,13 @@ pub(crate) fn exposition(app: &App) -> Result<String, fmt::Error> {
 
 fn register_requests(registry: &mut Registry, app: &App) {
     let requests = Family::<Labels, Counter>::default();
-    add_reads(&requests, "http", app.http_stats());
+    add_reads(&requests, "http", &app.http_stats().reads);
     add_reads(&requests, "resp", app.resp_stats().results());
     registry.register("requests", "Reads of cacheable values by result", requests);
+    let writes = Family::<Labels, Counter>::default();
+    add_writes(&writes, "http", &app.http_stats().writes);
+    add_writes(&writes, "resp", app.resp_stats().writes());
+    registry.register("writes", "Writes by result", writes);
 }
 
 fn add_reads(requests: &Family<Labels, Counter>, listener: &str, reads: &ReadStats) {
@@ -47,6 +55,13 @@ fn add_reads(requests: &Family<Labels, Counter>, listener: &str, reads: &ReadSta
             ("reason", reason.to_owned()),
         ];
         requests.get_or_create(&labels).inc_by(count);
+    }
+}
+
+fn add_writes(family: &Family<Labels, Counter>, listener: &str, writes: &WriteStats) {
+    for (result, count) in writes.counts().by_result() {
+        let labels = vec![("listener", listener.to_owned()), ("result", result.to_owned())];
+        family.get_or_create(&labels).inc_by(count);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{health::Health, reasons};
 use crate::{
     app::App,
-    stats::{reads::ReadCounts, resp::RespCounts, verify::VerifyCounts},
+    stats::{reads::ReadCounts, resp::RespCounts, verify::VerifyCounts, writes::WriteCounts},
     verify::Verifier,
 };
 use larder_core::EngineCounts;
@@ -35,12 +35,14 @@ pub(crate) struct Stats {
 #[derive(Serialize)]
 struct Http {
     requests: ReadCounts,
+    writes: WriteCounts,
 }
 
 /// The RESP listener.
 #[derive(Serialize)]
 struct Resp {
     requests: ReadCounts,
+    writes: WriteCounts,
     forwarded: Value,
     fences: u64,
     connected_clients: u64,
@@ -57,7 +59,7 @@ impl Stats {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: app.uptime().as_secs(),
             health: Health::of(app),
-            http: Http { requests: app.http_stats().counts() },
+            http: http(app),
             resp: resp(app),
             near: near(app, &counts),
             feed: feed(app, &counts),
@@ -72,11 +74,17 @@ impl Stats {
     }
 }
 
+fn http(app: &App) -> Http {
+    let stats = app.http_stats();
+    Http { requests: stats.reads.counts(), writes: stats.writes.counts() }
+}
+
 fn resp(app: &App) -> Resp {
     let stats = app.resp_stats();
     let counts: RespCounts = stats.counts();
     Resp {
         requests: stats.results().counts(),
+        writes: stats.writes().counts(),
         forwarded: json!({
             "read": counts.forwarded_reads,
             "write": counts.forwarded_writes,

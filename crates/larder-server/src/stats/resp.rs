@@ -1,6 +1,6 @@
 //! The RESP listener. Hits are summed over a batch of commands before they are counted here.
 
-use super::reads::ReadStats;
+use super::{reads::ReadStats, writes::WriteStats};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -10,6 +10,7 @@ use std::sync::{
 #[derive(Default)]
 pub(crate) struct RespStats {
     results: ReadStats,
+    writes: WriteStats,
     forwarded_reads: AtomicU64,
     forwarded_writes: AtomicU64,
     forwarded_others: AtomicU64,
@@ -21,7 +22,7 @@ pub(crate) struct RespStats {
     upstreams_failed: AtomicU64,
 }
 
-/// A snapshot of the counters other than [`ReadStats`].
+/// A snapshot of the counters other than [`ReadStats`] and [`WriteStats`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RespCounts {
     pub(crate) forwarded_reads: u64,
@@ -66,6 +67,11 @@ impl RespStats {
     /// Returns the reads of cacheable values by result.
     pub(crate) fn results(&self) -> &ReadStats {
         &self.results
+    }
+
+    /// Returns the writes by result.
+    pub(crate) fn writes(&self) -> &WriteStats {
+        &self.writes
     }
 
     /// Counts a command that was forwarded to the store.

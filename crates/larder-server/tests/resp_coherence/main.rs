@@ -18,6 +18,7 @@
 mod backpressure;
 mod client;
 mod client_tracking;
+mod counters;
 mod data_types;
 mod differential;
 mod faults;

@@ -1,6 +1,7 @@
 //! What a request's `Cache-Control` asks of the near cache.
 
 use super::problem::Problem;
+use crate::{app::App, stats::reads::ReadResult};
 use http::{HeaderMap, StatusCode, header::CACHE_CONTROL};
 
 /// The directives of RFC 9111, 5.2.1 that concern a near cache.
@@ -26,7 +27,9 @@ impl CacheDirectives {
     }
 }
 
-pub(super) fn not_cached() -> Problem {
+/// Counts a request for a cached value where there is none, and returns the response.
+pub(super) fn not_cached(app: &App) -> Problem {
+    app.http_stats().reads.count(ReadResult::NotCached, 1);
     let detail = "the request is only-if-cached and the value is not in memory";
     Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
 }

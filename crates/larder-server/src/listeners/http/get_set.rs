@@ -63,7 +63,7 @@ pub(super) async fn set(
     let (key, value) = split(key_and_value)?;
     let (key, value) = (path::key(key)?, path::decode(value)?);
     let ttl = ttl::from_query(query)?;
-    app.put(&key, &value, ttl).await?;
+    keys::write(app, app.put(&key, &value, ttl)).await?;
     Ok(response::json(&KeyValue::new(&key, &value)))
 }
 

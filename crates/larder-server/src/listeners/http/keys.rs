@@ -11,9 +11,9 @@ use super::{
     ttl,
     value::{self, BodyFormat, ResponseHeaders},
 };
-use crate::app::App;
+use crate::{app::App, stats::writes::WriteResult};
 use http::{HeaderMap, StatusCode};
-use larder_core::{FetchError, Fetched};
+use larder_core::{FetchError, Fetched, StoreError};
 use larder_redis::Reply;
 use std::sync::LazyLock;
 
@@ -54,7 +54,7 @@ pub(super) async fn put(
     let ttl = ttl::from_query(query)?;
     refuse_conditional_write(headers)?;
     let value = raw_value(headers, body, app.config().http.max_body).await?;
-    app.put(&key, &value, ttl).await?;
+    write(app, app.put(&key, &value, ttl)).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn delete(
     path::refuse_query(query)?;
     let key = path::key(key)?;
     refuse_conditional_write(headers)?;
-    match app.delete(&key).await? {
+    match write(app, app.delete(&key)).await? {
         true => Ok(response::empty(StatusCode::NO_CONTENT)),
         false => Err(not_found()),
     }
@@ -85,9 +85,19 @@ pub(super) async fn read(
         return Ok(app.get_uncached(key).await);
     }
     if directives.only_if_cached {
-        return app.get_cached(key).map(Ok).ok_or_else(not_cached);
+        return app.get_cached(key).map(Ok).ok_or_else(|| not_cached(app));
     }
     Ok(app.get(key).await)
+}
+
+/// Waits for a write and counts it.
+pub(super) async fn write<T>(
+    app: &App,
+    write: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let outcome = write.await;
+    app.http_stats().writes.count(WriteResult::of(&outcome), 1);
+    outcome
 }
 
 pub(super) fn not_found() -> Problem {

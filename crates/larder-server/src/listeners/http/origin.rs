@@ -3,7 +3,7 @@
 use super::{
     cache_control::{CacheDirectives, not_cached},
     conditional::refuse_conditional_write,
-    path,
+    keys, path,
     problem::Problem,
     response::{self, Response},
     value::{self, BodyFormat, ResponseHeaders},
@@ -37,7 +37,7 @@ pub(super) async fn read(
     // The origin may have what the store does not.
     let fetched = match found.filter(|found| !found.value.is_absent()) {
         Some(found) => Ok(found),
-        None if directives.only_if_cached => return Err(not_cached()),
+        None if directives.only_if_cached => return Err(not_cached(app)),
         None => app.get_or_load(origin, id).await,
     };
     Ok(value::respond(app, headers, fetched, NO_SUCH_ROW, &ROW, BodyFormat::Raw))
@@ -65,7 +65,7 @@ pub(super) async fn forget(
 ) -> Result<Response, Problem> {
     let id = decode(id)?;
     refuse_conditional_write(headers)?;
-    app.delete(origin.key(&id).as_bytes()).await?;
+    keys::write(app, app.delete(origin.key(&id).as_bytes())).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 

@@ -1,7 +1,7 @@
 //! Responses that carry a value: its body, its headers, and 404 if there is none.
 
 use super::{cache_status, conditional, key_value::to_json, problem::Problem, response::Response};
-use crate::app::App;
+use crate::{app::App, stats::reads::ReadResult};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -70,14 +70,11 @@ pub(super) fn respond(
     headers: &ResponseHeaders,
     format: BodyFormat<'_>,
 ) -> Response {
+    app.http_stats().reads.count(ReadResult::of(&fetched), 1);
     let fetched = match fetched {
         Ok(fetched) => fetched,
-        Err(error) => {
-            app.http_stats().failed();
-            return Problem::from(error).into_response();
-        }
+        Err(error) => return Problem::from(error).into_response(),
     };
-    app.http_stats().answered(&fetched);
     let status = cache_status::value(app, fetched.found, fetched.collapsed);
     let mut response = match fetched.value.payload() {
         Payload::String(payload) => found(request, payload, &fetched.value, headers, format),

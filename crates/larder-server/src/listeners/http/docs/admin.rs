@@ -21,9 +21,9 @@ pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
     let example = json!({
         "version": env!("CARGO_PKG_VERSION"), "uptime_seconds": 42,
         "status": "ok", "coherent": true, "problems": [],
-        "http": { "requests": requests(40, 2) },
+        "http": { "requests": requests(40, 2), "writes": writes(2) },
         "resp": {
-            "requests": requests(0, 0),
+            "requests": requests(0, 0), "writes": writes(0),
             "forwarded": { "read": 0, "write": 0, "other": 0 }, "fences": 0,
             "connected_clients": 0, "connections_accepted": 0, "connections_rejected": 0,
             "upstream_connections": 0, "upstream_connections_failed": 0,
@@ -60,7 +60,13 @@ fn requests(hit: u64, miss: u64) -> Value {
         "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-unreachable": 0, "request": 0,
         "passthrough": 0, "not-allowed": 0, "order": 0, "state": 0, "user": 0,
     });
-    json!({ "hit": hit, "miss": miss, "collapsed": 0, "bypass": bypass, "error": 0 })
+    json!({
+        "hit": hit, "miss": miss, "collapsed": 0, "not-cached": 0, "bypass": bypass, "error": 0,
+    })
+}
+
+fn writes(done: u64) -> Value {
+    json!({ "done": done, "refused": 0, "error": 0 })
 }
 
 pub(super) fn passthrough(errors: &ErrorResponses) -> PathItem {

@@ -21,12 +21,14 @@ pub(crate) struct ClientRegistry {
     clients: Mutex<BTreeMap<u64, Arc<Client>>>,
 }
 
-/// Counts of commands, and of keys read that were there or not.
+/// Counts of commands, of keys read that were there or not, and of writes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CommandCounts {
     pub(super) commands: u64,
     pub(super) hits: u64,
     pub(super) misses: u64,
+    pub(super) writes: u64,
+    pub(super) writes_refused: u64,
 }
 
 /// One client, as others see it.
@@ -76,6 +78,12 @@ impl CommandCounts {
         self.hits += u64::from(found);
         self.misses += u64::from(!found);
     }
+
+    /// Counts a write.
+    pub(super) fn wrote(&mut self, done: bool) {
+        self.writes += u64::from(done);
+        self.writes_refused += u64::from(!done);
+    }
 }
 
 impl ClientRegistry {
@@ -103,6 +111,7 @@ impl ClientRegistry {
             commands: self.commands.load(Relaxed),
             hits: self.hits.load(Relaxed),
             misses: self.misses.load(Relaxed),
+            ..CommandCounts::default()
         }
     }
 

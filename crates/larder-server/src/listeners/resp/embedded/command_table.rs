@@ -95,13 +95,17 @@ impl Entry {
             Class::FlushAll => ctx.invalidate_all(),
             _ => {}
         }
-        match self.run {
+        let outcome = match self.run {
             Run::Plain(run) => {
                 run(ctx, args);
                 Ok(())
             }
             Run::Fallible(run) => run(ctx, args),
+        };
+        if matches!(spec.class, Class::Write | Class::FlushAll) {
+            ctx.session.counts.wrote(outcome.is_ok());
         }
+        outcome
     }
 
     pub(super) fn spec<'t>(&self, table: &'t Table) -> &'t Spec {

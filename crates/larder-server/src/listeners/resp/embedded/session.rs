@@ -5,7 +5,10 @@ use super::{
     client_registry::{Activity, ClientHandle, CommandCounts},
     command_error::{CommandError, Outcome},
 };
-use crate::listeners::resp::proxy::{context::ProxyContext, read_context::Protocol};
+use crate::{
+    listeners::resp::proxy::{context::ProxyContext, read_context::Protocol},
+    stats::{reads::ReadResult, writes::WriteResult},
+};
 use bytes::BytesMut;
 use larder_core::memory_store::{Txn, Watch};
 use std::collections::{BTreeMap, btree_map::Entry};
@@ -118,8 +121,12 @@ impl Session {
         let (db, protocol, command) = (self.db, self.protocol, self.command);
         self.handle.publish(Activity { at, db, protocol, queued, command });
         let counts = std::mem::take(&mut self.counts);
-        // All reads are answered from memory.
-        context.stats().results().hits(counts.hits + counts.misses);
+        let stats = context.stats();
+        // There is no near cache in between: a read finds its key in the store or does not.
+        stats.results().hits(counts.hits);
+        stats.results().count(ReadResult::Miss, counts.misses);
+        stats.writes().count(WriteResult::Done, counts.writes);
+        stats.writes().count(WriteResult::Refused, counts.writes_refused);
         self.handle.registry().count(counts);
     }
 }

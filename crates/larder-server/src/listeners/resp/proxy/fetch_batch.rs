@@ -5,7 +5,7 @@ use super::{
     read_context::{Protocol, ReadContext, write_reply},
     requests::Requests,
 };
-use crate::stats::resp::RespStats;
+use crate::stats::reads::ReadResult;
 use bytes::{Buf, BytesMut};
 use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
 use larder_redis::Reply;
@@ -39,6 +39,8 @@ struct PendingKey {
     name: Box<[u8]>,
     variant: Box<[u8]>,
     started: Option<PendingFetch<Reply>>,
+    /// How it will be answered.
+    result: ReadResult,
 }
 
 /// What the batch has waited for since the remaining keys were looked up.
@@ -116,14 +118,20 @@ impl FetchBatch {
     }
 
     fn add_key(&mut self, context: &ProxyContext, name: &[u8], variant: Vec<u8>) -> Option<()> {
-        self.keys.push(PendingKey { name: name.into(), variant: variant.into(), started: None });
+        let (owned, variant) = (name.into(), variant.into());
+        self.keys.push(PendingKey { name: owned, variant, started: None, result: ReadResult::Hit });
         context.engine().bypass_reason_for(name).is_none().then_some(())
     }
 
     fn start(&mut self, context: &ProxyContext) {
         let db = self.read_context.db;
         for pending in self.keys.iter_mut().rev() {
-            pending.started = Some(context.start_fetch(pending.key(db)));
+            let started = context.start_fetch(pending.key(db));
+            // What a second look finds in memory may have been brought by the first request.
+            if !pending.result.is_sent() {
+                pending.result = ReadResult::of_pending(&started);
+            }
+            pending.started = Some(started);
         }
         self.staleness = Staleness::Fresh;
     }
@@ -133,14 +141,15 @@ impl FetchBatch {
     pub(super) async fn finish(mut self, context: &ProxyContext, output: &mut BytesMut) {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
+            let mut results: SmallVec<[ReadResult; 1]> = SmallVec::new();
             let remaining = self.keys.len().saturating_sub(command.keys);
             if command.is_multi_get {
                 reply::array(output, command.keys);
             }
             while self.keys.len() > remaining
-                && let Some(outcome) = self.next(context).await
+                && let Some((outcome, result)) = self.next(context).await
             {
-                count(context.stats(), outcome.as_ref());
+                results.push(result);
                 let absent = Reply::absent();
                 let reply = match &outcome {
                     Ok(fetched) => &fetched.value,
@@ -150,17 +159,24 @@ impl FetchBatch {
                         output.truncate(before);
                         write_error(error, output);
                         self.keys.truncate(remaining);
+                        results = SmallVec::from_elem(result, command.keys);
                         break;
                     }
                 };
                 write_fetched(reply, command.layout, self.read_context.protocol, output);
+            }
+            for result in results {
+                context.stats().results().count(result, 1);
             }
         }
     }
 
     /// Returns the reply for the next key, which is no older than the replies before it (R5). When
     /// the key was looked up too early, it and all keys after it are looked up again.
-    async fn next(&mut self, context: &ProxyContext) -> Option<Result<Fetched<Reply>, FetchError>> {
+    async fn next(
+        &mut self,
+        context: &ProxyContext,
+    ) -> Option<(Result<Fetched<Reply>, FetchError>, ReadResult)> {
         let is_sent = self.keys.last()?.started.as_ref().is_some_and(PendingFetch::is_sent);
         match self.staleness {
             Staleness::Fresh => {}
@@ -183,7 +199,8 @@ impl FetchBatch {
         if !is_in_turn {
             self.staleness = Staleness::Old;
         }
-        Some(outcome)
+        let result = pending.result.finished(&outcome);
+        Some((outcome, result))
     }
 }
 
@@ -196,13 +213,6 @@ impl PendingKey {
 fn write_fetched(reply: &Reply, layout: Resp2Layout, protocol: Protocol, output: &mut BytesMut) {
     if !write_reply(reply.bytes(), layout, protocol, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
-    }
-}
-
-fn count(stats: &RespStats, outcome: Result<&Fetched<Reply>, &FetchError>) {
-    match outcome {
-        Ok(fetched) => stats.results().answered(fetched),
-        Err(_) => stats.results().failed(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     connection::{Connection, CountedUpstream},
     context::ProxyContext,
     hello::Hello,
-    session::{Session, auth::is_own_hello},
+    session::{Counted, Session, auth::is_own_hello},
 };
 use bytes::{Buf, BytesMut};
 use larder_core::Bypass;
@@ -26,14 +26,13 @@ impl Connection {
         // It was decoded before, so it is complete and well-formed.
         let Ok(decoded) = self.decoder.decode(&self.input) else { return };
         let bytes = decoded.consumed;
-        if let (Some(command), Some(upstream)) = (decoded.command, &mut self.upstream) {
-            let spec = self.table.spec(&command);
-            let mut kind = CommandKind::of(spec, &command, &self.context);
+        let Some(command) = decoded.command else { return };
+        let spec = self.table.spec(&command);
+        let mut kind = CommandKind::of(spec, &command, &self.context);
+        let reason = || bypass_reason(&self.context, &self.session, &kind);
+        let counted = Counted::of(spec, &kind, reason);
+        if let Some(upstream) = &mut self.upstream {
             self.context.stats().forwarded(kind.class());
-            if spec.cacheable.is_some() {
-                let reason = bypass_reason(&self.context, &self.session, &kind);
-                self.context.stats().results().bypassed(reason);
-            }
             let blocks = blocks(spec, &command);
             self.awaits_blocking |= blocks;
             if !self.session.is_awaiting_reply() && !blocks {
@@ -48,13 +47,13 @@ impl Connection {
             } else {
                 command.write_to(upstream.output());
             }
-            self.session.sent(kind, blocks, &self.context);
+            self.session.sent(kind, blocks, counted, &self.context);
         }
         if let Some(error) = connect_error.as_ref().filter(|_| self.upstream.is_none()) {
             // Clients retry after LOADING, as with a Redis that starts.
             let text = format!("LOADING Larder cannot reach the store: {error}");
             reply::error(&mut self.output, text.as_bytes());
-            self.context.stats().results().failed();
+            counted.lost(self.context.stats());
         }
         self.input.advance(bytes);
         self.decoder.set_auth_required(!self.authenticated);

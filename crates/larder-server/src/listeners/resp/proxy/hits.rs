@@ -120,7 +120,11 @@ impl HitServer<'_> {
         match next {
             Next::More => {}
             Next::MultiGet => match self.serve_multi_get(reader, progress.consumed) {
-                Some(bytes) => progress.hit(bytes),
+                Some((bytes, keys)) => {
+                    progress.hit(bytes);
+                    // Each of its keys counts.
+                    progress.hits += keys - 1;
+                }
                 None => return ControlFlow::Break(Stop::NotCacheable),
             },
             Next::Other => return ControlFlow::Break(Stop::NotCacheable),
@@ -135,8 +139,13 @@ impl HitServer<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Serves the `MGET` at `start`, if all its keys are in memory. Returns the command's length.
-    fn serve_multi_get(&mut self, reader: &mut Reader<'_, Reply>, start: usize) -> Option<usize> {
+    /// Serves the `MGET` at `start`, if all its keys are in memory. Returns the command's length
+    /// and the number of its keys.
+    fn serve_multi_get(
+        &mut self,
+        reader: &mut Reader<'_, Reply>,
+        start: usize,
+    ) -> Option<(usize, u64)> {
         let decoded = self.decoder.decode(self.input.get(start..)?).ok()?;
         let names = decoded.command?.args().skip(1);
         let (before, wanted) = (self.output.len(), names.len());
@@ -153,7 +162,7 @@ impl HitServer<'_> {
             self.output.truncate(before);
             return None;
         }
-        Some(decoded.consumed)
+        Some((decoded.consumed, wanted as u64))
     }
 
     /// Passes the last hit to the verifier when a sample is due.

@@ -97,7 +97,7 @@ impl Connection {
     pub(super) fn upstream_ended(&mut self, error: UpstreamError) {
         self.upstream = None;
         if !self.session.is_pristine(&self.context) {
-            self.session.lose_replies();
+            self.session.lose_replies(&self.context);
             self.closing = Some(Close::Upstream(error));
         }
     }

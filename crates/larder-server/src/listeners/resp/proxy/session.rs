@@ -6,6 +6,7 @@
 //! served from memory (R5).
 
 pub(super) mod auth;
+mod counted;
 mod frames;
 mod pending;
 mod reply_mode;
@@ -17,6 +18,8 @@ use super::{
     read_context::ReadContext,
     uncached_read::UncachedRead,
 };
+pub(super) use counted::Counted;
+use counted::Queued;
 use frames::is_message;
 use larder_core::Bypass;
 use larder_resp::reply::Frame;
@@ -33,7 +36,9 @@ const PENDING_REPLIES_MAX: usize = 64 << 10;
 /// See the [module](self).
 pub(super) struct Session {
     state: ClientState,
-    pending: VecDeque<PendingReply>,
+    /// Each with what its command counts as.
+    pending: VecDeque<(PendingReply, Counted)>,
+    queued: Queued,
     /// A RESET, which ends this session, was sent behind the pending replies.
     reset: Option<ResetProgress>,
     /// A command that changes everything was sent while the client wanted no replies.
@@ -43,7 +48,8 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(home_db: u32) -> Self {
         let state = ClientState::new(home_db);
-        Self { state, pending: VecDeque::new(), reset: None, unanswered_flush: None }
+        let (pending, queued) = (VecDeque::new(), Queued::default());
+        Self { state, pending, queued, reset: None, unanswered_flush: None }
     }
 
     /// Returns whether reads may be served from memory: no earlier reply is pending, and the client
@@ -127,18 +133,23 @@ impl Session {
         &mut self,
         kind: CommandKind<'_>,
         blocks: bool,
+        counted: Counted,
         context: &Arc<ProxyContext>,
     ) {
         match self.state.record_sent(kind.state_change()) {
             Answer::Counted => {
                 let pending = self.pending_reply(kind, blocks, context);
-                self.pending.extend(pending);
+                self.pending.extend(pending.map(|pending| (pending, counted)));
             }
             Answer::SilenceBegins => {}
-            Answer::Silent => self.sent_without_reply(&kind, context),
+            Answer::Silent => {
+                counted.sent_without_reply(context.stats());
+                self.sent_without_reply(&kind, context);
+            }
             Answer::SilenceEnds => {
                 let flush = self.unanswered_flush.take();
-                self.pending.push_back(flush.map_or(PendingReply::Forward, PendingReply::Flush));
+                let pending = flush.map_or(PendingReply::Forward, PendingReply::Flush);
+                self.pending.push_back((pending, Counted::Nothing));
             }
         }
     }
@@ -213,14 +224,20 @@ impl Session {
             return ReplyAction::Forward;
         }
         match self.pending.pop_front() {
-            Some(pending) => pending.complete(frame, &mut self.state, context),
+            Some((pending, counted)) => {
+                counted.answered(frame, &mut self.queued, context.stats());
+                pending.complete(frame, &mut self.state, context)
+            }
             None => ReplyAction::Forward,
         }
     }
 
     /// Drops the pending replies, which will not arrive. What they guard is invalidated all the same.
-    pub(super) fn lose_replies(&mut self) {
-        self.pending.clear();
+    pub(super) fn lose_replies(&mut self, context: &ProxyContext) {
+        for (_, counted) in self.pending.drain(..) {
+            counted.lost(context.stats());
+        }
+        std::mem::take(&mut self.queued).lost(context.stats());
         self.reset = None;
         self.state.upstream_ended();
     }
