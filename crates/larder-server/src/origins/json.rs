@@ -6,10 +6,12 @@
 use super::source::Source;
 use bytes::Bytes;
 use larder_core::BoxFuture;
+use rustix::fs::{Mode, OFlags};
 use serde_json::Value;
 use std::{
     collections::HashMap,
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -38,11 +40,14 @@ struct State {
 /// Rows by id, each as compact JSON.
 type Rows = HashMap<Box<str>, Bytes>;
 
-/// Metadata that differs between two versions of a file.
+/// Metadata that differs between two versions of a file. `cp -p` and `rsync -t` set the time of the
+/// modification, but nothing can set that of the status change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileVersion {
     modified: SystemTime,
+    status_changed: (i64, i64),
     bytes: u64,
+    device: u64,
     inode: u64,
 }
 
@@ -148,7 +153,13 @@ impl Source for JsonFile {
 impl FileVersion {
     fn of(meta: &fs::Metadata) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt;
-        Ok(Self { modified: meta.modified()?, bytes: meta.len(), inode: meta.ino() })
+        Ok(Self {
+            modified: meta.modified()?,
+            status_changed: (meta.ctime(), meta.ctime_nsec()),
+            bytes: meta.len(),
+            device: meta.dev(),
+            inode: meta.ino(),
+        })
     }
 }
 
@@ -167,18 +178,34 @@ async fn read(path: PathBuf) -> Result<(FileVersion, Rows), String> {
 fn read_now(path: &Path) -> Result<(FileVersion, Rows), String> {
     let show = path.display();
     let cannot = |error: io::Error| format!("cannot read {show}: {error}");
-    let meta = fs::metadata(path).map_err(cannot)?;
-    if !meta.is_file() {
-        // To open a named pipe could block for ever.
-        return Err(format!("{show} is not a regular file"));
+    let not_regular = || format!("{show} is not a regular file");
+    let too_large = || format!("{show} is larger than {FILE_BYTES_MAX} bytes");
+    // To open a device or a named pipe could change its state.
+    if !fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(not_regular());
     }
+    let (file, meta) = open_regular(path).map_err(cannot)?.ok_or_else(not_regular)?;
     if meta.len() > FILE_BYTES_MAX {
-        return Err(format!("{show} is larger than {FILE_BYTES_MAX} bytes"));
+        return Err(too_large());
     }
     let version = FileVersion::of(&meta).map_err(cannot)?;
-    let text = fs::read(path).map_err(cannot)?;
+    let mut text = Vec::new();
+    // The file may grow meanwhile.
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(cannot)?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(too_large());
+    }
     let rows = parse(&text).map_err(|reason| format!("{show}: {reason}"))?;
     Ok((version, rows))
+}
+
+/// Opens a file. Returns `None` if it is not a regular one: it may have been replaced since it was
+/// last looked at. Never waits for a writer, as opening a named pipe otherwise does.
+fn open_regular(path: &Path) -> io::Result<Option<(fs::File, fs::Metadata)>> {
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let meta = file.metadata()?;
+    Ok(meta.is_file().then_some((file, meta)))
 }
 
 fn parse(text: &[u8]) -> Result<Rows, String> {
@@ -214,6 +241,8 @@ fn changed(before: &Rows, after: &Rows) -> Vec<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::FileType;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn rows_keep_their_order_and_their_numbers() {
@@ -229,6 +258,46 @@ mod tests {
         assert!(
             why(b"{\n\"7\": {\n").contains("line 2") || why(b"{\n\"7\": {\n").contains("line 3")
         );
+    }
+
+    fn make_pipe(path: &Path) {
+        rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_named_pipe_is_refused_without_waiting_for_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("users.json");
+        make_pipe(&path);
+        assert!(read_now(&path).unwrap_err().contains("is not a regular file"));
+        // It may take the place of the file between the check and the opening.
+        assert!(open_regular(&path).unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_replacement_of_the_same_size_and_time_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("users.json"), dir.path().join("new.json"));
+        fs::write(&path, r#"{"1": {"a": 1}}"#).unwrap();
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        let file = JsonFile::open("t", path.clone()).await.unwrap();
+        let keep_time = |path: &Path| {
+            fs::File::options().append(true).open(path).unwrap().set_modified(modified).unwrap();
+        };
+
+        fs::write(&other, r#"{"1": {"a": 2}}"#).unwrap();
+        keep_time(&other);
+        fs::rename(&other, &path).unwrap();
+        assert_eq!(file.reload_if_changed().await, ["1".into()], "as mv does");
+
+        // The clock of the file system is coarse.
+        let before = fs::metadata(&path).unwrap().ctime_nsec();
+        while fs::metadata(&path).unwrap().ctime_nsec() == before {
+            fs::write(&path, r#"{"1": {"a": 3}}"#).unwrap();
+            keep_time(&path);
+        }
+        assert_eq!(file.reload_if_changed().await, ["1".into()], "as cp -p does");
     }
 
     #[tokio::test]

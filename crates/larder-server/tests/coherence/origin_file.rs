@@ -1,6 +1,6 @@
 //! The file of an origin changes while it is in use.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use larder_testkit::{LIMIT, eventually, http};
 
@@ -46,4 +46,29 @@ fn a_changed_row_replaces_the_cached_one_and_a_broken_file_changes_nothing() {
     assert_hit("1", Some(r#"{"v":4}"#));
     assert_hit("3", None);
     eventually(LIMIT, "health to recover", || ready().json()["status"] == "ok");
+}
+
+#[test]
+fn a_path_that_was_a_named_pipe_for_a_while_is_still_watched() {
+    let users = Users::new(r#"{"1": {"v": 1}}"#);
+    let harness = start_with_config(&[], &users.config(""));
+    let Some(harness) = harness else { return };
+    let ready = || http::get(&harness.larder.url("/readyz"), &[]).json();
+    let mut reader = harness.reader();
+    for version in ["2", "3"] {
+        let aside = users.file().with_extension("aside");
+        std::fs::rename(users.file(), &aside).unwrap();
+        let made = Command::new("mkfifo").arg(users.file()).status().unwrap();
+        assert!(made.success());
+        eventually(LIMIT, "health to name the pipe", || {
+            ready()["problems"][0].as_str().is_some_and(|text| text.contains("not a regular file"))
+        });
+        std::fs::remove_file(users.file()).unwrap();
+        std::fs::rename(&aside, users.file()).unwrap();
+        eventually(LIMIT, "health to recover", || ready()["status"] == "ok");
+
+        users.replace(&format!(r#"{{"1": {{"v": {version}}}}}"#));
+        let row = format!(r#"{{"v":{version}}}"#);
+        eventually(LIMIT, "the changed row", || reader.get("/users/1").value() == Some(&row));
+    }
 }
