@@ -12,7 +12,7 @@ fn a_request_needs_exactly_one_allowed_host() {
         let mut client = server.client();
         let hosts: Vec<_> = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
         let hosts = hosts.concat();
-        client.write(format!("GET /livez HTTP/1.1\r\n{hosts}\r\n").as_bytes());
+        client.write(format!("GET /v1/stats HTTP/1.1\r\n{hosts}\r\n").as_bytes());
         client.response()
     };
     for host in ["localhost", "127.0.0.1:8000", "[::1]:8000", "larder", "CACHE.example.com:80"] {
@@ -24,12 +24,50 @@ fn a_request_needs_exactly_one_allowed_host() {
         assert_eq!(response.status, 403, "{host}");
         assert!(response.detail().contains("http-allowed-hosts"), "{}", response.detail());
     }
+    // Values that the fast path answers are refused, too.
+    assert_eq!(server.put("/v1/keys/k", "v").status, 204);
+    for target in ["/get/k", "/v1/keys/k"] {
+        assert_eq!(server.get(target, &[]).status, 200);
+        let mut client = server.client();
+        client.write(format!("GET {target} HTTP/1.1\r\nhost: evil.example\r\n\r\n").as_bytes());
+        assert_eq!(client.response().status, 403, "{target}");
+    }
     for hosts in [&[][..], &["localhost", "localhost"], &["localhost", "evil.example"]] {
         let response = response_to(hosts);
         assert_eq!(response.status, 400, "{hosts:?}");
         assert!(response.detail().contains("one Host"), "{}", response.detail());
     }
     server.assert_still_serves();
+}
+
+#[test]
+fn health_is_reported_to_every_host_and_its_reasons_only_to_known_ones() {
+    let server = Server::start(&["--http-token", TOKEN]);
+    let token = format!("Bearer {TOKEN}");
+    let on = server.send("PUT", "/v1/passthrough/on", &[("authorization", &token)], b"");
+    assert_eq!(on.status, 200, "{}", on.text());
+    let response_to = |request: &str| {
+        let mut client = server.client();
+        client.write(request.as_bytes());
+        client.response()
+    };
+    for host in ["evil.example", "10.0.0.1.evil.example:80", "", "a b"] {
+        let livez = response_to(&format!("GET /livez HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+        assert_eq!(livez.text(), "ok\n", "{host}");
+        let readyz = response_to(&format!("GET /readyz HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+        assert_eq!((readyz.status, readyz.json()["status"].as_str()), (200, Some("degraded")));
+        assert_eq!(readyz.json()["problems"], serde_json::json!([]), "{host}");
+    }
+    // As HAProxy checks a server: `option httpchk /readyz` and `option httpchk GET /readyz`.
+    for line in ["OPTIONS /readyz HTTP/1.0", "GET /readyz HTTP/1.0", "GET /livez HTTP/1.0"] {
+        let response = response_to(&format!("{line}\r\n\r\n"));
+        assert_eq!(response.status, 200, "{line}");
+    }
+    let known = response_to("GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assert_eq!(known.json()["problems"].as_array().unwrap().len(), 1);
+    let page = "GET /readyz HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example\r\n\r\n";
+    assert_eq!(response_to(page).status, 403);
+    assert_eq!(response_to("GET /livez HTTP/1.1\r\n\r\n").status, 400, "RFC 9112 requires it");
 }
 
 #[test]

@@ -28,13 +28,16 @@ fn a_405_lists_the_allowed_methods() {
         ("/v1/keys/k", "GET,HEAD,PUT,DELETE"),
         ("/v1/stats", "GET,HEAD"),
         ("/metrics", "GET,HEAD"),
-        ("/livez", "GET,HEAD"),
-        ("/readyz", "GET,HEAD"),
+        ("/livez", "GET,HEAD,OPTIONS"),
+        ("/readyz", "GET,HEAD,OPTIONS"),
         ("/openapi.json", "GET,HEAD"),
         ("/docs", "GET,HEAD"),
         ("/docs/", "GET,HEAD"),
     ] {
         for method in ["PATCH", "OPTIONS", "TRACE", "PROPFIND", "get"] {
+            if allow.contains(method) {
+                continue;
+            }
             let response = server.send(method, target, &[], b"");
             assert_eq!(
                 (response.status, response.header("allow")),

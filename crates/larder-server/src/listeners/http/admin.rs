@@ -1,6 +1,7 @@
 //! The state of the server, for load balancers, for Prometheus and for people.
 
 use super::{
+    auth,
     problem::Problem,
     response::{self, Response, no_store},
 };
@@ -8,7 +9,7 @@ use crate::{
     app::App,
     ops::{health::Health, prometheus::exposition, stats_json::Stats},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, Uri};
 
 pub(super) const METRICS_MEDIA_TYPE: &str =
     "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -20,9 +21,13 @@ pub(super) fn livez() -> Response {
     response::ok(TEXT_MEDIA_TYPE, "ok\n")
 }
 
-/// Responds with 200 if requests may be sent here, else with 503, and with what is wrong.
-pub(super) fn readyz(app: &App) -> Response {
-    let health = Health::of(app);
+/// Responds with 200 if requests may be sent here, else with 503, and with what is wrong. Addresses
+/// and paths in it are not for a web page that has rebound its name to this server.
+pub(super) fn readyz(app: &App, uri: &Uri, headers: &HeaderMap) -> Response {
+    let mut health = Health::of(app);
+    if !auth::has_own_host(uri, headers, &app.config().http.allowed_hosts) {
+        health.problems.clear();
+    }
     let mut response = no_store(response::json(&health));
     if !health.is_ready() {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

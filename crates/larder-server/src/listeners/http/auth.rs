@@ -8,7 +8,7 @@ use super::problem::Problem;
 use crate::config::HttpConfig;
 use headers::{Authorization, HeaderMapExt, authorization::Bearer};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version,
     header::{HOST, ORIGIN, WWW_AUTHENTICATE},
 };
 use std::net::IpAddr;
@@ -22,26 +22,34 @@ pub(super) fn check(
     config: &HttpConfig,
     method: &Method,
     uri: &Uri,
+    version: Version,
     headers: &HeaderMap,
 ) -> Result<(), Problem> {
-    check_host(uri, headers, &config.allowed_hosts)?;
+    check_host_count(version, headers)?;
+    if !is_health(uri.path()) && !has_own_host(uri, headers, &config.allowed_hosts) {
+        return Err(foreign_host());
+    }
     check_page(method, headers)?;
     if is_open(uri.path()) || has_token(headers, config) { Ok(()) } else { Err(unauthorized()) }
 }
 
-/// Requires that `Host` is an address, `localhost`, a name without a dot (as in compose files and
-/// clusters; such names cannot be registered) or an allowed name.
-fn check_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
+/// Requires one `Host`, which only HTTP/1.0 may leave out. No browser does.
+fn check_host_count(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
     let mut hosts = headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return Err(Problem::bad_request("the request must have exactly one Host header"));
-    };
-    let target = uri.authority().map(http::uri::Authority::as_str);
-    let is_good = |host: &str| host_name(host).is_some_and(|name| cannot_be_rebound(name, allowed));
-    if host.to_str().is_ok_and(is_good) && target.is_none_or(is_good) {
-        return Ok(());
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => Ok(()),
+        (None, _) if version == Version::HTTP_10 => Ok(()),
+        _ => Err(Problem::bad_request("the request must have exactly one Host header")),
     }
-    Err(foreign_host())
+}
+
+/// Returns whether `Host`, if there is one, is an address, `localhost`, a name without a dot (as in
+/// compose files and clusters; such names cannot be registered) or an allowed name.
+pub(super) fn has_own_host(uri: &Uri, headers: &HeaderMap, allowed: &[String]) -> bool {
+    let is_good = |host: &str| host_name(host).is_some_and(|name| cannot_be_rebound(name, allowed));
+    let target = uri.authority().map(http::uri::Authority::as_str);
+    headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_good))
+        && target.is_none_or(is_good)
 }
 
 fn cannot_be_rebound(name: &str, allowed: &[String]) -> bool {
@@ -89,10 +97,15 @@ fn check_page(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// Returns whether a path is read by load balancers, which send any `Host`.
+fn is_health(path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz")
+}
+
 /// Returns whether a path needs no token: those that load balancers read, and the page in which a
 /// user enters the token.
 fn is_open(path: &str) -> bool {
-    matches!(path, "/livez" | "/readyz" | "/openapi.json" | "/docs") || path.starts_with("/docs/")
+    is_health(path) || matches!(path, "/openapi.json" | "/docs") || path.starts_with("/docs/")
 }
 
 fn has_token(headers: &HeaderMap, config: &HttpConfig) -> bool {
@@ -128,7 +141,7 @@ mod tests {
     fn host_passes(host: &str) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host.parse().unwrap());
-        check_host(&Uri::from_static("/"), &headers, &["larder.example.com".into()]).is_ok()
+        has_own_host(&Uri::from_static("/"), &headers, &["larder.example.com".into()])
     }
 
     #[test]

@@ -35,12 +35,17 @@ impl FastPath {
         Self { app: Arc::clone(router.app()), router }
     }
 
+    fn may_send(&self, request: &Request<Incoming>) -> bool {
+        let (config, headers) = (&self.app.config().http, request.headers());
+        auth::check(config, request.method(), request.uri(), request.version(), headers).is_ok()
+    }
+
     fn hit(&self, request: &Request<Incoming>) -> Option<Response> {
         let (app, headers) = (&*self.app, request.headers());
         let may_hit = request.method() == Method::GET
             && request.uri().query().is_none_or(str::is_empty)
             && request.body().is_end_stream()
-            && auth::check(&app.config().http, request.method(), request.uri(), headers).is_ok()
+            && self.may_send(request)
             && !CacheDirectives::of(headers).no_cache
             && !app.is_draining();
         if !may_hit {

@@ -113,12 +113,11 @@ impl<'a> Route<'a> {
             Self::Key { .. } => "GET,HEAD,PUT,DELETE",
             Self::Origin { .. } => "GET,HEAD,DELETE",
             Self::SetPassthrough { .. } => "PUT",
+            Self::Livez | Self::Readyz => "GET,HEAD,OPTIONS",
             Self::Get { .. }
             | Self::Stats
             | Self::Passthrough
             | Self::Metrics
-            | Self::Livez
-            | Self::Readyz
             | Self::OpenApi
             | Self::Docs
             | Self::DocsFile { .. } => "GET,HEAD",
@@ -139,6 +138,11 @@ impl<'a> Route<'a> {
             | Self::Docs
             | Self::DocsFile { .. } => false,
         }
+    }
+
+    /// Returns whether load balancers read the route.
+    pub(super) fn is_health(&self) -> bool {
+        matches!(self, Self::Livez | Self::Readyz)
     }
 
     /// Returns whether the path ends where a key should begin.

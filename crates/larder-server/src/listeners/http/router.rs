@@ -62,7 +62,7 @@ impl Router {
 
     async fn dispatch(&self, head: &Parts, body: RequestBody) -> Result<Response, Problem> {
         let app = &self.app;
-        auth::check(&app.config().http, &head.method, &head.uri, &head.headers)?;
+        auth::check(&app.config().http, &head.method, &head.uri, head.version, &head.headers)?;
         let route = Route::parse(head.uri.path(), app.origins()).ok_or_else(no_such_route)?;
         if route.lacks_key() {
             return Err(path::empty_key());
@@ -84,8 +84,13 @@ impl Router {
     ) -> Result<Response, Problem> {
         let app = &self.app;
         let (query, headers) = (head.uri.query(), &head.headers);
-        // hyper leaves out the body of a response to HEAD.
-        let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
+        let method = match head.method {
+            // hyper leaves out the body of the response.
+            Method::HEAD => &Method::GET,
+            // The method with which HAProxy checks health unless told otherwise.
+            Method::OPTIONS if route.is_health() => &Method::GET,
+            _ => &head.method,
+        };
         let not_allowed = || Err(method_not_allowed(&head.method, &route));
         match route {
             Route::Set { key_and_value } => match *method {
@@ -116,7 +121,7 @@ impl Router {
             Route::Passthrough => Ok(passthrough::get(app.engine())),
             Route::Metrics => admin::metrics(app),
             Route::Livez => Ok(admin::livez()),
-            Route::Readyz => Ok(admin::readyz(app)),
+            Route::Readyz => Ok(admin::readyz(app, &head.uri, headers)),
             Route::OpenApi => Ok(self.docs.openapi()),
             Route::Docs => Ok(docs::redirect()),
             Route::DocsFile { name } => self.docs.file(name),
