@@ -139,6 +139,11 @@ impl UpstreamError {
         Self("no Redis is configured".into())
     }
 
+    /// The error when the process may not open another file.
+    pub fn no_descriptor() -> Self {
+        Self("too many connections are open; raise the limit of open files (ulimit -n)".into())
+    }
+
     /// The error when the server sent invalid RESP.
     pub fn protocol(error: ProtocolError) -> Self {
         ConnectionError::Protocol(error).into()

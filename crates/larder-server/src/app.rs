@@ -6,6 +6,7 @@ use crate::{
     commands::Commands,
     config::Config,
     origins::DeclaredOrigin,
+    rlimit::Descriptors,
     stats::{http::HttpStats, latency::Latency, resp::RespStats},
     users::Users,
     verify::{Sample, Verifier},
@@ -35,6 +36,7 @@ pub(crate) struct App {
     http_stats: HttpStats,
     resp_stats: Arc<RespStats>,
     latency: Latency,
+    descriptors: Descriptors,
     draining: AtomicBool,
     config: Config,
     started: Moment,
@@ -46,6 +48,7 @@ impl App {
     pub(crate) fn start(
         config: &Config,
         origins: Vec<DeclaredOrigin>,
+        descriptors: Descriptors,
     ) -> (Self, Option<Receiver<Sample>>) {
         let engine = Engine::new(&config.engine, Clock::System);
         let backend = Backend::start(&config.store, &engine);
@@ -60,6 +63,7 @@ impl App {
             verifier,
             http_stats: HttpStats::default(),
             resp_stats: Arc::default(),
+            descriptors,
             draining: AtomicBool::new(false),
             config: config.clone(),
             started,
@@ -114,6 +118,11 @@ impl App {
     /// Returns the users of the store other than the user of its URL.
     pub(crate) fn users(&self) -> &Arc<Users> {
         &self.users
+    }
+
+    /// Returns the file descriptors that clients may take.
+    pub(crate) fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
     }
 
     pub(crate) fn start_draining(&self) {

@@ -50,11 +50,11 @@ fn block_on(runtime: Runtime, config: &Config) -> Result<(), StartError> {
 async fn run(config: &Config) -> Result<(), StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let origins = origins::open(&config.origins).await?;
-    rlimit::raise(config.maxclients);
+    let descriptors = rlimit::raise(config);
     let listeners = BoundListeners::bind(config)?;
     let (app, samples) = {
         let _guard = listeners.enter_first_worker();
-        App::start(config, origins)
+        App::start(config, origins, descriptors)
     };
     let app = Arc::new(app);
     for notice in &config.notices {

@@ -1,12 +1,13 @@
 //! The HTTP listener: the keys of the store and the rows of the declared origins.
 //!
-//! [`accept`] takes connections and gives each request to the [`fast_path`], which answers hits in
+//! [`accept`] serves the connections that [`admission`] admits, and gives each request to the [`fast_path`], which answers hits in
 //! place. Everything else goes through the [`router`]. Both read paths with [`route`], the one
 //! place that knows them. Every error is a problem+json ([`problem`]), and every value carries a
 //! `Cache-Status` ([`cache_status`]).
 
 mod accept;
 mod admin;
+mod admission;
 mod auth;
 mod cache_control;
 mod cache_status;

@@ -2,7 +2,7 @@
 
 use larder_testkit::eventually;
 
-use crate::client::{Client, LIMIT, head};
+use crate::client::{Client, LIMIT, head, request};
 use crate::server::{LARDER, Server};
 
 #[test]
@@ -25,19 +25,55 @@ fn idle_clients() -> usize {
 }
 
 #[test]
-fn a_client_beyond_maxclients_waits_until_another_disconnects() {
+fn a_client_beyond_maxclients_is_told_so_and_health_is_still_reported() {
     let server = Server::start(&["--maxclients", "2"]);
     let mut one = server.client();
     let mut other = server.client();
     for client in [&mut one, &mut other] {
         assert_eq!(client.send("GET", "/livez").status, 200);
     }
-    let mut waiting = server.client();
-    waiting.write(&head("GET", "/livez", &[]));
+    for (method, target, body) in [
+        ("GET", "/get/k", Vec::new()),
+        ("PUT", "/v1/keys/k", vec![b'v'; 1 << 20]),
+        ("GET", "/metrics", Vec::new()),
+    ] {
+        let mut refused = server.client();
+        refused.write(&request(method, target, &[], &body));
+        let response = refused.response();
+        assert_eq!((response.status, response.header("retry-after")), (503, Some("1")), "{target}");
+        assert_eq!(response.header("connection"), Some("close"), "{target}");
+        assert!(response.detail().contains("maxclients"), "{}", response.detail());
+        refused.expect_close();
+    }
+    // Silent clients do not keep health checks from being answered.
+    let _silent: Vec<Client> = (0..100).map(|_| server.client()).collect();
+    for target in ["/livez", "/readyz"] {
+        let mut check = server.client();
+        assert_eq!(check.send("GET", target).status, 200, "{target}");
+        check.expect_close();
+    }
     assert_eq!(one.send("GET", "/livez").status, 200, "connected clients are still served");
-    assert!(!waiting.has_response());
+    let lines = server.log().matches("refused HTTP clients").count();
+    assert_eq!(lines, 1, "{}", server.log());
     drop(other);
-    assert_eq!(waiting.response().text(), "ok\n");
+    eventually(LIMIT, "a client to take its place", || server.get("/get/k", &[]).status == 404);
+}
+
+#[test]
+fn health_is_reported_while_clients_take_all_file_descriptors() {
+    let few_files = r#"ulimit -n 200; exec "$0" "$@""#;
+    let server = Server::run("/bin/sh", &["-c", few_files, LARDER]);
+    let idle: Vec<Client> = (0..400).map(|_| server.client()).collect();
+    for _ in 0..20 {
+        let mut check = server.client();
+        assert_eq!(check.send("GET", "/readyz").status, 200);
+    }
+    assert_eq!(server.get("/get/k", &[]).status, 503);
+    let log = server.log();
+    assert!(log.contains("the limit of open files is too low"), "{log}");
+    assert!(log.matches("WARN").count() < 10, "{log}");
+    drop(idle);
+    eventually(LIMIT, "the clients to be gone", || server.get("/get/k", &[]).status == 404);
 }
 
 /// Tests all timeouts at once, because each takes ten seconds.

@@ -16,6 +16,7 @@ mod batches;
 mod benchmark;
 mod cluster;
 mod default_port;
+mod descriptors;
 mod framing;
 mod key_filter;
 mod memory_use;

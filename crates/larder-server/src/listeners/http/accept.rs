@@ -1,7 +1,11 @@
-//! Connections: accepted up to `maxclients`, served by hyper, drained at shutdown.
+//! Connections: served by hyper, drained at shutdown.
 
 use super::{
-    coalescing_io::CoalescingIo, fast_path::FastPath, head_timer::HeadTimer, router::Router,
+    admission::{Admission, Permits},
+    coalescing_io::CoalescingIo,
+    fast_path::FastPath,
+    head_timer::HeadTimer,
+    router::Router,
 };
 use crate::app::App;
 use hyper::server::conn::http1;
@@ -10,7 +14,7 @@ use socket2::SockRef;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 
@@ -25,16 +29,13 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
 /// How often a draining server checks whether connections remain.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Pause after a failure to accept, as when file descriptors run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Serves until `draining` turns true, then until the requests in flight are answered.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let clients = Arc::new(Semaphore::new(app.config().maxclients));
+    let mut admission = Admission::new(&app);
     let router = Arc::new(Router::new(app));
     let service = FastPath::new(Arc::clone(&router));
     let open = GracefulShutdown::new();
@@ -42,14 +43,18 @@ pub(crate) async fn serve(
         let stream = tokio::select! {
             // Shutdown was signalled, or its sender was dropped.
             _ = draining.wait_for(|&draining| draining) => break,
-            stream = accept(&listener, &clients) => stream,
+            stream = admission.accept(&listener) => stream,
         };
-        if let Some((stream, permit)) = stream {
-            if let Err(error) = set_socket_options(&stream) {
-                tracing::debug!(%error, "cannot set the options of a connection");
+        let Some(stream) = stream else { continue };
+        if let Err(error) = set_socket_options(&stream) {
+            tracing::debug!(%error, "cannot set the options of a connection");
+        }
+        let io = CoalescingIo::new(stream, draining.clone());
+        match admission.admit() {
+            Some(permits) => {
+                tokio::spawn(serve_connection(io, permits, service.clone(), open.watcher()));
             }
-            let io = CoalescingIo::new(stream, draining.clone());
-            tokio::spawn(serve_connection(io, permit, service.clone(), open.watcher()));
+            None => admission.refuse(io, &router),
         }
     }
     drop(listener);
@@ -66,28 +71,7 @@ pub(crate) async fn serve(
     open.shutdown().await;
 }
 
-/// Accepts the next client. Clients beyond `maxclients` wait in the queue of the kernel.
-async fn accept(
-    listener: &TcpListener,
-    clients: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(clients).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
-        Err(error) => {
-            tracing::warn!(%error, "cannot accept a connection");
-            sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
-}
-
-async fn serve_connection(
-    io: CoalescingIo,
-    _permit: OwnedSemaphorePermit,
-    service: FastPath,
-    open: Watcher,
-) {
+async fn serve_connection(io: CoalescingIo, _permits: Permits, service: FastPath, open: Watcher) {
     let connection = http1::Builder::new()
         .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -60,6 +60,17 @@ impl Router {
         response
     }
 
+    /// Answers a request on a connection beyond `maxclients`.
+    pub(super) async fn refuse(&self, request: Request<Incoming>) -> Response {
+        let route = Route::parse(request.uri().path(), self.app.origins());
+        if route.is_some_and(|route| route.is_health()) {
+            return self.respond(request).await;
+        }
+        let (head, body) = request.into_parts();
+        drop(RequestBody::new(body, &head.headers));
+        too_many_clients().into_response()
+    }
+
     async fn dispatch(&self, head: &Parts, body: RequestBody) -> Result<Response, Problem> {
         let app = &self.app;
         auth::check(&app.config().http, &head.method, &head.uri, head.version, &head.headers)?;
@@ -140,6 +151,11 @@ fn announce_empty_body(response: &mut Response) {
 
 fn no_such_route() -> Problem {
     Problem::not_found("there is no such route; /docs lists all routes")
+}
+
+fn too_many_clients() -> Problem {
+    let detail = "too many clients are connected; see maxclients and the limit of open files";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_soon()
 }
 
 fn method_not_allowed(method: &Method, route: &Route<'_>) -> Problem {

@@ -4,7 +4,11 @@ use super::{
     proxy::{client::Accepted, context::ProxyContext},
     workers::{NewClient, Workers},
 };
-use crate::{app::App, config::RespConfig, listeners::listen};
+use crate::{
+    app::App,
+    config::RespConfig,
+    listeners::{LogLimit, listen},
+};
 use larder_redis::tls::ServerTls;
 use larder_resp::reply;
 use socket2::{SockRef, TcpKeepalive};
@@ -122,6 +126,7 @@ pub(crate) async fn serve(
     let permits = Arc::new(Semaphore::new(app.config().maxclients));
     let context = Arc::new(ProxyContext::new(app));
     let workers = workers.start(&context, &draining);
+    let (mut failures, mut refusals) = (LogLimit::default(), LogLimit::default());
     let mut next = workers.iter().cycle();
     loop {
         let accepted = tokio::select! {
@@ -132,18 +137,24 @@ pub(crate) async fn serve(
         let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a client");
+                if let Some(times) = failures.count() {
+                    tracing::warn!(%error, times, "cannot accept Redis clients");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+        let permit = Arc::clone(&permits).try_acquire_owned().ok();
+        let Some(permits) = permit.zip(context.take_descriptor()) else {
             context.stats().client_rejected();
             reject(accepted, b"ERR max number of clients reached");
+            if let Some(times) = refusals.count() {
+                tracing::warn!(times, "refused Redis clients: see maxclients and ulimit -n");
+            }
             continue;
         };
         if let Some(worker) = next.next() {
-            worker.send(NewClient { accepted, permit }).await;
+            worker.send(NewClient { accepted, permits }).await;
         }
     }
     drop(listeners);

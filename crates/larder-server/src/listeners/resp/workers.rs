@@ -11,6 +11,7 @@ use super::{
     },
     reactor::event_loop::EventLoop,
 };
+use crate::rlimit::Descriptor;
 use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, thread};
 use tokio::{
     runtime::{Builder, EnterGuard, Runtime},
@@ -24,8 +25,8 @@ const QUEUED_CLIENTS_MAX: usize = 1024;
 /// A client on its way to a worker.
 pub(super) struct NewClient {
     pub(super) accepted: Accepted,
-    /// Counts it among `maxclients`.
-    pub(super) permit: OwnedSemaphorePermit,
+    /// Count it among `maxclients`, and its file descriptor.
+    pub(super) permits: (OwnedSemaphorePermit, Descriptor),
 }
 
 /// The runtimes of workers that have not started. At least one.
@@ -131,7 +132,7 @@ async fn serve_clients(
 ) {
     let mut clients = JoinSet::new();
     let worker = WorkerHandle::new(Rc::clone(event_loop.shared()));
-    while let Some(NewClient { accepted, permit }) = queue.recv().await {
+    while let Some(NewClient { accepted, permits }) = queue.recv().await {
         let Ok((mut client, registration)) = accepted.register(event_loop) else { continue };
         let (context, worker) = (Arc::clone(&context), worker.clone());
         let mut draining = draining.clone();
@@ -150,7 +151,7 @@ async fn serve_clients(
             let connected = context.stats().client_connected();
             let close = connection.run(registration, draining).await;
             drop(connected);
-            drop(permit);
+            drop(permits);
             if let Close::Upstream(error) = close {
                 tracing::debug!(%error, "closed a client whose upstream connection ended");
             }

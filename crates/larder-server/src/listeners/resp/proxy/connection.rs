@@ -9,6 +9,7 @@
 use super::{client::Client, context::ProxyContext, hits::Batch, session::Session};
 use crate::{
     listeners::resp::{embedded::Embedded, reactor::scheduler::WorkerShared},
+    rlimit::Descriptor,
     stats::resp::{OpenConnection, RespStats},
 };
 use bytes::BytesMut;
@@ -67,6 +68,7 @@ pub(crate) struct Connection {
 /// client, or apart from it if the client is parked and serving it panics.
 pub(super) struct CountedUpstream {
     upstream: Upstream,
+    _descriptor: Descriptor,
     _open: OpenConnection,
 }
 
@@ -93,8 +95,8 @@ pub(crate) enum Close {
 }
 
 impl CountedUpstream {
-    pub(super) fn new(upstream: Upstream, stats: &Arc<RespStats>) -> Self {
-        Self { upstream, _open: stats.upstream_opened() }
+    pub(super) fn new(upstream: Upstream, descriptor: Descriptor, stats: &Arc<RespStats>) -> Self {
+        Self { upstream, _descriptor: descriptor, _open: stats.upstream_opened() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App, backend::Backend, config::Config, listeners::resp::embedded::ClientRegistry, ops,
-    stats::resp::RespStats, users::Users, verify::Verifier,
+    rlimit::Descriptor, stats::resp::RespStats, users::Users, verify::Verifier,
 };
 use larder_core::{Engine, FetchError, Fetched, Key, PendingFetch, WriteGuard};
 use larder_redis::Reply;
@@ -34,6 +34,11 @@ impl ProxyContext {
 
     pub(crate) fn config(&self) -> &Config {
         self.app.config()
+    }
+
+    /// Returns the permission to open another connection, or `None` if file descriptors run out.
+    pub(crate) fn take_descriptor(&self) -> Option<Descriptor> {
+        self.app.descriptors().take()
     }
 
     pub(crate) fn stats(&self) -> &Arc<RespStats> {

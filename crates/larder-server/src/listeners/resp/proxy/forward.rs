@@ -62,8 +62,13 @@ impl Connection {
     async fn connect(&mut self) -> Result<(), UpstreamError> {
         let stats = self.context.stats();
         let url = self.context.backend().url().ok_or_else(UpstreamError::not_configured)?;
-        let upstream = Upstream::connect(url).await.inspect_err(|_| stats.upstream_failed())?;
-        self.upstream = Some(CountedUpstream::new(upstream, stats));
+        let descriptor = self.context.take_descriptor();
+        let connected = match descriptor {
+            Some(descriptor) => Upstream::connect(url).await.map(|upstream| (upstream, descriptor)),
+            None => Err(UpstreamError::no_descriptor()),
+        };
+        let (upstream, descriptor) = connected.inspect_err(|_| stats.upstream_failed())?;
+        self.upstream = Some(CountedUpstream::new(upstream, descriptor, stats));
         self.table = self.context.commands();
         Ok(())
     }
