@@ -22,6 +22,7 @@ mod keys;
 mod limit;
 mod negotiate;
 mod origin;
+mod parse_error;
 mod passthrough;
 mod path;
 mod problem;

@@ -197,5 +197,8 @@ fn expect_refusal(server: &Server, bytes: &[u8], statuses: &[u16]) {
     let response = client.response();
     assert!(statuses.contains(&response.status), "{shown:?}: {}", response.head);
     assert_eq!(response.header("connection"), Some("close"), "{shown:?}: {}", response.head);
+    assert_eq!(response.header("content-type"), Some("application/problem+json"), "{shown:?}");
+    assert_eq!(response.json()["status"], response.status, "{shown:?}");
+    assert!(!response.detail().is_empty(), "{shown:?}");
     client.expect_close();
 }

@@ -1,10 +1,11 @@
 //! Sends short responses with one `send` instead of a `writev` of two parts, and gives up on clients
-//! that read nothing while the server drains.
+//! that read nothing while the server drains. A [`parse_error`] of hyper gets a body.
 //!
 //! The kernel takes 730 to 780 ns of CPU for a `writev` of a head of 256 bytes and a body of 100, and
 //! 650 to 710 ns for one `send`, copy included; a hit takes 6.5 us in all. The copy itself costs 200
 //! instructions, so only CPU time shows the gain.
 
+use super::parse_error;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use larder_core::BoxFuture;
@@ -38,6 +39,21 @@ impl CoalescingIo {
         Pin::new(&mut self.io)
     }
 
+    /// Writes `bytes` and reports that `head` was written.
+    fn poll_write_in_place_of(
+        mut self: Pin<&mut Self>,
+        head: &[u8],
+        bytes: &[u8],
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.as_mut().poll_write(context, bytes))?;
+        // The connection closes after the response, which a client that reads nothing may miss.
+        if written < bytes.len() {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        Poll::Ready(Ok(head.len()))
+    }
+
     /// Fails in place of a write that waits for a client that does not read while the server drains.
     fn check_unread(
         &mut self,
@@ -66,6 +82,11 @@ impl Write for CoalescingIo {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [head] = parts
+            && let Some(error) = parse_error::with_body(head)
+        {
+            return self.poll_write_in_place_of(head, &error, context);
+        }
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
         let mut buffer = [0; COPY_BYTES_MAX];
         let Some(whole) = buffer.get_mut(..bytes) else {
