@@ -17,7 +17,8 @@ impl Table {
     /// is slower but still correct.
     ///
     /// An existing entry is replaced only if the server says that the command writes and the table
-    /// says that it does not, or if it comes from a module. Call this on a new table: commands that
+    /// says that it does not, or that it comes from a module and the table knows no such command of a
+    /// module. Call this on a new table: commands that
     /// another server added would remain.
     pub fn merge_command_reply(&mut self, command_reply: &[u8]) -> Result<usize, ProtocolError> {
         let reply = Frame::parse(command_reply)?;
@@ -74,7 +75,18 @@ impl<'a> Entry<'a> {
 
     /// Returns whether serving the command by its spec in the table would be incorrect.
     fn contradicts(&self, known: &Spec) -> bool {
-        self.has("module") || (self.has("write") && !known.class.may_write())
+        let writes = self.has("write") && !known.class.may_write();
+        writes || (self.has("module") && !(known.of_module && self.has_first_key_of(known)))
+    }
+
+    /// Returns whether the first key is where the table says. Otherwise this is another command of
+    /// the same name.
+    fn has_first_key_of(&self, known: &Spec) -> bool {
+        match known.keys {
+            KeySpec::Range { first, .. } => self.first_key == first.into(),
+            KeySpec::Counted { destination, .. } => self.first_key == destination.into(),
+            _ => false,
+        }
     }
 
     fn spec(&self) -> Spec {
@@ -249,6 +261,33 @@ mod tests {
         assert_eq!(table.find(b"TTL", None).keys, KeySpec::Unknown);
         assert_eq!(table.find(b"PING", None).class, Class::WriteUnknown);
         assert_eq!(table.find(b"PFCOUNT", None).class, Class::Write);
+    }
+
+    #[test]
+    fn known_commands_of_modules_stay_unless_they_have_other_keys() {
+        let (table, added) = merged(&[
+            entry("vcard", "readonly module fast", (1, 1, 1), "RO", &[]),
+            entry("json.mget", "readonly module", (1, 1, 1), "RO", &[]),
+            entry("tdigest.merge", "write module", (1, 1, 1), "RW", &[]),
+            entry("vdim", "write module", (1, 1, 1), "RW", &[]),
+            entry("vemb", "readonly module", (2, 2, 1), "RO", &[]),
+            entry("json.set", "write module", (0, 0, 0), "", &[]),
+            entry("cms.merge", "write module", (2, 2, 1), "RW", &[]),
+        ]);
+        assert_eq!(added, 4);
+        let find = |name: &str| table.find(name.as_bytes(), None);
+        assert!(find("VCARD").cacheable.is_some());
+        assert_eq!(find("JSON.MGET").keys, KeySpec::Range { first: 1, last: -2, step: 1 });
+        assert_ne!(find("TDIGEST.MERGE").keys, KeySpec::Unknown);
+        for (name, class) in [
+            ("VDIM", Class::WriteUnknown),
+            ("VEMB", Class::OtherRead),
+            ("JSON.SET", Class::WriteUnknown),
+            ("CMS.MERGE", Class::WriteUnknown),
+        ] {
+            assert_eq!((find(name).class, find(name).keys), (class, KeySpec::Unknown), "{name}");
+            assert!(find(name).cacheable.is_none());
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The table as data: every command of Redis 7.0 to 8.x and of Valkey up to 9, grouped by what it
-//! does. Commands of modules are missing on purpose: a server cannot guarantee which keys they
-//! touch.
+//! The table as data: every command of Redis 7.0 to 8.10 and of Valkey up to 9.1, and those of
+//! well-known modules, grouped by what they do. Other commands of modules are unknown: a server
+//! cannot guarantee which keys they touch.
 //!
 //! A subcommand is written as `CONFIG|GET`. An entry for a container alone applies to every
 //! subcommand without an entry. If there are entries for subcommands only, other subcommands may
@@ -20,6 +20,7 @@ pub(super) struct Group {
     pub(super) keys: KeySpec,
     pub(super) blocking: bool,
     pub(super) cacheable: Option<Cacheable>,
+    pub(super) of_module: bool,
     /// In upper case, separated by spaces.
     pub(super) names: &'static str,
 }
@@ -55,6 +56,11 @@ pub(super) static GROUPS: &[Group] = &[
     cacheable(hash_args(2, 2), "HGETALL HKEYS HLEN HVALS"),
     cacheable(hash_args(3, 3), "HEXISTS HGET HSTRLEN"),
     cacheable(hash_args(3, ANY), "HMGET"),
+    // Vector sets, in RESP3 with booleans, doubles and maps. `VSIM` and `VINFO` are left out: the one
+    // is an approximation, the other is for operators.
+    of_module(cacheable(args(2, 2), "VCARD VDIM")),
+    of_module(cacheable(args(3, 3), "VGETATTR VISMEMBER")),
+    of_module(cacheable(args(3, 4), "VEMB VLINKS")),
     // `EXISTS` with one key only; `MGET` as one `GET` per key.
     Group { keys: KeySpec::ALL, ..cacheable(args(2, 2), "EXISTS") },
     Group {
@@ -66,7 +72,8 @@ pub(super) static GROUPS: &[Group] = &[
     group(
         Class::OtherRead,
         KeySpec::FIRST,
-        "BITFIELD_RO DIGEST DUMP EXPIRETIME GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH \
+        "ARCOUNT ARGET ARGETRANGE ARGREP ARINFO ARLASTITEMS ARLEN ARMGET ARNEXT AROP ARSCAN \
+         BITFIELD_RO DIGEST DUMP EXPIRETIME GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH \
          HEXPIRETIME HPEXPIRETIME HPTTL HRANDFIELD HSCAN HTTL LPOS PEXPIRETIME PTTL SRANDMEMBER \
          SSCAN SUBSTR TTL XLEN XPENDING XRANGE XREVRANGE ZLEXCOUNT ZRANDMEMBER ZSCAN",
     ),
@@ -78,7 +85,11 @@ pub(super) static GROUPS: &[Group] = &[
     ),
     group(Class::OtherRead, FIRST_TWO, "LCS"),
     group(Class::OtherRead, KeySpec::ALL, "SDIFF SINTER SUNION TOUCH"),
-    group(Class::OtherRead, COUNTED, "SINTERCARD ZDIFF ZINTER ZINTERCARD ZUNION"),
+    group(
+        Class::OtherRead,
+        COUNTED,
+        "SDIFFCARD SINTERCARD SUNIONCARD ZDIFF ZINTER ZINTERCARD ZUNION",
+    ),
     blocking(group(Class::OtherRead, KeySpec::Streams, "XREAD")),
     group(Class::OtherRead, KeySpec::FirstUnless(&["BY", "GET"]), "SORT_RO"),
     // Reads of all keys, or of keys that a script chooses.
@@ -93,25 +104,26 @@ pub(super) static GROUPS: &[Group] = &[
     group(
         Class::Write,
         KeySpec::FIRST,
-        "APPEND BITFIELD DECR DECRBY DELEX DELIFEQ EXPIRE EXPIREAT GEOADD GETDEL GETEX GETSET HDEL \
-         HEXPIRE HEXPIREAT HGETDEL HGETEX HINCRBY HINCRBYFLOAT HMSET HPERSIST HPEXPIRE HPEXPIREAT \
-         HSET HSETEX HSETNX INCR INCRBY INCRBYFLOAT LINSERT LPOP LPUSH LPUSHX LREM LSET LTRIM MOVE \
-         PERSIST PEXPIRE PEXPIREAT PFADD PSETEX RESTORE RESTORE-ASKING RPOP RPUSH RPUSHX SADD SET \
-         SETBIT SETEX SETNX SETRANGE SPOP SREM XACK XACKDEL XADD XAUTOCLAIM XCFGSET XCLAIM XDEL \
-         XDELEX XSETID XTRIM ZADD ZINCRBY ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK \
-         ZREMRANGEBYSCORE",
+        "APPEND ARDEL ARDELRANGE ARINSERT ARMSET ARRING ARSEEK ARSET BITFIELD DECR DECRBY DELEX \
+         DELIFEQ EXPIRE EXPIREAT GEOADD GETDEL GETEX GETSET HDEL HEXPIRE HEXPIREAT HGETDEL HGETEX \
+         HINCRBY HINCRBYFLOAT HMSET HPERSIST HPEXPIRE HPEXPIREAT HSET HSETEX HSETNX INCR INCRBY \
+         INCRBYFLOAT INCREX LINSERT LPOP LPUSH LPUSHX LREM LSET LTRIM MOVE PERSIST PEXPIRE \
+         PEXPIREAT PFADD PSETEX RESTORE RESTORE-ASKING RPOP RPUSH RPUSHX SADD SET SETBIT SETEX \
+         SETNX SETRANGE SPOP SREM XACK XACKDEL XADD XAUTOCLAIM XCFGSET XCLAIM XDEL XDELEX \
+         XIDMPRECORD XNACK XSETID XTRIM ZADD ZINCRBY ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX \
+         ZREMRANGEBYRANK ZREMRANGEBYSCORE",
     ),
     group(
         Class::Write,
         SECOND,
-        "PFDEBUG XGROUP|CREATE XGROUP|CREATECONSUMER XGROUP|DELCONSUMER XGROUP|DESTROY XGROUP|SETID",
+        "HIMPORT|SET PFDEBUG XGROUP|CREATE XGROUP|CREATECONSUMER XGROUP|DELCONSUMER XGROUP|DESTROY XGROUP|SETID",
     ),
     group(
         Class::Write,
         FIRST_TWO,
-        "COPY GEOSEARCHSTORE LMOVE RENAME RENAMENX RPOPLPUSH SMOVE ZRANGESTORE",
+        "COPY GEOSEARCHSTORE LMOVE LMOVEM RENAME RENAMENX RPOPLPUSH SMOVE ZRANGESTORE",
     ),
-    blocking(group(Class::Write, FIRST_TWO, "BLMOVE BRPOPLPUSH")),
+    blocking(group(Class::Write, FIRST_TWO, "BLMOVE BLMOVEM BRPOPLPUSH")),
     // `PFCOUNT` may store the count in the key.
     group(
         Class::Write,
@@ -139,6 +151,32 @@ pub(super) static GROUPS: &[Group] = &[
         "FUNCTION|DELETE FUNCTION|FLUSH FUNCTION|LOAD FUNCTION|RESTORE",
     ),
     //
+    // Modules: vector sets, JSON, probabilistic types, time series, suggestions of the search.
+    of_module(group(
+        Class::OtherRead,
+        KeySpec::FIRST,
+        "VINFO VRANDMEMBER VRANGE VSIM JSON.ARRINDEX JSON.ARRLEN JSON.GET JSON.OBJKEYS JSON.OBJLEN \
+         JSON.RESP JSON.STRLEN JSON.TYPE BF.CARD BF.EXISTS BF.INFO BF.MEXISTS BF.SCANDUMP CF.COUNT \
+         CF.EXISTS CF.INFO CF.MEXISTS CF.SCANDUMP CMS.INFO CMS.QUERY TDIGEST.BYRANK \
+         TDIGEST.BYREVRANK TDIGEST.CDF TDIGEST.INFO TDIGEST.MAX TDIGEST.MIN TDIGEST.QUANTILE \
+         TDIGEST.RANK TDIGEST.REVRANK TDIGEST.TRIMMED_MEAN TOPK.COUNT TOPK.INFO TOPK.LIST TOPK.QUERY \
+         TS.GET TS.INFO TS.RANGE TS.REVRANGE FT.SUGGET FT.SUGLEN",
+    )),
+    of_module(group(Class::OtherRead, ALL_BUT_LAST, "JSON.MGET")),
+    of_module(group(
+        Class::Write,
+        KeySpec::FIRST,
+        "VADD VREM VSETATTR JSON.ARRAPPEND JSON.ARRINSERT JSON.ARRPOP JSON.ARRTRIM JSON.CLEAR \
+         JSON.DEL JSON.FORGET JSON.MERGE JSON.NUMINCRBY JSON.NUMMULTBY JSON.SET JSON.STRAPPEND \
+         JSON.TOGGLE BF.ADD BF.INSERT BF.LOADCHUNK BF.MADD BF.RESERVE CF.ADD CF.ADDNX CF.DEL \
+         CF.INSERT CF.INSERTNX CF.LOADCHUNK CF.RESERVE CMS.INCRBY CMS.INITBYDIM CMS.INITBYPROB \
+         TDIGEST.ADD TDIGEST.CREATE TDIGEST.RESET TOPK.ADD TOPK.INCRBY TOPK.RESERVE TS.ADD TS.ALTER \
+         TS.CREATE TS.DECRBY TS.DEL TS.INCRBY FT.SUGADD FT.SUGDEL",
+    )),
+    of_module(group(Class::Write, FIRST_TWO, "TS.CREATERULE TS.DELETERULE")),
+    of_module(group(Class::Write, range(1, -1, 3), "JSON.MSET TS.MADD")),
+    of_module(group(Class::Write, COUNTED_AFTER_DESTINATION, "CMS.MERGE TDIGEST.MERGE")),
+    //
     // Writes to any key. `CONFIG SET` may lower `maxmemory`, which evicts keys.
     group(Class::WriteUnknown, KeySpec::Unknown, "CONFIG|SET EVAL EVALSHA FCALL MIGRATE"),
     //
@@ -162,7 +200,7 @@ pub(super) static GROUPS: &[Group] = &[
     group(
         Class::Neutral,
         KeySpec::None,
-        "BGREWRITEAOF BGSAVE COMMAND ECHO LASTSAVE LOLWUT PFSELFTEST PING PUBLISH ROLE SAVE \
+        "BACKUP BGREWRITEAOF BGSAVE COMMAND ECHO LASTSAVE LOLWUT PFSELFTEST PING PUBLISH ROLE SAVE \
          SHUTDOWN SPUBLISH TIME",
     ),
     blocking(group(Class::Neutral, KeySpec::None, "WAIT WAITAOF")),
@@ -173,7 +211,8 @@ pub(super) static GROUPS: &[Group] = &[
          ACL|WHOAMI COMMANDLOG|GET COMMANDLOG|HELP COMMANDLOG|LEN COMMANDLOG|RESET COMMAND|COUNT \
          COMMAND|DOCS COMMAND|GETKEYS COMMAND|GETKEYSANDFLAGS COMMAND|HELP COMMAND|INFO \
          COMMAND|LIST CONFIG|GET CONFIG|HELP CONFIG|RESETSTAT CONFIG|REWRITE FUNCTION|DUMP \
-         FUNCTION|HELP FUNCTION|KILL FUNCTION|LIST FUNCTION|STATS HOTKEYS|GET HOTKEYS|HELP \
+         FUNCTION|HELP FUNCTION|KILL FUNCTION|LIST FUNCTION|STATS HIMPORT|DISCARD \
+         HIMPORT|DISCARDALL HOTKEYS|GET HOTKEYS|HELP \
          HOTKEYS|RESET HOTKEYS|START HOTKEYS|STOP LATENCY|DOCTOR LATENCY|GRAPH LATENCY|HELP \
          LATENCY|HISTOGRAM LATENCY|HISTORY LATENCY|LATEST LATENCY|RESET MEMORY|DOCTOR MEMORY|HELP \
          MEMORY|MALLOC-STATS MEMORY|PURGE MEMORY|STATS MODULE|HELP MODULE|LIST OBJECT|HELP \
@@ -211,6 +250,7 @@ pub(super) static GROUPS: &[Group] = &[
     session(SessionCommand::AclChange, "ACL|SETUSER ACL|DELUSER ACL|LOAD"),
     session(SessionCommand::Info, "INFO"),
     session(SessionCommand::ClusterTopology, "CLUSTER|NODES CLUSTER|SHARDS CLUSTER|SLOTS"),
+    session(SessionCommand::Prepare, "HIMPORT|PREPARE"),
     client(ClientCommand::Capa, "CLIENT|CAPA"),
     client(ClientCommand::Caching, "CLIENT|CACHING"),
     client(ClientCommand::GetName, "CLIENT|GETNAME"),
@@ -240,7 +280,11 @@ const fn range(first: u16, last: i16, step: u16) -> KeySpec {
 }
 
 const fn group(class: Class, keys: KeySpec, names: &'static str) -> Group {
-    Group { class, keys, blocking: false, cacheable: None, names }
+    Group { class, keys, blocking: false, cacheable: None, of_module: false, names }
+}
+
+const fn of_module(group: Group) -> Group {
+    Group { of_module: true, ..group }
 }
 
 const fn blocking(group: Group) -> Group {

@@ -145,8 +145,15 @@ fn streams<'a>(command: &Command<'a>) -> Option<KeyArgs<'a>> {
 /// Returns the number of arguments that an option of `XREAD` or `XREADGROUP` takes, its name
 /// included.
 fn option_length(name: &[u8]) -> Option<usize> {
-    const LENGTHS: [(&str, usize); 5] =
-        [("NOACK", 1), ("BLOCK", 2), ("COUNT", 2), ("CLAIM", 2), ("GROUP", 3)];
+    const LENGTHS: [(&str, usize); 7] = [
+        ("NOACK", 1),
+        ("BLOCK", 2),
+        ("COUNT", 2),
+        ("CLAIM", 2),
+        ("MAXCOUNT", 2),
+        ("MAXSIZE", 2),
+        ("GROUP", 3),
+    ];
     let known = LENGTHS.iter().find(|(option, _)| name.eq_ignore_ascii_case(option.as_bytes()));
     known.map(|(_, length)| *length)
 }
@@ -230,6 +237,7 @@ mod tests {
             ("XREADGROUP GROUP g c STREAMS a >", "a"),
             ("XREADGROUP GROUP STREAMS STREAMS COUNT 1 NOACK STREAMS a b > >", "a b"),
             ("XREADGROUP CLAIM 5 GROUP g c STREAMS a >", "a"),
+            ("XREAD MAXCOUNT 5 maxsize 100 STREAMS a b 0 0", "a b"),
             ("XREAD STREAMS", ""),
             ("XREAD STREAMS a b 0", "?"),
             ("XREAD SOONER STREAMS a 0", "?"),

@@ -22,11 +22,14 @@ pub struct Spec {
     pub cacheable: Option<Cacheable>,
     /// Whether its first argument may name a subcommand that has a spec of its own.
     pub(super) is_container: bool,
+    /// Whether it is the command of a module, so that the server may say so.
+    pub(super) of_module: bool,
 }
 
 impl Spec {
     pub(super) fn new(name: Name, class: Class, keys: KeySpec) -> Self {
-        Self { name, class, keys, blocking: false, cacheable: None, is_container: false }
+        let (blocking, is_container, of_module) = (false, false, false);
+        Self { name, class, keys, blocking, cacheable: None, is_container, of_module }
     }
 
     /// Returns whether its first argument may name a subcommand, which has a spec of its own.
@@ -120,6 +123,8 @@ pub enum SessionCommand {
     Info,
     /// `CLUSTER SLOTS`, `CLUSTER SHARDS`, `CLUSTER NODES`: the addresses of other nodes.
     ClusterTopology,
+    /// `HIMPORT PREPARE`: defines names of fields for later commands of the connection.
+    Prepare,
 }
 
 /// A subcommand of `CLIENT`.

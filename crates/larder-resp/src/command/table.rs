@@ -1,7 +1,7 @@
 //! The command table: finds the spec of a command, ignoring case.
 
 use super::{
-    data,
+    data::{self, Group},
     key_spec::KeySpec,
     name::{Name, PackedName, PackedNameHasher},
     spec::{Class, Spec},
@@ -35,8 +35,8 @@ pub struct Table {
 type Map<N> = HashMap<N, Spec, BuildHasherDefault<PackedNameHasher>>;
 
 impl Table {
-    /// Creates a table with the commands of Redis 7.0 to 8.x and of Valkey up to 9, without those of
-    /// modules.
+    /// Creates a table with the commands of Redis 7.0 to 8.10 and of Valkey up to 9.1, and those of
+    /// well-known modules.
     pub fn builtin() -> Self {
         let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, KeySpec::Unknown);
         let (commands, subcommands) = Default::default();
@@ -45,7 +45,8 @@ impl Table {
             let names = group.names.split_whitespace().map(str::as_bytes);
             for name in names.filter_map(Name::new) {
                 let spec = Spec::new(name, group.class, group.keys);
-                table.add(Spec { blocking: group.blocking, cacheable: group.cacheable, ..spec });
+                let Group { blocking, cacheable, of_module, .. } = *group;
+                table.add(Spec { blocking, cacheable, of_module, ..spec });
             }
         }
         table

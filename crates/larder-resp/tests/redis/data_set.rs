@@ -12,6 +12,7 @@ pub(crate) fn fill(client: &mut RawClient) -> Vec<&'static [u8]> {
     hashes(client);
     sets(client);
     sorted_sets(client);
+    vector_sets(client);
     assert!(!client.line("XADD stream 1-1 f v").starts_with(b"-"));
     let mut keys: Vec<&[u8]> = STRINGS.iter().map(|(key, _)| *key).collect();
     keys.extend(OTHERS.iter().map(|key| key.as_bytes()));
@@ -43,6 +44,9 @@ const OTHERS: &[&str] = &[
     "largezset",
     "geo",
     "stream",
+    "vectors",
+    "exactvectors",
+    "bitvectors",
 ];
 
 fn strings(client: &mut RawClient) {
@@ -121,6 +125,21 @@ fn sorted_sets(client: &mut RawClient) {
     let places: [&[u8]; 9] =
         [b"13.361389", b"38.115556", b"m", b"-179.9", b"-85", b"far", b"0", b"0", b"n"];
     add(client, "GEOADD", "geo", &places);
+}
+
+/// Redis since 8.0 has them.
+fn vector_sets(client: &mut RawClient) {
+    for (key, quantization) in
+        [("vectors", "Q8"), ("exactvectors", "NOQUANT"), ("bitvectors", "BIN")]
+    {
+        for (n, member) in ["m", "n", "1", "far"].into_iter().enumerate() {
+            let values = SCORES[4 * n + 4..4 * n + 8].join(" ");
+            let attributes = if n == 0 { "SETATTR {\"f\":[1.50,\"\u{fc}\"]}" } else { "" };
+            client.line(&format!(
+                "VADD {key} VALUES 4 {values} {member} {quantization} {attributes}"
+            ));
+        }
+    }
 }
 
 fn add(client: &mut RawClient, command: &str, key: &str, args: &[&[u8]]) {
@@ -218,4 +237,19 @@ pub(crate) const READS: &[&str] = &[
     "GEODIST m no",
     "GEOHASH m no far",
     "GEOHASH",
+    "VCARD",
+    "VDIM",
+    "VEMB m",
+    "VEMB m RAW",
+    "VEMB no",
+    "VEMB no RAW",
+    "VGETATTR m",
+    "VGETATTR n",
+    "VGETATTR no",
+    "VISMEMBER m",
+    "VISMEMBER no",
+    "VLINKS m",
+    "VLINKS m WITHSCORES",
+    "VLINKS no",
+    "VLINKS no WITHSCORES",
 ];

@@ -2,6 +2,7 @@
 
 use crate::data_set::{READS, STRINGS, fill};
 use crate::raw_client::RawClient;
+use crate::table::described;
 use bytes::BytesMut;
 use larder_resp::Limits;
 use larder_resp::command::{Cacheable, Class, Table, write_read_command};
@@ -63,8 +64,10 @@ fn every_cacheable_read_has_the_bytes_of_both_versions() {
             seen.insert(args[0].to_vec());
         }
     }
-    let cacheable = table
-        .specs()
+    let commands = described(&mut resp3);
+    let cacheable = commands
+        .iter()
+        .map(|command| command.spec(&table))
         .filter(|spec| spec.cacheable.is_some_and(|cacheable| !cacheable.is_multi_get));
     let cacheable: BTreeSet<_> = cacheable.map(|spec| spec.name.as_bytes().to_vec()).collect();
     assert_eq!(seen, cacheable, "every cacheable read was sent and returned a value");

@@ -98,7 +98,8 @@ fn key_ranges_are_those_of_the_server() {
     for command in described(&mut RawClient::open(&server, "3")) {
         let spec = command.spec(&table);
         let touches_keys = matches!(spec.class, Class::Read | Class::OtherRead | Class::Write);
-        if !touches_keys || command.is("movablekeys") {
+        // It has a slot of the cluster where others have a key.
+        if !touches_keys || command.is("movablekeys") || command.name == "CLUSTERSCAN" {
             continue;
         }
         let found = match spec.keys {
@@ -111,21 +112,21 @@ fn key_ranges_are_those_of_the_server() {
 }
 
 #[test]
-fn a_server_adds_only_commands_of_modules() {
+fn a_server_adds_no_commands() {
     if !require_redis() {
         return;
     }
     let server = RedisServer::start();
     let described = described(&mut RawClient::open(&server, "3"));
     let builtin = Table::builtin();
-    for command in described.iter().filter(|command| !command.is("module")) {
+    // A command that fails here is new: look up what it does, and add it to the table.
+    for command in &described {
         assert_eq!(command.spec(&builtin).name.to_string(), command.name);
     }
-    let modules = described.iter().filter(|command| command.is("module")).count();
     for version in ["2", "3"] {
         let mut table = Table::builtin();
         let reply = RawClient::open(&server, version).line("COMMAND");
-        assert_eq!(table.merge_command_reply(&reply), Ok(modules), "RESP{version}");
+        assert_eq!(table.merge_command_reply(&reply), Ok(0), "RESP{version}");
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) enum StateChange {
     ReplyOn,
     ReplyOff,
     ReplySkip,
+    /// Names that later commands of the connection use.
+    Prepare,
 }
 
 impl<'a> CommandKind<'a> {
@@ -94,6 +96,7 @@ impl<'a> CommandKind<'a> {
             SessionCommand::Unwatch => StateChange::Unwatch,
             SessionCommand::Subscribe | SessionCommand::Unsubscribe => StateChange::Subscribe,
             SessionCommand::Monitor => StateChange::Monitor,
+            SessionCommand::Prepare => StateChange::Prepare,
             SessionCommand::Replicate | SessionCommand::ScriptDebug => StateChange::Bytes,
             SessionCommand::Client(ClientCommand::Tracking) => StateChange::Tracking,
             SessionCommand::Client(ClientCommand::Reply) => match reply_mode(command) {

@@ -223,7 +223,8 @@ impl ClientState {
             | StateChange::Unwatch
             | StateChange::ReplyOn
             | StateChange::ReplyOff
-            | StateChange::ReplySkip => {}
+            | StateChange::ReplySkip
+            | StateChange::Prepare => {}
         }
         SentChange::Answered(id)
     }
@@ -330,7 +331,7 @@ impl ClientState {
 
     /// A queued change takes effect with EXEC, whose reply is not parsed.
     fn queued(&mut self, change: &StateChange, id: ChangeId) {
-        self.detached |= *change != StateChange::Unwatch;
+        self.detached |= !matches!(change, StateChange::Unwatch | StateChange::Prepare);
         match change {
             StateChange::Monitor => self.stream = ReplyStream::Replies,
             StateChange::Multi => self.cancel_multi(id),

@@ -180,6 +180,12 @@ fn a_reply_ends_no_transaction_that_was_sent_after_its_command() {
 }
 
 #[test]
+fn prepared_names_are_lost_with_the_connection_and_change_no_read() {
+    let state = after(&[(StateChange::Prepare, OK)]);
+    assert!(state.is_known() && !state.is_initial());
+}
+
+#[test]
 fn a_flush_within_a_transaction_takes_effect_with_exec() {
     let mut state = after(&[(StateChange::Multi, OK)]);
     state.flush_sent();
@@ -202,6 +208,7 @@ fn what_is_queued_leaves_the_state_to_redis() {
         (StateChange::ReplyOff, true),
         (StateChange::Monitor, true),
         (StateChange::Unwatch, false),
+        (StateChange::Prepare, false),
     ] {
         let state = after(&[(StateChange::Multi, OK), (change.clone(), QUEUED)]);
         assert_eq!(state.is_detached(), is_detached, "{change:?}");
