@@ -18,6 +18,7 @@
 )]
 
 mod certificates;
+mod exception;
 mod harness;
 pub mod http;
 mod larder;
@@ -30,6 +31,7 @@ mod test_server;
 mod wait;
 
 pub use certificates::{CertificateAuthority, CertificateFiles};
+pub use exception::Exception;
 pub use harness::{Harness, HarnessBuilder, LIMIT};
 pub use larder::{CommandOutput, Larder, LarderBuilder};
 pub use monitor::Monitor;

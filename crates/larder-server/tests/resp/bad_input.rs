@@ -4,7 +4,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
+use larder_testkit::{Exception, Harness, LIMIT, RedisServer, eventually};
 
 use crate::resp_client::{RespClient, written};
 use crate::setup::{RespHarness, start};
@@ -54,22 +54,24 @@ const SMALL: &[&[u8]] = &[
     b"*2\r\n$4\r\nPING\r\n\x00",
     // A string longer than its length says.
     b"*1\r\n$4\r\nPINGPING\r\nPING\r\n",
-    b"*1\r\n$4\r\nPING\r\nPING\r\n\xff\xfe\r\n",
     // Quotes.
     b"PING \"open\r\n",
     b"PING 'open\r\nPING\r\n",
-    b"PING \"a\"b\r\n",
     // Other protocols.
     b"$4\r\nPING\r\n",
-    b"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\x80\xff\r\n",
+    b"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\x80\xfe\r\n",
     b"SSH-2.0-OpenSSH_9.2p1\r\n",
 ];
+
+/// Inline commands that Valkey splits in another way.
+const ODD_INLINE: &[&[u8]] = &[b"*1\r\n$4\r\nPING\r\nPING\r\n\xff\xfe\r\n", b"PING \"a\"b\r\n"];
 
 #[test]
 fn protocol_errors_equal_those_of_redis() {
     let Some(harness) = start(&[]) else { return };
     let reference = RedisServer::start();
-    for sent in SMALL {
+    let odd = if Exception::InlineWords.applies() { &[] } else { ODD_INLINE };
+    for sent in SMALL.iter().chain(odd) {
         let through = harness.wire().exchange(sent);
         let direct = RespClient::open(reference.port()).exchange(sent);
         assert_eq!(

@@ -5,6 +5,7 @@
 //! of its reply may depend on the server's random seed, it must equal what the same server replies
 //! directly.
 
+mod newer;
 mod script;
 mod server;
 mod types;
@@ -15,7 +16,7 @@ use larder_resp::Limits;
 use larder_resp::command::{Class, SessionCommand, Spec, Table};
 use larder_resp::reply::Frame;
 use larder_resp::request::{Command, Decoder};
-use larder_testkit::{Harness, LIMIT, RedisServer, eventually};
+use larder_testkit::{Exception, Harness, LIMIT, RedisServer, eventually};
 
 use crate::resp_client::{RespClient, written};
 use crate::setup::{RespHarness, start};
@@ -42,8 +43,8 @@ fn compare_all(version: &str) {
         compare_connections(&harness, &reference, version, line);
     }
     let table = Table::builtin();
-    let cacheable =
-        table.specs().filter(|spec| spec.cacheable.is_some()).map(|spec| spec.name.to_string());
+    let cacheable = described(&mut harness.direct()).into_iter().map(|(name, _)| name);
+    let cacheable = cacheable.filter(|name| table.find(name.as_bytes(), None).cacheable.is_some());
     assert_eq!(
         comparison.hit_commands,
         cacheable.collect(),
@@ -54,7 +55,10 @@ fn compare_all(version: &str) {
 #[test]
 fn every_reply_in_a_pipeline_of_any_length_equals_that_of_redis() {
     let Some(harness) = start(&[]) else { return };
-    let lines: Vec<_> = lines().filter(|line| !depends_on_seed(line)).collect();
+    let loses_replies = Exception::FailedAuthInPipeline.applies();
+    let lines: Vec<_> = lines()
+        .filter(|line| !depends_on_seed(line) && !(loses_replies && line.starts_with("AUTH ")))
+        .collect();
     for version in ["2", "3"] {
         let reference = RedisServer::start();
         let mut through = harness.wire().speaking(version);
@@ -227,7 +231,7 @@ fn lines() -> impl Iterator<Item = &'static str> {
 fn depends_on_seed(line: &str) -> bool {
     const NAMES: &[&str] = &[
         "ACL CAT", "COMMAND", "FUNCTION", "KEYS", "SCAN", "SDIFF ", "SINTER ", "SMEMBERS",
-        "SUNION ",
+        "SUNION ", "VINFO", "VLINKS",
     ];
     NAMES.iter().any(|name| line.starts_with(name))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Larder, LarderBuilder, RedisServer, require_redis};
+use larder_testkit::{Larder, LarderBuilder, RedisServer, TestServer, require_server};
 
 use crate::resp_client::RespClient;
 
@@ -40,7 +40,8 @@ impl Drop for Embedded {
     }
 }
 
-/// The two servers whose replies are compared.
+/// The two servers whose replies are compared. Without a store, Larder replies as Redis 7.0 does,
+/// whatever server the other tests run with.
 pub(crate) struct Servers {
     pub(crate) redis: RedisServer,
     pub(crate) larder: Embedded,
@@ -49,7 +50,10 @@ pub(crate) struct Servers {
 impl Servers {
     /// Starts both servers. Returns `None` if no Redis is installed.
     pub(crate) fn start() -> Option<Self> {
-        require_redis().then(|| Self { redis: RedisServer::start(), larder: Embedded::start(&[]) })
+        require_server(&TestServer::Redis7).then(|| Self {
+            redis: RedisServer::builder().server(TestServer::Redis7).start(),
+            larder: Embedded::start(&[]),
+        })
     }
 
     /// Connects one client to each server with this version of RESP.

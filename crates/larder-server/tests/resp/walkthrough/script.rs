@@ -1,8 +1,8 @@
-//! Every command of Redis 7.0. Arguments are written as for `crate::resp_client::written`, and the order
+//! Every command of Redis 7.0, and what later servers added. Arguments are written as for `crate::resp_client::written`, and the order
 //! makes each command find the data that it needs. Replies are the same on every server that starts
 //! empty.
 
-use super::{server, types};
+use super::{newer, server, types};
 
 pub(super) const SCRIPT: &[&str] = &[
     types::STRINGS,
@@ -15,10 +15,15 @@ pub(super) const SCRIPT: &[&str] = &[
     types::GEO,
     types::HYPERLOGLOGS,
     types::STREAMS,
+    newer::NEWER_STRINGS,
+    newer::NEWER_HASHES,
+    newer::NEWER_STREAMS,
+    newer::VECTORS,
     SCRIPTS,
     TRANSACTIONS,
     server::SERVER,
     server::CLUSTER,
+    newer::NEWER_SERVER,
     SHAPES,
 ];
 
@@ -131,7 +136,7 @@ pub(super) const CONNECTIONS: &[&str] = &[
     "MULTI ; SET k 1 ; RESET ; GET k ; EXEC",
     "CLIENT SETNAME me ; RESET ; CLIENT GETNAME",
     "SUBSCRIBE a b a ; PING ; UNSUBSCRIBE a ; PUBLISH b text ; UNSUBSCRIBE ; GET k",
-    "PSUBSCRIBE p* q* ; PING hello ; PUNSUBSCRIBE ; PING hello",
+    "PSUBSCRIBE p* q* ; PING hello ; PUNSUBSCRIBE p* q* ; PING hello",
     "SSUBSCRIBE a ; SUNSUBSCRIBE a ; SUNSUBSCRIBE a b ; PING",
     "SUBSCRIBE a ; GET k ; RESET ; GET k",
     "SUBSCRIBE ; SUBSCRIBE a ; QUIT",
@@ -171,6 +176,7 @@ pub(super) const UNEQUAL: &[(&str, &str)] = &[
     ("ACL|GENPASS", "random; its error is compared"),
     ("BGREWRITEAOF", "depends on whether another child process is running"),
     ("BGSAVE", "depends on whether another child process is running"),
+    ("CLIENT|CAPA", "asks for redirections, which no client of Larder is to see"),
     ("CLIENT|ID", "counts the connections of the server; see `session`"),
     ("CLIENT|INFO", "shows the connection itself; see `session`"),
     ("CLIENT|LIST", "shows Larder's connections; see `session`"),
