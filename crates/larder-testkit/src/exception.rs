@@ -16,32 +16,37 @@ pub enum Exception {
     InlineWords,
 }
 
+const REDIS_8: &[TestServer] = &[TestServer::Redis8];
+const VALKEY_9: &[TestServer] = &[TestServer::Valkey9];
+const BOTH: &[TestServer] = &[TestServer::Redis8, TestServer::Valkey9];
+
 impl Exception {
     /// Returns whether it applies to the server that `LARDER_TEST_SERVER` names, and logs the
     /// reason.
     #[must_use]
     pub fn applies(self) -> bool {
-        let (server, reason) = self.server_and_reason();
-        let applies = TestServer::from_environment() == server;
+        let server = TestServer::from_environment();
+        let (servers, reason) = self.servers_and_reason();
+        let applies = servers.contains(&server);
         if applies {
             eprintln!("left out with {server:?}: {self:?}: {reason}");
         }
         applies
     }
 
-    fn server_and_reason(self) -> (TestServer, &'static str) {
+    fn servers_and_reason(self) -> (&'static [TestServer], &'static str) {
         match self {
-            Self::Tls => (TestServer::Valkey9, "its wheel is built without TLS"),
+            Self::Tls => (BOTH, "their wheels are built without TLS"),
             Self::FailedAuthInPipeline => (
-                TestServer::Redis8,
+                REDIS_8,
                 "Redis since 7.2 does not send it, and all later replies are one too early: \
                  redis/redis#15640",
             ),
             Self::UnknownCommandBeforeAuth => {
-                (TestServer::Valkey9, "Valkey answers NOAUTH to whatever comes first")
+                (VALKEY_9, "Valkey answers NOAUTH to whatever comes first")
             }
             Self::InlineWords => (
-                TestServer::Valkey9,
+                VALKEY_9,
                 "Valkey joins quoted parts of a word and skips that byte; Larder splits inline \
                  commands itself, as Redis does",
             ),

@@ -97,10 +97,14 @@ fn a_foreign_write_invalidates_a_cached_missing_row() {
     let config = users.config("negative-ttl = '1h'");
     let Some(harness) = start_with_config(&[], &config) else { return };
     let mut reader = harness.reader();
-    for _ in 0..20 {
-        assert_eq!(reader.get("/users/999").value(), None);
-    }
-    assert_eq!(loads(&harness.larder), 1);
+    // On a busy machine a heartbeat can be late, and the next reads load the row again.
+    eventually(LIMIT, "20 reads that load nothing", || {
+        let before = loads(&harness.larder);
+        for _ in 0..20 {
+            assert_eq!(reader.get("/users/999").value(), None);
+        }
+        loads(&harness.larder) == before
+    });
 
     let row = r#"{"name":"Grace"}"#;
     harness.foreign(&["SET", "users:999", row]);
