@@ -6,6 +6,7 @@
 #   LARDER_TRACES           the folder with the traces that `make bench-hit-ratio` replays; without it
 #                           synthetic ones are used
 #   FUZZ_SECONDS            how long each fuzz target runs
+#   SERVERS                 the tests that `make test` repeats with newer servers: core or all
 #   BASE                    the branch that `make mutants-diff` compares with, instead of main
 #   LARDER_REQUIRE_ALL=1    what cannot be checked here fails instead of being skipped
 
@@ -17,6 +18,7 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 FUZZ_SECONDS ?= 30
+SERVERS ?= core
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The Node.js that `make setup` installs where the machine has none that is new enough.
 export PATH := $(abspath $(TARGET))/clients/bin:$(PATH)
@@ -46,9 +48,11 @@ test: tools-if-possible ## Unit, property, end-to-end and documentation tests, a
 	cargo test --workspace --all-targets
 	cargo test --workspace --doc
 	scripts/test-examples
+	scripts/test-servers $(SERVERS)
 
 .PHONY: verify
-verify: test explore mutants ## `make test`, the schedules at length, and the mutations
+verify: SERVERS := all
+verify: test explore mutants ## `make test` with every server, the schedules at length, and the mutations
 
 .PHONY: explore
 explore: ## The engine under many schedules of its threads
