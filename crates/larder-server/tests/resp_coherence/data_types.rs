@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use larder_testkit::{Harness, eventually};
+use larder_testkit::{Harness, RedisServer, TestServer, eventually, require_server};
 
 use crate::client::Client;
-use crate::setup::{ClientHarness, RedisHarness, start};
+use crate::setup::{self, ClientHarness, RedisHarness, start, start_harness};
 
 /// Commands for a key `k` of one data type.
 struct DataType {
@@ -140,18 +140,67 @@ const DATA_TYPES: &[DataType] = &[
     },
 ];
 
+const VECTOR_SET: DataType = DataType {
+    setup: &[
+        "VADD k VALUES 2 1 0 a SETATTR '{\"n\":1}'",
+        "VADD k VALUES 2 0 1 b",
+        "VADD k VALUES 2 1 1 c",
+    ],
+    reads: &[
+        "VCARD k",
+        "VDIM k",
+        "VEMB k a",
+        "VEMB k a RAW",
+        "VGETATTR k a",
+        "VGETATTR k b",
+        "VISMEMBER k a",
+        "VISMEMBER k absent",
+        "VLINKS k a",
+        "VLINKS k a WITHSCORES",
+        "EXISTS k",
+        "TYPE k",
+    ],
+    writes: &[
+        "VADD k VALUES 2 -1 0.5 absent",
+        "VADD k VALUES 2 -1 0.5 absent CAS",
+        "VADD k VALUES 2 -1 0.5 a CAS SETATTR '{}'",
+        "VADD k VALUES 2 0.5 -1 a",
+        "VSETATTR k a '{\"n\":2}'",
+        "VSETATTR k a ''",
+        "VREM k a",
+        "VREM k b",
+    ],
+};
+
 #[test]
 fn every_read_is_cached_and_invalidated_by_every_foreign_write() {
     let Some(harness) = start(&[]) else { return };
+    let writes = check_all(&harness, DATA_TYPES);
+    assert!(writes > 100, "{writes} writes");
+}
+
+#[test]
+fn reads_of_vector_sets_are_cached_and_invalidated_by_every_foreign_write() {
+    if !require_server(&TestServer::Redis8) {
+        return;
+    }
+    let redis = RedisServer::builder().server(TestServer::Redis8);
+    let Some(harness) = start_harness(setup::harness().redis(redis), &[]) else { return };
+    let writes = check_all(&harness, &[VECTOR_SET]);
+    assert!(writes > 20, "{writes} writes");
+}
+
+/// Returns the number of writes.
+fn check_all(harness: &Harness, types: &[DataType]) -> usize {
     let mut foreign = [harness.foreign_client(), harness.foreign_client().resp3()];
     let mut through = [harness.client(), harness.client().resp3()];
     let mut round = 0;
-    for kind in DATA_TYPES {
+    for kind in types {
         for write in kind.writes.iter().chain(ANY_TYPE) {
             round += 1;
             let (foreign, through) = (&mut foreign[round % 2], &mut through[round % 2]);
             set_up(foreign, kind);
-            warm_up_all(&harness, through, foreign, kind.reads);
+            warm_up_all(harness, through, foreign, kind.reads);
             foreign.call(write);
             if write.starts_with("PEXPIRE") {
                 eventually(Duration::from_secs(1), "the key to be deleted", || {
@@ -164,7 +213,7 @@ fn every_read_is_cached_and_invalidated_by_every_foreign_write() {
             });
         }
     }
-    assert!(round > 100, "{round} writes");
+    round
 }
 
 fn set_up(foreign: &mut Client, kind: &DataType) {
