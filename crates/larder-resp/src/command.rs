@@ -14,7 +14,7 @@ mod name;
 mod spec;
 mod table;
 
-pub use cacheable::{Cacheable, READ_BYTES_MAX, write_read_command};
+pub use cacheable::{Cacheable, Fields, HashRead, READ_BYTES_MAX, write_read_command};
 pub use key_spec::{CommandKeys, KeyArgs, KeySpec};
 pub use name::{NAME_BYTES_MAX, Name};
 pub use spec::{Class, ClientCommand, SessionCommand, Spec};

@@ -65,6 +65,46 @@ impl Cacheable {
     }
 }
 
+/// Which fields of a hash an encoded read returns. Fields may have TTLs of their own.
+#[derive(Clone, Debug)]
+pub enum HashRead<'a> {
+    /// The fields that the command names.
+    Fields(Fields<'a>),
+    /// All fields, and the reply is a map from their names.
+    Map,
+    /// All fields, and the reply is an array of their names.
+    Names,
+    /// All fields, and the reply does not name them.
+    Unnamed,
+}
+
+/// The names of fields, in the order of the command.
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(Parts<'a>);
+
+impl<'a> HashRead<'a> {
+    /// Returns which fields a read that [`Spec::encode_read`] encoded returns, or `None` if it does
+    /// not read fields. Knows the reads with [`Cacheable::reads_hash_fields`].
+    pub fn of(read: &'a [u8]) -> Option<Self> {
+        let mut parts = Parts(read);
+        match parts.next()? {
+            b"HEXISTS" | b"HGET" | b"HMGET" | b"HSTRLEN" => Some(Self::Fields(Fields(parts))),
+            b"HGETALL" => Some(Self::Map),
+            b"HKEYS" => Some(Self::Names),
+            b"HLEN" | b"HVALS" => Some(Self::Unnamed),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.0.next()
+    }
+}
+
 /// Writes the command of a read that [`Spec::encode_read`] encoded, with this key.
 pub fn write_read_command(out: &mut BytesMut, read: &[u8], key: &[u8]) {
     let mut parts = Parts(read);
@@ -87,7 +127,7 @@ fn put_part(read: &mut Vec<u8>, part: &[u8]) {
 }
 
 /// The parts of an encoded read. They end early if the encoding is invalid.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Iterator for Parts<'a> {
@@ -195,6 +235,29 @@ mod tests {
         }
         assert!(encode(&[b"HGET", b"k", &long[..READ_BYTES_MAX - 10]]).is_some());
         assert!(encode(&[b"EXISTS", b"a"]).is_some());
+    }
+
+    #[test]
+    fn hash_reads_are_those_of_the_table() {
+        let table = Table::builtin();
+        for spec in table.specs() {
+            let Some(cacheable) = spec.cacheable.filter(|cacheable| !cacheable.is_multi_get) else {
+                continue;
+            };
+            let args = vec![b"1".as_slice(); cacheable.args_min - 1];
+            let command = [&[spec.name.as_bytes()], &*args].concat();
+            let is_hash_read = HashRead::of(&read(&command)).is_some();
+            assert_eq!(is_hash_read, cacheable.reads_hash_fields, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn a_hash_read_names_its_fields() {
+        let read = read(&[b"HMGET", b"k", b"f", b"", b"g"]);
+        let Some(HashRead::Fields(fields)) = HashRead::of(&read) else { panic!("{read:?}") };
+        assert_eq!(fields.collect::<Vec<_>>(), [&b"f"[..], b"", b"g"]);
+        assert!(HashRead::of(b"").is_none(), "GET");
+        assert!(HashRead::of(b"\x09HGET").is_none(), "an invalid encoding");
     }
 
     #[test]
