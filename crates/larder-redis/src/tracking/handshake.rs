@@ -12,6 +12,28 @@ use larder_resp::reply::Frame;
 /// Earlier versions can lose pushes inside replies.
 const VERSION_MIN: u64 = 7;
 
+/// Commands for TTLs of hash fields: those of Redis 7.4 and Valkey 9, and older ones of servers that
+/// speak the same protocol. With any of them, fields can expire.
+const FIELD_TTL_COMMANDS: [&[u8]; 10] = [
+    b"HPTTL",
+    b"HEXPIRE",
+    b"HPEXPIRE",
+    b"HEXPIREAT",
+    b"HPEXPIREAT",
+    b"HSETEX",
+    b"HGETEX",
+    b"HTTL",
+    b"FIELDEXPIRE",
+    b"EXPIREMEMBER",
+];
+
+/// What the handshake finds out about the server.
+pub(super) struct Server {
+    pub(super) version: String,
+    /// Whether fields of hashes can expire by themselves.
+    pub(super) fields_expire: bool,
+}
+
 /// Why the handshake failed.
 #[derive(Clone, Debug)]
 pub(crate) enum HandshakeError {
@@ -22,15 +44,14 @@ pub(crate) enum HandshakeError {
     Permanent(String),
 }
 
-/// Sets up RESP3, authentication, tracking, the db and protection from client eviction. Returns the
-/// server's version.
+/// Sets up RESP3, authentication, tracking, the db and protection from client eviction.
 pub(super) async fn handshake(
     connection: &mut RespConnection,
     url: &RedisUrl,
-) -> Result<String, HandshakeError> {
-    let server = hello(connection, url).await?;
-    check_version(&server.version)?;
-    check_mode(&server.mode)?;
+) -> Result<Server, HandshakeError> {
+    let ServerInfo { version, mode } = hello(connection, url).await?;
+    check_version(&version)?;
+    check_mode(&mode)?;
     call_ok(connection, &[b"CLIENT", b"TRACKING", b"ON"]).await?;
     if url.db != 0 {
         let selected = call_ok(connection, &[b"SELECT", url.db.to_string().as_bytes()]).await;
@@ -42,7 +63,15 @@ pub(super) async fn handshake(
     call(connection, &[b"CLIENT", b"SETNAME", b"larder-tracking"]).await?;
     call_ok(connection, &[b"PING"]).await?;
     check_role(&call_ok(connection, &[b"ROLE"]).await?)?;
-    Ok(server.version)
+    let command = [&[&b"COMMAND"[..], b"INFO"], &FIELD_TTL_COMMANDS[..]].concat();
+    let fields_expire = knows_any(&call(connection, &command).await?);
+    Ok(Server { version, fields_expire })
+}
+
+/// Returns whether the server knows any of the commands of a `COMMAND INFO`, or does not say.
+fn knows_any(reply: &[u8]) -> bool {
+    let commands = Frame::parse(reply).ok().and_then(|frame| frame.items());
+    commands.is_none_or(|mut commands| !commands.all(|command| command == Frame::Null))
 }
 
 /// What the server says about itself in its reply to `HELLO`.

@@ -2,23 +2,27 @@
 //! reply means, what a push invalidates. Replies and pushes are applied in wire order, here and
 //! nowhere else (R2).
 
+mod counts;
+mod field_ttls;
+mod reads;
+
 use super::invalidation::{Invalidation, MalformedInvalidation};
 use crate::{
     error_reply::{is_not_ready, store_error},
-    pttl::to_ttl,
     reply::Reply,
 };
 use bytes::BytesMut;
+use counts::ExpiryCounts;
 use larder_core::{
-    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, NotCached, PutOutcome, StoreError,
+    Engine, FetchError, Fill, FlushCause, LeaseView, Moment, PutOutcome, StoreError,
     coherence::feed::Epoch,
 };
 use larder_resp::{
     ProtocolError,
-    command::write_read_command,
     reply::{Frame, Items},
     request::write_command,
 };
+use reads::{Plan, Read};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
@@ -76,10 +80,16 @@ pub(crate) struct Session {
     engine: Arc<Engine<Reply>>,
     epoch: Epoch,
     db: u32,
+    /// Whether fields of hashes can expire on this server.
+    fields_expire: bool,
     /// The replies still to come, in order.
     pending: VecDeque<PendingReply>,
-    /// Set between the two replies to a read or a put: the next reply is the second one.
-    first_reply: Option<FirstReply>,
+    /// Reads that wait for the next counts.
+    uncounted: Vec<Read>,
+    /// Reads about which something must be asked before they can be completed.
+    follow_ups: Vec<Read>,
+    counts: ExpiryCounts,
+    hpttl_is_refused: bool,
     next_heartbeat: Moment,
     last_received: Moment,
     /// Whether the server had been silent for too long at the previous heartbeat.
@@ -88,15 +98,37 @@ pub(crate) struct Session {
 
 /// A reply still to come, and what to do with it.
 enum PendingReply {
-    /// To a read; the reply to its `PTTL` follows. The fill is `None` once it has failed as
-    /// overdue.
+    /// To a read. The replies to what its plan asks follow. The fill is `None` once it has failed as
+    /// overdue, and so are the reads below.
     Read {
         fill: Option<Fill<'static, Reply>>,
+        plan: Plan,
     },
+    /// To `PTTL`.
+    KeyTtl {
+        read: Option<Read>,
+        plan: Plan,
+    },
+    /// To `HPTTL` for so many fields.
+    FieldTtls {
+        read: Option<Read>,
+        fields: usize,
+    },
+    /// To `HKEYS`.
+    FieldNames {
+        read: Option<Read>,
+    },
+    /// To `INFO keyspace`.
+    Counts,
     /// To the `SET` of a put; the reply to the `PING` that is its fence follows.
     Put {
         lease: LeaseView<Reply>,
         answer: PutSender,
+    },
+    /// To the `PING` of a put.
+    PutFence {
+        answer: PutSender,
+        outcome: Result<PutOutcome, StoreError>,
     },
     /// To the `PING` of a fence.
     Fence(oneshot::Sender<()>),
@@ -109,26 +141,21 @@ enum PendingReply {
     Select,
 }
 
-/// The first of two replies that belong together.
-enum FirstReply {
-    Read { fill: Option<Fill<'static, Reply>>, reply: Result<Reply, ErrorReply> },
-    Put { answer: PutSender, outcome: Result<PutOutcome, StoreError> },
-}
-
-/// The text of an error reply.
-struct ErrorReply(Box<[u8]>);
-
 impl Session {
     /// Begins an epoch on a connection that has completed its handshake and selected `db`.
-    pub(crate) fn begin(engine: Arc<Engine<Reply>>, db: u32) -> Self {
+    pub(crate) fn begin(engine: Arc<Engine<Reply>>, db: u32, fields_expire: bool) -> Self {
         let now = engine.clock().now();
         let epoch = engine.begin_epoch();
         Self {
             engine,
             epoch,
             db,
+            fields_expire,
             pending: VecDeque::new(),
-            first_reply: None,
+            uncounted: Vec::new(),
+            follow_ups: Vec::new(),
+            counts: ExpiryCounts::default(),
+            hpttl_is_refused: false,
             next_heartbeat: now,
             last_received: now,
             was_silent: false,
@@ -211,26 +238,25 @@ impl Session {
     }
 
     fn on_reply(&mut self, frame: &Frame<'_>, bytes: &[u8]) -> Result<(), EpochEnd> {
-        if let Some(first) = self.first_reply.take() {
-            return first.on_second_reply(frame);
-        }
         let Some(pending) = self.pending.pop_front() else {
             return Err(EpochEnd::Protocol("a reply without a request".into()));
         };
         match pending {
-            PendingReply::Read { fill } => {
-                let reply = match frame.as_error() {
-                    None => Ok(Reply::copy_of(bytes)),
-                    Some(error) => Err(ErrorReply(error.into())),
-                };
-                self.first_reply = Some(FirstReply::Read { fill, reply });
-                Ok(())
-            }
+            PendingReply::Read { fill, plan } => self.on_read(fill, plan, frame, bytes),
+            PendingReply::KeyTtl { read, plan } => self.on_key_ttl(read, plan, frame),
+            PendingReply::FieldTtls { read, fields } => self.on_field_ttls(read, fields, frame),
+            PendingReply::FieldNames { read } => self.on_field_names(read, frame, bytes),
+            PendingReply::Counts => self.on_counts(frame),
             PendingReply::Put { lease, answer } => {
                 // Decided now: the put's own invalidation arrives right behind this reply.
                 let outcome = put_outcome(frame, lease.holds());
-                self.first_reply = Some(FirstReply::Put { answer, outcome });
+                self.pending.push_front(PendingReply::PutFence { answer, outcome });
                 Ok(())
+            }
+            PendingReply::PutFence { answer, outcome } => {
+                // Fails only when the caller no longer waits; the value stays until its TTL ends.
+                answer.send(outcome).ok();
+                check_ready(frame)
             }
             PendingReply::Fence(answer) => {
                 check_ready(frame)?;
@@ -257,15 +283,6 @@ impl Session {
         }
     }
 
-    fn send_fill(&mut self, fill: Fill<'static, Reply>, out: &mut BytesMut) {
-        let key = fill.key();
-        let (name, db) = (key.name, key.keyspace);
-        self.select(db, out);
-        write_read_command(out, key.variant, name);
-        write_command(out, &[b"PTTL", name]);
-        self.pending.push_back(PendingReply::Read { fill: Some(fill) });
-    }
-
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
         self.select(put.db, out);
         let ttl = put.ttl.as_millis().max(1).to_string();
@@ -287,18 +304,33 @@ impl Session {
     /// Fails the fills that were sent before `since`, so that their waiters read through the command
     /// connection. Their replies are dropped when they arrive.
     fn fail_overdue_fills(&mut self, since: Moment) {
-        let half_read = match &mut self.first_reply {
-            Some(FirstReply::Read { fill, .. }) => Some(fill),
-            Some(FirstReply::Put { .. }) | None => None,
-        };
-        let pending_reads = self.pending.iter_mut().filter_map(|pending| match pending {
-            PendingReply::Read { fill } => Some(fill),
-            _ => None,
-        });
-        for fill in half_read.into_iter().chain(pending_reads) {
-            if let Some(overdue) = fill.take_if(|fill| fill.sent() < since) {
-                overdue.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
+        let waiting = self.uncounted.extract_if(.., |read| read.fill.sent() < since);
+        let waiting =
+            waiting.chain(self.follow_ups.extract_if(.., |read| read.fill.sent() < since));
+        let pending = self.pending.iter_mut().filter_map(|pending| pending.take_overdue(since));
+        for overdue in waiting.map(|read| read.fill).chain(pending) {
+            overdue.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
+        }
+    }
+}
+
+impl PendingReply {
+    /// Takes the fill that waits for this reply if it was sent before `since`.
+    fn take_overdue(&mut self, since: Moment) -> Option<Fill<'static, Reply>> {
+        match self {
+            Self::Read { fill, .. } => fill.take_if(|fill| fill.sent() < since),
+            Self::KeyTtl { read, .. }
+            | Self::FieldTtls { read, .. }
+            | Self::FieldNames { read } => {
+                read.take_if(|read| read.fill.sent() < since).map(|read| read.fill)
             }
+            Self::Counts
+            | Self::Put { .. }
+            | Self::PutFence { .. }
+            | Self::Fence(_)
+            | Self::HeartbeatPing
+            | Self::HeartbeatRole { .. }
+            | Self::Select => None,
         }
     }
 }
@@ -308,37 +340,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.engine.end_epoch(self.epoch);
     }
-}
-
-impl FirstReply {
-    fn on_second_reply(self, frame: &Frame<'_>) -> Result<(), EpochEnd> {
-        match self {
-            Self::Read { fill: None, .. } => Ok(()),
-            Self::Read { fill: Some(fill), reply: Ok(reply) } => complete_fill(fill, reply, frame),
-            Self::Read { fill: Some(fill), reply: Err(ErrorReply(error)) } => {
-                fill.fail(FetchError::Store(store_error(&error)));
-                check_ready_error(&error)
-            }
-            Self::Put { answer, outcome } => {
-                // Fails only when the caller no longer waits; the value stays until its TTL ends.
-                answer.send(outcome).ok();
-                check_ready(frame)
-            }
-        }
-    }
-}
-
-/// Completes a fill with the reply to its `PTTL` (R6). Without a TTL the value must not be cached.
-fn complete_fill(
-    fill: Fill<'static, Reply>,
-    reply: Reply,
-    pttl: &Frame<'_>,
-) -> Result<(), EpochEnd> {
-    match pttl.as_integer() {
-        Some(milliseconds) => drop(fill.complete(reply, to_ttl(milliseconds))),
-        None => drop(fill.complete_uncached(reply, NotCached::NotAllowed)),
-    }
-    check_ready(pttl)
 }
 
 fn put_outcome(frame: &Frame<'_>, lease_holds: bool) -> Result<PutOutcome, StoreError> {
@@ -360,14 +361,10 @@ fn check_selected(frame: &Frame<'_>) -> Result<(), EpochEnd> {
 
 /// Ends the epoch if this is an error reply of a server that is not a serving primary (R8).
 fn check_ready(frame: &Frame<'_>) -> Result<(), EpochEnd> {
-    frame.as_error().map_or(Ok(()), check_ready_error)
-}
-
-fn check_ready_error(error: &[u8]) -> Result<(), EpochEnd> {
-    if is_not_ready(error) {
-        return Err(EpochEnd::NotReady(String::from_utf8_lossy(error).into_owned()));
+    match frame.as_error().filter(|error| is_not_ready(error)) {
+        Some(error) => Err(EpochEnd::NotReady(String::from_utf8_lossy(error).into_owned())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl From<MalformedInvalidation> for EpochEnd {

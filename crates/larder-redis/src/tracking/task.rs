@@ -2,7 +2,7 @@
 
 use super::{
     TrackingState,
-    handshake::{HandshakeError, handshake},
+    handshake::{HandshakeError, Server, handshake},
     session::{EpochEnd, Request, Session},
 };
 use crate::{
@@ -56,10 +56,11 @@ impl ConnectionTask {
         let mut backoff = Backoff::default();
         while !self.queue.is_closed() {
             let error = match self.connect().await {
-                Ok((connection, version)) => {
-                    tracing::info!(url = %self.url, %version, "tracking connection is up");
+                Ok((connection, server)) => {
+                    let Server { version, fields_expire } = &server;
+                    tracing::info!(url = %self.url, %version, fields_expire, "tracking connection is up");
                     backoff.reset();
-                    let end = self.serve(connection, version).await;
+                    let end = self.serve(connection, server).await;
                     let Some(end) = end else { return };
                     HandshakeError::Transient(end.to_string())
                 }
@@ -70,21 +71,22 @@ impl ConnectionTask {
         }
     }
 
-    async fn connect(&self) -> Result<(RespConnection, String), HandshakeError> {
+    async fn connect(&self) -> Result<(RespConnection, Server), HandshakeError> {
         let attempt = async {
             let mut connection =
                 RespConnection::connect(&self.url).await.map_err(ConnectionError::from)?;
-            let version = handshake(&mut connection, &self.url).await?;
-            Ok((connection, version))
+            let server = handshake(&mut connection, &self.url).await?;
+            Ok((connection, server))
         };
         let late = |_| HandshakeError::Transient(timeout_message(&self.url, CONNECT_TIMEOUT));
         timeout(CONNECT_TIMEOUT, attempt).await.map_err(late)?
     }
 
     /// Runs one epoch. Returns `None` once the handle is dropped.
-    async fn serve(&mut self, mut connection: RespConnection, version: String) -> Option<EpochEnd> {
-        let mut session = Session::begin(Arc::clone(&self.engine), self.url.db);
-        self.set_state(TrackingState::Tracked(version));
+    async fn serve(&mut self, mut connection: RespConnection, server: Server) -> Option<EpochEnd> {
+        let engine = Arc::clone(&self.engine);
+        let mut session = Session::begin(engine, self.url.db, server.fields_expire);
+        self.set_state(TrackingState::Tracked(server.version));
         // One timer for all steps: setting a timer in each would cost more than the step itself.
         let mut next_heartbeat = pin!(sleep(session.until_next_heartbeat()));
         loop {
@@ -106,6 +108,7 @@ impl ConnectionTask {
         while let Some(applied) = connection.read_frame(|frame| session.on_frame(frame))? {
             applied?;
         }
+        session.send_questions(connection.output());
         connection.flush()?;
         tokio::select! {
             ready = connection.readable() => {

@@ -1,9 +1,11 @@
 //! A session without a socket: each test reads the commands and writes the replies by hand.
 
+mod hashes;
+
 use super::*;
 use larder_core::{
     BoxFuture, Clock, EngineConfig, Fetched, FillOutcome, Found, Key, KeyFilter, Load, LoadedValue,
-    Origin, OriginError, Put, ReadStore, Tiers, Value, WriteGuard, WriteStore,
+    NotCached, Origin, OriginError, Put, ReadStore, Tiers, Value, WriteGuard, WriteStore,
     near::{NearConfig, Policy},
 };
 use std::{
@@ -112,7 +114,7 @@ impl Fixture {
 
     /// Begins a session and answers its first heartbeat.
     fn session(&self) -> Session {
-        let mut session = Session::begin(Arc::clone(&self.engine), 0);
+        let mut session = Session::begin(Arc::clone(&self.engine), 0, false);
         assert_eq!(written(|out| session.send_heartbeat(out).unwrap()), ["PING", "ROLE"]);
         answer_heartbeat(&mut session);
         session
@@ -313,7 +315,6 @@ fn r8_errors_of_a_node_that_does_not_serve_end_the_epoch() {
         let fixture = Fixture::new();
         let mut session = fixture.session();
         let mut fetch = fixture.fetch("k", &mut session);
-        answer(&mut session, &format!("-{error}\r\n"));
         let end = session.on_frame(format!("-{error}\r\n").as_bytes()).unwrap_err();
         assert_eq!(end, EpochEnd::NotReady(error.into()));
         assert!(poll(&mut fetch).is_some(), "the waiter reads elsewhere");
