@@ -16,7 +16,7 @@ use larder_core::{
     Tiers, WriteGuard,
 };
 use larder_redis::Reply;
-use larder_resp::command::{Cacheable, Table};
+use larder_resp::command::Table;
 use std::{
     sync::{
         Arc,
@@ -100,14 +100,9 @@ impl App {
         self.commands.table()
     }
 
-    /// Returns whether replies to such reads are cached. See [`Commands::caches`].
-    pub(crate) fn caches(&self, read: &Cacheable) -> bool {
-        self.commands.caches(read)
-    }
-
     /// Replaces the commands that the store has.
-    pub(crate) fn set_commands(&self, commands: Table, fields_expire: bool) {
-        self.commands.replace(commands, fields_expire);
+    pub(crate) fn set_commands(&self, commands: Table) {
+        self.commands.replace(commands);
     }
 
     /// Returns the sampling of hits, if `near-verify` is on.

@@ -9,9 +9,6 @@ use std::{sync::Weak, time::Duration};
 /// How often to check for a new epoch.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// A server with this command has fields that expire by themselves.
-const HEXPIRE: &[u8] = b"hexpire\r\n";
-
 pub(super) async fn run(app: Weak<App>) {
     let mut known_epoch = 0;
     every(PERIOD, app, async move |app| learn_commands(&app, &mut known_epoch).await).await;
@@ -31,8 +28,7 @@ async fn learn_commands(app: &App, known_epoch: &mut u64) {
                 tracing::warn!(%error, "cannot read the store's reply to COMMAND");
                 return;
             }
-            let fields_expire = reply.windows(HEXPIRE.len()).any(|part| part == HEXPIRE);
-            app.set_commands(table, fields_expire);
+            app.set_commands(table);
         }
         Err(error) => tracing::debug!(%error, "the store does not describe its commands"),
     }

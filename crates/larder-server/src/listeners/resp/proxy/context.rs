@@ -6,7 +6,7 @@ use crate::{
 };
 use larder_core::{Engine, FetchError, Fetched, Key, PendingFetch, WriteGuard};
 use larder_redis::Reply;
-use larder_resp::command::{Cacheable, Table};
+use larder_resp::command::Table;
 use std::{sync::Arc, time::Duration};
 
 /// See the [module](self).
@@ -62,11 +62,6 @@ impl ProxyContext {
     /// Returns the commands that the store knows.
     pub(super) fn commands(&self) -> Arc<Table> {
         self.app.commands()
-    }
-
-    /// Returns whether replies to such reads are cached.
-    pub(super) fn caches(&self, cacheable: &Cacheable) -> bool {
-        self.app.caches(cacheable)
     }
 
     /// Starts to fetch a key that is not in memory. The request has been sent when this returns.

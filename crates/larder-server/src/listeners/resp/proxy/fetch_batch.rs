@@ -91,7 +91,7 @@ impl FetchBatch {
 
     /// Adds a command. Returns `None` if its reply is not cacheable.
     fn add(&mut self, context: &ProxyContext, spec: &Spec, command: &Command<'_>) -> Option<()> {
-        let cacheable = spec.cacheable.filter(|cacheable| context.caches(cacheable))?;
+        let cacheable = spec.cacheable?;
         let (keys, layout) = if cacheable.is_multi_get {
             (self.add_keys(context, command)?, Resp2Layout::Plain)
         } else {

@@ -162,9 +162,7 @@ impl Session {
         context: &Arc<ProxyContext>,
     ) -> Option<PendingReply> {
         Some(match (kind, blocks) {
-            (CommandKind::Read(Some(read)), false) => {
-                PendingReply::Read(UncachedRead::of(read, context))
-            }
+            (CommandKind::Read(Some(read)), false) => PendingReply::Read(UncachedRead::of(read)),
             (CommandKind::Read(None), false)
             | (CommandKind::Read(_), true)
             | (CommandKind::Write(None), _) => PendingReply::Fence,

@@ -40,12 +40,11 @@ struct Shown<'a> {
 }
 
 impl UncachedRead {
-    pub(super) fn of(read: KeyedRead<'_>, context: &ProxyContext) -> Self {
+    pub(super) fn of(read: KeyedRead<'_>) -> Self {
         let KeyedRead { keys, spec, command } = read;
         let mut variant = Vec::new();
         let cacheable = spec.cacheable.filter(|cacheable| {
-            context.caches(cacheable)
-                && (cacheable.is_multi_get || spec.encode_read(command, &mut variant).is_some())
+            cacheable.is_multi_get || spec.encode_read(command, &mut variant).is_some()
         });
         let variant = if cacheable.is_some() { variant.into() } else { Box::default() };
         Self { names: keys.map(Box::from).collect(), variant, cacheable }
