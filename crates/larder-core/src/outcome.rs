@@ -115,14 +115,22 @@ pub enum NotCached {
     TooLarge,
     /// Its time to live was over on arrival, or the key vanished after it was read.
     TtlGone,
+    /// The store did not say until when the value may be served.
+    TtlUnknown,
     /// Replies of this kind, or under such a key, are never cached.
     NotAllowed,
 }
 
 impl NotCached {
     /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::FeedDown, Self::LeaseInvalidated, Self::TooLarge, Self::TtlGone, Self::NotAllowed];
+    pub const ALL: [Self; 6] = [
+        Self::FeedDown,
+        Self::LeaseInvalidated,
+        Self::TooLarge,
+        Self::TtlGone,
+        Self::TtlUnknown,
+        Self::NotAllowed,
+    ];
 
     /// Returns the reason's name in metrics and headers.
     pub fn name(self) -> &'static str {
@@ -131,6 +139,7 @@ impl NotCached {
             Self::LeaseInvalidated => "lease-invalidated",
             Self::TooLarge => "too-large",
             Self::TtlGone => "ttl-gone",
+            Self::TtlUnknown => "ttl-unknown",
             Self::NotAllowed => "not-allowed",
         }
     }

@@ -167,7 +167,13 @@ impl<V: Value, S: ReadStore<V>> Tiers<V, S> {
         if outcome.as_ref().is_err_and(is_lost) {
             return self.bypass_as_part_of(load, key, Bypass::FeedLost).await;
         }
-        Ok(Fetched { collapsed, ..outcome? })
+        let fetched = outcome?;
+        // A reader that joined may have begun after the deadline of what it waited for (R6).
+        if collapsed && is_or_may_be_over(fetched.found) {
+            let value = self.read_as_part_of(load, key).await?;
+            return Ok(Fetched { value, collapsed: false, ..fetched });
+        }
+        Ok(Fetched { collapsed, ..fetched })
     }
 
     /// Reads from the store alone. The near cache then drops what may be older (R13).
@@ -181,9 +187,18 @@ impl<V: Value, S: ReadStore<V>> Tiers<V, S> {
         key: Key<'_>,
         reason: Bypass,
     ) -> FetchResult<V> {
+        let value = self.read_as_part_of(load, key).await?;
+        Ok(Fetched { value, found: Found::Bypass(reason), collapsed: false })
+    }
+
+    async fn read_as_part_of(
+        &self,
+        load: Option<&Fill<'_, V>>,
+        key: Key<'_>,
+    ) -> Result<V, FetchError> {
         let value = self.store.read(key).await.map_err(FetchError::Store)?;
         self.engine.invalidate_after_bypass(key.name, load);
-        Ok(Fetched { value, found: Found::Bypass(reason), collapsed: false })
+        Ok(value)
     }
 
     fn cached(&self, key: HashedKey<'_>, view: ReadView) -> Option<Fetched<V>> {
@@ -334,6 +349,11 @@ enum LoadOutcome<V> {
 
 fn is_present<V: Value>(fetched: &Fetched<V>) -> bool {
     !fetched.value.is_absent()
+}
+
+/// Whether what a fill found may be past its deadline.
+fn is_or_may_be_over(found: Found) -> bool {
+    matches!(found, Found::Store { cached: Err(NotCached::TtlGone | NotCached::TtlUnknown) })
 }
 
 /// Whether a fill ended without an answer from the store.

@@ -200,9 +200,19 @@ impl<'a, V: Value> Fill<'a, V> {
         let Released { guard, flight } = self.engine().leases.release(lease);
         let cached = match guard {
             Some(guard) => self.cache(Some(guard), value, deadline),
-            None => Err(NotCached::LeaseInvalidated),
+            None => Err(self.reason_without_lease(deadline)),
         };
         (cached, flight)
+    }
+
+    /// Returns why a reply whose lease was invalidated is not cached. That its time to live may be
+    /// over counts more than the lease: readers that joined must know.
+    fn reason_without_lease(&self, deadline: Result<Moment, NotCached>) -> NotCached {
+        match deadline {
+            Ok(deadline) if deadline <= self.now_before(deadline) => NotCached::TtlGone,
+            Err(reason @ (NotCached::TtlGone | NotCached::TtlUnknown)) => reason,
+            Ok(_) | Err(_) => NotCached::LeaseInvalidated,
+        }
     }
 
     /// Caches the reply if nothing has changed since the stamp was taken. A reply that is not cached

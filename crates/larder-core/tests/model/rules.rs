@@ -118,13 +118,34 @@ fn r6_an_entry_expires_before_its_key() {
 fn r6_a_time_to_live_counts_from_before_the_read_was_sent() {
     let mut world = World::fresh();
     world.other_sets(&a(), "1", Some(MS * 10));
-    world.fetch(&a());
+    let reader = world.fetch(&a());
     assert!(world.execute() && world.execute());
     world.tick(MS * 9);
-    let reader = world.fetch(&a());
     assert!(world.receive() && world.receive());
     assert_eq!(cached_by(&world, reader), Err(NotCached::TtlGone));
     assert_eq!(world.get(&a()), None);
+}
+
+#[test]
+fn r6_a_reader_that_joined_after_the_deadline_reads_for_itself() {
+    for changed in [false, true] {
+        let mut world = World::fresh();
+        world.other_sets(&a(), "1", Some(MS * 10));
+        let leader = world.fetch(&a());
+        assert!(world.execute() && world.execute());
+        world.tick(MS * 10);
+        let joined = world.fetch(&a());
+        if changed {
+            world.other_sets(&a(), "2", None);
+        }
+        world.execute_and_receive_all();
+        assert!(world.is_waiting(joined));
+        world.run_call(0);
+        assert!(world.answer_call(0));
+        assert_eq!(value(&world, leader), text("1"), "it began while the key was there");
+        assert_eq!(value(&world, joined), if changed { text("2") } else { None });
+        assert_eq!(cached_by(&world, joined), Err(NotCached::TtlGone));
+    }
 }
 
 #[test]
