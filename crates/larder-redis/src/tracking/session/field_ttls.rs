@@ -38,15 +38,15 @@ pub(super) fn shortest(
     fields: usize,
     shown: &Frame<'_>,
 ) -> Result<Option<Duration>, NotCached> {
-    let Frame::Array(ttls) = reply else { return Err(NotCached::NotAllowed) };
+    let Frame::Array(ttls) = reply else { return Err(NotCached::TtlUnknown) };
     if ttls.len() != fields {
-        return Err(NotCached::NotAllowed);
+        return Err(NotCached::TtlUnknown);
     }
     let mut shown_fields = shown.items();
     let mut shortest = None;
     for ttl in ttls.clone() {
         let shown = shown_fields.as_mut().map_or(Some(shown.clone()), Iterator::next);
-        match ttl.as_integer().ok_or(NotCached::NotAllowed)? {
+        match ttl.as_integer().ok_or(NotCached::TtlUnknown)? {
             -1 => {}
             left => match u64::try_from(left) {
                 Ok(left) => shortest = Some(shortest.map_or(left, |least: u64| least.min(left))),
@@ -95,7 +95,7 @@ mod tests {
     fn other_replies_say_nothing() {
         for reply in ["-NOPERM no\r\n", "_\r\n", "*0\r\n", "*2\r\n:1\r\n:1\r\n", "*1\r\n+1\r\n"] {
             let refused = shortest_of(reply, 1, "$1\r\nv\r\n");
-            assert_eq!(refused, Err(NotCached::NotAllowed), "{reply:?}");
+            assert_eq!(refused, Err(NotCached::TtlUnknown), "{reply:?}");
         }
     }
 

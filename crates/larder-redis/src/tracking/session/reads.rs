@@ -95,7 +95,7 @@ impl Session {
     pub(crate) fn send_questions(&mut self, out: &mut BytesMut) {
         for read in mem::take(&mut self.follow_ups) {
             if !read.fill.holds() {
-                read.complete_uncached(NotCached::LeaseInvalidated);
+                read.complete_uncached(NotCached::TtlUnknown);
             } else if read.key_ttl.is_none() {
                 self.send_fill(read.fill, out);
             } else {
@@ -125,7 +125,7 @@ impl Session {
                 write_command(out, &[b"HKEYS", key.name]);
                 self.pending.push_back(PendingReply::FieldNames { read: Some(read) });
             }
-            Some(_) | None => read.complete_uncached(NotCached::TooLarge),
+            Some(_) | None => read.complete_uncached(NotCached::TtlUnknown),
         }
     }
 }
@@ -150,7 +150,7 @@ impl Session {
             (None, _) => None,
         };
         match (plan, read) {
-            (Plan::Uncached, Some(read)) => read.complete_uncached(NotCached::NotAllowed),
+            (Plan::Uncached, Some(read)) => read.complete_uncached(NotCached::TtlUnknown),
             (Plan::Uncached, None) => {}
             (Plan::Counts, read) => self.uncounted.extend(read),
             (_, read) => self.pending.push_front(PendingReply::KeyTtl { read, plan }),
@@ -190,7 +190,7 @@ impl Session {
             if fields_expire || (keys_expire && read.key_ttl.is_none()) {
                 self.follow_ups.push(read);
             } else {
-                read.complete(None);
+                read.complete_as_answered(None);
             }
         }
         check_ready(frame)
@@ -223,9 +223,9 @@ impl Session {
         self.hpttl_is_refused |= frame.as_error().is_some_and(is_refusal);
         if let Some(read) = read {
             match read.frame().map(|shown| field_ttls::shortest(frame, fields, &shown)) {
-                Some(Ok(shortest)) => read.complete(shortest),
+                Some(Ok(shortest)) => read.complete_as_answered(shortest),
                 Some(Err(reason)) => read.complete_uncached(reason),
-                None => read.complete_uncached(NotCached::NotAllowed),
+                None => read.complete_uncached(NotCached::TtlUnknown),
             }
         }
         check_ready(frame)
@@ -236,7 +236,7 @@ impl Read {
     /// Adds the key's TTL. A reply without one must not be cached.
     fn with_key_ttl(self, ttl: Option<Ttl>) -> Option<Self> {
         if ttl.is_none() {
-            self.complete_uncached(NotCached::NotAllowed);
+            self.complete_uncached(NotCached::TtlUnknown);
             return None;
         }
         Some(Self { key_ttl: ttl, ..self })
@@ -251,6 +251,16 @@ impl Read {
             (ttl, _) => ttl,
         };
         drop(self.fill.complete(self.reply, ttl));
+    }
+
+    /// Completes the fill with an answer that came after its reply. Without the lease, that answer
+    /// says nothing about the reply.
+    fn complete_as_answered(self, shortest_field_ttl: Option<Duration>) {
+        if self.fill.holds() {
+            self.complete(shortest_field_ttl);
+        } else {
+            self.complete_uncached(NotCached::TtlUnknown);
+        }
     }
 
     fn complete_uncached(self, reason: NotCached) {

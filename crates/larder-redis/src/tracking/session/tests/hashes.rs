@@ -163,7 +163,7 @@ fn r6_named_fields_are_asked_with_the_read_where_fields_expire() {
         ("HMGET d f g", "*2\r\n+v\r\n_\r\n", "*2\r\n:70\r\n:-2\r\n", Ok(69)),
         ("HGET e f", "+v\r\n", "*1\r\n:-2\r\n", Err(NotCached::TtlGone)),
         ("HGET g f", "+v\r\n", "*1\r\n:0\r\n", Err(NotCached::TtlGone)),
-        ("HGET i f", "+v\r\n", "*0\r\n", Err(NotCached::NotAllowed)),
+        ("HGET i f", "+v\r\n", "*0\r\n", Err(NotCached::TtlUnknown)),
     ] {
         let ([mut read], commands) = hashes.read([line]);
         let (command, name) = (line.split(' ').next().unwrap(), line.split(' ').nth(1).unwrap());
@@ -233,7 +233,7 @@ fn a_hash_with_too_many_fields_is_not_cached_where_fields_expire() {
         let ([mut read], _) = hashes.read([line]);
         hashes.answer(&[&reply, ":-1\r\n"]);
         assert_eq!(hashes.questions(), [""; 0]);
-        assert_eq!(hashes.cached(&mut read), Err(NotCached::TooLarge), "{line}");
+        assert_eq!(hashes.cached(&mut read), Err(NotCached::TtlUnknown), "{line}");
     }
 }
 
@@ -260,7 +260,7 @@ fn r1_a_push_before_the_answer_ends_the_lease() {
         } else {
             assert_eq!(hashes.questions(), [""; 0], "the answer could change nothing");
         }
-        assert_eq!(hashes.cached(&mut read), Err(NotCached::LeaseInvalidated));
+        assert_eq!(hashes.cached(&mut read), Err(NotCached::TtlUnknown));
     }
 }
 
@@ -307,11 +307,11 @@ fn without_counts_the_fields_are_asked_and_without_both_nothing_is_cached() {
     let ([mut read], commands) = hashes.read(["HGET b f"]);
     assert_eq!(commands, ["HGET b f", "PTTL b", "HPTTL b FIELDS 1 f"]);
     hashes.answer(&["+v\r\n", ":-1\r\n", "-NOPERM no HPTTL\r\n"]);
-    assert_eq!(hashes.cached(&mut read), Err(NotCached::NotAllowed));
+    assert_eq!(hashes.cached(&mut read), Err(NotCached::TtlUnknown));
     let ([mut read], commands) = hashes.read(["HGET c f"]);
     assert_eq!(commands, ["HGET c f"], "what cannot be cached costs one command");
     hashes.answer(&["+v\r\n"]);
-    assert_eq!(hashes.cached(&mut read), Err(NotCached::NotAllowed));
+    assert_eq!(hashes.cached(&mut read), Err(NotCached::TtlUnknown));
 }
 
 #[test]
