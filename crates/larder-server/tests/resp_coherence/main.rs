@@ -23,6 +23,7 @@ mod data_types;
 mod differential;
 mod faults;
 mod fences;
+mod field_ttls;
 mod lost_writes;
 mod pipelines;
 mod reply_sizes;
