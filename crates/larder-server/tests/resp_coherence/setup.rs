@@ -18,9 +18,7 @@ pub(crate) fn harness() -> HarnessBuilder {
 }
 
 pub(crate) fn start_harness(builder: HarnessBuilder, flags: &[&str]) -> Option<Harness> {
-    let harness = builder.flags(flags).start()?;
-    wait_until_commands_are_known(&harness.larder, harness.resp_port(), flags);
-    Some(harness)
+    builder.flags(flags).start()
 }
 
 /// A Larder without a harness, in front of a Redis that runs already.
@@ -36,19 +34,8 @@ impl Standalone {
             .args(flags)
             .start();
         larder.wait_until_coherent();
-        wait_until_commands_are_known(&larder, larder.resp_port(), flags);
         Self { larder }
     }
-}
-
-/// Reads until a hash is served from memory: Larder caches hashes only once it has queried the
-/// command table of its Redis.
-fn wait_until_commands_are_known(larder: &Larder, port: u16, flags: &[&str]) {
-    let mut client = Client::connect(port);
-    if let Some(at) = flags.iter().position(|flag| *flag == "--requirepass") {
-        client.expect(&format!("AUTH {}", flags[at + 1]), "OK");
-    }
-    warm_up(larder, &mut client, "HGET no-such-key f", &Reply::Nil);
 }
 
 /// Clients of the Larder in a [`Harness`] or a [`Standalone`].
