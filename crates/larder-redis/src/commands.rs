@@ -121,6 +121,14 @@ impl ConnectionTask {
             pipeline.deliver_replies()?;
             pipeline.connection.flush()?;
             tokio::select! {
+                // A command that is sent on a connection about to be given up is lost with it.
+                biased;
+                () = self.reconnect.notified() => {
+                    // The command that timed out may have been sent on an earlier connection.
+                    if pipeline.has_abandoned_reply() {
+                        return Err(ConnectionError::Closed);
+                    }
+                }
                 ready = pipeline.connection.readable() => {
                     ready?;
                     pipeline.connection.receive()?;
@@ -132,12 +140,6 @@ impl ConnectionTask {
                     let Some(command) = command else { return Ok(()) };
                     pipeline.send(command);
                     self.send_batch(&mut pipeline);
-                }
-                () = self.reconnect.notified() => {
-                    // The command that timed out may have been sent on an earlier connection.
-                    if pipeline.has_abandoned_reply() {
-                        return Err(ConnectionError::Closed);
-                    }
                 }
             }
         }
@@ -237,4 +239,43 @@ async fn handshake(connection: &mut RespConnection, url: &RedisUrl) -> Result<()
     // The name is for `CLIENT LIST` only; a refusal does no harm.
     connection.call(&[b"CLIENT", b"SETNAME", b"larder-commands"]).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    /// Completes the handshake and answers nothing more until the connection ends.
+    async fn fall_silent(mut stream: TcpStream) {
+        let (mut buffer, mut commands) = ([0; 1024], 0);
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            for _ in buffer[..read].iter().filter(|byte| **byte == b'*') {
+                commands += 1;
+                if commands <= 2 {
+                    stream.write_all(b"+OK\r\n").await.ok();
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_behind_one_that_timed_out_is_not_lost_with_its_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: RedisUrl = format!("redis://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(fall_silent(stream));
+            }
+        });
+        let commands = CommandConnection::start(url, Duration::from_millis(50));
+        // Each call starts before the connection's task learns that the one before timed out.
+        for number in 0..20 {
+            let outcome = commands.call(0, &[b"DEL", b"k"]).await;
+            assert!(matches!(outcome, Err(StoreError::TimedOut(_))), "{number}: {outcome:?}");
+        }
+    }
 }
