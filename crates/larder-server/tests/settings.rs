@@ -46,7 +46,7 @@ fn unset_settings_have_their_defaults() {
     assert_eq!(config.http.max_body, 64 << 20);
     assert_eq!((config.http.concurrency, config.http.queue), (1024, 1024));
     assert_eq!(config.maxclients, 10_000);
-    assert_eq!(config.drain_timeout, Duration::from_secs(10));
+    assert_eq!(config.drain_timeout, Duration::from_secs(8));
     assert_eq!(config.logs.filter, "info");
     assert!(config.origins.is_empty());
     assert!(config.notices[0].starts_with("no store is set"), "{:?}", config.notices);
