@@ -17,5 +17,5 @@ mod table;
 pub use cacheable::{Cacheable, Fields, HashRead, READ_BYTES_MAX, write_read_command};
 pub use key_spec::{CommandKeys, KeyArgs, KeySpec};
 pub use name::{NAME_BYTES_MAX, Name};
-pub use spec::{Class, ClientCommand, SessionCommand, Spec};
+pub use spec::{Arity, Class, ClientCommand, SessionCommand, Spec};
 pub use table::{COMMANDS_MAX, Table};

@@ -3,7 +3,7 @@
 use super::{
     key_spec::KeySpec,
     name::Name,
-    spec::{Class, SessionCommand, Spec},
+    spec::{Arity, Class, SessionCommand, Spec},
     table::Table,
 };
 use crate::{
@@ -39,13 +39,17 @@ impl Table {
     fn merge(&mut self, entry: &Entry<'_>) -> usize {
         let known = self.get(&entry.name);
         let is_current = known.is_some_and(|known| !entry.contradicts(known));
-        usize::from(!is_current && self.add(entry.spec()))
+        let added = usize::from(!is_current && self.add(entry.spec()));
+        self.set_arity(&entry.name, entry.arity);
+        self.is_of_server = true;
+        added
     }
 }
 
 /// An entry of the reply to `COMMAND`.
 struct Entry<'a> {
     name: Name,
+    arity: Option<Arity>,
     flags: Items<'a>,
     first_key: i64,
     last_key: i64,
@@ -59,7 +63,7 @@ impl<'a> Entry<'a> {
     fn parse(entry: &Frame<'a>) -> Option<Self> {
         let mut fields = entry.items()?;
         let name = Name::new(fields.next()?.as_str_bytes()?)?;
-        let _arity = fields.next()?;
+        let arity = fields.next()?.as_integer().and_then(Arity::new);
         let flags = fields.next()?.items()?;
         let [first_key, last_key, key_step] = [
             fields.next()?.as_integer()?,
@@ -70,7 +74,7 @@ impl<'a> Entry<'a> {
         let _tips = fields.next();
         let key_specs = fields.next().and_then(|specs| specs.items());
         let subcommands = fields.next().and_then(|subcommands| subcommands.items());
-        Some(Self { name, flags, first_key, last_key, key_step, key_specs, subcommands })
+        Some(Self { name, arity, flags, first_key, last_key, key_step, key_specs, subcommands })
     }
 
     /// Returns whether serving the command by its spec in the table would be incorrect.
@@ -309,6 +313,26 @@ mod tests {
         assert_eq!(find("FRESH", "FISH").class, Class::OtherRead);
         assert_eq!(find("FRESH", "fruit").class, Class::WriteUnknown);
         assert_eq!(find("FRESH|FISH", "k").class, Class::WriteUnknown);
+    }
+
+    #[test]
+    fn a_command_has_the_arity_that_the_server_gives() {
+        let (table, _) = merged(&[
+            entry("get", "readonly", (1, 1, 1), "RO", &[]),
+            entry("object", "", (0, 0, 0), "", &[entry("object|freq", "", (2, 2, 1), "RO", &[])]),
+        ]);
+        let arity = |name: &str, argument: &str| {
+            let spec = table.find(name.as_bytes(), Some(argument.as_bytes()));
+            spec.arity.map(|arity| [0, 1, 2].map(|args| arity.allows(args)))
+        };
+        assert!(table.is_of_server() && !Table::builtin().is_of_server());
+        assert_eq!(arity("GET", "k"), Some([false, true, true]));
+        assert_eq!(arity("OBJECT", "freq"), Some([false, true, true]));
+        assert_eq!(arity("OBJECT", "encoding"), None);
+        assert_eq!(arity("STRLEN", "k"), None);
+        let exact = Arity::new(2).unwrap();
+        assert!(!exact.allows(1) && exact.allows(2) && !exact.allows(3));
+        assert_eq!((Arity::new(0), Arity::new(1 << 20)), (None, None));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Spec {
     pub blocking: bool,
     /// How its reply may be cached; set for [`Class::Read`] only.
     pub cacheable: Option<Cacheable>,
+    /// The number of its arguments, if the server has this command.
+    pub arity: Option<Arity>,
     /// Whether its first argument may name a subcommand that has a spec of its own.
     pub(super) is_container: bool,
     /// Whether it is the command of a module, so that the server may say so.
@@ -29,7 +31,8 @@ pub struct Spec {
 impl Spec {
     pub(super) fn new(name: Name, class: Class, keys: KeySpec) -> Self {
         let (blocking, is_container, of_module) = (false, false, false);
-        Self { name, class, keys, blocking, cacheable: None, is_container, of_module }
+        let (cacheable, arity) = (None, None);
+        Self { name, class, keys, blocking, cacheable, arity, is_container, of_module }
     }
 
     /// Returns whether its first argument may name a subcommand, which has a spec of its own.
@@ -40,6 +43,26 @@ impl Spec {
     /// Returns the keys among the arguments of `command`, whose spec this is.
     pub fn keys_of<'a>(&self, command: &Command<'a>) -> CommandKeys<'a> {
         self.keys.of(command)
+    }
+}
+
+/// The number of arguments that a command takes, its name included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arity {
+    /// As in the reply to `COMMAND`: a negative number is a minimum.
+    number: i16,
+}
+
+impl Arity {
+    /// Returns the arity that a server gives as this number.
+    pub(super) fn new(number: i64) -> Option<Self> {
+        i16::try_from(number).ok().filter(|number| *number != 0).map(|number| Self { number })
+    }
+
+    /// Returns whether a command may have this many arguments.
+    pub fn allows(self, args: usize) -> bool {
+        let count = usize::from(self.number.unsigned_abs());
+        if self.number < 0 { args >= count } else { args == count }
     }
 }
 

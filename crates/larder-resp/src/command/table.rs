@@ -4,7 +4,7 @@ use super::{
     data::{self, Group},
     key_spec::KeySpec,
     name::{Name, PackedName, PackedNameHasher},
-    spec::{Class, Spec},
+    spec::{Arity, Class, Spec},
 };
 use crate::request::Command;
 use std::{collections::HashMap, hash::BuildHasherDefault};
@@ -30,6 +30,8 @@ pub struct Table {
     /// By container and name.
     subcommands: Map<(PackedName, PackedName)>,
     unknown: Spec,
+    /// A server has listed its commands.
+    pub(super) is_of_server: bool,
 }
 
 type Map<N> = HashMap<N, Spec, BuildHasherDefault<PackedNameHasher>>;
@@ -40,7 +42,7 @@ impl Table {
     pub fn builtin() -> Self {
         let unknown = Spec::new(Name::EMPTY, Class::WriteUnknown, KeySpec::Unknown);
         let (commands, subcommands) = Default::default();
-        let mut table = Self { commands, subcommands, unknown };
+        let mut table = Self { commands, subcommands, unknown, is_of_server: false };
         for group in data::GROUPS {
             let names = group.names.split_whitespace().map(str::as_bytes);
             for name in names.filter_map(Name::new) {
@@ -83,6 +85,25 @@ impl Table {
 
     fn subcommand(&self, container: PackedName, argument: Option<&[u8]>) -> Option<&Spec> {
         self.subcommands.get(&(container, PackedName::new(argument?)?))
+    }
+
+    /// Returns whether a server has listed its commands, so that those without an arity are unknown
+    /// to it.
+    pub fn is_of_server(&self) -> bool {
+        self.is_of_server
+    }
+
+    /// Sets the arity of the spec with exactly this name.
+    pub(super) fn set_arity(&mut self, name: &Name, arity: Option<Arity>) {
+        let spec = if let Some((container, name)) = name.split() {
+            let names = PackedName::new(container).zip(PackedName::new(name));
+            names.and_then(|names| self.subcommands.get_mut(&names))
+        } else {
+            PackedName::new(name.as_bytes()).and_then(|name| self.commands.get_mut(&name))
+        };
+        if let Some(spec) = spec {
+            spec.arity = arity;
+        }
     }
 
     /// Returns the spec with exactly this name.
