@@ -1,7 +1,7 @@
 //! The table finds the same keys in a command as the server.
 
 use crate::raw_client::RawClient;
-use crate::samples::{FENCED, WITH_KEYS};
+use crate::samples::{DOCUMENTED, FENCED, WITH_KEYS};
 use crate::table::{Described, described};
 use bytes::BytesMut;
 use larder_resp::Limits;
@@ -11,10 +11,10 @@ use larder_resp::request::{Decoder, write_command};
 use larder_testkit::{RedisServer, require_redis};
 use std::collections::BTreeSet;
 
-type Names = BTreeSet<Vec<u8>>;
+pub(crate) type Names = BTreeSet<Vec<u8>>;
 
 /// Returns the spec of a command given as a line, and its keys; `None` if they are unknown.
-fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
+pub(crate) fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
     let mut bytes = BytesMut::new();
     write_command(&mut bytes, &line.split_whitespace().map(str::as_bytes).collect::<Vec<_>>());
     let mut decoder = Decoder::new(Limits::default());
@@ -28,7 +28,7 @@ fn found(table: &Table, line: &str) -> (Spec, Option<Names>) {
 }
 
 /// Returns `None` if the server finds none.
-fn found_by_server(client: &mut RawClient, line: &str) -> Option<Names> {
+pub(crate) fn found_by_server(client: &mut RawClient, line: &str) -> Option<Names> {
     let reply = client.line(&format!("COMMAND GETKEYS {line}"));
     let frame = Frame::parse(&reply).unwrap();
     Some(frame.items()?.map(|key| key.as_str_bytes().unwrap().to_vec()).collect())
@@ -50,6 +50,35 @@ fn keys_are_those_of_the_server() {
         if known.contains(&spec.name.to_string()) {
             assert_eq!(keys, found_by_server(&mut client, line), "{line}");
         }
+    }
+}
+
+#[test]
+fn keys_are_those_of_the_documentation() {
+    let table = Table::builtin();
+    for (line, expected) in DOCUMENTED {
+        let expected = expected.split(' ').map(|key| key.as_bytes().to_vec()).collect();
+        assert_eq!(found(&table, line).1, Some(expected), "{line}");
+    }
+}
+
+/// Of commands with a single key at the first position, it is enough that they are in the table.
+#[test]
+fn every_other_arrangement_of_keys_has_a_sample() {
+    let table = Table::builtin();
+    let documented = DOCUMENTED.iter().map(|(line, _)| line);
+    let sampled: BTreeSet<_> = WITH_KEYS
+        .iter()
+        .chain(FENCED)
+        .chain(documented)
+        .map(|line| found(&table, line).0.name.to_string())
+        .collect();
+    for spec in table.specs() {
+        let is_plain = matches!(
+            spec.keys,
+            KeySpec::None | KeySpec::Unknown | KeySpec::Range { first: 1, last: 1, step: 1 }
+        );
+        assert!(is_plain || sampled.contains(&spec.name.to_string()), "{}", spec.name);
     }
 }
 

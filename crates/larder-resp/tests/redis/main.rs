@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic fails the test")]
 
 mod data_set;
+mod docs;
 mod keys;
 mod raw_client;
 mod replies;

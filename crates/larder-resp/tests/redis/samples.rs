@@ -232,3 +232,33 @@ pub(crate) const FENCED: &[&str] = &[
     "SORT k BY weight_* GET # STORE dest",
     "SORT_RO k GET other_*",
 ];
+
+/// Commands of other servers and modules, with the keys that their documentation names.
+pub(crate) const DOCUMENTED: &[(&str, &str)] = &[
+    ("ARGET k 0", "k"),
+    ("ARSET k 0 a b", "k"),
+    ("BF.ADD k item", "k"),
+    ("BLMOVEM a b LEFT RIGHT COUNT 2 OBO 0", "a b"),
+    ("CMS.MERGE dest 2 a b WEIGHTS 1 2", "dest a b"),
+    ("FT.SUGADD k term 1", "k"),
+    ("HIMPORT SET k fields v w", "k"),
+    ("INCREX k BYINT 1 EX 1", "k"),
+    ("JSON.GET k $.a $.b", "k"),
+    ("JSON.MGET a b c $.a", "a b c"),
+    ("JSON.MSET a $ 1 b $.b 2", "a b"),
+    ("JSON.SET k $ 1 NX", "k"),
+    ("LMOVEM a b LEFT RIGHT EXACTLY 2 BULK", "a b"),
+    ("SDIFFCARD 2 a b LIMIT 1", "a b"),
+    ("SUNIONCARD 2 a b APPROX LIMIT 1", "a b"),
+    ("TDIGEST.MERGE dest 2 a b COMPRESSION 100 OVERRIDE", "dest a b"),
+    ("TS.ADD k * 1", "k"),
+    ("TS.CREATERULE a b AGGREGATION avg 1000", "a b"),
+    ("TS.DELETERULE a b", "a b"),
+    ("TS.MADD a 1 2 b 3 4", "a b"),
+    ("VRANGE k - + 10", "k"),
+    ("XADD k IDMPAUTO producer * f v", "k"),
+    ("XIDMPRECORD k producer id 1-1", "k"),
+    ("XNACK k g FAIL IDS 1 1-1", "k"),
+    ("XREAD COUNT 1 MAXCOUNT 5 MAXSIZE 100 STREAMS a b 0 0", "a b"),
+    ("XREADGROUP GROUP g c CLAIM 5 MAXCOUNT 5 STREAMS a b > >", "a b"),
+];
