@@ -27,16 +27,27 @@ fn idle_clients() -> usize {
 #[test]
 fn a_client_beyond_maxclients_is_told_so_and_health_is_still_reported() {
     let server = Server::start(&["--maxclients", "2"]);
-    let mut one = server.client();
-    let mut other = server.client();
-    for client in [&mut one, &mut other] {
-        assert_eq!(client.send("GET", "/livez").status, 200);
-    }
+    // The server may not have noticed yet that the client that waited for its start is gone.
+    let mut connected = Vec::new();
+    eventually(LIMIT, "two clients to be served", || {
+        let mut client = server.client();
+        if client.send("GET", "/livez").header("connection").is_none() {
+            connected.push(client);
+        }
+        connected.len() == 2
+    });
+    // Idle clients would be closed after 10 s.
+    let mut stay_connected = || {
+        for client in &mut connected {
+            assert_eq!(client.send("GET", "/livez").status, 200);
+        }
+    };
     for (method, target, body) in [
         ("GET", "/get/k", Vec::new()),
         ("PUT", "/v1/keys/k", vec![b'v'; 1 << 20]),
         ("GET", "/metrics", Vec::new()),
     ] {
+        stay_connected();
         let mut refused = server.client();
         refused.write(&request(method, target, &[], &body));
         let response = refused.response();
@@ -45,6 +56,7 @@ fn a_client_beyond_maxclients_is_told_so_and_health_is_still_reported() {
         assert!(response.detail().contains("maxclients"), "{}", response.detail());
         refused.expect_close();
     }
+    stay_connected();
     // Silent clients do not keep health checks from being answered.
     let _silent: Vec<Client> = (0..100).map(|_| server.client()).collect();
     for target in ["/livez", "/readyz"] {
@@ -52,10 +64,10 @@ fn a_client_beyond_maxclients_is_told_so_and_health_is_still_reported() {
         assert_eq!(check.send("GET", target).status, 200, "{target}");
         check.expect_close();
     }
-    assert_eq!(one.send("GET", "/livez").status, 200, "connected clients are still served");
+    stay_connected();
     let lines = server.log().matches("refused HTTP clients").count();
-    assert_eq!(lines, 1, "{}", server.log());
-    drop(other);
+    assert!(lines < 10, "{}", server.log());
+    drop(connected);
     eventually(LIMIT, "a client to take its place", || server.get("/get/k", &[]).status == 404);
 }
 
@@ -64,11 +76,11 @@ fn health_is_reported_while_clients_take_all_file_descriptors() {
     let few_files = r#"ulimit -n 200; exec "$0" "$@""#;
     let server = Server::run("/bin/sh", &["-c", few_files, LARDER]);
     let idle: Vec<Client> = (0..400).map(|_| server.client()).collect();
+    assert_eq!(server.get("/get/k", &[]).status, 503);
     for _ in 0..20 {
         let mut check = server.client();
         assert_eq!(check.send("GET", "/readyz").status, 200);
     }
-    assert_eq!(server.get("/get/k", &[]).status, 503);
     let log = server.log();
     assert!(log.contains("the limit of open files is too low"), "{log}");
     assert!(log.matches("WARN").count() < 10, "{log}");
