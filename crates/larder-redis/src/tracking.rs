@@ -6,6 +6,7 @@
 
 mod handshake;
 mod invalidation;
+mod read_window;
 mod session;
 mod task;
 

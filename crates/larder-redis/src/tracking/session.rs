@@ -6,7 +6,10 @@ mod counts;
 mod field_ttls;
 mod reads;
 
-use super::invalidation::{Invalidation, MalformedInvalidation};
+use super::{
+    invalidation::{Invalidation, MalformedInvalidation},
+    read_window::ReadWindow,
+};
 use crate::{
     error_reply::{is_not_ready, store_error},
     reply::Reply,
@@ -84,6 +87,9 @@ pub(crate) struct Session {
     fields_expire: bool,
     /// The replies still to come, in order.
     pending: VecDeque<PendingReply>,
+    /// Fills that are not sent before more replies have arrived.
+    waiting: VecDeque<Fill<'static, Reply>>,
+    window: ReadWindow,
     /// Reads that wait for the next counts.
     uncounted: Vec<Read>,
     /// Reads about which something must be asked before they can be completed.
@@ -94,6 +100,17 @@ pub(crate) struct Session {
     last_received: Moment,
     /// Whether the server had been silent for too long at the previous heartbeat.
     was_silent: bool,
+    freshness: Freshness,
+}
+
+/// What the log says of the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    /// No heartbeat has been answered yet.
+    Unproven,
+    Fresh,
+    /// The last answered heartbeat was too old: hits are suspended.
+    Suspended,
 }
 
 /// A reply still to come, and what to do with it.
@@ -152,6 +169,8 @@ impl Session {
             db,
             fields_expire,
             pending: VecDeque::new(),
+            waiting: VecDeque::new(),
+            window: ReadWindow::new(),
             uncounted: Vec::new(),
             follow_ups: Vec::new(),
             counts: ExpiryCounts::default(),
@@ -159,12 +178,13 @@ impl Session {
             next_heartbeat: now,
             last_received: now,
             was_silent: false,
+            freshness: Freshness::Unproven,
         }
     }
 
     /// Returns whether another request may be sent.
     pub(crate) fn has_capacity(&self) -> bool {
-        self.pending.len() < IN_FLIGHT_MAX
+        self.pending.len() + self.waiting.len() < IN_FLIGHT_MAX
     }
 
     /// Returns the time until [`Session::send_heartbeat`] is due.
@@ -172,15 +192,27 @@ impl Session {
         self.next_heartbeat.since(self.engine.clock().now())
     }
 
-    /// Writes the commands of a request.
+    /// Writes the commands of a request. A fill may have to wait: see [`Session::send_waiting`].
     pub(crate) fn send(&mut self, request: Request, out: &mut BytesMut) {
         match request {
-            Request::Fill(fill) => self.send_fill(fill, out),
+            Request::Fill(fill) => {
+                self.waiting.push_back(fill);
+                self.send_waiting(out);
+            }
             Request::Put(put) => self.send_put(put, out),
             Request::Fence(answer) => {
                 write_command(out, &[b"PING"]);
                 self.pending.push_back(PendingReply::Fence(answer));
             }
+        }
+    }
+
+    /// Writes the commands of the fills that wait, as far as there is room for their replies.
+    pub(crate) fn send_waiting(&mut self, out: &mut BytesMut) {
+        while self.window.has_room()
+            && let Some(fill) = self.waiting.pop_front()
+        {
+            self.send_fill(fill, out);
         }
     }
 
@@ -200,7 +232,12 @@ impl Session {
         }
         self.was_silent = is_silent;
         self.next_heartbeat = now.plus(bound / HEARTBEATS_PER_BOUND);
-        self.fail_overdue_fills(now.minus(bound));
+        // While heartbeats are answered in time, so are fills: those that wait have others before them.
+        if !self.engine.feed().is_fresh(now) {
+            self.fail_overdue_fills(now.minus(bound));
+        }
+        self.log_freshness(now);
+        self.window.rest();
         write_command(out, &[b"PING"]);
         write_command(out, &[b"ROLE"]);
         self.pending.push_back(PendingReply::HeartbeatPing);
@@ -242,7 +279,10 @@ impl Session {
             return Err(EpochEnd::Protocol("a reply without a request".into()));
         };
         match pending {
-            PendingReply::Read { fill, plan } => self.on_read(fill, plan, frame, bytes),
+            PendingReply::Read { fill, plan } => {
+                self.window.answered(bytes.len());
+                self.on_read(fill, plan, frame, bytes)
+            }
             PendingReply::KeyTtl { read, plan } => self.on_key_ttl(read, plan, frame),
             PendingReply::FieldTtls { read, fields } => self.on_field_ttls(read, fields, frame),
             PendingReply::FieldNames { read } => self.on_field_names(read, frame, bytes),
@@ -270,17 +310,39 @@ impl Session {
         }
     }
 
-    fn on_role_reply(&self, frame: &Frame<'_>, sent: Moment) -> Result<(), EpochEnd> {
+    fn on_role_reply(&mut self, frame: &Frame<'_>, sent: Moment) -> Result<(), EpochEnd> {
         check_ready(frame)?;
+        let now = self.engine.clock().now();
+        self.log_freshness(now);
         let role = frame.items().and_then(|mut items| items.next());
         match role.and_then(|role| role.as_str_bytes()) {
             Some(b"master") => {
                 self.engine.feed().heartbeat(self.epoch, sent);
+                self.log_freshness(now);
                 Ok(())
             }
             Some(other) => Err(EpochEnd::Role(String::from_utf8_lossy(other).into_owned())),
             None => Err(EpochEnd::Protocol("a ROLE reply without a role".into())),
         }
+    }
+
+    /// Logs, once each time, that hits are suspended for want of a recent heartbeat, and that they
+    /// are served again.
+    fn log_freshness(&mut self, now: Moment) {
+        let feed = self.engine.feed();
+        self.freshness = match (self.freshness, feed.is_fresh(now)) {
+            (Freshness::Fresh, false) => {
+                let (bound, age) = (feed.bound(), feed.age(now).unwrap_or_default());
+                tracing::warn!(?bound, ?age, "no recent heartbeat: every read goes to the store");
+                Freshness::Suspended
+            }
+            (Freshness::Suspended, true) => {
+                tracing::info!("heartbeats are answered in time again: hits are served");
+                Freshness::Fresh
+            }
+            (Freshness::Unproven, true) => Freshness::Fresh,
+            (unchanged, _) => unchanged,
+        };
     }
 
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
@@ -301,14 +363,15 @@ impl Session {
         }
     }
 
-    /// Fails the fills that were sent before `since`, so that their waiters read through the command
+    /// Fails the fills that began before `since`, so that their waiters read through the command
     /// connection. Their replies are dropped when they arrive.
     fn fail_overdue_fills(&mut self, since: Moment) {
         let waiting = self.uncounted.extract_if(.., |read| read.fill.sent() < since);
         let waiting =
             waiting.chain(self.follow_ups.extract_if(.., |read| read.fill.sent() < since));
         let pending = self.pending.iter_mut().filter_map(|pending| pending.take_overdue(since));
-        for overdue in waiting.map(|read| read.fill).chain(pending) {
+        let unsent = std::iter::from_fn(|| self.waiting.pop_front_if(|fill| fill.sent() < since));
+        for overdue in waiting.map(|read| read.fill).chain(pending).chain(unsent) {
             overdue.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
         }
     }

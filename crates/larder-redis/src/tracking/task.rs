@@ -108,6 +108,7 @@ impl ConnectionTask {
         while let Some(applied) = connection.read_frame(|frame| session.on_frame(frame))? {
             applied?;
         }
+        session.send_waiting(connection.output());
         session.send_questions(connection.output());
         connection.flush()?;
         tokio::select! {

@@ -192,3 +192,27 @@ fn nothing_old_is_served_after_redis_becomes_a_replica() {
     harness.client().expect("REPLICAOF NO ONE", "OK");
     harness.assert_coherent();
 }
+
+#[test]
+fn late_heartbeats_are_logged_once_and_so_is_their_return() {
+    let Some(harness) = harness() else { return };
+    // Whether hits were suspended, or served again, line by line.
+    let logged = || -> Vec<bool> {
+        let log = harness.larder.log();
+        let lines = log
+            .lines()
+            .map(|line| (line.contains("no recent heartbeat"), line.contains("hits are served")));
+        lines.filter(|(suspended, served)| suspended != served).map(|(it, _)| it).collect()
+    };
+    for round in 1..=2 {
+        harness.relay().hold(TRACKED, ToClient);
+        eventually(LIMIT, "hits to be suspended", || logged().last() == Some(&true));
+        assert_eq!(harness.larder.stats()["coherent"], false);
+        harness.relay().release(TRACKED, ToClient);
+        eventually(LIMIT, "hits to be served", || logged().last() == Some(&false));
+        assert!(logged().len() >= 2 * round);
+    }
+    for pair in logged().chunks(2) {
+        assert_eq!(pair, [true, false], "each is logged once");
+    }
+}

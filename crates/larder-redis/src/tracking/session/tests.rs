@@ -510,3 +510,49 @@ fn a_fence_is_answered_after_every_push() {
     assert!(applied.try_recv().is_ok());
     assert_eq!(fixture.hit("a"), None);
 }
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("key:{number}")).collect()
+}
+
+#[test]
+fn fills_wait_for_replies_while_heartbeats_and_fences_are_sent() {
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let names = names(100);
+    let fetches = names.iter().map(|name| {
+        let mut fetch: Pending<'_> = Box::pin(fixture.tiers.fetch(Key::plain(name.as_bytes(), 0)));
+        assert!(poll(&mut fetch).is_none());
+        fetch
+    });
+    let mut fetches: Vec<_> = fetches.collect();
+    assert_eq!(fixture.send_fills(&mut session).len(), 2 * 32, "each with its PTTL");
+    let (fence, _applied) = oneshot::channel();
+    assert_eq!(written(|out| session.send(Request::Fence(fence), out)), ["PING"]);
+    fixture.clock.advance(BOUND / 2);
+    assert_eq!(written(|out| session.send_heartbeat(out).unwrap()), ["PING", "ROLE"]);
+    assert!(written(|out| session.send_waiting(out)).is_empty());
+    answer(&mut session, "$1\r\nx\r\n");
+    answer(&mut session, ":-1\r\n");
+    assert!(poll(&mut fetches[0]).is_some());
+    assert_eq!(written(|out| session.send_waiting(out))[0], "GET key:32");
+}
+
+#[test]
+fn a_fill_that_waits_fails_only_when_heartbeats_are_late() {
+    let fixture = Fixture::new();
+    let mut session = fixture.session();
+    let names = names(33);
+    let mut fetches: Vec<_> = names.iter().map(|name| fixture.fetch(name, &mut session)).collect();
+    let waiting = fetches.last_mut().unwrap();
+    // Heartbeats are answered in time, as if replies kept coming.
+    for _ in 0..8 {
+        fixture.clock.advance(BOUND / 4);
+        fixture.engine.feed().heartbeat(session.epoch, fixture.clock.now());
+        written(|out| session.send_heartbeat(out).unwrap());
+    }
+    assert!(poll(waiting).is_none());
+    fixture.clock.advance(BOUND);
+    written(|out| session.send_heartbeat(out).unwrap());
+    assert_eq!(text(&poll(waiting).unwrap().unwrap().value), "read elsewhere");
+}

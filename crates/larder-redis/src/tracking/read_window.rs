@@ -1,0 +1,106 @@
+//! How many reads may be sent before their replies have arrived.
+//!
+//! Invalidations, fences and heartbeats wait behind every reply that Redis has still to send, and
+//! without an answer to a heartbeat within the staleness bound nothing is served from memory. So only
+//! as many reads are sent as have, together, replies of about [`OUTSTANDING_BYTES_MAX`]. How large a
+//! reply will be is not known before it arrives: the estimate follows the replies that have arrived,
+//! and is pessimistic after a pause.
+
+/// Bytes of replies that may be outstanding: a third of a second on a network of 100 Mbit/s.
+const OUTSTANDING_BYTES_MAX: usize = 4 << 20;
+/// The least estimate after a pause: it lets 32 reads go out.
+const FIRST_ESTIMATE_MIN: usize = OUTSTANDING_BYTES_MAX / 32;
+/// The least estimate: it lets 256 reads go out, which is enough for 250,000 reads a second at a round
+/// trip of a millisecond. Were there more, they might all turn out to be large.
+const ESTIMATE_MIN: usize = OUTSTANDING_BYTES_MAX / 256;
+/// Each reply moves the estimate towards its size by this part of the difference.
+const WEIGHT: usize = 8;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct ReadWindow {
+    outstanding: usize,
+    /// The expected size of a reply, in bytes.
+    estimate: usize,
+}
+
+impl ReadWindow {
+    pub(super) fn new() -> Self {
+        Self { outstanding: 0, estimate: FIRST_ESTIMATE_MIN }
+    }
+
+    /// Returns whether another read may be sent. One always may.
+    pub(super) fn has_room(&self) -> bool {
+        self.outstanding == 0
+            || (self.outstanding + 1).saturating_mul(self.estimate) <= OUTSTANDING_BYTES_MAX
+    }
+
+    pub(super) fn sent(&mut self) {
+        self.outstanding += 1;
+    }
+
+    /// Forgets that replies were small, if none is outstanding. To be called now and then: after
+    /// every reply would halve the reads per write of clients that all wait for one reply each.
+    pub(super) fn rest(&mut self) {
+        if self.outstanding == 0 {
+            self.estimate = self.estimate.max(FIRST_ESTIMATE_MIN);
+        }
+    }
+
+    /// Records a reply of this size.
+    pub(super) fn answered(&mut self, bytes: usize) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        let estimate = self.estimate - self.estimate / WEIGHT + bytes / WEIGHT;
+        self.estimate = estimate.max(ESTIMATE_MIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends as many reads as there is room for. Returns how many are outstanding.
+    fn fill(window: &mut ReadWindow) -> usize {
+        while window.has_room() {
+            window.sent();
+        }
+        window.outstanding
+    }
+
+    fn answer(window: &mut ReadWindow, replies: usize, bytes: usize) {
+        (0..replies).for_each(|_| window.answered(bytes));
+    }
+
+    #[test]
+    fn replies_that_are_outstanding_stay_within_the_limit() {
+        let mut window = ReadWindow::new();
+        assert_eq!(fill(&mut window), 32);
+        answer(&mut window, 31, 1 << 20);
+        assert_eq!(fill(&mut window), 4);
+        answer(&mut window, 3, 100 << 20);
+        assert_eq!(fill(&mut window), 1, "one read is always sent");
+        answer(&mut window, 1, 100 << 20);
+        assert_eq!(fill(&mut window), 1);
+    }
+
+    #[test]
+    fn small_replies_open_the_window_within_one_round_trip() {
+        let mut window = ReadWindow::new();
+        fill(&mut window);
+        answer(&mut window, 31, 100);
+        assert_eq!(fill(&mut window), 256);
+    }
+
+    #[test]
+    fn after_a_pause_few_reads_are_sent_at_first() {
+        let mut window = ReadWindow::new();
+        fill(&mut window);
+        answer(&mut window, 31, 100);
+        window.rest();
+        answer(&mut window, 1, 100);
+        assert_eq!(fill(&mut window), 256, "a reply was outstanding");
+        answer(&mut window, 256, 100);
+        window.rest();
+        assert_eq!(fill(&mut window), 32);
+    }
+}
