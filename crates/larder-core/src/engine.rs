@@ -212,19 +212,24 @@ impl<V: Value> Engine<V> {
 
     /// Applies an invalidation that the feed delivered.
     pub fn on_invalidation(&self, name: &[u8]) {
-        self.counters.invalidated();
-        self.invalidate(name);
+        let was_cached = self.invalidate_name(name);
+        self.counters.invalidated(was_cached);
     }
 
     /// Invalidates a name that may have changed: its leases, its flights and its entries in every
     /// keyspace.
     pub fn invalidate(&self, name: &[u8]) {
+        self.invalidate_name(name);
+    }
+
+    /// Does the same as [`Engine::invalidate`]. Returns whether there were entries.
+    fn invalidate_name(&self, name: &[u8]) -> bool {
         let key = self.hashed(Key::plain(name, 0));
         let removed = self.leases.invalidate(key, || {
             self.oversized.remove(name);
             self.near.remove_hashed(key)
         });
-        drop(removed);
+        removed.is_some()
     }
 
     /// Invalidates a name whose value was read on another connection than the feed's, and may be

@@ -15,6 +15,7 @@ mod store;
 mod stream;
 pub mod tls;
 mod tracking;
+mod tracking_table;
 mod upstream;
 mod url;
 
@@ -22,5 +23,6 @@ pub use error_reply::{OTHER_SERVER, is_not_ready, is_redirect};
 pub use reply::{Payload, Reply};
 pub use store::RedisStore;
 pub use tracking::TrackingState;
+pub use tracking_table::TrackingTable;
 pub use upstream::{Ready, Upstream, UpstreamError};
 pub use url::{Endpoint, RedisUrl, RedisUrlError, Secret};

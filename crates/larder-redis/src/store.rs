@@ -5,6 +5,7 @@ use crate::{
     error_reply::{is_not_ready, store_error},
     reply::Reply,
     tracking::{LoadedPut, Request, TrackingConnection, TrackingState, fail_request},
+    tracking_table::{TrackingTable, limit, sizes},
     url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
@@ -13,7 +14,13 @@ use larder_core::{
     WriteGuard, WriteStore,
 };
 use larder_resp::{command::write_read_command, reply::Frame};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::sync::oneshot;
 
 /// A Redis or Valkey server behind the near cache: the tracking connection carries fills and the
@@ -23,6 +30,8 @@ pub struct RedisStore {
     commands: CommandConnection,
     engine: Arc<Engine<Reply>>,
     timeout: Duration,
+    /// The epoch in which the limit of the tracking table was refused; 0 if it was not.
+    limit_refused_in: AtomicU64,
 }
 
 /// Deletes a key if it still holds the value that was put, and expires no later than that put made
@@ -43,6 +52,7 @@ impl RedisStore {
             commands: CommandConnection::start(url.clone(), timeout),
             engine,
             timeout,
+            limit_refused_in: AtomicU64::new(0),
         }
     }
 
@@ -90,6 +100,31 @@ impl RedisStore {
     /// Returns the server's reply to `ACL GETUSER`.
     pub async fn user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
         self.call(0, &[b"ACL", b"GETUSER", name]).await
+    }
+
+    /// Returns the size of the server's tracking table, if it tells.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if Larder's user may not ask for it. If only the limit is refused, it
+    /// is `None` and not asked for again in this epoch.
+    pub async fn tracking_table(&self) -> Result<Option<TrackingTable>, StoreError> {
+        let Some((keys, items)) = sizes(&self.call(0, &[b"INFO", b"stats"]).await?) else {
+            return Ok(None);
+        };
+        let epoch = self.engine.feed().epochs_begun();
+        let keys_max = if self.limit_refused_in.load(Relaxed) == epoch {
+            None
+        } else {
+            match self.call(0, &[b"CONFIG", b"GET", b"tracking-table-max-keys"]).await {
+                Ok(reply) => limit(&reply),
+                Err(StoreError::Refused(_)) => {
+                    self.limit_refused_in.store(epoch, Relaxed);
+                    None
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(Some(TrackingTable { keys, items, keys_max }))
     }
 
     /// Sends a command and returns its reply; an error reply becomes an error.

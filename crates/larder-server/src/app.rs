@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     origins::DeclaredOrigin,
     rlimit::Descriptors,
-    stats::{http::HttpStats, latency::Latency, resp::RespStats},
+    stats::{http::HttpStats, latency::Latency, resp::RespStats, tracking::TrackingStats},
     users::Users,
     verify::{Sample, Verifier},
 };
@@ -37,6 +37,7 @@ pub(crate) struct App {
     resp_stats: Arc<RespStats>,
     latency: Latency,
     descriptors: Descriptors,
+    tracking_stats: TrackingStats,
     draining: AtomicBool,
     config: Config,
     started: Moment,
@@ -64,6 +65,7 @@ impl App {
             http_stats: HttpStats::default(),
             resp_stats: Arc::default(),
             descriptors,
+            tracking_stats: TrackingStats::default(),
             draining: AtomicBool::new(false),
             config: config.clone(),
             started,
@@ -89,6 +91,10 @@ impl App {
 
     pub(crate) fn resp_stats(&self) -> &Arc<RespStats> {
         &self.resp_stats
+    }
+
+    pub(crate) fn tracking_stats(&self) -> &TrackingStats {
+        &self.tracking_stats
     }
 
     pub(crate) fn latency(&self) -> &Latency {

@@ -6,7 +6,7 @@ use larder_core::{
     Engine, Fill, FillOutcome, Key, LoadedValue, MemoryStore, Put, PutOutcome, ReadStore,
     StoreError, WriteGuard, WriteStore,
 };
-use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState};
+use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState, TrackingTable};
 use std::sync::Arc;
 
 /// Keys of each database that one purge of the memory store visits.
@@ -102,6 +102,14 @@ impl Backend {
         match self {
             Self::Redis { store, .. } => Some(store.tracking_state()),
             Self::Memory(_) => None,
+        }
+    }
+
+    /// Returns the size of the store's tracking table, if there is one and the store tells.
+    pub(crate) async fn tracking_table(&self) -> Result<Option<TrackingTable>, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.tracking_table().await,
+            Self::Memory(_) => Ok(None),
         }
     }
 

@@ -5,6 +5,7 @@ mod commands;
 mod origins;
 mod sweep;
 mod ticker;
+mod tracking;
 mod verify;
 
 use crate::{app::App, verify::Sample};
@@ -17,6 +18,7 @@ pub(crate) fn start(app: &Arc<App>, samples: Option<Receiver<Sample>>) {
     tokio::spawn(sweep::run(weak()));
     tokio::spawn(acl::run(weak()));
     tokio::spawn(commands::run(weak()));
+    tokio::spawn(tracking::run(weak()));
     for origin in app.origins() {
         tokio::spawn(origins::run(weak(), Arc::clone(origin)));
     }

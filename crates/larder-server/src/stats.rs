@@ -5,5 +5,6 @@ pub(crate) mod http;
 pub(crate) mod latency;
 pub(crate) mod reads;
 pub(crate) mod resp;
+pub(crate) mod tracking;
 pub(crate) mod verify;
 pub(crate) mod writes;

@@ -17,6 +17,8 @@ pub struct EngineCounts {
     pub flights_joined: u64,
     /// Invalidations that the feed delivered.
     pub invalidations: u64,
+    /// Those of keys that were not cached.
+    pub invalidations_uncached: u64,
     /// Epochs of the feed that have begun.
     pub epochs: u64,
     refused: [u64; NotCached::ALL.len()],
@@ -39,6 +41,7 @@ impl EngineCounts {
 pub(super) struct Counters {
     joined: AtomicU64,
     invalidated: AtomicU64,
+    invalidated_uncached: AtomicU64,
     refused: [AtomicU64; NotCached::ALL.len()],
     flushes: [AtomicU64; FlushCause::ALL.len()],
 }
@@ -48,8 +51,11 @@ impl Counters {
         self.joined.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn invalidated(&self) {
+    pub(super) fn invalidated(&self, was_cached: bool) {
         self.invalidated.fetch_add(1, Relaxed);
+        if !was_cached {
+            self.invalidated_uncached.fetch_add(1, Relaxed);
+        }
     }
 
     pub(super) fn refused(&self, reason: NotCached) {
@@ -71,6 +77,7 @@ impl Counters {
             fills_in_flight,
             flights_joined: self.joined.load(Relaxed),
             invalidations: self.invalidated.load(Relaxed),
+            invalidations_uncached: self.invalidated_uncached.load(Relaxed),
             epochs,
             refused: self.refused.each_ref().map(|counter| counter.load(Relaxed)),
             flushes: self.flushes.each_ref().map(|counter| counter.load(Relaxed)),

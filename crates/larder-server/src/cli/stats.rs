@@ -23,6 +23,7 @@ pub(super) fn text(stats: &Value) -> String {
         line("", format!("! {}", problem.as_str().unwrap_or_default()));
     }
     line("store", format!("{}, feed {}", word(stats, "/store/url"), feed(stats)));
+    line("tracking", tracking(stats));
     line("near cache", near(stats));
     for (name, path) in [("resp", "/resp/requests"), ("http", "/http/requests")] {
         line(name, requests(stats.pointer(path).unwrap_or(&Value::Null)));
@@ -45,6 +46,19 @@ fn feed(stats: &Value) -> String {
         Some(age) => format!("{tracking}, {:.0} ms old", age * 1000.0),
         None => tracking.to_owned(),
     }
+}
+
+fn tracking(stats: &Value) -> String {
+    let count = |name: &str| number(stats, &format!("/feed/{name}"));
+    let limit = stats.pointer("/feed/tracking_table_max_keys").and_then(Value::as_u64);
+    format!(
+        "{} keys{} and {} items in the store; {} keys invalidated, {} of them not cached",
+        count("tracking_total_keys"),
+        limit.map_or_else(String::new, |limit| format!(" of at most {limit}")),
+        count("tracking_total_items"),
+        count("invalidations"),
+        count("invalidations_uncached"),
+    )
 }
 
 fn near(stats: &Value) -> String {

@@ -33,6 +33,12 @@ pub(crate) fn section(app: &App) -> String {
     line("writes", &writes.done);
     line("writes_refused", &writes.refused);
     line("write_errors", &writes.error);
+    line("invalidations", &counts.invalidations);
+    line("invalidations_uncached", &counts.invalidations_uncached);
+    if let Some(table) = app.tracking_stats().table() {
+        line("tracking_total_keys", &table.keys);
+        line("tracking_total_items", &table.items);
+    }
     line("passthrough", &u8::from(engine.feed().is_passthrough()));
     if let Some(verified) = app.verifier().map(Verifier::counts) {
         line("verified_match", &verified.matching);

@@ -7,6 +7,7 @@ use crate::{
     verify::Verifier,
 };
 use larder_core::{EngineCounts, near::NearCounts};
+use larder_redis::TrackingTable;
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -145,6 +146,9 @@ fn register_feed(registry: &mut Registry, app: &App, counts: &EngineCounts) {
     let engine = app.engine();
     let feed = engine.feed();
     counter(registry, "invalidations", "Keys that the store invalidated", counts.invalidations);
+    let help = "Keys that the store invalidated and that were not cached";
+    counter(registry, "invalidations_uncached", help, counts.invalidations_uncached);
+    register_tracking(registry, app);
     counter(registry, "epochs", "Tracking connections established", counts.epochs);
     let flushes = counts.flushes().map(|(cause, count)| (cause.name(), count));
     by_label(registry, "flushes", "Times the whole near cache was invalidated", "cause", flushes);
@@ -158,6 +162,19 @@ fn register_feed(registry: &mut Registry, app: &App, counts: &EngineCounts) {
     }
     let help = "Feed age above which the near cache serves nothing";
     seconds(registry, "staleness_bound", help, feed.bound());
+}
+
+fn register_tracking(registry: &mut Registry, app: &App) {
+    let Some(TrackingTable { keys, items, keys_max }) = app.tracking_stats().table() else {
+        return;
+    };
+    gauge(registry, "tracking_keys", "Keys that the store tracks for all its clients", keys);
+    let help = "Pairs of a key and a client in the store's tracking table";
+    gauge(registry, "tracking_items", help, items);
+    if let Some(max) = keys_max {
+        let help = "Maximum keys that the store tracks (tracking-table-max-keys)";
+        gauge(registry, "tracking_max_keys", help, max);
+    }
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {

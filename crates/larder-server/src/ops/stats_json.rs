@@ -117,6 +117,7 @@ fn near(app: &App, counts: &EngineCounts) -> Value {
 fn feed(app: &App, counts: &EngineCounts) -> Value {
     let feed = app.engine().feed();
     let age = feed.age(app.engine().clock().now());
+    let table = app.tracking_stats().table();
     let (state, reason, version) = match app.backend().tracking() {
         None => ("local", None, None),
         Some(TrackingState::Tracked(version)) => ("tracked", None, Some(version)),
@@ -131,6 +132,10 @@ fn feed(app: &App, counts: &EngineCounts) -> Value {
         "staleness_bound_seconds": feed.bound().as_secs_f64(),
         "epochs": counts.epochs,
         "invalidations": counts.invalidations,
+        "invalidations_uncached": counts.invalidations_uncached,
+        "tracking_total_keys": table.map(|table| table.keys),
+        "tracking_total_items": table.map(|table| table.items),
+        "tracking_table_max_keys": table.and_then(|table| table.keys_max),
     })
 }
 

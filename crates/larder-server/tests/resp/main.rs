@@ -30,5 +30,6 @@ mod session;
 mod session_isolation;
 mod setup;
 mod shutdown;
+mod tracking_table;
 mod verify;
 mod walkthrough;

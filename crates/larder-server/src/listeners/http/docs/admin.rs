@@ -35,7 +35,9 @@ pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
         },
         "feed": {
             "state": "tracked", "reason": null, "server_version": "7.0.15",
-            "age_seconds": 0.05, "staleness_bound_seconds": 1.0, "epochs": 1, "invalidations": 0,
+            "age_seconds": 0.05, "staleness_bound_seconds": 1.0, "epochs": 1,
+            "invalidations": 0, "invalidations_uncached": 0, "tracking_total_keys": 2,
+            "tracking_total_items": 2, "tracking_table_max_keys": 1_000_000,
         },
         "flights_joined": 0, "fills_in_flight": 0,
         "fills_refused": {
