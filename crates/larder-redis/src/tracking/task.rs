@@ -33,6 +33,10 @@ const YIELDS_MAX: usize = 4;
 const COALESCE_ENOUGH: usize = 48;
 /// Time limit for connecting and the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// After a connection that lasted this long, as long as the longest pause, the pauses start from the
+/// shortest again: however connections fail, there is about one in a second at most. A server
+/// remembers each of them with every key that was read on it, until the key changes.
+const STABLE_AFTER: Duration = Duration::from_secs(1);
 /// The pause before the next attempt after a [`HandshakeError::Permanent`].
 const PERMANENT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -59,9 +63,12 @@ impl ConnectionTask {
                 Ok((connection, server)) => {
                     let Server { version, fields_expire } = &server;
                     tracing::info!(url = %self.url, %version, fields_expire, "tracking connection is up");
-                    backoff.reset();
+                    let start = self.engine.clock().now();
                     let end = self.serve(connection, server).await;
                     let Some(end) = end else { return };
+                    if self.engine.clock().now().since(start) >= STABLE_AFTER {
+                        backoff.reset();
+                    }
                     HandshakeError::Transient(end.to_string())
                 }
                 Err(error) => error,

@@ -50,7 +50,8 @@ fn writers_read_their_writes_and_no_key_goes_back_over_a_bad_network() {
     println!("{writes} writes, {hits} hits, {} epochs", harness.larder.count("/feed/epochs"));
     assert!(writes > 500, "{writes} writes");
     assert!(hits > 100, "{hits} hits");
-    assert!(harness.larder.count("/feed/epochs") >= epochs + 10);
+    // Connections that are cut at once are replaced ever more slowly.
+    assert!(harness.larder.count("/feed/epochs") >= epochs + 4);
     harness.assert_coherent();
 }
 
@@ -99,7 +100,7 @@ fn disturb(harness: &Harness) {
             harness.relay().delay(TRACKED, direction, Duration::from_micros(random() % 20_000));
         }
         sleep(Duration::from_millis(random() % 40));
-        if random().is_multiple_of(8) {
+        if random().is_multiple_of(32) {
             harness.relay().cut(TRACKED);
         }
     }

@@ -43,7 +43,7 @@ fn assert_follows_write(harness: &Harness, reader: &mut Client, value: &str) {
 fn writes_are_visible_after_the_tracked_connection_is_cut() {
     let Some(harness) = harness() else { return };
     let mut reader = harness.client();
-    for round in 0..30 {
+    for round in 0..10 {
         harness.relay().cut(TRACKED);
         assert_follows_write(&harness, &mut reader, &format!("cut {round}"));
         harness.warm_up_eventually(&mut reader, "GET k", &*format!("cut {round}"));
@@ -215,4 +215,17 @@ fn late_heartbeats_are_logged_once_and_so_is_their_return() {
     for pair in logged().chunks(2) {
         assert_eq!(pair, [true, false], "each is logged once");
     }
+}
+
+#[test]
+fn connections_that_keep_failing_are_replaced_ever_more_slowly() {
+    let Some(harness) = harness() else { return };
+    let start = Instant::now();
+    for _ in 0..8 {
+        let epoch = harness.larder.count("/feed/epochs");
+        harness.relay().cut(TRACKED);
+        harness.wait_for_epoch_after(epoch);
+    }
+    // Half of 25, 50, 100, 200, 400, 800, 1000 and 1000 ms; the other half is random.
+    assert!(start.elapsed() > Duration::from_millis(1_787), "{:?}", start.elapsed());
 }

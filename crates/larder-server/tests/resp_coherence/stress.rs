@@ -74,7 +74,8 @@ fn writers_read_their_writes_and_no_key_goes_back_over_a_bad_network() {
     println!("{writes} writes, {reads} reads, {hits} hits, {epochs} epochs");
     assert!(writes > 300, "{writes} writes");
     assert!(hits > 1000, "{hits} hits");
-    assert!(epochs >= 10, "{epochs} epochs");
+    // Connections that are cut at once are replaced ever more slowly.
+    assert!(epochs >= 4, "{epochs} epochs");
     harness.assert_coherent();
 }
 
@@ -167,9 +168,9 @@ impl World<'_> {
                 }
             }
             sleep(Duration::from_millis(random() % 40));
-            match turn % 10 {
+            match turn % 40 {
                 0 => self.harness.relay().cut(TRACKED),
-                5 => self.harness.relay().cut(CLIENTS),
+                5 | 15 | 25 | 35 => self.harness.relay().cut(CLIENTS),
                 _ => {}
             }
         }
