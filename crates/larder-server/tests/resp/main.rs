@@ -20,6 +20,7 @@ mod descriptors;
 mod framing;
 mod key_filter;
 mod memory_use;
+mod metrics_page;
 mod operator;
 mod other_languages;
 mod redis_cli;
