@@ -112,6 +112,11 @@ impl<V: Value> Engine<V> {
         self.near.hashed(key)
     }
 
+    /// Returns the hash of a name, by which names can be told apart.
+    pub fn name_hash(&self, name: &[u8]) -> u64 {
+        self.near.hashed(Key::plain(name, 0)).hash
+    }
+
     /// Returns the view from which entries of this key are judged now; `None` when they must not be
     /// served from memory.
     #[inline]

@@ -57,6 +57,25 @@ impl<V: Value> PendingFetch<V> {
         }
     }
 
+    /// Whether the reply that the fetch waits for has arrived.
+    pub fn is_answered(&self) -> bool {
+        match &self.0 {
+            Step::Joined(waiter) | Step::Sent(FillOutcome(FillState::Deferred(waiter))) => {
+                waiter.is_complete()
+            }
+            Step::Found(_) | Step::Bypass(_) | Step::Sent(FillOutcome(FillState::Ready(_))) => true,
+        }
+    }
+
+    /// Waits until [`PendingFetch::is_answered`]. May be dropped and called again.
+    pub async fn answered(&mut self) {
+        if let Step::Joined(waiter) | Step::Sent(FillOutcome(FillState::Deferred(waiter))) =
+            &mut self.0
+        {
+            drop(waiter.await);
+        }
+    }
+
     /// Returns the value if it is there already: without a future, for callers whose store answers
     /// at once.
     ///

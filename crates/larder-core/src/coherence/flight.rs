@@ -50,6 +50,11 @@ impl<T> FlightWaiter<T> {
     pub(crate) fn on(flight: &Arc<Flight<T>>) -> Self {
         Self { flight: Arc::clone(flight), index: None }
     }
+
+    /// Whether the outcome is there.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(*self.flight.0.lock(), State::Complete(_))
+    }
 }
 
 impl<T: Clone> Future for FlightWaiter<T> {
