@@ -77,6 +77,8 @@ fn replies_that_arrived_before_the_loss_are_delivered_completely() {
     let large = "x".repeat(200_000);
     harness.foreign_client().call(&format!("SET large {large}"));
     let mut client = counting(&harness);
+    // Its reads go upstream from now on.
+    client.call("CLIENT TRACKING ON");
     // Far more than the sockets in between hold.
     let mut lines = vec!["INCR n"];
     lines.extend(vec!["GET large"; 80]);

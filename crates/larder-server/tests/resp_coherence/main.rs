@@ -26,6 +26,8 @@ mod fences;
 mod field_ttls;
 mod lost_writes;
 mod pipelines;
+mod random_pipelines;
+mod reads_behind_writes;
 mod reply_sizes;
 mod session_isolation;
 mod setup;

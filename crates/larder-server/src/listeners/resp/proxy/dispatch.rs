@@ -5,6 +5,7 @@ use super::{
     classify::CommandKind,
     connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES, TURN_COMMANDS_MAX},
     fetch_batch::FetchBatch,
+    forward::may_block,
     hits::{HitServer, Served, Stop},
     local_reply::LocalReply,
     requests::Requests,
@@ -109,29 +110,35 @@ impl Connection {
     async fn take_reads(&mut self) -> bool {
         if !std::mem::take(&mut self.was_looked_up) {
             match self.take_hits() {
-                Stop::CacheUnavailable => return false,
                 Stop::BudgetSpent => {
                     self.worker.shared.await_budget().await;
                     return true;
                 }
-                Stop::NotCacheable if self.input.is_empty() => return true,
-                Stop::NotCacheable => {}
+                Stop::Miss | Stop::NotRead if self.input.is_empty() => return true,
+                Stop::Miss => {}
+                Stop::NotRead | Stop::CacheUnavailable => return false,
             }
         }
-        let Some(batch) = self.start_fetches() else { return false };
-        // Hits need not wait for what is fetched. If this fails, so does the next flush.
-        self.flush().ok();
-        batch.finish(&self.context, &mut self.output).await;
-        true
+        if !self.session.is_awaiting_reply()
+            && let Some(batch) = self.start_fetches()
+        {
+            // Hits need not wait for what is fetched. If this fails, so does the next flush.
+            self.flush().ok();
+            batch.finish(&self.context, &mut self.output).await;
+            return true;
+        }
+        self.queue_fetch()
     }
 
-    /// Serves the hits at the head of the input.
+    /// Serves the hits at the head of the input. Their replies wait for those to earlier commands.
     fn take_hits(&mut self) -> Stop {
         let read_context = self.session.read_context();
-        let Self { context, table, decoder, input, worker, output, .. } = self;
+        let Self { context, table, decoder, input, worker, output, session, .. } = self;
         let batch = &mut worker.batch.borrow_mut();
-        let mut server = HitServer { context, table, read_context, decoder, input, batch, output };
-        let Served { consumed, stop } = server.serve();
+        let Served { consumed, stop } = session.append(output, |in_flight, output| {
+            HitServer { context, table, read_context, in_flight, decoder, input, batch, output }
+                .serve()
+        });
         input.advance(consumed);
         stop
     }
@@ -141,11 +148,13 @@ impl Connection {
     #[inline]
     pub(super) fn take_parked_hits(&mut self, input: &[u8], output: &mut BytesMut) -> usize {
         let read_context = self.session.read_context();
-        let Self { context, table, decoder, worker, .. } = self;
+        let Self { context, table, decoder, worker, session, .. } = self;
         let batch = &mut worker.batch.borrow_mut();
-        let mut server = HitServer { context, table, read_context, decoder, input, batch, output };
+        let in_flight = session.in_flight();
+        let mut server =
+            HitServer { context, table, read_context, in_flight, decoder, input, batch, output };
         let Served { consumed, stop } = server.serve();
-        self.was_looked_up = stop == Stop::NotCacheable;
+        self.was_looked_up = stop == Stop::Miss;
         consumed
     }
 
@@ -153,6 +162,21 @@ impl Connection {
         let read_context = self.session.read_context();
         let Self { context, table, decoder, input, .. } = self;
         FetchBatch::take(context, table, read_context, Requests { decoder, input })
+    }
+
+    /// Fetches the read at the head of the input behind the commands that are unanswered. Returns
+    /// false when it is no read, or has to go upstream.
+    fn queue_fetch(&mut self) -> bool {
+        let read_context = self.session.read_context();
+        let Self { context, table, decoder, input, session, .. } = self;
+        let requests = Requests { decoder, input };
+        let first = FetchBatch::of_first(context, table, read_context, requests);
+        let Some((read, bytes)) = first else { return false };
+        let is_queued = session.queue_fetch(read, context);
+        if is_queued {
+            input.advance(bytes);
+        }
+        is_queued
     }
 
     /// Decides about the command at the head of the input.
@@ -175,9 +199,12 @@ impl Connection {
         if self.session.acts_as_other_user() && shows_password(spec, &command, config) {
             local = Some(LocalReply::RightPassword);
         }
-        let needs_all_replies =
-            local.is_some() || CommandKind::of(spec, &command, &self.context).needs_all_replies();
-        if needs_all_replies && self.session.is_awaiting_reply() {
+        let kind = CommandKind::of(spec, &command, &self.context);
+        let needs_all_replies = local.is_some() || kind.needs_all_replies();
+        let blocks = may_block(spec, &command);
+        if (needs_all_replies && self.session.is_awaiting_reply())
+            || self.session.awaits_fetches_before(&kind, blocks, &self.context)
+        {
             return Action::AwaitReplies;
         }
         match local {

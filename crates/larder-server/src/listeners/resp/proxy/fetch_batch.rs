@@ -25,6 +25,8 @@ pub(super) struct FetchBatch {
     /// The keys of all commands in reverse order. Most clients wait for one.
     keys: SmallVec<[PendingKey; 1]>,
     staleness: Staleness,
+    /// Keys were looked up again, so what they bring may be newer than requests sent before that.
+    was_repeated: bool,
     read_context: ReadContext,
 }
 
@@ -56,6 +58,16 @@ enum Staleness {
 }
 
 impl FetchBatch {
+    fn new(read_context: ReadContext) -> Self {
+        Self {
+            commands: SmallVec::new(),
+            keys: SmallVec::new(),
+            staleness: Staleness::Fresh,
+            was_repeated: false,
+            read_context,
+        }
+    }
+
     /// Takes the commands at the head of the input, if all that wait are cacheable reads, and starts
     /// to fetch what is not in memory. Returns `None`, and takes nothing, when another command is
     /// among them: then all of them go upstream, which keeps their order (R5).
@@ -66,8 +78,7 @@ impl FetchBatch {
         requests: Requests<'_>,
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
-        let (commands, keys) = (SmallVec::new(), SmallVec::new());
-        let mut batch = Self { commands, keys, staleness: Staleness::Fresh, read_context };
+        let mut batch = Self::new(read_context);
         let mut consumed = 0;
         while batch.keys.len() < KEYS_MAX {
             // A malformed command is reported when its turn comes.
@@ -87,6 +98,54 @@ impl FetchBatch {
         batch.keys.reverse();
         batch.start(context);
         Some(batch)
+    }
+
+    /// Takes the command at the head of the input if it is a cacheable read, and returns the number
+    /// of its bytes too. Nothing is fetched before [`FetchBatch::start`].
+    pub(super) fn of_first(
+        context: &ProxyContext,
+        table: &Table,
+        read_context: ReadContext,
+        requests: Requests<'_>,
+    ) -> Option<(Self, usize)> {
+        let Requests { decoder, input } = requests;
+        let decoded = decoder.decode(input).ok()?;
+        let command = decoded.command?;
+        let mut batch = Self::new(read_context);
+        batch.add(context, table.spec(&command), &command)?;
+        batch.keys.reverse();
+        Some((batch, decoded.consumed))
+    }
+
+    /// Returns the names of the keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|key| &*key.name)
+    }
+
+    /// Records that earlier fetches of the same keys are unanswered.
+    pub(super) fn follow_others(&mut self) {
+        self.staleness = Staleness::Waited;
+    }
+
+    /// Has the keys looked up again if they follow other fetches, one of which was repeated or has
+    /// ended with a read on another connection.
+    pub(super) fn distrust(&mut self) {
+        if self.staleness == Staleness::Waited {
+            self.staleness = Staleness::Old;
+        }
+    }
+
+    /// Returns whether the first reply has arrived.
+    pub(super) fn is_answered(&self) -> bool {
+        let first = self.keys.last().and_then(|key| key.started.as_ref());
+        first.is_none_or(PendingFetch::is_answered)
+    }
+
+    /// Waits until [`FetchBatch::is_answered`]. May be dropped and called again.
+    pub(super) async fn answered(&mut self) {
+        if let Some(first) = self.keys.last_mut().and_then(|key| key.started.as_mut()) {
+            first.answered().await;
+        }
     }
 
     /// Adds a command. Returns `None` if its reply is not cacheable.
@@ -123,7 +182,8 @@ impl FetchBatch {
         context.engine().bypass_reason_for(name).is_none().then_some(())
     }
 
-    fn start(&mut self, context: &ProxyContext) {
+    /// Looks up all keys, and starts to fetch those that are not in memory.
+    pub(super) fn start(&mut self, context: &ProxyContext) {
         let db = self.read_context.db;
         for pending in self.keys.iter_mut().rev() {
             let started = context.start_fetch(pending.key(db));
@@ -137,8 +197,9 @@ impl FetchBatch {
     }
 
     /// Waits for the replies and appends them to `output` in the order of the commands. An error
-    /// replaces the whole reply, also that of an `MGET`.
-    pub(super) async fn finish(mut self, context: &ProxyContext, output: &mut BytesMut) {
+    /// replaces the whole reply, also that of an `MGET`. Returns whether nothing is newer than
+    /// requests sent after the start of this batch.
+    pub(super) async fn finish(mut self, context: &ProxyContext, output: &mut BytesMut) -> bool {
         for command in std::mem::take(&mut self.commands) {
             let before = output.len();
             let mut results: SmallVec<[ReadResult; 1]> = SmallVec::new();
@@ -169,6 +230,7 @@ impl FetchBatch {
                 context.stats().results().count(result, 1);
             }
         }
+        !self.was_repeated && self.staleness != Staleness::Old
     }
 
     /// Returns the reply for the next key, which is no older than the replies before it (R5). When
@@ -181,7 +243,10 @@ impl FetchBatch {
         match self.staleness {
             Staleness::Fresh => {}
             Staleness::Waited if is_sent => {}
-            Staleness::Waited | Staleness::Old => self.start(context),
+            Staleness::Waited | Staleness::Old => {
+                self.start(context);
+                self.was_repeated = true;
+            }
         }
         let mut pending = self.keys.pop()?;
         let started = pending.started.take()?;

@@ -33,7 +33,7 @@ impl Connection {
         let counted = Counted::of(spec, &kind, reason);
         if let Some(upstream) = &mut self.upstream {
             self.context.stats().forwarded(kind.class());
-            let blocks = blocks(spec, &command);
+            let blocks = may_block(spec, &command);
             self.awaits_blocking |= blocks;
             if !self.session.is_awaiting_reply() && !blocks {
                 self.oldest_sent = Some(self.context.engine().clock().now());
@@ -52,7 +52,7 @@ impl Connection {
         if let Some(error) = connect_error.as_ref().filter(|_| self.upstream.is_none()) {
             // Clients retry after LOADING, as with a Redis that starts.
             let text = format!("LOADING Larder cannot reach the store: {error}");
-            reply::error(&mut self.output, text.as_bytes());
+            self.session.append(&mut self.output, |_, out| reply::error(out, text.as_bytes()));
             counted.lost(self.context.stats());
         }
         self.input.advance(bytes);
@@ -75,7 +75,7 @@ impl Connection {
 }
 
 /// Returns whether the reply to a command may take forever.
-fn blocks(spec: &Spec, command: &Command<'_>) -> bool {
+pub(super) fn may_block(spec: &Spec, command: &Command<'_>) -> bool {
     let is_stream = [&b"XREAD"[..], b"XREADGROUP"].contains(&spec.name.as_bytes());
     spec.blocking && (!is_stream || command.args().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")))
 }

@@ -4,6 +4,7 @@
 use super::{
     context::ProxyContext,
     read_context::{ReadContext, write_reply},
+    session::InFlight,
 };
 use crate::verify::Verifier;
 use bytes::BytesMut;
@@ -30,6 +31,8 @@ pub(super) struct HitServer<'a> {
     pub(super) context: &'a ProxyContext,
     pub(super) table: &'a Table,
     pub(super) read_context: ReadContext,
+    /// What the client's unanswered commands touch is not served from memory.
+    pub(super) in_flight: &'a InFlight,
     pub(super) decoder: &'a mut Decoder,
     pub(super) input: &'a [u8],
     pub(super) batch: &'a mut Batch,
@@ -49,8 +52,10 @@ pub(super) struct Served {
 pub(super) enum Stop {
     /// Nothing may be served from memory at all.
     CacheUnavailable,
-    /// The next command is not in memory, is not a cacheable read, or is incomplete.
-    NotCacheable,
+    /// The next command is a read that is not in memory, or is incomplete.
+    Miss,
+    /// The next command is not a cacheable read.
+    NotRead,
     /// Other clients have their turn first.
     BudgetSpent,
 }
@@ -105,7 +110,8 @@ impl HitServer<'_> {
         progress: &mut Progress,
     ) -> ControlFlow<Stop> {
         let rest = self.input.get(progress.consumed..).unwrap_or_default();
-        let next = self.batch.fill(self.decoder, self.table, rest);
+        let filter = Filter { context: self.context, in_flight: self.in_flight };
+        let next = self.batch.fill(self.decoder, self.table, filter, rest);
         let served = self.batch.serve(reader, self.read_context, self.output);
         for read in self.batch.reads.iter().take(served) {
             progress.hit(read.consumed);
@@ -114,7 +120,7 @@ impl HitServer<'_> {
             self.decoder.restart();
             return ControlFlow::Break(match self.output.len() > HIT_BYTES_MAX {
                 true => Stop::BudgetSpent,
-                false => Stop::NotCacheable,
+                false => Stop::Miss,
             });
         }
         match next {
@@ -125,12 +131,13 @@ impl HitServer<'_> {
                     // Each of its keys counts.
                     progress.hits += keys - 1;
                 }
-                None => return ControlFlow::Break(Stop::NotCacheable),
+                None => return ControlFlow::Break(Stop::Miss),
             },
-            Next::Other => return ControlFlow::Break(Stop::NotCacheable),
+            Next::NotServed => return ControlFlow::Break(Stop::Miss),
+            Next::NotRead => return ControlFlow::Break(Stop::NotRead),
             Next::Incomplete => {
                 progress.consumed += self.batch.ignored;
-                return ControlFlow::Break(Stop::NotCacheable);
+                return ControlFlow::Break(Stop::Miss);
             }
         }
         if progress.hits >= HITS_MAX || self.output.len() > HIT_BYTES_MAX {
@@ -148,6 +155,10 @@ impl HitServer<'_> {
     ) -> Option<(usize, u64)> {
         let decoded = self.decoder.decode(self.input.get(start..)?).ok()?;
         let names = decoded.command?.args().skip(1);
+        let filter = Filter { context: self.context, in_flight: self.in_flight };
+        if !names.clone().all(|name| filter.admits(name)) {
+            return None;
+        }
         let (before, wanted) = (self.output.len(), names.len());
         reply::array(self.output, wanted);
         let db = self.read_context.db;
@@ -219,15 +230,41 @@ enum Next {
     More,
     /// An `MGET`.
     MultiGet,
+    /// A read that must not be served from memory now.
+    NotServed,
     /// Another command, or bytes that are not a command.
-    Other,
+    NotRead,
     /// Part of a command, or nothing.
     Incomplete,
 }
 
+/// Decides which keys may be served from memory.
+#[derive(Clone, Copy)]
+struct Filter<'a> {
+    context: &'a ProxyContext,
+    in_flight: &'a InFlight,
+}
+
+impl Filter<'_> {
+    #[inline]
+    fn admits(self, name: &[u8]) -> bool {
+        self.in_flight.is_empty() || !self.is_in_flight(name)
+    }
+
+    fn is_in_flight(self, name: &[u8]) -> bool {
+        self.in_flight.touches(self.context.engine().name_hash(name))
+    }
+}
+
 impl Batch {
     /// Fills the batch with the reads at the head of `input`. Returns what follows them.
-    fn fill(&mut self, decoder: &mut Decoder, table: &Table, input: &[u8]) -> Next {
+    fn fill(
+        &mut self,
+        decoder: &mut Decoder,
+        table: &Table,
+        filter: Filter<'_>,
+        input: &[u8],
+    ) -> Next {
         self.bytes.clear();
         self.reads.clear();
         self.ignored = 0;
@@ -236,7 +273,7 @@ impl Batch {
         let mut last: Option<&Spec> = None;
         while self.reads.len() < BATCH_MAX {
             // A malformed command is reported when its turn comes.
-            let Ok(taken) = decoder.decode(rest) else { return Next::Other };
+            let Ok(taken) = decoder.decode(rest) else { return Next::NotRead };
             let Some(command) = taken.command else {
                 self.ignored = taken.consumed;
                 return Next::Incomplete;
@@ -249,8 +286,10 @@ impl Batch {
             match spec.cacheable {
                 Some(cacheable) if cacheable.is_multi_get => return Next::MultiGet,
                 Some(cacheable)
-                    if self.add(spec, &command, cacheable.resp2_layout, taken.consumed) => {}
-                _ => return Next::Other,
+                    if self.add(spec, &command, filter, cacheable.resp2_layout, taken.consumed) => {
+                }
+                Some(_) => return Next::NotServed,
+                None => return Next::NotRead,
             }
             rest = rest.get(taken.consumed..).unwrap_or_default();
         }
@@ -261,12 +300,14 @@ impl Batch {
         &mut self,
         spec: &Spec,
         command: &Command<'_>,
+        filter: Filter<'_>,
         layout: Resp2Layout,
         consumed: usize,
     ) -> bool {
         let start = self.bytes.len();
         let name = spec.encode_read(command, &mut self.bytes);
-        let Some(name) = name.filter(|name| name.len() <= NAME_BYTES_MAX) else { return false };
+        let name = name.filter(|name| name.len() <= NAME_BYTES_MAX && filter.admits(name));
+        let Some(name) = name else { return false };
         let name_start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         let end = self.bytes.len();

@@ -23,8 +23,20 @@ impl Connection {
     pub(super) async fn take_replies(&mut self) {
         let Some(upstream) = &mut self.upstream else { return };
         let received = upstream.receive();
+        self.forward_received(received).await;
+    }
+
+    /// Finishes the fetch whose turn it is, and forwards what has arrived behind it.
+    pub(super) async fn take_fetched(&mut self) {
+        self.forward_received(Ok(())).await;
+    }
+
+    async fn forward_received(&mut self, received: Result<(), UpstreamError>) {
         let mut taken = Taken::default();
-        let outcome = self.take_frames(&mut taken);
+        let mut outcome = self.take_frames(&mut taken);
+        while outcome.is_ok() && self.finish_fetch().await {
+            outcome = self.take_frames(&mut taken);
+        }
         self.awaits_blocking &= self.session.is_awaiting_reply();
         if let Some(sent) = self.oldest_sent.take_if(|_| taken.frames > 0) {
             self.context.upstream_answered(self.context.engine().clock().now().since(sent));
@@ -47,14 +59,31 @@ impl Connection {
         }
     }
 
-    /// Appends the frames that have arrived to the output.
+    /// Appends the reply to the fetch whose turn it is to the output. Returns false if there is
+    /// none, or no reply.
+    async fn finish_fetch(&mut self) -> bool {
+        if !self.session.next_fetch().is_some_and(|fetch| fetch.is_answered()) {
+            return false;
+        }
+        let Some(fetch) = self.session.take_fetch() else { return false };
+        if !fetch.finish(&self.context, &mut self.output).await {
+            self.session.distrust_fetches();
+        }
+        true
+    }
+
+    /// Appends the frames that have arrived to the output, and the replies that have waited for
+    /// them, up to the next fetch.
     fn take_frames(&mut self, taken: &mut Taken) -> Result<(), UpstreamError> {
+        self.session.move_ready(&mut self.output);
         let Some(upstream) = &mut self.upstream else { return Ok(()) };
         if self.session.stream() == ReplyStream::Bytes {
             self.output.unsplit(upstream.take_input());
             return Ok(());
         }
-        while let Some(bytes) = upstream.next_frame()? {
+        while self.session.next_fetch().is_none()
+            && let Some(bytes) = upstream.next_frame()?
+        {
             taken.frames += 1;
             let frame = Frame::from_scanned(&bytes).map_err(UpstreamError::protocol)?;
             if frame.as_error().is_some_and(is_not_ready) {
@@ -88,6 +117,7 @@ impl Connection {
                     break;
                 }
             }
+            self.session.move_ready(&mut self.output);
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The life of a connection: waits for one of its sockets, does what has become possible, parks.
 
-use super::connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES};
+use super::{
+    connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES},
+    session::Session,
+};
 use crate::listeners::resp::reactor::{event_loop::Registration, socket::Ready as ClientReady};
 use futures_util::future::{FusedFuture, FutureExt};
 use larder_redis::{Ready, Upstream, UpstreamError};
@@ -28,6 +31,8 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Event {
     Client(ClientReady),
     Upstream(Result<Ready, UpstreamError>),
+    /// The reply to the fetch whose turn it is.
+    Fetched,
 }
 
 impl Connection {
@@ -90,6 +95,7 @@ impl Connection {
             Event::Client(ClientReady::Read | ClientReady::Write)
             | Event::Upstream(Ok(Ready::Write)) => {}
             Event::Upstream(Ok(Ready::Read)) => self.take_replies().await,
+            Event::Fetched => self.take_fetched().await,
             Event::Upstream(Err(error)) => self.upstream_ended(error),
         }
         // Commands may have waited for room that was made, or for a reply that has arrived.
@@ -122,13 +128,18 @@ impl Connection {
         let timeout = self.context.config().resp.timeout;
         let may_idle = timeout.is_zero() || !owes_nothing || self.session.is_listening();
         let patience = self.patience();
+        // What Redis sends now comes after the fetch.
+        let may_read_upstream = !is_full && self.session.next_fetch().is_none();
         if wants_input {
             self.reserve_input()?;
         }
         Ok(tokio::select! {
             ready = self.client.wait(wants_input.then_some(&mut self.input), wants_room),
                 if wants_input || wants_room => Event::Client(ready?),
-            ready = upstream_ready(self.upstream.as_deref(), !is_full) => Event::Upstream(ready),
+            ready = upstream_ready(self.upstream.as_deref(), may_read_upstream) => {
+                Event::Upstream(ready)
+            }
+            () = next_fetched(&mut self.session), if !is_full => Event::Fetched,
             () = end_of_drain(drained, patience.unwrap_or_default()), if patience.is_some() => {
                 return Err(Close::Drained);
             }
@@ -178,6 +189,14 @@ pub(super) async fn upstream_ready(
 ) -> Result<Ready, UpstreamError> {
     match upstream {
         Some(upstream) => upstream.ready(read).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the fetch whose turn it is has been answered; forever if there is none.
+async fn next_fetched(session: &mut Session) {
+    match session.next_fetch() {
+        Some(fetch) => fetch.answered().await,
         None => std::future::pending().await,
     }
 }

@@ -2,42 +2,47 @@
 //! without any socket.
 //!
 //! Every command that goes upstream leaves an entry here that says what must happen when its reply
-//! arrives. While a reply is pending, or the client is in a state that only Redis tracks, nothing is
-//! served from memory (R5).
+//! arrives, and which keys it touches. While a command is unanswered that may touch any key, or the
+//! client is in a state that only Redis tracks, nothing is served from memory (R5). A read of a key
+//! that no unanswered command touches is; its reply waits here for its turn.
 
 pub(super) mod auth;
 mod counted;
 mod frames;
+mod in_flight;
 mod pending;
 mod reply_mode;
+mod reply_queue;
 mod state;
 
 use super::{
     classify::{CommandKind, StateChange},
     context::ProxyContext,
+    fetch_batch::FetchBatch,
     read_context::ReadContext,
     uncached_read::UncachedRead,
 };
+use bytes::BytesMut;
 pub(super) use counted::Counted;
 use counted::Queued;
 use frames::is_message;
+use in_flight::FetchTurn;
+pub(super) use in_flight::InFlight;
 use larder_core::Bypass;
-use larder_resp::reply::Frame;
+use larder_resp::{command::KeyArgs, reply::Frame};
 pub(super) use pending::ReplyAction;
 use pending::{FlushGuard, PendingReply, ResetProgress};
 use reply_mode::Answer;
+use reply_queue::ReplyQueue;
+use smallvec::SmallVec;
 pub(super) use state::ReplyStream;
 use state::{ClientState, SentChange};
-use std::{collections::VecDeque, sync::Arc};
-
-/// Pending replies of one client; at this number nothing more is sent.
-const PENDING_REPLIES_MAX: usize = 64 << 10;
+use std::sync::Arc;
 
 /// See the [module](self).
 pub(super) struct Session {
     state: ClientState,
-    /// Each with what its command counts as.
-    pending: VecDeque<(PendingReply, Counted)>,
+    pending: ReplyQueue,
     queued: Queued,
     /// A RESET, which ends this session, was sent behind the pending replies.
     reset: Option<ResetProgress>,
@@ -48,15 +53,17 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(home_db: u32) -> Self {
         let state = ClientState::new(home_db);
-        let (pending, queued) = (VecDeque::new(), Queued::default());
+        let (pending, queued) = (ReplyQueue::default(), Queued::default());
         Self { state, pending, queued, reset: None, unanswered_flush: None }
     }
 
-    /// Returns whether reads may be served from memory: no earlier reply is pending, and the client
-    /// is in no state that only Redis tracks (R5).
+    /// Returns whether reads may be served from memory, apart from those of keys that unanswered
+    /// commands touch: none of these may touch any key, and the client is in no state that only Redis
+    /// tracks (R5).
     #[inline]
     pub(super) fn may_read_cache(&self, context: &ProxyContext) -> bool {
-        !self.is_awaiting_reply()
+        self.pending.in_flight().permits_reads()
+            && self.reset.is_none()
             && self.state.auth().principal().shares(context)
             && self.state.is_known()
     }
@@ -113,7 +120,7 @@ impl Session {
 
     /// Returns whether more commands may be sent.
     pub(super) fn has_room(&self) -> bool {
-        self.pending.len() < PENDING_REPLIES_MAX
+        self.pending.has_room()
     }
 
     /// Returns whether nothing may be sent until the pending replies have arrived.
@@ -124,7 +131,7 @@ impl Session {
     /// Returns whether a new upstream connection can replace one that ended: no reply is pending,
     /// and nothing was set up on the old one.
     pub(super) fn is_pristine(&self, context: &ProxyContext) -> bool {
-        self.may_read_cache(context) && self.state.is_initial()
+        !self.is_awaiting_reply() && self.may_read_cache(context) && self.state.is_initial()
     }
 
     /// Records a command that goes upstream. A command that `blocks` waits for other clients, whose
@@ -138,8 +145,10 @@ impl Session {
     ) {
         match self.state.record_sent(kind.state_change()) {
             Answer::Counted => {
-                let pending = self.pending_reply(kind, blocks, context);
-                self.pending.extend(pending.map(|pending| (pending, counted)));
+                let keys = Touches::of(&kind, blocks);
+                if let Some(reply) = self.pending_reply(kind, blocks, context) {
+                    self.pending.push_upstream(reply, counted, keys.hashes(context));
+                }
             }
             Answer::SilenceBegins => {}
             Answer::Silent => {
@@ -148,8 +157,9 @@ impl Session {
             }
             Answer::SilenceEnds => {
                 let flush = self.unanswered_flush.take();
-                let pending = flush.map_or(PendingReply::Forward, PendingReply::Flush);
-                self.pending.push_back((pending, Counted::Nothing));
+                let reply = flush.map_or(PendingReply::Forward, PendingReply::Flush);
+                let names = Touches::Anything.hashes(context);
+                self.pending.push_upstream(reply, Counted::Nothing, names);
             }
         }
     }
@@ -221,7 +231,7 @@ impl Session {
         if self.state.subscription_refused() {
             return ReplyAction::Forward;
         }
-        match self.pending.pop_front() {
+        match self.pending.pop_upstream() {
             Some((pending, counted)) => {
                 counted.answered(frame, &mut self.queued, context.stats());
                 pending.complete(frame, &mut self.state, context)
@@ -232,17 +242,121 @@ impl Session {
 
     /// Drops the pending replies, which will not arrive. What they guard is invalidated all the same.
     pub(super) fn lose_replies(&mut self, context: &ProxyContext) {
-        for (_, counted) in self.pending.drain(..) {
-            counted.lost(context.stats());
-        }
+        self.pending.lose(context.stats());
         std::mem::take(&mut self.queued).lost(context.stats());
         self.reset = None;
         self.state.upstream_ended();
     }
 
+    /// Starts to fetch a read that is not in memory, unless it must go upstream. Returns whether it
+    /// did.
+    pub(super) fn queue_fetch(&mut self, mut read: FetchBatch, context: &ProxyContext) -> bool {
+        let hashes = read.names().map(|name| context.engine().name_hash(name));
+        let names: SmallVec<[u64; 1]> = hashes.collect();
+        let turn = self.pending.fetch_turn(&names);
+        if turn == FetchTurn::Upstream {
+            return false;
+        }
+        read.start(context);
+        if turn == FetchTurn::AfterFetches {
+            read.follow_others();
+        }
+        self.pending.push_fetch(read, &names);
+        true
+    }
+
+    /// Returns whether a command that goes upstream must wait for a fetch: on the other connection
+    /// the read might come after it, or be older.
+    pub(super) fn awaits_fetches_before(
+        &self,
+        kind: &CommandKind<'_>,
+        blocks: bool,
+        context: &ProxyContext,
+    ) -> bool {
+        let in_flight = self.pending.in_flight();
+        in_flight.has_fetches()
+            && match Touches::of(kind, blocks).hashes(context) {
+                Some(mut names) => names.any(|name| in_flight.fetches(name)),
+                None => true,
+            }
+    }
+
+    /// Returns the fetch whose reply is the next for the client. Until it is there, nothing is read
+    /// from upstream.
+    pub(super) fn next_fetch(&mut self) -> Option<&mut FetchBatch> {
+        self.pending.next_fetch()
+    }
+
+    /// Takes the fetch whose reply is the next for the client.
+    pub(super) fn take_fetch(&mut self) -> Option<FetchBatch> {
+        self.pending.pop_fetch()
+    }
+
+    /// Has every fetch behind another one of the same key look the key up again in its turn.
+    pub(super) fn distrust_fetches(&mut self) {
+        self.pending.distrust_fetches();
+    }
+
+    pub(super) fn in_flight(&self) -> &InFlight {
+        self.pending.in_flight()
+    }
+
+    /// Has `write` append replies to `output`, or to those that wait for their turn.
+    pub(super) fn append<R>(
+        &mut self,
+        output: &mut BytesMut,
+        write: impl FnOnce(&InFlight, &mut BytesMut) -> R,
+    ) -> R {
+        match self.is_awaiting_reply() {
+            true => self.pending.append(write),
+            false => write(self.pending.in_flight(), output),
+        }
+    }
+
+    /// Moves the replies whose turn it is to `output`.
+    pub(super) fn move_ready(&mut self, output: &mut BytesMut) {
+        self.pending.move_ready(output);
+    }
+
     /// Starts anew, as after RESET.
     pub(super) fn reset(&mut self) {
         *self = Self::new(self.state.home_db());
+    }
+}
+
+/// What a command touches.
+enum Touches<'a> {
+    /// No key.
+    Nothing,
+    /// These keys.
+    Names(KeyArgs<'a>),
+    /// Any key, or what decides how the client reads. A command that blocks may be answered when
+    /// everything has changed.
+    Anything,
+}
+
+impl<'a> Touches<'a> {
+    fn of(kind: &CommandKind<'a>, blocks: bool) -> Self {
+        match kind {
+            _ if blocks => Self::Anything,
+            CommandKind::Read(Some(read)) => Self::Names(read.keys.clone()),
+            CommandKind::Write(Some(keys)) => Self::Names(keys.clone()),
+            CommandKind::Neutral | CommandKind::Info | CommandKind::Withheld(_) => Self::Nothing,
+            CommandKind::Read(None)
+            | CommandKind::Write(None)
+            | CommandKind::Flush
+            | CommandKind::State(_) => Self::Anything,
+        }
+    }
+
+    /// Returns the hashes of the names; `None` if any may be among them.
+    fn hashes(self, context: &ProxyContext) -> Option<impl Iterator<Item = u64>> {
+        let names = match self {
+            Self::Nothing => None,
+            Self::Names(names) => Some(names),
+            Self::Anything => return None,
+        };
+        Some(names.into_iter().flatten().map(|name| context.engine().name_hash(name)))
     }
 }
 
