@@ -54,6 +54,30 @@ const HITS: [(Transport, usize, Goal); 6] = [
     (Transport::Unix, 64, Goal { must: 0.65, aim: 0.50 }),
 ];
 
+/// CPU time of proxy and Redis together for nine reads to one write, by requests per write, against
+/// Redis alone.
+const MIXED_TOTAL: [(usize, Goal); 3] = [
+    (1, Goal { must: 1.15, aim: 1.0 }),
+    (16, Goal { must: 2.0, aim: 1.2 }),
+    (64, Goal { must: 2.0, aim: 1.2 }),
+];
+/// The fraction of these reads that Redis does not run. Higher is better. The next read after each
+/// write has to, which leaves 0.9.
+const MIXED_UNSEEN: [(usize, Goal); 3] = [
+    (1, Goal { must: 0.90, aim: 0.90 }),
+    (16, Goal { must: 0.85, aim: 0.90 }),
+    (64, Goal { must: 0.85, aim: 0.90 }),
+];
+
+/// Returns the goals of mixed traffic with this many requests per write: the CPU time, then the
+/// fraction of unseen reads.
+pub(crate) fn mixed(pipeline: usize) -> Option<(Goal, Goal)> {
+    let of = |goals: [(usize, Goal); 3]| {
+        goals.into_iter().find(|(count, _)| *count == pipeline).map(|(_, goal)| goal)
+    };
+    of(MIXED_TOTAL).zip(of(MIXED_UNSEEN))
+}
+
 /// Returns the goal of hits with this many requests per write, if there is one.
 pub(crate) fn hits(transport: Transport, pipeline: usize) -> Option<Goal> {
     let found = HITS.iter().find(|(via, count, _)| (*via, *count) == (transport, pipeline));
@@ -111,6 +135,16 @@ fn rounded(figure: f64, digits: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Plan;
+
+    #[test]
+    fn mixed_traffic_has_goals_for_each_measured_pipeline() {
+        for pipeline in Plan::full().pipelines {
+            let (total, unseen) = mixed(pipeline).unwrap();
+            assert!(total.aim <= total.must && unseen.aim >= unseen.must, "P={pipeline}");
+        }
+        assert_eq!(mixed(2), None);
+    }
 
     #[test]
     fn a_verdict_says_by_how_much_a_goal_is_missed() {

@@ -20,6 +20,7 @@ use crate::servers::Setup;
 use crate::stop::Stop;
 
 pub(crate) use bench::sample;
+pub(crate) use case::MIXED_CONNECTIONS;
 pub use case::{Case, Transport, Workload};
 pub use results::{EntryMemory, OpenLoopCase, OpenLoopRow, OpenLoopSample, Results, Row, Sample};
 pub(crate) use usage::UsageProbe;

@@ -145,6 +145,8 @@ fn the_report_is_complete(results: &Results) {
         "MB/s",
         "zipf-distributed keys",
         "hits of reads",
+        "reads not in redis",
+        "Nine GET to one SET over TCP, 8 connections",
         "a fixed rate, over TCP",
         "| 50 % |",
         "noise",

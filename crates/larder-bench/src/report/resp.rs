@@ -10,7 +10,9 @@ use crate::numbers::median;
 use crate::plan::LEFT_OUT;
 use crate::report::resp::tables::{HITS, LARGE, MISSES, MIX, table};
 use crate::report::{Report, Verdict, environment, percent};
-use crate::resp::{Case, EntryMemory, Results, Row, Sample, Transport, Workload};
+use crate::resp::{
+    Case, EntryMemory, MIXED_CONNECTIONS, Results, Row, Sample, Transport, Workload,
+};
 use crate::servers::ServerKind;
 
 /// Returns the report of a run.
@@ -47,7 +49,7 @@ pub fn report(results: &Results) -> Report {
     );
     let rows = select(results, |row| row.case.workload == Workload::Mixed);
     report.section(
-        format!("Nine GET to one SET over TCP, {connections} connections"),
+        format!("Nine GET to one SET over TCP, {MIXED_CONNECTIONS} connections"),
         None,
         table(&rows, &MIX),
     );
@@ -134,6 +136,19 @@ fn miss_goals(row: &Row, rows: &[&Row]) -> Vec<Verdict> {
     ]
 }
 
+/// Returns the verdicts on a row of mixed traffic.
+fn mixed_goals(row: &Row, rows: &[&Row]) -> Vec<Verdict> {
+    let goals = goals::mixed(row.case.pipeline).zip(row.row_of(rows, ServerKind::Redis));
+    let Some(((total, unseen), redis)) = goals else { return Vec::new() };
+    let label = || row.case.to_string();
+    let share = row.median(|sample| sample.unseen_share().unwrap_or_default());
+    let ratio = row.ratio_to(redis, Sample::total_micros);
+    vec![
+        Verdict::at_most(total, label(), ratio, 2, "x redis (CPU with Redis)"),
+        Verdict::at_least(unseen, label(), share, 2, "of the reads not in redis"),
+    ]
+}
+
 fn verdicts(results: &Results) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for (transport, _) in TRANSPORTS {
@@ -146,6 +161,10 @@ fn verdicts(results: &Results) -> Vec<Verdict> {
     let rows = select(results, |row| row.case.workload == Workload::Misses);
     for row in rows.iter().filter(|row| row.subject == ServerKind::Larder) {
         verdicts.extend(miss_goals(row, &rows));
+    }
+    let rows = select(results, |row| row.case.workload == Workload::Mixed);
+    for row in rows.iter().filter(|row| row.subject == ServerKind::Larder) {
+        verdicts.extend(mixed_goals(row, &rows));
     }
     verdicts.extend(results.entries.as_ref().map(|entries| {
         let label = "bytes per entry".to_owned();

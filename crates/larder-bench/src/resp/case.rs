@@ -10,6 +10,8 @@ use crate::servers::ServerKind;
 
 /// The pipelines of loads for which further ones would show nothing new.
 const FEW_PIPELINES: [usize; 2] = [1, 16];
+/// The connections of a mixed workload: most clients put a whole process on one.
+pub(crate) const MIXED_CONNECTIONS: usize = 8;
 /// The percentage of writes in a mixed workload.
 pub(crate) const WRITES_PERCENT: u64 = 10;
 
@@ -73,8 +75,9 @@ impl Case {
         let large = |it: &LargeValues| Self { connections: it.connections, size: it.size, ..one };
         let zipf = |pipeline| Self { distribution: Distribution::Zipf, pipeline, ..one };
         cases.extend(FEW_PIPELINES.map(zipf));
-        cases.extend(FEW_PIPELINES.map(|pipeline| Self {
+        cases.extend(plan.pipelines.iter().map(|&pipeline| Self {
             workload: Workload::Mixed,
+            connections: MIXED_CONNECTIONS,
             pipeline,
             ..one
         }));

@@ -55,6 +55,9 @@ pub struct Sample {
     /// The number of commands that the backend processed.
     #[serde(default)]
     pub commands: Option<u64>,
+    /// The number of `GET` commands among them.
+    #[serde(default)]
+    pub gets: Option<u64>,
     /// CPU time of the generator, in nanoseconds.
     pub generator_ns: u64,
     /// The median latency of a batch in nanoseconds.
@@ -73,6 +76,7 @@ impl Sample {
             writes: stats.writes,
             hits: usage.hits,
             commands: usage.commands,
+            gets: usage.gets,
             elapsed_ns: u64::try_from(stats.elapsed.as_nanos()).unwrap_or(u64::MAX),
             cpu_ns: usage.cpu_ns,
             backend_ns: usage.backend_ns,
@@ -101,6 +105,11 @@ impl Sample {
     /// Returns the fraction of the reads that were hits.
     pub fn hit_share(&self) -> Option<f64> {
         Some(per(self.hits?, self.requests - self.writes))
+    }
+
+    /// Returns the fraction of the reads that the backend did not run.
+    pub fn unseen_share(&self) -> Option<f64> {
+        Some(1.0 - per(self.gets?, self.requests - self.writes))
     }
 
     /// Returns the commands of the backend per request.
@@ -149,6 +158,7 @@ mod tests {
             writes: 200,
             hits: Some(600),
             commands: Some(1500),
+            gets: Some(80),
             elapsed_ns: 10_000_000,
             cpu_ns: 5_000_000,
             backend_ns: Some(1_000_000),
@@ -162,6 +172,7 @@ mod tests {
         assert!((sample.rate() - 100_000.0).abs() < 1e-3);
         assert!((sample.commands_per_request() - 1.5).abs() < 1e-9);
         assert!((sample.hit_share().unwrap() - 0.75).abs() < 1e-9);
+        assert!((sample.unseen_share().unwrap() - 0.9).abs() < 1e-9);
     }
 
     #[test]

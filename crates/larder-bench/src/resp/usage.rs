@@ -20,6 +20,7 @@ pub(crate) struct UsageProbe<'a> {
 pub(crate) struct Snapshot {
     hits: Option<u64>,
     commands: Option<u64>,
+    gets: Option<u64>,
     server: CpuTime,
     backend: Option<CpuTime>,
     generator: u64,
@@ -38,6 +39,8 @@ pub(crate) struct Usage {
     pub(crate) hits: Option<u64>,
     /// Commands that the backend processed.
     pub(crate) commands: Option<u64>,
+    /// `GET` commands among them.
+    pub(crate) gets: Option<u64>,
 }
 
 impl<'a> UsageProbe<'a> {
@@ -57,6 +60,7 @@ impl<'a> UsageProbe<'a> {
         Ok(Snapshot {
             hits: self.larder.map(hits).transpose()?,
             commands: self.backend.map(commands).transpose()?,
+            gets: self.backend.map(gets).transpose()?,
             server: CpuTime::of(self.server)?,
             backend: self.backend.map(Server::pid).map(CpuTime::of).transpose()?,
             generator: of_this_thread(),
@@ -69,10 +73,11 @@ impl<'a> UsageProbe<'a> {
         let cpu_ns = CpuTime::of(self.server)?.since(&earlier.server);
         let backend = self.backend.map(Server::pid).map(CpuTime::of).transpose()?;
         let backend_ns = backend.zip(earlier.backend.as_ref()).map(|(now, then)| now.since(then));
-        // The INFO of the snapshot is counted as a command too.
-        let commands = grown(self.backend.map(commands).transpose()?, earlier.commands, 1);
+        let gets = grown(self.backend.map(gets).transpose()?, earlier.gets, 0);
+        // Each INFO is counted as a command too: two of the snapshot, and the last one.
+        let commands = grown(self.backend.map(commands).transpose()?, earlier.commands, 3);
         let hits = grown(self.larder.map(hits).transpose()?, earlier.hits, 0);
-        Ok(Usage { cpu_ns, backend_ns, generator_ns, hits, commands })
+        Ok(Usage { cpu_ns, backend_ns, generator_ns, hits, commands, gets })
     }
 }
 
@@ -87,6 +92,14 @@ fn hits(larder: &Server) -> io::Result<u64> {
 
 fn commands(redis: &Server) -> io::Result<u64> {
     info_counter(redis, "stats", "total_commands_processed:")
+}
+
+fn gets(redis: &Server) -> io::Result<u64> {
+    let info = Client::connect(redis.port())?.call(&["INFO", "commandstats"])?;
+    let calls = info.lines().find_map(|line| line.strip_prefix("cmdstat_get:calls="));
+    // There is no line before the first GET.
+    let calls = calls.and_then(|calls| calls.split(',').next()).unwrap_or("0");
+    calls.parse().map_err(io::Error::other)
 }
 
 /// Reads a counter from a section of INFO.

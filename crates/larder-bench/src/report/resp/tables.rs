@@ -52,7 +52,7 @@ pub(super) const LARGE: [Column<Row>; 13] = [
     GENERATOR,
 ];
 
-pub(super) const MIX: [Column<Row>; 13] = [
+pub(super) const MIX: [Column<Row>; 14] = [
     PIPELINE,
     SERVER,
     CPU,
@@ -61,6 +61,7 @@ pub(super) const MIX: [Column<Row>; 13] = [
     TOTAL,
     TIMES_REDIS_TOTAL,
     HIT_SHARE,
+    UNSEEN_SHARE,
     WRITE_SHARE,
     SPREAD,
     P50,
@@ -94,6 +95,10 @@ const TIMES_REDIS_TOTAL: Column<Row> =
 const HIT_SHARE: Column<Row> = column("hits of reads", |row, _| {
     let counts = row.samples.iter().any(|sample| sample.hits.is_some());
     or_dash(counts.then(|| percent(row.median(|sample| sample.hit_share().unwrap_or_default()))))
+});
+const UNSEEN_SHARE: Column<Row> = column("reads not in redis", |row, _| {
+    let counts = row.samples.iter().any(|sample| sample.gets.is_some());
+    or_dash(counts.then(|| percent(row.median(|sample| sample.unseen_share().unwrap_or_default()))))
 });
 const WRITE_SHARE: Column<Row> =
     column("writes", |row, _| percent(row.median(Sample::write_share)));
