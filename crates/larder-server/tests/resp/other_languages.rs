@@ -2,10 +2,16 @@
 //! `tests/clients`.
 
 use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
 
-use crate::setup::start;
+use larder_testkit::{ConnectionFilter, Direction, Harness};
+
+use crate::setup::{start, start_with_relay};
 
 #[test]
 fn redis_py_works() {
@@ -26,10 +32,66 @@ fn ioredis_works() {
     run("node", "ioredis.js", &[]);
 }
 
+#[test]
+fn callers_that_share_a_connection_read_from_memory() {
+    for library in ["ioredis", "node-redis"] {
+        let Some(harness) = start(&[]) else { return };
+        let Some(printed) = run_against(&harness, "node", "multiplexed.js", &[library, "400"])
+        else {
+            return;
+        };
+        let reads: u64 =
+            printed.lines().find_map(|line| line.strip_prefix("reads ")).unwrap().parse().unwrap();
+        let hits = harness.larder.resp_hits();
+        assert!(hits * 100 > reads * 85, "{library}: {hits} hits of {reads} reads");
+    }
+}
+
+#[test]
+fn callers_that_share_a_connection_read_their_writes_over_a_bad_network() {
+    for library in ["ioredis", "node-redis"] {
+        let Some(harness) = start_with_relay(&[]) else { return };
+        let done = AtomicBool::new(false);
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                for turn in 0_u64.. {
+                    if done.load(SeqCst) {
+                        break;
+                    }
+                    for (at, direction) in
+                        [Direction::ToClient, Direction::ToServer].into_iter().enumerate()
+                    {
+                        let micros = (turn * 7_919 + at as u64 * 104_729) % 2_000;
+                        harness.relay().delay(
+                            ConnectionFilter::All,
+                            direction,
+                            Duration::from_micros(micros),
+                        );
+                    }
+                    if turn % 20 == 10 {
+                        harness.relay().cut(ConnectionFilter::Sent("TRACKING"));
+                    }
+                    thread::sleep(Duration::from_millis(20));
+                }
+            });
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                run_against(&harness, "node", "multiplexed.js", &[library, "60"])
+            }));
+            done.store(true, SeqCst);
+            ran.unwrap_or_else(|panic| resume_unwind(panic));
+        });
+    }
+}
+
 /// Runs a script against a Larder that starts empty.
 fn run(program: &str, script: &str, args: &[&str]) {
-    let Some(mut command) = client(program) else { return };
     let Some(harness) = start(&[]) else { return };
+    run_against(&harness, program, script, args);
+}
+
+/// Runs a script, and returns what it printed; `None` if its client is not installed.
+fn run_against(harness: &Harness, program: &str, script: &str, args: &[&str]) -> Option<String> {
+    let mut command = client(program)?;
     let script = format!("{}/../../tests/clients/{script}", env!("CARGO_MANIFEST_DIR"));
     let output =
         command.arg(&script).arg(harness.resp_port().to_string()).args(args).output().unwrap();
@@ -40,6 +102,7 @@ fn run(program: &str, script: &str, args: &[&str]) {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(harness.larder.resp_hits() > 0, "nothing was served from memory");
+    Some(printed.into_owned())
 }
 
 /// Returns the interpreter with its clients, killed after a minute, or `None` if they are not
