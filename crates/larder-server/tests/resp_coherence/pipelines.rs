@@ -303,7 +303,7 @@ fn a_read_that_goes_upstream_does_not_invalidate_unchanged_entries() {
             client.expect(read, reply.clone());
         }
         client.expect("MGET k none other", Reply::List(vec!["v".into(), Reply::Nil, "w".into()]));
-        assert_eq!(harness.larder.resp_hits() - hits, reads.len() as u64 + 1, "resp3: {resp3}");
+        assert_eq!(harness.larder.resp_hits() - hits, reads.len() as u64 + 3, "resp3: {resp3}");
     }
 }
 
