@@ -41,6 +41,23 @@ fn a_hit_behind_a_write_of_another_key_waits_for_its_turn_but_not_for_redis() {
     }
 }
 
+/// The write has invalidated the key when it was sent, but another client has cached it again.
+#[test]
+fn a_read_behind_a_write_of_its_key_is_not_served_from_memory() {
+    let Some(harness) = start(&[]) else { return };
+    harness.foreign_client().call("SET hot old");
+    let mut client = slow(&harness);
+    harness.relay().hold(SLOW, ToServer);
+    client.send_commands(&["SET hot new"]);
+    harness.warm_up(&mut harness.client(), "GET hot", "old");
+    client.send_commands(&["GET hot", "MGET other hot"]);
+    assert!(client.is_silent_for(Duration::from_millis(20)));
+    harness.relay().release(SLOW, ToServer);
+    assert_eq!(client.reply(), "OK".into());
+    assert_eq!(client.reply(), "new".into());
+    assert_eq!(client.reply(), Reply::List(vec![Reply::Nil, "new".into()]));
+}
+
 #[test]
 fn a_miss_behind_a_write_of_another_key_is_cached() {
     let Some(harness) = start(&[]) else { return };
