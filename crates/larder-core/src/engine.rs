@@ -10,6 +10,7 @@ mod fill;
 mod key_filter;
 mod oversized;
 mod pending_loads;
+mod snapshot;
 
 use crate::{
     clock::{Clock, Moment},
@@ -32,6 +33,7 @@ pub use key_filter::KeyFilter;
 use oversized::Oversized;
 pub(crate) use pending_loads::PendingLoad;
 use pending_loads::PendingLoads;
+use snapshot::Changes;
 use std::{num::NonZero, sync::Arc, time::Duration};
 
 /// How an engine is set up.
@@ -63,6 +65,7 @@ pub struct Engine<V: Value> {
     leases: Leases<FetchResult<V>>,
     oversized: Oversized,
     pending_loads: PendingLoads,
+    changes: Changes,
     counters: Counters,
 }
 
@@ -87,6 +90,7 @@ impl<V: Value> Engine<V> {
             leases: Leases::new(),
             oversized: Oversized::default(),
             pending_loads: PendingLoads::default(),
+            changes: Changes::default(),
             counters: Counters::default(),
         })
     }
@@ -145,6 +149,44 @@ impl<V: Value> Engine<V> {
     /// Returns a reader of the near cache, which hands out values in place.
     pub fn reader(&self, view: ReadView) -> Reader<'_, V> {
         self.near.reader(view)
+    }
+
+    /// Looks up several keys as of one moment: see the module `snapshot`. Calls `look_up` again, a few
+    /// times, when an invalidation came between its lookups. Returns `None` if `look_up` does, if
+    /// nothing may be served from memory, or if an invalidation came in between each time.
+    pub fn snapshot<R>(
+        &self,
+        mut look_up: impl FnMut(&mut Reader<'_, V>) -> Option<R>,
+    ) -> Option<R> {
+        for _ in 0..snapshot::ATTEMPTS_MAX {
+            let before = self.changes.get();
+            let found = look_up(&mut self.near.reader(self.batch_view()?))?;
+            if self.changes.get() == before {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Leads a fetch of this key for readers that join, unless it is in memory or another reader
+    /// fetches it. For a caller that reads the key together with others, and does not wait for this
+    /// fetch.
+    pub fn lead_if_missing(
+        self: &Arc<Self>,
+        key: Key<'_>,
+        view: ReadView,
+    ) -> Option<Fill<'static, V>> {
+        if self.reader(view).peek(key, |_, _| ()).is_some() {
+            return None;
+        }
+        let oldest = view.now.minus(self.feed_of(key).bound());
+        match self.leases.join_or_lead(self.hashed(key), view.now, oldest) {
+            LeaseRole::Joined(_) => None,
+            LeaseRole::Leading(lease) => {
+                let admission = Admission::Lease(lease);
+                Some(Fill::new(self, key, view.now, Some(view.epoch), admission).into_owned())
+            }
+        }
     }
 
     /// Joins a fetch of this key that was sent at `oldest` or later, or leads a new one.
@@ -219,6 +261,7 @@ impl<V: Value> Engine<V> {
     pub fn on_invalidation(&self, name: &[u8]) {
         let was_cached = self.invalidate_name(name);
         self.counters.invalidated(was_cached);
+        self.changes.count();
     }
 
     /// Invalidates a name that may have changed: its leases, its flights and its entries in every
@@ -252,6 +295,7 @@ impl<V: Value> Engine<V> {
         self.leases.invalidate_all();
         self.oversized.clear();
         self.near.clear();
+        self.changes.count();
         self.counters.flushed(cause);
     }
 

@@ -65,16 +65,22 @@ impl<'a, V: Value> Fill<'a, V> {
     pub fn defer(mut self) -> (Fill<'static, V>, FillOutcome<V>) {
         let flight = self.deferred.take().unwrap_or_else(|| Arc::new(Flight::new()));
         let waiter = FlightWaiter::on(&flight);
-        let fill = Fill {
+        let mut fill = self.into_owned();
+        fill.deferred = Some(flight);
+        (fill, FillOutcome(FillState::Deferred(waiter)))
+    }
+
+    /// Copies what this borrows.
+    pub(super) fn into_owned(mut self) -> Fill<'static, V> {
+        self.answered = true;
+        Fill {
             target: Target::Owned(Arc::clone(self.engine()), self.key().into()),
             sent: self.sent,
             epoch: self.epoch,
             admission: self.admission,
-            deferred: Some(flight),
+            deferred: self.deferred.take(),
             answered: false,
-        };
-        self.answered = true;
-        (fill, FillOutcome(FillState::Deferred(waiter)))
+        }
     }
 
     /// Returns the key that is read.

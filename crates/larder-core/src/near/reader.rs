@@ -61,12 +61,16 @@ impl<'a, V: Value> Reader<'a, V> {
 
     /// Looks up one key as [`Reader::get`] does, but counts neither a hit nor a miss, and does not
     /// affect the eviction policy. For lookups that serve no client.
-    pub fn peek<R>(&self, key: Key<'_>, found: impl FnOnce(CachedRef<'_, V>) -> R) -> Option<R> {
+    pub fn peek<R>(
+        &self,
+        key: Key<'_>,
+        found: impl FnOnce(CachedRef<'_, V>, Moment) -> R,
+    ) -> Option<R> {
         let hash = self.near.hash.of(key.name);
         let generation = self.near.generation.load(Relaxed);
         let guard = self.near.shard(hash)?.peek(fingerprint(hash))?;
         let entry = guard.entry().filter(|entry| self.view.is_valid(entry, generation))?;
-        entry.get(key).map(found)
+        entry.get(key).map(|cached| found(cached, entry.validity.deadline))
     }
 
     /// Looks up several keys, and calls `found` with the values in their order. Stops at the first

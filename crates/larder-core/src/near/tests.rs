@@ -105,7 +105,7 @@ fn a_peek_finds_what_a_lookup_finds_and_is_not_counted() {
         let mut cache = TestCache::new(policy, 64 * MIB, 3);
         let peek = |cache: &TestCache, name: &str| {
             let reader = cache.near.reader(cache.read_view());
-            reader.peek(get(name), |cached| cached.to_value().expect("a payload").to_vec())
+            reader.peek(get(name), |cached, _| cached.to_value().expect("a payload").to_vec())
         };
         for name in ["a", "b", "c"] {
             assert!(cache.insert(name, "v"));

@@ -10,6 +10,11 @@ pub struct ReadView {
 }
 
 impl ReadView {
+    /// Returns the time at which this view was taken.
+    pub fn now(self) -> Moment {
+        self.now
+    }
+
     /// Returns the view of a near cache that has no engine.
     pub const fn standalone(now: Moment) -> Self {
         Self { now, epoch: 0 }

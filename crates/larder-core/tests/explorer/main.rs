@@ -19,7 +19,8 @@ mod server;
 mod world;
 
 use larder_core::{
-    Clock, FlushCause, MemoryStore, Put, Tiers,
+    Clock, Engine, FlushCause, Key, MemoryStore, Put, Tiers,
+    expiry::Ttl,
     memory_store::{Expiry, Txn},
 };
 use origin::Rows;
@@ -116,6 +117,74 @@ fn no_reader_goes_back_in_time_when_some_bypass_the_near_cache() {
         ];
         world.finish(clients);
     });
+}
+
+#[test]
+fn a_snapshot_never_shows_half_of_a_change_of_several_keys() {
+    explore(|| {
+        let world = World::new();
+        world.set_both("1");
+        let read_both = |world: &World| {
+            for name in [b"b", b"a", b"b", b"a"] {
+                block_on(world.tiers.fetch(Key::plain(name, 0))).unwrap();
+            }
+        };
+        let clients = [
+            world.spawn(read_both),
+            world.spawn(|world| world.set_both("2")),
+            world.spawn(|world| snapshot(world.tiers.engine(), &[b"a", b"b"])),
+            world.spawn(|world| snapshot(world.tiers.engine(), &[b"b", b"a"])),
+        ];
+        world.finish(clients);
+    });
+}
+
+#[test]
+fn a_snapshot_sees_each_invalidation_in_full_or_not_at_all() {
+    explore(|| {
+        the_feed_changes_two_keys(|engine| {
+            engine.on_invalidation(b"a");
+            engine.on_invalidation(b"b");
+        });
+    });
+}
+
+#[test]
+fn a_snapshot_sees_a_flush_in_full_or_not_at_all() {
+    explore(|| the_feed_changes_two_keys(|engine| engine.flush(FlushCause::Flushed)));
+}
+
+/// The feed invalidates two keys, and fills them anew.
+fn the_feed_changes_two_keys(invalidate: fn(&Engine<Payload>)) {
+    let engine = engine();
+    let epoch = engine.begin_epoch();
+    engine.feed().always_fresh(epoch);
+    let fill = |engine: &Arc<Engine<Payload>>, value| {
+        for name in [b"a", b"b"] {
+            let view = engine.batch_view().unwrap();
+            let fill = engine.lead_if_missing(Key::plain(name, 0), view).unwrap();
+            fill.complete(text(value), Ttl::Forever);
+        }
+    };
+    fill(&engine, "1");
+    let names: [&[u8]; 2] = if thread_rng().r#gen() { [b"a", b"b"] } else { [b"b", b"a"] };
+    let reader = thread::spawn({
+        let engine = Arc::clone(&engine);
+        move || snapshot(&engine, &names)
+    });
+    invalidate(&engine);
+    fill(&engine, "2");
+    reader.join().unwrap();
+}
+
+/// Looks keys up together. If all are in memory, their values are the same.
+fn snapshot(engine: &Engine<Payload>, names: &[&[u8]]) {
+    let values = engine.snapshot(|reader| {
+        let look_up = |name| reader.get(Key::plain(name, 0), |value, _| value.to_value());
+        names.iter().copied().map(look_up).collect::<Option<Vec<_>>>()
+    });
+    let values = values.unwrap_or_default();
+    assert!(values.iter().all(|value| Some(value) == values.first()), "{values:?}");
 }
 
 #[test]

@@ -130,6 +130,17 @@ impl World {
         self.read();
     }
 
+    /// Sets two keys to the same value at once, as `MSET` does.
+    pub(crate) fn set_both(&self, value: &str) {
+        let set = |name: &[u8]| Command::Set {
+            key_id: (0, name.to_vec()),
+            payload: text(value),
+            ttl: None,
+            only_if_absent: false,
+        };
+        self.redis().other_at_once(&[set(b"a"), set(b"b")]);
+    }
+
     pub(crate) fn bypass(&self) {
         self.check(|| block_on(self.tiers.bypass(key(), Bypass::Request)).unwrap().value);
     }

@@ -76,6 +76,15 @@ impl Redis {
         self.state().server.run(command, now);
     }
 
+    /// Runs commands of another client as one: no other command is executed in between.
+    pub(crate) fn other_at_once(&self, commands: &[Command]) {
+        let now = self.now();
+        let mut state = self.state();
+        for command in commands {
+            state.server.run(command, now);
+        }
+    }
+
     /// Shows the keys to a function.
     pub(crate) fn keys<R>(&self, read: impl FnOnce(&Server) -> R) -> R {
         let now = self.now();

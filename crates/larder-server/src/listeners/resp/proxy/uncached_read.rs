@@ -97,7 +97,7 @@ impl Shown<'_> {
         context: &ProxyContext,
     ) -> bool {
         let Some(view) = context.engine().read_view(key) else { return false };
-        let compare = |cached: CachedRef<'_, Reply>| {
+        let compare = |cached: CachedRef<'_, Reply>, _| {
             let stored = Reply::bytes_of(&cached);
             match stored.first() {
                 // These have the same form in both protocols.
