@@ -10,9 +10,9 @@
 const OUTSTANDING_BYTES_MAX: usize = 4 << 20;
 /// The least estimate after a pause: it lets 32 reads go out.
 const FIRST_ESTIMATE_MIN: usize = OUTSTANDING_BYTES_MAX / 32;
-/// The least estimate: it lets 256 reads go out, which is enough for 250,000 reads a second at a round
-/// trip of a millisecond. Were there more, they might all turn out to be large.
-const ESTIMATE_MIN: usize = OUTSTANDING_BYTES_MAX / 256;
+/// The least estimate: it lets 1024 reads go out, which is enough for 100,000 reads a second at a
+/// round trip of ten milliseconds. Were there more, they might all turn out to be large.
+const ESTIMATE_MIN: usize = OUTSTANDING_BYTES_MAX / 1024;
 /// Each reply moves the estimate towards its size by this part of the difference.
 const WEIGHT: usize = 8;
 
@@ -88,7 +88,7 @@ mod tests {
         let mut window = ReadWindow::new();
         fill(&mut window);
         answer(&mut window, 31, 100);
-        assert_eq!(fill(&mut window), 256);
+        assert_eq!(fill(&mut window), 1024);
     }
 
     #[test]
@@ -98,8 +98,8 @@ mod tests {
         answer(&mut window, 31, 100);
         window.rest();
         answer(&mut window, 1, 100);
-        assert_eq!(fill(&mut window), 256, "a reply was outstanding");
-        answer(&mut window, 256, 100);
+        assert_eq!(fill(&mut window), 1024, "a reply was outstanding");
+        answer(&mut window, 1024, 100);
         window.rest();
         assert_eq!(fill(&mut window), 32);
     }
