@@ -127,7 +127,7 @@ fn fence_under(fault: Fault) {
         assert!(waited < BOUND + BOUND / 2, "{fault:?}: {waited:?}");
         // Once the epoch has ended there is nothing to wait for.
         let over = matches!(fault, Fault::Refused | Fault::Ignored) || round > 0;
-        assert!(!over || waited < BOUND / 2, "{fault:?}, round {round}: {waited:?}");
+        assert!(!over || waited < BOUND, "{fault:?}, round {round}: {waited:?}");
         reader.expect("GET k", &*format!("new {round}"));
     }
     harness.relay().heal();
