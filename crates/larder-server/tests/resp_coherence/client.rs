@@ -143,7 +143,13 @@ impl Client {
 
     fn receive(&mut self) -> io::Result<usize> {
         let mut piece = [0; 64 << 10];
-        let count = self.stream.read(&mut piece)?;
+        // A process that was stopped for a moment is interrupted in a read with a time limit.
+        let count = loop {
+            match self.stream.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if self.unread.is_empty() {
             self.unread.clear();
         }
