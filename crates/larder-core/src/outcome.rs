@@ -50,6 +50,8 @@ pub enum Bypass {
     NotCoherent,
     /// The feed's connection ended while the read was on its way.
     FeedLost,
+    /// The read had joined a fetch, whose value may have expired before the read began.
+    Expired,
     /// The value is larger than `near-max-value`.
     TooLarge,
     /// The store is unreachable: the value comes from the origin alone.
@@ -70,9 +72,10 @@ pub enum Bypass {
 
 impl Bypass {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotCoherent,
         Self::FeedLost,
+        Self::Expired,
         Self::TooLarge,
         Self::StoreUnreachable,
         Self::Request,
@@ -88,6 +91,7 @@ impl Bypass {
         match self {
             Self::NotCoherent => "not-coherent",
             Self::FeedLost => "feed-lost",
+            Self::Expired => "expired",
             Self::TooLarge => "too-large",
             Self::StoreUnreachable => "store-unreachable",
             Self::Request => "request",

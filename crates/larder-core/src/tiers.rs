@@ -189,8 +189,7 @@ impl<V: Value, S: ReadStore<V>> Tiers<V, S> {
         let fetched = outcome?;
         // A reader that joined may have begun after the deadline of what it waited for (R6).
         if collapsed && is_or_may_be_over(fetched.found) {
-            let value = self.read_as_part_of(load, key).await?;
-            return Ok(Fetched { value, collapsed: false, ..fetched });
+            return self.bypass_as_part_of(load, key, Bypass::Expired).await;
         }
         Ok(Fetched { collapsed, ..fetched })
     }
@@ -206,18 +205,9 @@ impl<V: Value, S: ReadStore<V>> Tiers<V, S> {
         key: Key<'_>,
         reason: Bypass,
     ) -> FetchResult<V> {
-        let value = self.read_as_part_of(load, key).await?;
-        Ok(Fetched { value, found: Found::Bypass(reason), collapsed: false })
-    }
-
-    async fn read_as_part_of(
-        &self,
-        load: Option<&Fill<'_, V>>,
-        key: Key<'_>,
-    ) -> Result<V, FetchError> {
         let value = self.store.read(key).await.map_err(FetchError::Store)?;
         self.engine.invalidate_after_bypass(key.name, load);
-        Ok(value)
+        Ok(Fetched { value, found: Found::Bypass(reason), collapsed: false })
     }
 
     fn cached(&self, key: HashedKey<'_>, view: ReadView) -> Option<Fetched<V>> {

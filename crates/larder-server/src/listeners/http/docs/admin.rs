@@ -59,8 +59,8 @@ pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
 
 fn requests(hit: u64, miss: u64) -> Value {
     let bypass = json!({
-        "not-coherent": 0, "feed-lost": 0, "too-large": 0, "store-unreachable": 0, "request": 0,
-        "passthrough": 0, "not-allowed": 0, "order": 0, "state": 0, "user": 0,
+        "not-coherent": 0, "feed-lost": 0, "expired": 0, "too-large": 0, "store-unreachable": 0,
+        "request": 0, "passthrough": 0, "not-allowed": 0, "order": 0, "state": 0, "user": 0,
     });
     json!({
         "hit": hit, "miss": miss, "collapsed": 0, "not-cached": 0, "bypass": bypass, "error": 0,
