@@ -3,7 +3,6 @@
 use super::{
     connection::{Close, Connection, TURN_COMMANDS_MAX},
     info,
-    run::after_others,
     session::{ReplyAction, ReplyStream},
 };
 use larder_redis::{OTHER_SERVER, UpstreamError, is_not_ready, is_redirect};
@@ -35,10 +34,6 @@ impl Connection {
     async fn forward_received(&mut self, received: Result<(), UpstreamError>) {
         let mut taken = Taken::default();
         let mut outcome = self.take_frames(&mut taken);
-        if self.session.next_fetch().is_some() {
-            // Its reply may have arrived together with these: then one write carries all.
-            after_others().await;
-        }
         while outcome.is_ok() && self.finish_fetch().await {
             outcome = self.take_frames(&mut taken);
         }

@@ -204,7 +204,7 @@ async fn next_fetched(session: &mut Session) {
 /// Lets every other client of this worker that is ready have its turn first, so that the commands of
 /// many clients are sent together, and so are the replies to them: the reply that wakes a peer finds
 /// the others already there (see the [event loop](crate::listeners::resp::reactor::event_loop)).
-pub(super) async fn after_others() {
+async fn after_others() {
     let mut is_first = true;
     poll_fn(|context| {
         if !std::mem::take(&mut is_first) {
