@@ -44,19 +44,6 @@ impl<V: Value> PendingFetch<V> {
         matches!(self.0, Step::Sent(_))
     }
 
-    /// Whether another reader's fetch is awaited.
-    pub fn is_joined(&self) -> bool {
-        matches!(self.0, Step::Joined(_))
-    }
-
-    /// Returns why the near cache is bypassed, if it is.
-    pub fn bypass_reason(&self) -> Option<Bypass> {
-        match self.0 {
-            Step::Bypass(reason) => Some(reason),
-            Step::Found(_) | Step::Joined(_) | Step::Sent(_) => None,
-        }
-    }
-
     /// Whether the reply that the fetch waits for has arrived.
     pub fn is_answered(&self) -> bool {
         match &self.0 {

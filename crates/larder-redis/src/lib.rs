@@ -21,7 +21,7 @@ mod url;
 
 pub use error_reply::{OTHER_SERVER, is_not_ready, is_redirect};
 pub use reply::{Payload, Reply};
-pub use store::RedisStore;
+pub use store::{PendingMultiGet, RedisStore};
 pub use tracking::TrackingState;
 pub use tracking_table::TrackingTable;
 pub use upstream::{Ready, Upstream, UpstreamError};

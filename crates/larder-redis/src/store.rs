@@ -4,7 +4,7 @@ use crate::{
     commands::CommandConnection,
     error_reply::{is_not_ready, store_error},
     reply::Reply,
-    tracking::{LoadedPut, Request, TrackingConnection, TrackingState, fail_request},
+    tracking::{LoadedPut, MultiGet, Request, TrackingConnection, TrackingState, fail_request},
     tracking_table::{TrackingTable, limit, sizes},
     url::RedisUrl,
 };
@@ -13,7 +13,10 @@ use larder_core::{
     Engine, Fill, FillOutcome, Key, LoadedValue, Put, PutOutcome, ReadStore, StoreError,
     WriteGuard, WriteStore,
 };
-use larder_resp::{command::write_read_command, reply::Frame};
+use larder_resp::{
+    command::write_read_command,
+    reply::{self, Frame},
+};
 use std::{
     sync::{
         Arc,
@@ -127,6 +130,58 @@ impl RedisStore {
         Ok(Some(TrackingTable { keys, items, keys_max }))
     }
 
+    /// Sends an `MGET` on the tracking connection, where its reply is one moment of the store. The
+    /// keys that are not in memory are cached from it.
+    pub fn start_multi_get(&self, db: u32, names: &[Box<[u8]>]) -> PendingMultiGet {
+        let (answer, reply) = oneshot::channel();
+        if let Some(view) = self.engine.batch_view() {
+            let names_at = names.iter().map(|name| &**name).enumerate();
+            let lead = |(at, name)| {
+                let fill = self.engine.lead_if_missing(Key::plain(name, db), view)?;
+                Some((at, fill))
+            };
+            let fills: Vec<_> = names_at.filter_map(lead).collect();
+            let command = encode_multi_get(names);
+            let multi_get = MultiGet::new(db, view.now(), command, fills, answer);
+            if let Err(request) = self.tracking.try_send(Request::MultiGet(multi_get)) {
+                fail_request(request);
+            }
+        }
+        PendingMultiGet::Sent(reply)
+    }
+
+    /// Waits for the reply to an `MGET`. Returns `None` if the tracking connection gave none:
+    /// [`RedisStore::multi_get`] reads on another.
+    pub async fn finish_multi_get(
+        &self,
+        pending: PendingMultiGet,
+    ) -> Option<Result<Reply, StoreError>> {
+        let outcome = match pending {
+            PendingMultiGet::Sent(reply) => reply.await.ok(),
+            PendingMultiGet::Answered(outcome) => outcome,
+        };
+        match outcome {
+            Some(Err(error)) if error.is_outage() => None,
+            outcome => outcome,
+        }
+    }
+
+    /// Reads several keys for a caller that bypasses the near cache. The values may be newer than
+    /// what the feed has reported.
+    pub async fn multi_get(&self, db: u32, names: &[Box<[u8]>]) -> Result<Reply, StoreError> {
+        self.read_encoded(db, encode_multi_get(names)).await
+    }
+
+    async fn read_encoded(&self, db: u32, command: BytesMut) -> Result<Reply, StoreError> {
+        let reply = match self.commands.call_encoded(db, command.clone()).await {
+            // Sending a read twice is safe (R14).
+            Err(StoreError::Lost) => self.commands.call_encoded(db, command).await?,
+            outcome => outcome?,
+        };
+        let reply = self.check(reply)?;
+        Ok(Reply::copy_of(&reply))
+    }
+
     /// Sends a command and returns its reply; an error reply becomes an error.
     async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let reply = self.commands.call(db, command).await?;
@@ -158,13 +213,7 @@ impl ReadStore<Reply> for RedisStore {
     async fn read(&self, key: Key<'_>) -> Result<Reply, StoreError> {
         let mut command = BytesMut::new();
         write_read_command(&mut command, key.variant, key.name);
-        let reply = match self.commands.call_encoded(key.keyspace, command.clone()).await {
-            // Sending a read twice is safe (R14).
-            Err(StoreError::Lost) => self.commands.call_encoded(key.keyspace, command).await?,
-            outcome => outcome?,
-        };
-        let reply = self.check(reply)?;
-        Ok(Reply::copy_of(&reply))
+        self.read_encoded(key.keyspace, command).await
     }
 }
 
@@ -228,6 +277,42 @@ impl WriteStore<Reply> for RedisStore {
         let command = [b"EVAL", DELETE_IF_OURS, b"1", name, payload, ttl.as_bytes()];
         self.call(db, &command).await.map(drop)
     }
+}
+
+/// An `MGET` that was sent. See [`RedisStore::start_multi_get`].
+pub enum PendingMultiGet {
+    /// The reply is still to come, or to be taken.
+    Sent(oneshot::Receiver<Result<Reply, StoreError>>),
+    /// The reply, if the tracking connection gave one.
+    Answered(Option<Result<Reply, StoreError>>),
+}
+
+impl PendingMultiGet {
+    /// Returns whether the reply has arrived, or will not.
+    pub fn is_answered(&self) -> bool {
+        match self {
+            Self::Sent(reply) => !reply.is_empty() || reply.is_terminated(),
+            Self::Answered(_) => true,
+        }
+    }
+
+    /// Waits until [`PendingMultiGet::is_answered`]. May be dropped and called again.
+    pub async fn answered(&mut self) {
+        if let Self::Sent(reply) = self {
+            let outcome = reply.await.ok();
+            *self = Self::Answered(outcome);
+        }
+    }
+}
+
+fn encode_multi_get(names: &[Box<[u8]>]) -> BytesMut {
+    let mut command = BytesMut::new();
+    reply::array(&mut command, 1 + names.len());
+    reply::bulk(&mut command, b"MGET");
+    for name in names {
+        reply::bulk(&mut command, name);
+    }
+    command
 }
 
 /// Formats a duration for `PX`, which must be at least 1.

@@ -6,12 +6,14 @@
 
 mod handshake;
 mod invalidation;
+mod multi_get;
 mod read_window;
 mod session;
 mod task;
 
 use crate::{reply::Reply, url::RedisUrl};
 use larder_core::Engine;
+pub(crate) use multi_get::MultiGet;
 pub(crate) use session::{LoadedPut, Request};
 use std::sync::{Arc, Mutex, PoisonError};
 use task::ConnectionTask;

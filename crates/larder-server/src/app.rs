@@ -12,10 +12,10 @@ use crate::{
     verify::{Sample, Verifier},
 };
 use larder_core::{
-    Bypass, Clock, Engine, FetchError, Fetched, Key, Moment, Origin, PendingFetch, Put, StoreError,
-    Tiers, WriteGuard,
+    Bypass, Clock, Engine, FetchError, Fetched, Found, Key, Moment, Origin, PendingFetch, Put,
+    StoreError, Tiers, WriteGuard,
 };
-use larder_redis::Reply;
+use larder_redis::{PendingMultiGet, Reply};
 use larder_resp::command::Table;
 use std::{
     sync::{
@@ -162,6 +162,29 @@ impl App {
         started: PendingFetch<Reply>,
     ) -> Result<Fetched<Reply>, FetchError> {
         self.timed(self.tiers.finish(key, started)).await
+    }
+
+    /// Sends an `MGET` whose keys are not all in memory.
+    pub(crate) fn start_multi_get(&self, db: u32, names: &[Box<[u8]>]) -> Option<PendingMultiGet> {
+        self.backend().start_multi_get(db, names)
+    }
+
+    /// Waits for the reply to [`start_multi_get`](Self::start_multi_get): one array, as found in
+    /// the store.
+    pub(crate) async fn finish_multi_get(
+        &self,
+        db: u32,
+        names: &[Box<[u8]>],
+        started: Option<PendingMultiGet>,
+    ) -> Result<Fetched<Reply>, FetchError> {
+        let reply = self.timed(self.backend().finish_multi_get(db, names, started)).await;
+        let (value, found) = reply.map_err(FetchError::Store)?;
+        if matches!(found, Found::Bypass(_)) {
+            for name in names {
+                self.engine().invalidate_after_bypass(name, None);
+            }
+        }
+        Ok(Fetched { value, found, collapsed: false })
     }
 
     /// Announces a write to these keys that does not go through the store's own methods. See

@@ -3,10 +3,10 @@
 use crate::config::{StoreConfig, StoreKind};
 use bytes::Bytes;
 use larder_core::{
-    Engine, Fill, FillOutcome, Key, LoadedValue, MemoryStore, Put, PutOutcome, ReadStore,
-    StoreError, WriteGuard, WriteStore,
+    Bypass, Engine, Fill, FillOutcome, Found, Key, LoadedValue, MemoryStore, NotCached, Put,
+    PutOutcome, ReadStore, StoreError, WriteGuard, WriteStore,
 };
-use larder_redis::{RedisStore, RedisUrl, Reply, TrackingState, TrackingTable};
+use larder_redis::{PendingMultiGet, RedisStore, RedisUrl, Reply, TrackingState, TrackingTable};
 use std::sync::Arc;
 
 /// Keys of each database that one purge of the memory store visits.
@@ -87,6 +87,33 @@ impl Backend {
             Self::Redis { store, .. } => store.user(name).await,
             Self::Memory(_) => Err(StoreError::Unreachable("the memory store has no users".into())),
         }
+    }
+
+    /// Sends an `MGET` on the connection that carries the feed. The memory store answers `MGET` where
+    /// it runs commands, and needs none of this.
+    pub(crate) fn start_multi_get(&self, db: u32, names: &[Box<[u8]>]) -> Option<PendingMultiGet> {
+        match self {
+            Self::Redis { store, .. } => Some(store.start_multi_get(db, names)),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Waits for the reply to an `MGET`. Without one, reads on another connection.
+    pub(crate) async fn finish_multi_get(
+        &self,
+        db: u32,
+        names: &[Box<[u8]>],
+        started: Option<PendingMultiGet>,
+    ) -> Result<(Reply, Found), StoreError> {
+        let Self::Redis { store, .. } = self else {
+            return Err(StoreError::Unreachable("the memory store answers MGET itself".into()));
+        };
+        if let Some(started) = started
+            && let Some(reply) = store.finish_multi_get(started).await
+        {
+            return Ok((reply?, Found::Store { cached: Err(NotCached::NotAllowed) }));
+        }
+        Ok((store.multi_get(db, names).await?, Found::Bypass(Bypass::FeedLost)))
     }
 
     /// Returns the store's address for people, without secrets.

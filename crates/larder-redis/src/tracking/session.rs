@@ -8,6 +8,7 @@ mod reads;
 
 use super::{
     invalidation::{Invalidation, MalformedInvalidation},
+    multi_get::MultiGet,
     read_window::ReadWindow,
 };
 use crate::{
@@ -33,6 +34,8 @@ use tokio::sync::oneshot;
 pub(crate) enum Request {
     /// Read a value and cache it.
     Fill(Fill<'static, Reply>),
+    /// Read several values at once, and cache those that were not in memory.
+    MultiGet(MultiGet),
     /// Put a loaded value if the key does not exist, then fence.
     Put(LoadedPut),
     /// Answer once every push that Redis sent before has been applied. The channel is dropped when
@@ -87,8 +90,8 @@ pub(crate) struct Session {
     fields_expire: bool,
     /// The replies still to come, in order.
     pending: VecDeque<PendingReply>,
-    /// Fills that are not sent before more replies have arrived.
-    waiting: VecDeque<Fill<'static, Reply>>,
+    /// Reads that are not sent before more replies have arrived.
+    waiting: VecDeque<WaitingRead>,
     window: ReadWindow,
     /// Reads that wait for the next counts.
     uncounted: Vec<Read>,
@@ -111,6 +114,12 @@ enum Freshness {
     Fresh,
     /// The last answered heartbeat was too old: hits are suspended.
     Suspended,
+}
+
+/// A read that has not been sent.
+enum WaitingRead {
+    Fill(Fill<'static, Reply>),
+    MultiGet(MultiGet),
 }
 
 /// A reply still to come, and what to do with it.
@@ -137,6 +146,8 @@ enum PendingReply {
     },
     /// To `INFO keyspace`.
     Counts,
+    /// To an `MGET`, or to one of the `PTTL`s of the keys that were missing.
+    MultiGet(MultiGet),
     /// To the `SET` of a put; the reply to the `PING` that is its fence follows.
     Put {
         lease: LeaseView<Reply>,
@@ -196,7 +207,11 @@ impl Session {
     pub(crate) fn send(&mut self, request: Request, out: &mut BytesMut) {
         match request {
             Request::Fill(fill) => {
-                self.waiting.push_back(fill);
+                self.waiting.push_back(WaitingRead::Fill(fill));
+                self.send_waiting(out);
+            }
+            Request::MultiGet(multi_get) => {
+                self.waiting.push_back(WaitingRead::MultiGet(multi_get));
                 self.send_waiting(out);
             }
             Request::Put(put) => self.send_put(put, out),
@@ -210,9 +225,12 @@ impl Session {
     /// Writes the commands of the fills that wait, as far as there is room for their replies.
     pub(crate) fn send_waiting(&mut self, out: &mut BytesMut) {
         while self.window.has_room()
-            && let Some(fill) = self.waiting.pop_front()
+            && let Some(read) = self.waiting.pop_front()
         {
-            self.send_fill(fill, out);
+            match read {
+                WaitingRead::Fill(fill) => self.send_fill(fill, out),
+                WaitingRead::MultiGet(multi_get) => self.send_multi_get(multi_get, out),
+            }
         }
     }
 
@@ -287,6 +305,15 @@ impl Session {
             PendingReply::FieldTtls { read, fields } => self.on_field_ttls(read, fields, frame),
             PendingReply::FieldNames { read } => self.on_field_names(read, frame, bytes),
             PendingReply::Counts => self.on_counts(frame),
+            PendingReply::MultiGet(multi_get) => {
+                if !multi_get.has_reply() {
+                    self.window.answered(bytes.len());
+                }
+                if let Some(rest) = multi_get.on_reply(frame, bytes) {
+                    self.pending.push_front(PendingReply::MultiGet(rest));
+                }
+                check_ready(frame)
+            }
             PendingReply::Put { lease, answer } => {
                 // Decided now: the put's own invalidation arrives right behind this reply.
                 let outcome = put_outcome(frame, lease.holds());
@@ -345,6 +372,13 @@ impl Session {
         };
     }
 
+    fn send_multi_get(&mut self, mut multi_get: MultiGet, out: &mut BytesMut) {
+        self.window.sent();
+        self.select(multi_get.db, out);
+        multi_get.send(out);
+        self.pending.push_back(PendingReply::MultiGet(multi_get));
+    }
+
     fn send_put(&mut self, put: LoadedPut, out: &mut BytesMut) {
         self.select(put.db, out);
         let ttl = put.ttl.as_millis().max(1).to_string();
@@ -366,13 +400,30 @@ impl Session {
     /// Fails the fills that began before `since`, so that their waiters read through the command
     /// connection. Their replies are dropped when they arrive.
     fn fail_overdue_fills(&mut self, since: Moment) {
+        let late = StoreError::TimedOut(self.engine.feed().bound());
+        for pending in &mut self.pending {
+            if let PendingReply::MultiGet(multi_get) = pending {
+                multi_get.fail_if_overdue(since, &late);
+            }
+        }
         let waiting = self.uncounted.extract_if(.., |read| read.fill.sent() < since);
         let waiting =
             waiting.chain(self.follow_ups.extract_if(.., |read| read.fill.sent() < since));
         let pending = self.pending.iter_mut().filter_map(|pending| pending.take_overdue(since));
-        let unsent = std::iter::from_fn(|| self.waiting.pop_front_if(|fill| fill.sent() < since));
+        let fills = |waiting: &mut WaitingRead| match waiting {
+            WaitingRead::Fill(fill) => fill.sent() < since,
+            WaitingRead::MultiGet(multi_get) => multi_get.is_overdue(since),
+        };
+        let unsent = std::iter::from_fn(|| self.waiting.pop_front_if(fills));
+        let unsent = unsent.filter_map(|waiting| match waiting {
+            WaitingRead::Fill(fill) => Some(fill),
+            WaitingRead::MultiGet(mut multi_get) => {
+                multi_get.fail(&late);
+                None
+            }
+        });
         for overdue in waiting.map(|read| read.fill).chain(pending).chain(unsent) {
-            overdue.fail(FetchError::Store(StoreError::TimedOut(self.engine.feed().bound())));
+            overdue.fail(FetchError::Store(late.clone()));
         }
     }
 }
@@ -388,6 +439,7 @@ impl PendingReply {
                 read.take_if(|read| read.fill.sent() < since).map(|read| read.fill)
             }
             Self::Counts
+            | Self::MultiGet(_)
             | Self::Put { .. }
             | Self::PutFence { .. }
             | Self::Fence(_)

@@ -210,6 +210,7 @@ pub(crate) fn fail_request(request: Request) {
     let unreachable = StoreError::Unreachable("the tracking connection is down".into());
     match request {
         Request::Fill(fill) => drop(fill.fail(FetchError::Store(unreachable))),
+        Request::MultiGet(mut multi_get) => multi_get.fail(&unreachable),
         // Fails only when the caller no longer waits.
         Request::Put(put) => drop(put.answer.send(Err(unreachable))),
         // A dropped fence means that the epoch has ended.

@@ -1,6 +1,6 @@
 //! Reads of one listener by how they were answered: hit, miss, collapsed, not cached, bypass, error.
 
-use larder_core::{Bypass, FetchError, Fetched, Found, PendingFetch, StoreError};
+use larder_core::{Bypass, FetchError, Fetched, Found, StoreError};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -56,16 +56,6 @@ impl ReadResult {
             },
             Err(FetchError::Store(StoreError::Refused(_))) => Self::Miss,
             Err(_) => Self::Error,
-        }
-    }
-
-    /// Returns how a read will be answered if nothing goes wrong.
-    pub(crate) fn of_pending<V: larder_core::Value>(pending: &PendingFetch<V>) -> Self {
-        match pending.bypass_reason() {
-            Some(reason) => Self::Bypass(reason),
-            None if pending.is_found() => Self::Hit,
-            None if pending.is_joined() => Self::Collapsed,
-            None => Self::Miss,
         }
     }
 

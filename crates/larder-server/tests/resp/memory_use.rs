@@ -56,3 +56,28 @@ fn the_buffer_of_a_long_command_name_is_released() {
     let grown = resident(&harness).saturating_sub(before);
     assert!(grown < 100 * MIB, "{} MiB", grown / MIB);
 }
+
+#[test]
+fn cold_replies_that_a_client_has_not_read_are_bounded() {
+    const READS: usize = 100;
+    let Some(harness) = start(&["--maxmemory", "16mb"]) else { return };
+    let value = vec![b'x'; 2 << 20];
+    let mut direct = harness.direct();
+    for at in 0..READS {
+        assert_eq!(direct.call(&[b"SET", format!("large:{at}").as_bytes(), &value]), b"+OK\r\n");
+    }
+    let one_key = written("GET large:0").repeat(READS);
+    let each_key: Vec<u8> = (0..READS).flat_map(|at| written(&format!("GET large:{at}"))).collect();
+    let before = resident(&harness);
+    for (reads, commands) in [("one key", one_key), ("many keys", each_key)] {
+        let mut client = harness.wire();
+        client.send(&commands);
+        // All reads are answered when the first reply arrives, if nothing stops them.
+        let most = (0..READS).map(|_| {
+            assert_eq!(client.reply().len(), value.len() + "$2097152\r\n\r\n".len());
+            resident(&harness).saturating_sub(before)
+        });
+        let most = most.max().unwrap_or_default();
+        assert!(most < 100 * MIB, "{reads}: {} MiB", most / MIB);
+    }
+}

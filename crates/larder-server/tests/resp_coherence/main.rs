@@ -25,6 +25,7 @@ mod faults;
 mod fences;
 mod field_ttls;
 mod lost_writes;
+mod multi_get;
 mod pipelines;
 mod random_pipelines;
 mod reads_behind_writes;

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use larder_testkit::Direction::{ToClient, ToServer};
-use larder_testkit::{ConnectionFilter, LIMIT, eventually};
+use larder_testkit::{ConnectionFilter, LIMIT, RedisServer, eventually};
 
 use crate::client::{Client, Reply, encode};
-use crate::setup::{ClientHarness, RedisHarness, TRACKED, start};
+use crate::setup::{ClientHarness, RedisHarness, TRACKED, harness, start, start_harness};
 
 /// Returns the number of rounds for a race that needs many attempts.
 fn rounds(usual: usize, long: usize) -> usize {
@@ -365,4 +365,28 @@ fn a_key_read_in_a_transaction_stays_cached() {
     let hits = harness.larder.resp_hits();
     client.expect("GET k", "v");
     assert_eq!(harness.larder.resp_hits() - hits, 1);
+}
+
+/// A server that tracks few keys invalidates others with each key that is read.
+#[test]
+fn an_invalidation_within_a_pipeline_does_not_send_what_was_answered_again() {
+    const KEYS: usize = 10_000;
+    const TRACKED_KEYS: &str = "1500";
+    let redis = RedisServer::builder().arg("--tracking-table-max-keys", TRACKED_KEYS);
+    let Some(harness) = start_harness(harness().redis(redis), &[]) else { return };
+    let mut client = harness.client();
+    let reads: Vec<_> = (0..KEYS).map(|number| format!("GET key:{number}")).collect();
+    let before = harness.redis.command_calls("get");
+    for pipelined in reads.chunks(1_000) {
+        // Some are in memory already, behind others that are not.
+        for read in pipelined.iter().skip(1).step_by(25) {
+            client.call(read);
+        }
+        let replies = client.pipeline(&pipelined.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(replies.iter().all(|reply| *reply == Reply::Nil));
+    }
+    let sent = harness.redis.command_calls("get") - before;
+    // Hits that were invalidated before their turn are read again, and so is what they overtook if
+    // it was invalidated as well.
+    assert!(sent < KEYS as u64 * 5 / 4, "{sent} reads of {KEYS} keys");
 }

@@ -1,6 +1,7 @@
 //! A session without a socket: each test reads the commands and writes the replies by hand.
 
 mod hashes;
+mod multi_get;
 
 use super::*;
 use larder_core::{

@@ -5,7 +5,7 @@ use crate::{
     rlimit::Descriptor, stats::resp::RespStats, users::Users, verify::Verifier,
 };
 use larder_core::{Engine, FetchError, Fetched, Key, PendingFetch, WriteGuard};
-use larder_redis::Reply;
+use larder_redis::{PendingMultiGet, Reply};
 use larder_resp::command::Table;
 use std::{sync::Arc, time::Duration};
 
@@ -76,6 +76,21 @@ impl ProxyContext {
         started: PendingFetch<Reply>,
     ) -> Result<Fetched<Reply>, FetchError> {
         self.app.finish_fetch(key, started).await
+    }
+
+    /// Sends an `MGET` whose keys are not all in memory.
+    pub(super) fn start_multi_get(&self, db: u32, names: &[Box<[u8]>]) -> Option<PendingMultiGet> {
+        self.app.start_multi_get(db, names)
+    }
+
+    /// Waits for the reply to an `MGET`.
+    pub(super) async fn finish_multi_get(
+        &self,
+        db: u32,
+        names: &[Box<[u8]>],
+        started: Option<PendingMultiGet>,
+    ) -> Result<Fetched<Reply>, FetchError> {
+        self.app.finish_multi_get(db, names, started).await
     }
 
     /// Announces a write to these keys. See [`Engine::write`].

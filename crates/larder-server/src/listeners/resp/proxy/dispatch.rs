@@ -4,7 +4,7 @@
 use super::{
     classify::CommandKind,
     connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES, TURN_COMMANDS_MAX},
-    fetch_batch::FetchBatch,
+    fetch_batch::{FetchBatch, Progress},
     forward::may_block,
     hits::{HitServer, Served, Stop},
     local_reply::LocalReply,
@@ -120,11 +120,21 @@ impl Connection {
             }
         }
         if !self.session.is_awaiting_reply()
-            && let Some(batch) = self.start_fetches()
+            && let Some(mut batch) = self.start_fetches()
         {
             // Hits need not wait for what is fetched. If this fails, so does the next flush.
             self.flush().ok();
-            batch.finish(&self.context, &mut self.output).await;
+            while batch.finish(&self.context, &mut self.output).await == Progress::OutputFull {
+                self.flush().ok();
+                if self.output.len() > OUTPUT_BYTES_SOFT_MAX {
+                    // The other commands have their turn once the client has read more. What may
+                    // be served from memory then is decided anew.
+                    self.decoder.restart();
+                    break;
+                }
+                self.worker.shared.await_budget().await;
+            }
+            self.input.advance(batch.answered_bytes());
             return true;
         }
         self.queue_fetch()

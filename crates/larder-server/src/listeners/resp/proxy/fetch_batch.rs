@@ -1,76 +1,79 @@
 //! Reads that miss: fetched together when everything that waits is a cacheable read.
 
+mod pending_read;
+mod read_ahead;
+
 use super::{
+    connection::OUTPUT_BYTES_SOFT_MAX,
     context::ProxyContext,
     read_context::{Protocol, ReadContext, write_reply},
     requests::Requests,
 };
 use crate::stats::reads::ReadResult;
-use bytes::{Buf, BytesMut};
-use larder_core::{FetchError, Fetched, Found, Key, PendingFetch, StoreError, Value};
+use bytes::BytesMut;
+use larder_core::{FetchError, Found, StoreError};
 use larder_redis::Reply;
 use larder_resp::{
     command::{Spec, Table},
     reply::{self, Resp2Layout},
     request::Command,
 };
+use pending_read::{Cached, Outcome, PendingRead, Started};
+use read_ahead::ReadAhead;
 use smallvec::SmallVec;
 
-/// Keys that are fetched at the same time; the next batch fetches the others.
+/// Keys of one batch; the next batch fetches the others.
 const KEYS_MAX: usize = 1024;
 
 /// Reads that are being fetched, in the order of the commands.
 pub(super) struct FetchBatch {
-    commands: SmallVec<[PendingCommand; 1]>,
-    /// The keys of all commands in reverse order. Most clients wait for one.
-    keys: SmallVec<[PendingKey; 1]>,
-    staleness: Staleness,
-    /// Keys were looked up again, so what they bring may be newer than requests sent before that.
+    /// In reverse order. Most clients wait for one.
+    reads: SmallVec<[PendingRead; 1]>,
+    /// How many of them, from the next one on, have been started.
+    started: usize,
+    read_ahead: ReadAhead,
+    /// How many replies the batch has waited for.
+    waits: u64,
+    /// Earlier fetches of the same keys are unanswered.
+    follows_others: bool,
+    /// A read was sent again, or on another connection, so what it brought may be newer than what was
+    /// sent after this batch.
     was_repeated: bool,
+    /// Bytes of input that the answered commands had.
+    answered_bytes: usize,
+    /// Bytes of input that all commands had, and what was ignored after them.
+    all_bytes: usize,
     read_context: ReadContext,
 }
 
-struct PendingCommand {
-    /// The number of its keys: one, or those of an `MGET`.
-    keys: usize,
-    layout: Resp2Layout,
-    is_multi_get: bool,
-}
-
-struct PendingKey {
-    name: Box<[u8]>,
-    variant: Box<[u8]>,
-    started: Option<PendingFetch<Reply>>,
-    /// How it will be answered.
-    result: ReadResult,
-}
-
-/// What the batch has waited for since the remaining keys were looked up.
+/// Why [`FetchBatch::finish`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Staleness {
-    /// For nothing.
-    Fresh,
-    /// For a request that was sent together with theirs: a hit found back then may be older than
-    /// the reply to it.
-    Waited,
-    /// For a request that was sent after theirs.
-    Old,
+pub(super) enum Progress {
+    Done,
+    /// The client has to read replies before others are fetched.
+    OutputFull,
 }
 
 impl FetchBatch {
     fn new(read_context: ReadContext) -> Self {
         Self {
-            commands: SmallVec::new(),
-            keys: SmallVec::new(),
-            staleness: Staleness::Fresh,
+            reads: SmallVec::new(),
+            started: 0,
+            read_ahead: ReadAhead::default(),
+            waits: 0,
+            follows_others: false,
             was_repeated: false,
+            answered_bytes: 0,
+            all_bytes: 0,
             read_context,
         }
     }
 
-    /// Takes the commands at the head of the input, if all that wait are cacheable reads, and starts
-    /// to fetch what is not in memory. Returns `None`, and takes nothing, when another command is
-    /// among them: then all of them go upstream, which keeps their order (R5).
+    /// Looks at the commands at the head of the input, if all that wait are cacheable reads, and starts
+    /// to fetch what is not in memory. Returns `None` when another command is among them: then all of
+    /// them go upstream, which keeps their order (R5).
+    ///
+    /// The commands stay in the input until they are answered: see [`FetchBatch::answered_bytes`].
     pub(super) fn take(
         context: &ProxyContext,
         table: &Table,
@@ -79,8 +82,8 @@ impl FetchBatch {
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
         let mut batch = Self::new(read_context);
-        let mut consumed = 0;
-        while batch.keys.len() < KEYS_MAX {
+        let (mut consumed, mut keys) = (0, 0);
+        while keys < KEYS_MAX {
             // A malformed command is reported when its turn comes.
             let Ok(decoded) = decoder.decode(input.get(consumed..)?) else { break };
             let bytes = decoded.consumed;
@@ -88,15 +91,18 @@ impl FetchBatch {
                 consumed += bytes;
                 break;
             };
-            batch.add(context, table.spec(&command), &command)?;
+            let mut read = batch.read_of(context, table.spec(&command), &command)?;
+            read.bytes = bytes;
+            keys += read.keys();
+            batch.reads.push(read);
             consumed += bytes;
         }
-        if batch.commands.is_empty() {
+        if batch.reads.is_empty() {
             return None;
         }
-        input.advance(consumed);
-        batch.keys.reverse();
-        batch.start(context);
+        batch.all_bytes = consumed;
+        batch.reads.reverse();
+        batch.start_ahead(context);
         Some(batch)
     }
 
@@ -112,166 +118,184 @@ impl FetchBatch {
         let decoded = decoder.decode(input).ok()?;
         let command = decoded.command?;
         let mut batch = Self::new(read_context);
-        batch.add(context, table.spec(&command), &command)?;
-        batch.keys.reverse();
+        let read = batch.read_of(context, table.spec(&command), &command)?;
+        batch.reads.push(read);
         Some((batch, decoded.consumed))
     }
 
     /// Returns the names of the keys.
     pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.keys.iter().map(|key| &*key.name)
+        self.reads.iter().flat_map(PendingRead::names)
     }
 
-    /// Records that earlier fetches of the same keys are unanswered.
+    /// Looks the first reads up, and starts to fetch those that are not in memory.
+    pub(super) fn start(&mut self, context: &ProxyContext) {
+        self.start_ahead(context);
+    }
+
+    /// Records that earlier fetches of the same keys are unanswered: what was found in memory, or by
+    /// another reader's fetch, may be older than their replies.
     pub(super) fn follow_others(&mut self) {
-        self.staleness = Staleness::Waited;
+        self.follows_others = true;
+        self.waits += 1;
     }
 
     /// Has the keys looked up again if they follow other fetches, one of which was repeated or has
     /// ended with a read on another connection.
     pub(super) fn distrust(&mut self) {
-        if self.staleness == Staleness::Waited {
-            self.staleness = Staleness::Old;
+        if self.follows_others {
+            self.distrust_started();
         }
     }
 
     /// Returns whether the first reply has arrived.
     pub(super) fn is_answered(&self) -> bool {
-        let first = self.keys.last().and_then(|key| key.started.as_ref());
-        first.is_none_or(PendingFetch::is_answered)
+        let first = self.reads.last().and_then(|read| read.started.as_ref());
+        first.is_none_or(Started::is_answered)
     }
 
     /// Waits until [`FetchBatch::is_answered`]. May be dropped and called again.
     pub(super) async fn answered(&mut self) {
-        if let Some(first) = self.keys.last_mut().and_then(|key| key.started.as_mut()) {
+        if let Some(first) = self.reads.last_mut().and_then(|read| read.started.as_mut()) {
             first.answered().await;
         }
     }
 
-    /// Adds a command. Returns `None` if its reply is not cacheable.
-    fn add(&mut self, context: &ProxyContext, spec: &Spec, command: &Command<'_>) -> Option<()> {
+    /// Returns the read that a command is, or `None` if its reply is not cacheable.
+    fn read_of(
+        &self,
+        context: &ProxyContext,
+        spec: &Spec,
+        command: &Command<'_>,
+    ) -> Option<PendingRead> {
         let cacheable = spec.cacheable?;
-        let (keys, layout) = if cacheable.is_multi_get {
-            (self.add_keys(context, command)?, Resp2Layout::Plain)
-        } else {
-            let mut variant = Vec::new();
-            let name = spec.encode_read(command, &mut variant)?;
-            self.add_key(context, name, variant)?;
-            (1, cacheable.resp2_layout)
-        };
-        self.commands.push(PendingCommand { keys, layout, is_multi_get: cacheable.is_multi_get });
-        Some(())
-    }
-
-    /// Adds the keys of an `MGET` and returns their number.
-    fn add_keys(&mut self, context: &ProxyContext, command: &Command<'_>) -> Option<usize> {
-        let names = command.args().skip(1);
-        let count = names.len();
-        if !(1..=KEYS_MAX).contains(&count) {
-            return None;
-        }
-        for name in names {
-            self.add_key(context, name, Vec::new())?;
-        }
-        Some(count)
-    }
-
-    fn add_key(&mut self, context: &ProxyContext, name: &[u8], variant: Vec<u8>) -> Option<()> {
-        let (owned, variant) = (name.into(), variant.into());
-        self.keys.push(PendingKey { name: owned, variant, started: None, result: ReadResult::Hit });
-        context.engine().bypass_reason_for(name).is_none().then_some(())
-    }
-
-    /// Looks up all keys, and starts to fetch those that are not in memory.
-    pub(super) fn start(&mut self, context: &ProxyContext) {
+        let is_cacheable = |name: &[u8]| context.engine().bypass_reason_for(name).is_none();
         let db = self.read_context.db;
-        for pending in self.keys.iter_mut().rev() {
-            let started = context.start_fetch(pending.key(db));
-            // What a second look finds in memory may have been brought by the first request.
-            if !pending.result.is_sent() {
-                pending.result = ReadResult::of_pending(&started);
-            }
-            pending.started = Some(started);
+        if cacheable.is_multi_get {
+            let names = command.args().skip(1);
+            let is_taken = (1..=KEYS_MAX).contains(&names.len()) && names.clone().all(is_cacheable);
+            return is_taken.then(|| PendingRead::of_keys(names.map(Box::from).collect(), db));
         }
-        self.staleness = Staleness::Fresh;
+        let mut variant = Vec::new();
+        let name = spec.encode_read(command, &mut variant).filter(|name| is_cacheable(name))?;
+        Some(PendingRead::of_key(name, db, variant, cacheable.resp2_layout))
     }
 
-    /// Waits for the replies and appends them to `output` in the order of the commands. An error
-    /// replaces the whole reply, also that of an `MGET`. Returns whether nothing is newer than
-    /// requests sent after the start of this batch.
-    pub(super) async fn finish(mut self, context: &ProxyContext, output: &mut BytesMut) -> bool {
-        for command in std::mem::take(&mut self.commands) {
-            let before = output.len();
-            let mut results: SmallVec<[ReadResult; 1]> = SmallVec::new();
-            let remaining = self.keys.len().saturating_sub(command.keys);
-            if command.is_multi_get {
-                reply::array(output, command.keys);
-            }
-            while self.keys.len() > remaining
-                && let Some((outcome, result)) = self.next(context).await
-            {
-                results.push(result);
-                let absent = Reply::absent();
-                let reply = match &outcome {
-                    Ok(fetched) => &fetched.value,
-                    // For MGET a key of another type is absent.
-                    Err(error) if command.is_multi_get && is_wrong_type(error) => &absent,
-                    Err(error) => {
-                        output.truncate(before);
-                        write_error(error, output);
-                        self.keys.truncate(remaining);
-                        results = SmallVec::from_elem(result, command.keys);
-                        break;
-                    }
-                };
-                write_fetched(reply, command.layout, self.read_context.protocol, output);
-            }
-            for result in results {
-                context.stats().results().count(result, 1);
-            }
+    /// Starts the next reads, as many as may wait.
+    fn start_ahead(&mut self, context: &ProxyContext) {
+        if self.started > 0 && !self.read_ahead.wants_more() {
+            return;
         }
-        !self.was_repeated && self.staleness != Staleness::Old
+        while self.started == 0 || self.read_ahead.has_room() {
+            let next = self.reads.len().checked_sub(self.started + 1);
+            let Some(read) = next.and_then(|next| self.reads.get_mut(next)) else { return };
+            read.started = Some(read.start(context, self.waits));
+            self.read_ahead.started(read.keys());
+            self.started += 1;
+        }
     }
 
-    /// Returns the reply for the next key, which is no older than the replies before it (R5). When
-    /// the key was looked up too early, it and all keys after it are looked up again.
-    async fn next(
+    /// Waits for the replies and appends them to `output` in the order of the commands, up to a size
+    /// that the client should read first. An error replaces the whole reply, also that of an `MGET`.
+    pub(super) async fn finish(
         &mut self,
         context: &ProxyContext,
-    ) -> Option<(Result<Fetched<Reply>, FetchError>, ReadResult)> {
-        let is_sent = self.keys.last()?.started.as_ref().is_some_and(PendingFetch::is_sent);
-        match self.staleness {
-            Staleness::Fresh => {}
-            Staleness::Waited if is_sent => {}
-            Staleness::Waited | Staleness::Old => {
-                self.start(context);
-                self.was_repeated = true;
+        output: &mut BytesMut,
+    ) -> Progress {
+        while let Some((read, outcome, result)) = self.next(context).await {
+            context.stats().results().count(result, read.keys() as u64);
+            match &outcome {
+                Ok(fetched) => {
+                    let protocol = self.read_context.protocol;
+                    write_fetched(&fetched.value, read.layout(), protocol, output);
+                }
+                Err(error) => write_error(error, output),
+            }
+            self.answered_bytes += read.bytes;
+            if output.len() > OUTPUT_BYTES_SOFT_MAX && !self.reads.is_empty() {
+                return Progress::OutputFull;
             }
         }
-        let mut pending = self.keys.pop()?;
-        let started = pending.started.take()?;
-        let key = pending.key(self.read_context.db);
-        if !started.is_found() {
-            self.staleness = Staleness::Waited;
+        self.answered_bytes = self.all_bytes;
+        Progress::Done
+    }
+
+    /// Does what [`FetchBatch::finish`] does for a single read. Returns whether nothing is newer than
+    /// requests sent after the start of this batch.
+    pub(super) async fn finish_one(
+        mut self,
+        context: &ProxyContext,
+        output: &mut BytesMut,
+    ) -> bool {
+        self.finish(context, output).await;
+        !self.was_repeated
+    }
+
+    /// Returns how many bytes of the input are dealt with.
+    pub(super) fn answered_bytes(&self) -> usize {
+        self.answered_bytes
+    }
+
+    /// Returns the next read and its reply, which is no older than the replies before it (R5). What
+    /// was found in memory, or by another reader's fetch, before an earlier reply arrived must still
+    /// be cached; otherwise it is read again.
+    async fn next(&mut self, context: &ProxyContext) -> Option<(PendingRead, Outcome, ReadResult)> {
+        self.start_ahead(context);
+        let mut read = self.reads.pop()?;
+        self.started = self.started.saturating_sub(1);
+        let started = read.started.take()?;
+        let follows_all = started.follows_all(self.waits);
+        let (mut outcome, cached) = self.wait(context, &read, started).await;
+        let mut result = ReadResult::of(&outcome);
+        if !follows_all
+            && !is_read_elsewhere(&outcome)
+            && !cached.is_some_and(|cached| read.is_still(&cached, context))
+        {
+            self.was_repeated = true;
+            self.distrust_started();
+            let started = read.start(context, self.waits);
+            outcome = self.wait(context, &read, started).await.0;
+            // What is found in memory now may have been brought by the first request.
+            result = match result.is_sent() {
+                true => result.finished(&outcome),
+                false => ReadResult::of(&outcome),
+            };
         }
-        let outcome = context.finish_fetch(key, started).await;
-        let is_in_turn = match &outcome {
-            Ok(fetched) => !matches!(fetched.found, Found::Bypass(_)),
-            Err(error) => {
-                matches!(error, FetchError::Store(StoreError::Refused(_) | StoreError::NotReady(_)))
-            }
-        };
-        if !is_in_turn {
-            self.staleness = Staleness::Old;
+        if is_read_elsewhere(&outcome) {
+            self.was_repeated = true;
+            self.distrust_started();
         }
-        let result = pending.result.finished(&outcome);
-        Some((outcome, result))
+        let bytes = outcome.as_ref().map_or(0, |fetched| fetched.value.bytes().len());
+        self.read_ahead.answered(read.keys(), bytes);
+        Some((read, outcome, result))
+    }
+
+    async fn wait(
+        &mut self,
+        context: &ProxyContext,
+        read: &PendingRead,
+        started: Started,
+    ) -> (Outcome, Option<Cached>) {
+        self.waits += u64::from(!started.is_found());
+        read.finish(context, started).await
+    }
+
+    /// Notes that the reads which have been started may be answered as of an earlier moment than one
+    /// before them.
+    fn distrust_started(&mut self) {
+        for started in self.reads.iter_mut().rev().map_while(|read| read.started.as_mut()) {
+            started.is_in_order = false;
+        }
     }
 }
 
-impl PendingKey {
-    fn key(&self, db: u32) -> Key<'_> {
-        Key { name: &self.name, keyspace: db, variant: &self.variant }
+/// Returns whether a read was sent when its turn came, not on the feed's connection, or failed to be.
+fn is_read_elsewhere(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(fetched) => matches!(fetched.found, Found::Bypass(_)),
+        Err(error) => {
+            !matches!(error, FetchError::Store(StoreError::Refused(_) | StoreError::NotReady(_)))
+        }
     }
 }
 
@@ -279,10 +303,6 @@ fn write_fetched(reply: &Reply, layout: Resp2Layout, protocol: Protocol, output:
     if !write_reply(reply.bytes(), layout, protocol, output) {
         reply::error(output, b"ERR Larder: the store's reply has no form in RESP2");
     }
-}
-
-fn is_wrong_type(error: &FetchError) -> bool {
-    matches!(error, FetchError::Store(StoreError::Refused(text)) if text.starts_with("WRONGTYPE"))
 }
 
 /// Writes an error. The store's own errors are forwarded unchanged.

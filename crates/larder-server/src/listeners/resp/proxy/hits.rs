@@ -125,7 +125,7 @@ impl HitServer<'_> {
         }
         match next {
             Next::More => {}
-            Next::MultiGet => match self.serve_multi_get(reader, progress.consumed) {
+            Next::MultiGet => match self.serve_multi_get(progress.consumed) {
                 Some((bytes, keys)) => {
                     progress.hit(bytes);
                     // Each of its keys counts.
@@ -146,13 +146,9 @@ impl HitServer<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Serves the `MGET` at `start`, if all its keys are in memory. Returns the command's length
-    /// and the number of its keys.
-    fn serve_multi_get(
-        &mut self,
-        reader: &mut Reader<'_, Reply>,
-        start: usize,
-    ) -> Option<(usize, u64)> {
+    /// Serves the `MGET` at `start`, if all its keys are in memory at one moment. Returns the
+    /// command's length and the number of its keys.
+    fn serve_multi_get(&mut self, start: usize) -> Option<(usize, u64)> {
         let decoded = self.decoder.decode(self.input.get(start..)?).ok()?;
         let names = decoded.command?.args().skip(1);
         let filter = Filter { context: self.context, in_flight: self.in_flight };
@@ -160,20 +156,20 @@ impl HitServer<'_> {
             return None;
         }
         let (before, wanted) = (self.output.len(), names.len());
-        reply::array(self.output, wanted);
-        let db = self.read_context.db;
-        let mut copier = Copier {
-            reader,
-            read_context: self.read_context,
-            bytes_max: usize::MAX,
-            output: self.output,
-        };
-        let keys = names.map(|name| (Key::plain(name, db), Resp2Layout::Plain));
-        if wanted == 0 || copier.copy(keys) < wanted {
+        let read_context = self.read_context;
+        let keys = names.map(|name| (Key::plain(name, read_context.db), Resp2Layout::Plain));
+        let output = &mut *self.output;
+        let served = self.context.engine().snapshot(|reader| {
+            output.truncate(before);
+            reply::array(output, wanted);
+            let mut copier = Copier { reader, read_context, bytes_max: usize::MAX, output };
+            (wanted > 0 && copier.copy(keys.clone()) == wanted)
+                .then_some((decoded.consumed, wanted as u64))
+        });
+        if served.is_none() {
             self.output.truncate(before);
-            return None;
         }
-        Some((decoded.consumed, wanted as u64))
+        served
     }
 
     /// Passes the last hit to the verifier when a sample is due.

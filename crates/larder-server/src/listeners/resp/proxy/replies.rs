@@ -66,7 +66,7 @@ impl Connection {
             return false;
         }
         let Some(fetch) = self.session.take_fetch() else { return false };
-        if !fetch.finish(&self.context, &mut self.output).await {
+        if !fetch.finish_one(&self.context, &mut self.output).await {
             self.session.distrust_fetches();
         }
         true
