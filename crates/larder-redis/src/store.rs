@@ -100,6 +100,11 @@ impl RedisStore {
         self.call(0, &[b"COMMAND"]).await
     }
 
+    /// Returns the server's reply to `HELLO`: its name and its version, among others.
+    pub async fn hello(&self) -> Result<Bytes, StoreError> {
+        self.call(0, &[b"HELLO"]).await
+    }
+
     /// Returns the server's reply to `ACL GETUSER`.
     pub async fn user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
         self.call(0, &[b"ACL", b"GETUSER", name]).await

@@ -153,6 +153,13 @@ impl RedisUrl {
         self.username.as_deref()
     }
 
+    /// Returns the user and the password for `AUTH`. A user without a password may have any.
+    pub fn credentials(&self) -> (&[u8], &[u8]) {
+        let user = self.username.as_deref().unwrap_or("default");
+        let password = self.password.as_ref().map_or("", |password| password.reveal());
+        (user.as_bytes(), password.as_bytes())
+    }
+
     /// Returns whether the endpoint is [`Endpoint::Tls`].
     pub fn is_tls(&self) -> bool {
         matches!(self.endpoint, Endpoint::Tls { .. })

@@ -106,9 +106,19 @@ impl App {
         self.commands.table()
     }
 
+    /// Returns whether the store asks for a password before it looks a command up.
+    pub(crate) fn checks_auth_first(&self) -> bool {
+        self.commands.checks_auth_first()
+    }
+
     /// Replaces the commands that the store has.
     pub(crate) fn set_commands(&self, commands: Table) {
         self.commands.replace(commands);
+    }
+
+    /// Records whether the store asks for a password before it looks a command up.
+    pub(crate) fn set_checks_auth_first(&self, checks_auth_first: bool) {
+        self.commands.set_checks_auth_first(checks_auth_first);
     }
 
     /// Returns the sampling of hits, if `near-verify` is on.

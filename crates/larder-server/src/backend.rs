@@ -81,6 +81,14 @@ impl Backend {
         }
     }
 
+    /// Returns the store's reply to `HELLO`, or `None` if it is the memory store.
+    pub(crate) async fn describe_server(&self) -> Result<Option<Bytes>, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.hello().await.map(Some),
+            Self::Memory(_) => Ok(None),
+        }
+    }
+
     /// Returns the store's reply to `ACL GETUSER`.
     pub(crate) async fn describe_user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
         match self {

@@ -249,20 +249,27 @@ fn a_failed_or_ambiguous_hello_does_not_change_the_user() {
 }
 
 #[test]
-fn the_listener_password_cannot_be_bypassed_or_applied_to_another_user() {
+fn the_listener_password_is_that_of_larders_own_user_alone() {
     let Some(harness) = harness(&["--requirepass", "larders"]) else { return };
     let mut anonymous = harness.client();
     let both = "HELLO 2 AUTH limited word AUTH default whatever";
     assert!(anonymous.call(both).error().starts_with("ERR Syntax error in HELLO option"));
     assert!(anonymous.call("GET public:a").error().starts_with("NOAUTH"));
     anonymous.expect("AUTH limited word", "OK");
-    for back in ["AUTH larders", "HELLO 3 AUTH default larders"] {
-        assert!(anonymous.call(back).error().contains("send RESET first"), "{back}");
+    for wrong in ["AUTH word", "AUTH default word", "HELLO 3 AUTH default ''"] {
+        assert!(anonymous.call(wrong).error().starts_with("WRONGPASS"), "{wrong}");
         anonymous.expect("ACL WHOAMI", "limited");
+        assert!(is_refused(&anonymous.call("GET secret")), "{wrong}");
     }
-    anonymous.expect("RESET", "RESET");
-    anonymous.expect("AUTH larders", "OK");
-    anonymous.expect("GET secret", "s");
+    for back in ["AUTH larders", "AUTH default larders"] {
+        anonymous.expect("AUTH limited word", "OK");
+        anonymous.expect(back, "OK");
+        anonymous.expect("ACL WHOAMI", "default");
+        harness.warm_up(&mut anonymous, "GET secret", "s");
+    }
+    anonymous.expect("AUTH limited word", "OK");
+    assert!(!anonymous.call("HELLO 3 AUTH default larders").is_error());
+    harness.warm_up(&mut anonymous, "GET secret", "s");
     let mut named = harness.client();
     named.call("HELLO 2 SETNAME AUTH AUTH default larders");
     named.expect("CLIENT GETNAME", "AUTH");

@@ -1,8 +1,9 @@
 //! Commands about the server and the session whose replies cannot be the same as in Redis.
 
 use larder_resp::reply::Frame;
+use larder_testkit::{RedisServer, TestServer, require_server};
 
-use crate::resp_client::readable;
+use crate::resp_client::{RespClient, readable, written};
 use crate::setup::Embedded;
 
 #[test]
@@ -210,6 +211,28 @@ fn requirepass_requires_a_password() {
     client.expect(&format!("SET a {}", "x".repeat(100_000)), "+OK");
     client.expect("RESET", "+RESET");
     client.expect("GET a", "-NOAUTH Authentication required.");
+}
+
+#[test]
+fn password_errors_equal_those_of_redis() {
+    if !require_server(&TestServer::Redis7) {
+        return;
+    }
+    let server = Embedded::start(&["--requirepass", "pw"]);
+    let redis = RedisServer::builder().server(TestServer::Redis7).password("pw").start();
+    for lines in [
+        &["NOSUCH a", "GET", "MULTI", "EXEC", "LPUSH a b", "CONFIG NOSUCH", "HELLO", "PING"][..],
+        &["AUTH", "AUTH a b c", "AUTH default pw c", "RESET a", "AUTH wrong", "GET k"],
+        &["HELLO 9", "HELLO abc", "HELLO 3 BAD", "HELLO 9 AUTH default pw", "GET k"],
+        &["AUTH pw", "CLIENT REPLY SKIP", "AUTH pw", "PING"],
+        &["AUTH pw", "MULTI", "AUTH pw", "AUTH wrong", "SET w 2", "EXEC", "GET w"],
+        &["AUTH pw", "AUTH nobody pw", "GET k", "RESET", "GET k"],
+    ] {
+        let sent: Vec<u8> = lines.iter().flat_map(|line| written(line)).collect();
+        let [larder, redis] = [server.port, redis.port()]
+            .map(|port| RespClient::open(port).exchange(&sent).escape_ascii().to_string());
+        assert_eq!(larder.replace("HELLO <proto> AUTH", "HELLO AUTH"), redis, "{lines:?}");
+    }
 }
 
 #[test]

@@ -8,14 +8,14 @@
 
 mod args;
 mod client_registry;
-mod command_error;
+pub(super) mod command_error;
 mod command_table;
-mod commands;
+pub(super) mod commands;
 mod context;
 mod expire_arg;
 mod float;
 mod glob;
-mod number;
+pub(super) mod number;
 mod reply;
 mod session;
 
@@ -89,7 +89,7 @@ impl Embedded {
                 break;
             };
             let spec = table.spec(&command);
-            if LocalReply::of(spec, &command, &context.config().resp, *authenticated).is_some() {
+            if LocalReply::of(spec, &command).is_some() {
                 break;
             }
             let ctx = CommandContext::new(context, store, table, &COMMANDS, session, output);
@@ -162,6 +162,13 @@ fn answer(mut ctx: CommandContext<'_>, spec: &Spec, args: Args<'_>) -> bool {
 /// Runs a command, or queues it in a transaction.
 fn run_or_queue(ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> Outcome {
     let found = ctx.commands.find(spec, args).and_then(|entry| entry.check(args));
+    let is_open = match &found {
+        Ok(entry) => entry.needs_no_auth(),
+        // As in Redis, a client may learn that its command is none before it authenticates.
+        Err(_) => !ctx.commands.needs_redis(spec),
+    };
+    let found =
+        if is_open || !ctx.must_authenticate() { found } else { Err(CommandError::NO_AUTH) };
     let entry = match found {
         Ok(entry) => entry,
         Err(error) => return Err(reject(ctx.session, args, error)),
@@ -181,7 +188,7 @@ fn run_or_queue(ctx: &mut CommandContext<'_>, spec: &Spec, args: Args<'_>) -> Ou
 fn reject(session: &mut Session, args: Args<'_>, error: CommandError) -> CommandError {
     if args.is(0, "EXEC") {
         session.queue = None;
-        return commands::aborted(&error);
+        return error.aborting();
     }
     if let Some(queue) = &mut session.queue {
         queue.abort();

@@ -1,6 +1,7 @@
 //! One client of a Redis: hits are served from memory, everything else over the client's own
 //! upstream connection. The [connection] is where to start.
 
+mod before_auth;
 mod classify;
 pub(super) mod client;
 pub(super) mod connection;

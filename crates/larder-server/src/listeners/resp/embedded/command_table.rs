@@ -2,7 +2,7 @@
 
 use super::{
     args::Args,
-    command_error::{CommandError, Outcome, c_text},
+    command_error::{CommandError, Outcome},
     context::CommandContext,
 };
 use larder_resp::command::{Class, Spec, Table};
@@ -69,15 +69,26 @@ impl CommandTable {
         let found = self.by_name.get(name).copied();
         match found {
             Some(entry) if !(args.len() > 1 && is_container(name)) => Ok(entry),
-            _ if name.is_empty() => Err(unknown(args)),
-            _ if !is_container(name) => Err(needs_redis(name)),
-            _ if args.len() > 1 => Err(unknown_subcommand(args)),
+            _ if self.needs_redis(spec) => Err(needs_redis(name)),
+            _ if name.is_empty() => Err(CommandError::unknown_command(&args.command())),
+            _ if args.len() > 1 => Err(CommandError::unknown_subcommand(&args.command())),
             _ => Err(CommandError::wrong_arity(&lower(name))),
         }
+    }
+
+    /// Returns whether Redis has this command, and this table does not.
+    pub(super) fn needs_redis(&self, spec: &Spec) -> bool {
+        let name = spec.name.as_bytes();
+        !name.is_empty() && !is_container(name) && !self.by_name.contains_key(name)
     }
 }
 
 impl Entry {
+    /// Returns whether a client may send it before it has authenticated.
+    pub(super) fn needs_no_auth(&self) -> bool {
+        self.flags.split(' ').any(|flag| flag == "no_auth")
+    }
+
     /// Checks the number of arguments.
     pub(super) fn check(&'static self, args: Args<'_>) -> Result<&'static Self, CommandError> {
         let count = i32::try_from(args.len()).unwrap_or(i32::MAX);
@@ -124,31 +135,6 @@ fn is_container(name: &[u8]) -> bool {
 /// Returns a command's name as Redis writes it.
 pub(super) fn lower(name: &[u8]) -> String {
     String::from_utf8_lossy(name).to_lowercase()
-}
-
-/// Bytes of the arguments that an error quotes.
-const QUOTED_BYTES_MAX: usize = 128;
-
-fn unknown(args: Args<'_>) -> CommandError {
-    let mut quoted = Vec::new();
-    for arg in args.from(1) {
-        let Some(left) = QUOTED_BYTES_MAX.checked_sub(quoted.len()).filter(|left| *left > 0) else {
-            break;
-        };
-        quoted.push(b'\'');
-        quoted.extend(c_text(arg).iter().take(left));
-        quoted.extend(b"' ");
-    }
-    let name: Vec<u8> = c_text(args.get(0)).iter().take(QUOTED_BYTES_MAX).copied().collect();
-    [&b"ERR unknown command '"[..], &name, b"', with args beginning with: ", &quoted]
-        .concat()
-        .into()
-}
-
-fn unknown_subcommand(args: Args<'_>) -> CommandError {
-    let name: Vec<u8> = c_text(args.get(1)).iter().take(QUOTED_BYTES_MAX).copied().collect();
-    let container = args.get(0).to_ascii_uppercase();
-    [&b"ERR unknown subcommand '"[..], &name, b"'. Try ", &container, b" HELP."].concat().into()
 }
 
 fn needs_redis(name: &[u8]) -> CommandError {

@@ -15,8 +15,8 @@ mod substrings;
 mod transactions;
 
 use super::command_table::{CommandTable, Entry};
+pub(in crate::listeners::resp) use sessions::is_printable as is_client_name;
 use std::sync::LazyLock;
-pub(super) use transactions::aborted;
 
 const FAMILIES: [&[Entry]; 10] = [
     strings::COMMANDS,

@@ -42,6 +42,11 @@ impl<'c> CommandContext<'c> {
         Self { proxy, table, commands, session, reply, map, txn: None }
     }
 
+    /// Returns whether the client has yet to show the password of `requirepass`.
+    pub(super) fn must_authenticate(&self) -> bool {
+        !self.session.authenticated && self.proxy.config().resp.requirepass.is_some()
+    }
+
     /// Ends the transaction and makes its changes permanent.
     pub(super) fn commit(&mut self) -> Outcome {
         Ok(self.txn.take().map_or(Ok(()), Txn::commit)?)

@@ -3,7 +3,7 @@
 use super::command_error::CommandError;
 
 /// Parses an integer without a plus, a leading zero, `-0` or blanks.
-pub(super) fn integer(text: &[u8]) -> Option<i64> {
+pub(in crate::listeners::resp) fn integer(text: &[u8]) -> Option<i64> {
     match text {
         [b'0'] | [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..] => {
             std::str::from_utf8(text).ok()?.parse().ok()

@@ -5,7 +5,7 @@ use super::{
     context::ProxyContext,
     hello::Hello,
     read_context::Protocol,
-    session::auth::{Principal, hello_auth},
+    session::auth::{Login, Principal},
     uncached_read::KeyedRead,
     withheld::Withheld,
 };
@@ -77,14 +77,31 @@ impl<'a> CommandKind<'a> {
             Class::WriteUnknown => Self::Write(None),
             Class::FlushAll => Self::Flush,
             Class::Neutral => Self::Neutral,
-            Class::Session(session) => Self::of_session(session, command, context),
+            Class::Session(session) => Self::of_session(session, spec, command, context),
         }
     }
 
-    fn of_session(session: SessionCommand, command: &Command<'a>, context: &ProxyContext) -> Self {
+    fn of_session(
+        session: SessionCommand,
+        spec: &Spec,
+        command: &Command<'a>,
+        context: &ProxyContext,
+    ) -> Self {
+        let principal = || {
+            let login = Login::of(spec, command, &context.config().resp);
+            login.principal(spec, command, context)
+        };
         let change = match session {
-            SessionCommand::Hello => hello(command, context),
-            SessionCommand::Auth => StateChange::Auth { principal: auth_user(command, context) },
+            // The store refuses it, and says why.
+            SessionCommand::Hello if Hello::parse(command).is_err() => return Self::Neutral,
+            SessionCommand::Hello => {
+                let protocol = Hello::protocol(command);
+                StateChange::Hello { protocol, principal: principal() }
+            }
+            SessionCommand::Auth => match principal() {
+                Some(principal) => StateChange::Auth { principal },
+                None => return Self::Neutral,
+            },
             SessionCommand::Select => match parse_db(command.arg(1)) {
                 Some(db) => StateChange::Select(db),
                 None => return Self::Neutral,
@@ -141,16 +158,6 @@ impl<'a> CommandKind<'a> {
         )
     }
 
-    /// Returns the kind of a HELLO that is sent without its user.
-    pub(super) fn without_user(self) -> Self {
-        match self {
-            Self::State(StateChange::Hello { protocol, .. }) => {
-                Self::State(StateChange::Hello { protocol, principal: None })
-            }
-            other => other,
-        }
-    }
-
     /// Returns the counter that it belongs to.
     pub(super) fn class(&self) -> Forwarded {
         match self {
@@ -158,19 +165,6 @@ impl<'a> CommandKind<'a> {
             Self::Write(_) | Self::Flush | Self::State(StateChange::Exec) => Forwarded::Write,
             Self::Neutral | Self::Info | Self::Withheld(_) | Self::State(_) => Forwarded::Other,
         }
-    }
-}
-
-fn hello(command: &Command<'_>, context: &ProxyContext) -> StateChange {
-    let protocol = Hello::protocol(command);
-    let principal = hello_auth(command).map(|(user, _)| Principal::of(user, context));
-    StateChange::Hello { protocol, principal }
-}
-
-fn auth_user(command: &Command<'_>, context: &ProxyContext) -> Principal {
-    match command.arg(2) {
-        Some(_) => Principal::of(command.arg(1).unwrap_or_default(), context),
-        None => Principal::of(b"default", context),
     }
 }
 

@@ -64,6 +64,11 @@ impl ProxyContext {
         self.app.commands()
     }
 
+    /// Returns whether the store asks for a password before it looks a command up.
+    pub(super) fn checks_auth_first(&self) -> bool {
+        self.app.checks_auth_first()
+    }
+
     /// Starts to fetch a key that is not in memory. The request has been sent when this returns.
     pub(super) fn start_fetch(&self, key: Key<'_>) -> PendingFetch<Reply> {
         self.app.start_fetch(key)

@@ -2,6 +2,7 @@
 //! answered by Larder itself, or forwarded.
 
 use super::{
+    before_auth::BeforeAuth,
     classify::CommandKind,
     connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_BYTES, TURN_COMMANDS_MAX},
     fetch_batch::{FetchBatch, Progress},
@@ -9,11 +10,11 @@ use super::{
     hits::{HitServer, Served, Stop},
     local_reply::LocalReply,
     requests::Requests,
-    session::{ReplyStream, auth::shows_password},
+    session::ReplyStream,
 };
-use crate::listeners::resp::embedded;
+use crate::listeners::resp::embedded::{self, command_error::CommandError};
 use bytes::{Buf, BytesMut};
-use larder_resp::ProtocolError;
+use larder_resp::{ProtocolError, reply};
 
 /// What to do with the command at the head of the input.
 enum Action {
@@ -25,6 +26,10 @@ enum Action {
     Refuse(ProtocolError),
     /// Answer it here. It has this many bytes.
     AnswerLocally(LocalReply, usize),
+    /// The client has shown the password of `requirepass`. The command has this many bytes.
+    AcceptPassword(usize),
+    /// Refuse it: the client has not authenticated. The command has this many bytes.
+    RefuseCommand(CommandError, usize),
     /// Send it upstream.
     Forward,
 }
@@ -53,6 +58,15 @@ impl Connection {
                 Action::Refuse(error) => self.refuse(error),
                 Action::AnswerLocally(reply, bytes) => {
                     self.answer_locally(reply)?;
+                    self.input.advance(bytes);
+                }
+                Action::AcceptPassword(bytes) => {
+                    self.accept_password();
+                    reply::simple(&mut self.output, b"OK");
+                    self.input.advance(bytes);
+                }
+                Action::RefuseCommand(error, bytes) => {
+                    reply::error(&mut self.output, error.text());
                     self.input.advance(bytes);
                 }
                 Action::Forward => {
@@ -202,24 +216,26 @@ impl Connection {
             self.input.advance(bytes);
             return Action::AwaitInput;
         };
-        let config = &self.context.config().resp;
         let spec = self.table.spec(&command);
-        let mut local = LocalReply::of(spec, &command, config, self.authenticated);
-        // Larder checks this password, so the store cannot give the client Larder's own user back.
-        if self.session.acts_as_other_user() && shows_password(spec, &command, config) {
-            local = Some(LocalReply::RightPassword);
-        }
+        let action = if let Some(reply) = LocalReply::of(spec, &command) {
+            Action::AnswerLocally(reply, bytes)
+        } else if self.authenticated {
+            Action::Forward
+        } else {
+            match BeforeAuth::of(spec, &command, &self.table, &self.context) {
+                BeforeAuth::Accept => Action::AcceptPassword(bytes),
+                BeforeAuth::Refuse(error) => Action::RefuseCommand(error, bytes),
+                BeforeAuth::Forward => Action::Forward,
+            }
+        };
         let kind = CommandKind::of(spec, &command, &self.context);
-        let needs_all_replies = local.is_some() || kind.needs_all_replies();
+        let needs_all_replies = !matches!(action, Action::Forward) || kind.needs_all_replies();
         let blocks = may_block(spec, &command);
         if (needs_all_replies && self.session.is_awaiting_reply())
             || self.session.awaits_fetches_before(&kind, blocks, &self.context)
         {
             return Action::AwaitReplies;
         }
-        match local {
-            Some(reply) => Action::AnswerLocally(reply, bytes),
-            None => Action::Forward,
-        }
+        action
     }
 }

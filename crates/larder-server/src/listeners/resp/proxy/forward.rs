@@ -4,17 +4,12 @@ use super::{
     classify::CommandKind,
     connection::{Connection, CountedUpstream},
     context::ProxyContext,
-    hello::Hello,
-    session::{Counted, Session, auth::is_own_hello},
+    session::{Counted, Session, auth::Login},
 };
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use larder_core::Bypass;
-use larder_redis::{Upstream, UpstreamError};
-use larder_resp::{
-    command::Spec,
-    reply,
-    request::{Command, write_command},
-};
+use larder_redis::{RedisUrl, Upstream, UpstreamError};
+use larder_resp::{command::Spec, reply, request::Command};
 
 impl Connection {
     /// Sends the command at the head of the input upstream. The first one opens the connection; if
@@ -28,7 +23,7 @@ impl Connection {
         let bytes = decoded.consumed;
         let Some(command) = decoded.command else { return };
         let spec = self.table.spec(&command);
-        let mut kind = CommandKind::of(spec, &command, &self.context);
+        let kind = CommandKind::of(spec, &command, &self.context);
         let reason = || bypass_reason(&self.context, &self.session, &kind);
         let counted = Counted::of(spec, &kind, reason);
         if let Some(upstream) = &mut self.upstream {
@@ -38,14 +33,12 @@ impl Connection {
             if !self.session.is_awaiting_reply() && !blocks {
                 self.oldest_sent = Some(self.context.engine().clock().now());
             }
-            if is_own_hello(spec, &command, &self.context.config().resp) {
-                self.authenticated = true;
-                kind = kind.without_user();
-                write_without_auth(&command, upstream.output());
-            } else if let CommandKind::Withheld(withheld) = &kind {
+            if let CommandKind::Withheld(withheld) = &kind {
                 withheld.write(&command, upstream.output());
             } else {
-                command.write_to(upstream.output());
+                let login = Login::of(spec, &command, &self.context.config().resp);
+                let credentials = self.context.backend().url().map(RedisUrl::credentials);
+                login.write(&command, credentials.unwrap_or_default(), upstream.output());
             }
             self.session.sent(kind, blocks, counted, &self.context);
         }
@@ -94,12 +87,4 @@ fn bypass_reason(context: &ProxyContext, session: &Session, read: &CommandKind<'
         return reason;
     }
     session.bypass_reason(context)
-}
-
-/// Writes a HELLO without its password, which was for Larder to check.
-fn write_without_auth(command: &Command<'_>, out: &mut BytesMut) {
-    let name = Hello::parse(command).ok().and_then(|hello| hello.name);
-    let set_name = name.map(|name| [&b"SETNAME"[..], name]);
-    let words = command.args().take(2).chain(set_name.into_iter().flatten());
-    write_command(out, &words.collect::<Vec<_>>());
 }

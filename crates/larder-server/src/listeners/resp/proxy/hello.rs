@@ -5,6 +5,9 @@
 //! unless all of its options are understood.
 
 use super::read_context::Protocol;
+use crate::listeners::resp::embedded::{
+    command_error::CommandError, commands::is_client_name, number,
+};
 use larder_resp::request::Command;
 
 /// What a HELLO asks for besides the protocol version.
@@ -23,6 +26,28 @@ impl<'a> Hello<'a> {
             Some(b"3") => Some(Protocol::Resp3),
             _ => None,
         }
+    }
+
+    /// Returns the error of a HELLO that asks for an unknown version.
+    pub(super) fn version_error(command: &Command<'_>) -> Option<CommandError> {
+        let version = command.arg(1).filter(|_| Self::protocol(command).is_none())?;
+        Some(match number::integer(version) {
+            Some(_) => CommandError::NO_PROTOCOL,
+            None => CommandError::PROTOCOL_NOT_AN_INTEGER,
+        })
+    }
+
+    /// Returns the error of a HELLO that names no user and has an option that is not understood.
+    pub(super) fn option_error(command: &Command<'_>) -> Option<CommandError> {
+        let mut args = command.args().skip(2);
+        while let Some(word) = args.next() {
+            match word.eq_ignore_ascii_case(b"SETNAME").then(|| args.next()).flatten() {
+                Some(name) if is_client_name(name) => {}
+                Some(_) => return Some(CommandError::BAD_CLIENT_NAME),
+                None => return Some(CommandError::hello_option(word)),
+            }
+        }
+        None
     }
 
     /// Parses the options. Fails with the first option that is not understood, if the HELLO names a

@@ -1,8 +1,7 @@
-//! The replies of Larder itself: to its own password, to RESET and QUIT, and to protocol errors.
+//! The replies of Larder itself: to RESET and QUIT, and to protocol errors.
 
 use super::{
     connection::{Close, Connection},
-    hello::Hello,
     local_reply::LocalReply,
 };
 use crate::listeners::resp::embedded::Embedded;
@@ -12,17 +11,6 @@ impl Connection {
     pub(super) fn answer_locally(&mut self, reply: LocalReply) -> Result<(), Close> {
         match reply {
             LocalReply::Http => return Err(Close::Client),
-            LocalReply::NoAuth => reply::error(&mut self.output, NO_AUTH),
-            LocalReply::NoAuthHello => reply::error(&mut self.output, NO_AUTH_HELLO),
-            LocalReply::WrongPassword => reply::error(&mut self.output, WRONG_PASSWORD),
-            LocalReply::BadHello => self.refuse_hello(),
-            LocalReply::RightPassword if self.session.acts_as_other_user() => {
-                reply::error(&mut self.output, OTHER_USER);
-            }
-            LocalReply::RightPassword => {
-                self.accept_password();
-                reply::simple(&mut self.output, b"OK");
-            }
             LocalReply::Reset => self.begin_reset(),
             LocalReply::Quit => {
                 if self.wants_reply() {
@@ -32,15 +20,6 @@ impl Connection {
             }
         }
         Ok(())
-    }
-
-    /// Names the option that is not understood in the HELLO at the head of the input.
-    fn refuse_hello(&mut self) {
-        let Ok(decoded) = self.decoder.decode(&self.input) else { return };
-        if let Some(Err(option)) = decoded.command.as_ref().map(Hello::parse) {
-            let text = [b"ERR Syntax error in HELLO option '", option, b"'"].concat();
-            reply::error(&mut self.output, &text);
-        }
     }
 
     /// Starts a new session with another upstream connection. The commands on the old one must be
@@ -85,10 +64,3 @@ impl Connection {
         }
     }
 }
-
-const NO_AUTH: &[u8] = b"NOAUTH Authentication required.";
-const NO_AUTH_HELLO: &[u8] = b"NOAUTH HELLO must be called with the client already authenticated, \
-    otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
-    and select the RESP protocol version at the same time";
-const OTHER_USER: &[u8] = b"ERR this connection acts as another user: send RESET first";
-const WRONG_PASSWORD: &[u8] = b"WRONGPASS invalid username-password pair or user is disabled.";

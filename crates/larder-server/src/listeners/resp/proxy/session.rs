@@ -79,11 +79,6 @@ impl Session {
         }
     }
 
-    /// Returns whether the client acts as another user than that of the store's URL.
-    pub(super) fn acts_as_other_user(&self) -> bool {
-        self.state.auth().acts_as_other_user()
-    }
-
     /// Returns whether the store has accepted a password from the client.
     pub(super) fn has_shown_password(&self) -> bool {
         self.state.auth().has_shown_password()

@@ -63,9 +63,12 @@ fn hello(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
             }
             b"SETNAME" if values >= 1 => set_name(ctx, words.next().unwrap_or_default())?,
             _ => {
-                return Err(CommandError::quoting("ERR Syntax error in HELLO option '", word, "'"));
+                return Err(CommandError::hello_option(word));
             }
         }
+    }
+    if ctx.must_authenticate() {
+        return Err(CommandError::NO_AUTH_HELLO);
     }
     let protocol = protocol.unwrap_or(ctx.session.protocol);
     (ctx.session.protocol, ctx.reply.protocol) = (protocol, protocol);
@@ -77,8 +80,8 @@ fn parse_protocol(text: &[u8]) -> Result<Protocol, CommandError> {
     match number::integer(text) {
         Some(2) => Ok(Protocol::Resp2),
         Some(3) => Ok(Protocol::Resp3),
-        Some(_) => Err(CommandError::new("NOPROTO unsupported protocol version")),
-        None => Err(CommandError::new("ERR Protocol version is not an integer or out of range")),
+        Some(_) => Err(CommandError::NO_PROTOCOL),
+        None => Err(CommandError::PROTOCOL_NOT_AN_INTEGER),
     }
 }
 
@@ -102,9 +105,11 @@ fn describe(ctx: &mut CommandContext<'_>) {
     reply.array(0);
 }
 
-/// Handles AUTH, unless it is for `requirepass`: the proxy answers that.
 fn auth(ctx: &mut CommandContext<'_>, args: Args<'_>) -> Outcome {
     match args.len() {
+        2 if ctx.proxy.config().resp.requirepass.is_some() => {
+            log_in(ctx, b"default", args.get(1))?;
+        }
         2 => {
             return Err(CommandError::new(
                 "ERR AUTH <password> called without any password configured for the default user. \
@@ -130,14 +135,13 @@ fn log_in(ctx: &mut CommandContext<'_>, user: &[u8], password: &[u8]) -> Outcome
 
 pub(super) fn set_name(ctx: &mut CommandContext<'_>, name: &[u8]) -> Outcome {
     if !is_printable(name) {
-        let text = "ERR Client names cannot contain spaces, newlines or special characters.";
-        return Err(CommandError::new(text));
+        return Err(CommandError::BAD_CLIENT_NAME);
     }
     ctx.session.handle.set(Attribute::Name, name);
     Ok(())
 }
 
 /// Returns whether a text may appear in `CLIENT LIST`.
-pub(super) fn is_printable(text: &[u8]) -> bool {
+pub(in crate::listeners::resp) fn is_printable(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_graphic)
 }

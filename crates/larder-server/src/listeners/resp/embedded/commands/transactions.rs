@@ -89,10 +89,3 @@ fn unwatch(ctx: &mut CommandContext<'_>, _: Args<'_>) {
     ctx.unwatch();
     ctx.reply.ok();
 }
-
-/// Returns the error of a rejected EXEC, which discards the transaction.
-pub(in crate::listeners::resp::embedded) fn aborted(error: &CommandError) -> CommandError {
-    let why = error.text();
-    let why = why.strip_prefix(b"ERR ").unwrap_or(why);
-    [b"EXECABORT Transaction discarded because of: ", why].concat().into()
-}
