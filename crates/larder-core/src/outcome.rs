@@ -207,6 +207,10 @@ pub enum StoreError {
     /// There is no connection. Nothing was sent; try again later.
     #[error("the store is unreachable: {0}")]
     Unreachable(Arc<str>),
+    /// The store was reached and refuses the connection, until somebody changes its configuration or
+    /// ours. Nothing was sent.
+    #[error("the store refuses the connection: {0}")]
+    NoAccess(Arc<str>),
     /// The connection ended before the answer came. A write may have been done.
     #[error("the connection to the store ended before it answered")]
     Lost,
@@ -231,7 +235,11 @@ impl StoreError {
     /// Whether the store or the way to it failed, and not the request.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Lost | Self::TimedOut(_) | Self::NotReady(_) => true,
+            Self::Unreachable(_)
+            | Self::NoAccess(_)
+            | Self::Lost
+            | Self::TimedOut(_)
+            | Self::NotReady(_) => true,
             Self::Refused(_) | Self::Full | Self::NotDurable(_) => false,
         }
     }

@@ -6,9 +6,10 @@
 //! the command again is safe.
 
 use crate::{
+    access::Access,
     backoff::Backoff,
     connection::{ConnectionError, RespConnection, timeout_message},
-    upstream::{UpstreamError, authenticate, check_ok},
+    upstream::{UpstreamError, authenticate, check_ok, is_no_auth, select},
     url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
@@ -47,10 +48,10 @@ pub(crate) struct CommandConnection {
 impl CommandConnection {
     /// Starts the task, which ends when this handle is dropped. A command whose reply has not
     /// arrived within `timeout` fails.
-    pub(crate) fn start(url: RedisUrl, timeout: Duration) -> Self {
+    pub(crate) fn start(url: RedisUrl, access: Arc<Access>, timeout: Duration) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let reconnect = Arc::new(Notify::new());
-        let task = ConnectionTask { url, queue, reconnect: Arc::clone(&reconnect) };
+        let task = ConnectionTask { url, access, queue, reconnect: Arc::clone(&reconnect) };
         tokio::spawn(task.run());
         Self { queue: sender, reconnect, timeout }
     }
@@ -81,6 +82,7 @@ impl CommandConnection {
 /// Connects, and reconnects when a connection ends.
 struct ConnectionTask {
     url: RedisUrl,
+    access: Arc<Access>,
     queue: mpsc::Receiver<Command>,
     reconnect: Arc<Notify>,
 }
@@ -97,12 +99,12 @@ impl ConnectionTask {
                         Err(error) => tracing::debug!(%error, "command connection ended"),
                     }
                 }
-                Err(why) => self.fail_commands_for(backoff.next(), &why).await,
+                Err(error) => self.fail_commands_for(backoff.next(), &error).await,
             }
         }
     }
 
-    async fn connect(&self) -> Result<Pipeline, Arc<str>> {
+    async fn connect(&self) -> Result<Pipeline, StoreError> {
         let attempt = async {
             let mut connection =
                 RespConnection::connect(&self.url).await.map_err(ConnectionError::from)?;
@@ -110,8 +112,11 @@ impl ConnectionTask {
             Ok(Pipeline { connection, db: self.url.db, pending: VecDeque::new() })
         };
         match timeout(CONNECT_TIMEOUT, attempt).await {
-            Ok(outcome) => outcome.map_err(|error: UpstreamError| error.to_string().into()),
-            Err(_) => Err(timeout_message(&self.url, CONNECT_TIMEOUT).into()),
+            Ok(Ok(pipeline)) => Ok(pipeline),
+            Ok(Err(error)) => Err(self.store_error(&error)),
+            Err(_) => {
+                Err(StoreError::Unreachable(timeout_message(&self.url, CONNECT_TIMEOUT).into()))
+            }
         }
     }
 
@@ -156,12 +161,22 @@ impl ConnectionTask {
         }
     }
 
+    /// Returns the error of the commands that wait for a connection, and records a refusal.
+    fn store_error(&self, error: &UpstreamError) -> StoreError {
+        let why = error.to_string();
+        if error.is_refusal() {
+            self.access.refused(&why);
+            return StoreError::NoAccess(why.into());
+        }
+        StoreError::Unreachable(why.into())
+    }
+
     /// Fails commands for the length of `pause`, or until the handle is dropped.
-    async fn fail_commands_for(&mut self, pause: Duration, why: &Arc<str>) {
+    async fn fail_commands_for(&mut self, pause: Duration, error: &StoreError) {
         let fail = async {
             while let Some(command) = self.queue.recv().await {
                 // Fails only when the caller no longer waits.
-                command.reply.send(Err(StoreError::Unreachable(Arc::clone(why)))).ok();
+                command.reply.send(Err(error.clone())).ok();
             }
         };
         timeout(pause, fail).await.ok();
@@ -232,10 +247,11 @@ async fn handshake(connection: &mut RespConnection, url: &RedisUrl) -> Result<()
     authenticate(connection, url).await?;
     // Servers before 6.0 and users without the right to HELLO refuse it. Strings, which is all that
     // is read here, are the same in RESP2.
-    connection.call(&[b"HELLO", b"3"]).await?;
-    if url.db != 0 {
-        check_ok(&connection.call(&[b"SELECT", url.db.to_string().as_bytes()]).await?)?;
+    let hello = connection.call(&[b"HELLO", b"3"]).await?;
+    if is_no_auth(&hello) {
+        return check_ok("HELLO 3", &hello);
     }
+    select(connection, url).await?;
     // The name is for `CLIENT LIST` only; a refusal does no harm.
     connection.call(&[b"CLIENT", b"SETNAME", b"larder-commands"]).await?;
     Ok(())
@@ -271,7 +287,8 @@ mod tests {
                 tokio::spawn(fall_silent(stream));
             }
         });
-        let commands = CommandConnection::start(url, Duration::from_millis(50));
+        let access = Arc::new(Access::new(url.clone()));
+        let commands = CommandConnection::start(url, access, Duration::from_millis(50));
         // Each call starts before the connection's task learns that the one before timed out.
         for number in 0..20 {
             let outcome = commands.call(0, &[b"DEL", b"k"]).await;

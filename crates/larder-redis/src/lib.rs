@@ -5,6 +5,7 @@
 //! the near cache. The command connection (`commands`) carries writes, and reads that bypass the
 //! near cache. [`Upstream`] is a third kind: a connection for one client alone.
 
+mod access;
 mod backoff;
 mod commands;
 mod connection;
@@ -24,5 +25,5 @@ pub use reply::{Payload, Reply};
 pub use store::{PendingMultiGet, RedisStore};
 pub use tracking::TrackingState;
 pub use tracking_table::TrackingTable;
-pub use upstream::{Ready, Upstream, UpstreamError};
+pub use upstream::{Ready, Upstream, UpstreamError, is_no_auth};
 pub use url::{Endpoint, RedisUrl, RedisUrlError, Secret};

@@ -1,11 +1,13 @@
 //! Redis as a [`Store`](larder_core::Store).
 
 use crate::{
+    access::Access,
     commands::CommandConnection,
     error_reply::{is_not_ready, store_error},
     reply::Reply,
     tracking::{LoadedPut, MultiGet, Request, TrackingConnection, TrackingState, fail_request},
     tracking_table::{TrackingTable, limit, sizes},
+    upstream::{Upstream, UpstreamError},
     url::RedisUrl,
 };
 use bytes::{Bytes, BytesMut};
@@ -31,6 +33,8 @@ use tokio::sync::oneshot;
 pub struct RedisStore {
     tracking: TrackingConnection,
     commands: CommandConnection,
+    access: Arc<Access>,
+    url: RedisUrl,
     engine: Arc<Engine<Reply>>,
     timeout: Duration,
     /// The epoch in which the limit of the tracking table was refused; 0 if it was not.
@@ -50,9 +54,16 @@ impl RedisStore {
     /// server is unreachable, the tasks keep trying to connect. A request fails when it has no
     /// reply within `timeout`.
     pub fn start(url: &RedisUrl, engine: Arc<Engine<Reply>>, timeout: Duration) -> Self {
+        let access = Arc::new(Access::new(url.clone()));
         Self {
-            tracking: TrackingConnection::start(url.clone(), Arc::clone(&engine)),
-            commands: CommandConnection::start(url.clone(), timeout),
+            tracking: TrackingConnection::start(
+                url.clone(),
+                Arc::clone(&access),
+                Arc::clone(&engine),
+            ),
+            commands: CommandConnection::start(url.clone(), Arc::clone(&access), timeout),
+            access,
+            url: url.clone(),
             engine,
             timeout,
             limit_refused_in: AtomicU64::new(0),
@@ -62,6 +73,36 @@ impl RedisStore {
     /// Returns the state of the tracking connection.
     pub fn tracking_state(&self) -> TrackingState {
         self.tracking.state()
+    }
+
+    /// Returns why the server refuses Larder's connections, if it does.
+    pub fn refusal(&self) -> Option<Arc<str>> {
+        self.access.refusal()
+    }
+
+    /// Records that the server has refused a connection.
+    pub fn refused(&self, why: &str) {
+        self.access.refused(why);
+    }
+
+    /// Opens a connection for one client.
+    pub async fn connect(&self) -> Result<Upstream, UpstreamError> {
+        Upstream::connect(&self.url).await.inspect_err(|error| {
+            if error.is_refusal() {
+                self.refused(&error.to_string());
+            }
+        })
+    }
+
+    /// Tries whether the server accepts connections again, if it has refused one. The tracking
+    /// connection does so by itself while it is down.
+    pub async fn retry_access(&self) {
+        if self.refusal().is_some() && self.tracking.is_live() {
+            match Upstream::check(&self.url).await {
+                Ok(()) => self.access.accepted(),
+                Err(error) => tracing::debug!(%error, "Redis still refuses Larder's connections"),
+            }
+        }
     }
 
     /// Sends `PING` and waits for a reply that is not an error.

@@ -11,7 +11,7 @@ mod read_window;
 mod session;
 mod task;
 
-use crate::{reply::Reply, url::RedisUrl};
+use crate::{access::Access, reply::Reply, url::RedisUrl};
 use larder_core::Engine;
 pub(crate) use multi_get::MultiGet;
 pub(crate) use session::{LoadedPut, Request};
@@ -43,12 +43,13 @@ pub(crate) struct TrackingConnection {
 
 impl TrackingConnection {
     /// Starts the task, which ends when this handle is dropped.
-    pub(crate) fn start(url: RedisUrl, engine: Arc<Engine<Reply>>) -> Self {
+    pub(crate) fn start(url: RedisUrl, access: Arc<Access>, engine: Arc<Engine<Reply>>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
         let state = Arc::new(Mutex::new(TrackingState::Down("not connected yet".into())));
         let reconnect = Arc::new(Notify::new());
         let task = ConnectionTask {
             url,
+            access,
             engine,
             queue,
             state: Arc::clone(&state),

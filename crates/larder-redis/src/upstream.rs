@@ -3,6 +3,7 @@
 
 use crate::{
     connection::{ConnectionError, RespConnection, timeout_message},
+    error_reply::is_not_ready,
     reply::redact_error,
     url::RedisUrl,
 };
@@ -35,10 +36,7 @@ impl Upstream {
             let mut connection =
                 RespConnection::connect(url).await.map_err(ConnectionError::from)?;
             authenticate(&mut connection, url).await?;
-            if url.db != 0 {
-                let db = url.db.to_string();
-                check_ok(&connection.call(&[b"SELECT", db.as_bytes()]).await?)?;
-            }
+            select(&mut connection, url).await?;
             if url.is_tls() {
                 // In TLS 1.3 a server rejects the client's certificate after the handshake: any
                 // reply, even an error, shows that it did not.
@@ -48,7 +46,16 @@ impl Upstream {
         };
         timeout(CONNECT_TIMEOUT, attempt)
             .await
-            .unwrap_or_else(|_| Err(UpstreamError(timeout_message(url, CONNECT_TIMEOUT))))
+            .unwrap_or_else(|_| Err(UpstreamError::lost(timeout_message(url, CONNECT_TIMEOUT))))
+    }
+
+    /// Connects, and waits for a reply that only a client gets that has authenticated.
+    pub(crate) async fn check(url: &RedisUrl) -> Result<(), UpstreamError> {
+        let mut upstream = Self::connect(url).await?;
+        let ping = timeout(CONNECT_TIMEOUT, upstream.connection.call(&[b"PING"])).await;
+        let late = |_| UpstreamError::lost(timeout_message(url, CONNECT_TIMEOUT));
+        let reply = ping.map_err(late)??;
+        if is_no_auth(&reply) { check_ok("PING", &reply) } else { Ok(()) }
     }
 
     /// Returns the buffer for commands; [`Upstream::flush`] sends its contents.
@@ -106,42 +113,82 @@ impl Upstream {
     }
 }
 
-/// Sends the URL's credentials, in RESP2.
+/// Sends the URL's credentials. Every connection authenticates here, so that all of them are
+/// accepted or none: the user is always named, because Redis refuses a bare password where the user
+/// `default` needs none.
 pub(crate) async fn authenticate(
     connection: &mut RespConnection,
     url: &RedisUrl,
 ) -> Result<(), UpstreamError> {
-    let password = url.password.as_ref().map_or("", |password| password.reveal()).as_bytes();
-    let reply = match &url.username {
-        Some(user) => connection.call(&[b"AUTH", user.as_bytes(), password]).await?,
-        None if url.password.is_some() => connection.call(&[b"AUTH", password]).await?,
-        None => return Ok(()),
-    };
-    check_ok(&reply)
+    if url.username.is_none() && url.password.is_none() {
+        return Ok(());
+    }
+    let (user, password) = url.credentials();
+    let mut reply = connection.call(&[b"AUTH", user, password]).await?;
+    // Redis before 6.0 has no users.
+    if url.username.is_none() && reply.starts_with(b"-ERR wrong number of arguments") {
+        reply = connection.call(&[b"AUTH", password]).await?;
+    }
+    check_ok("AUTH", &reply)
 }
 
-/// Returns an error if `reply` is an error reply.
-pub(crate) fn check_ok(reply: &[u8]) -> Result<(), UpstreamError> {
-    match Frame::parse(reply).map_err(ConnectionError::from)?.as_error() {
-        Some(error) => Err(UpstreamError(format!("Redis refused: {}", redact_error(error)))),
-        None => Ok(()),
+/// Selects the URL's database.
+pub(crate) async fn select(
+    connection: &mut RespConnection,
+    url: &RedisUrl,
+) -> Result<(), UpstreamError> {
+    if url.db == 0 {
+        return Ok(());
     }
+    let db = url.db.to_string();
+    let reply = connection.call(&[b"SELECT", db.as_bytes()]).await?;
+    check_ok(&format!("SELECT {db}"), &reply)
+}
+
+/// Returns an error if the `reply` to a command is an error reply. The command is named without its
+/// secrets.
+pub(crate) fn check_ok(command: &str, reply: &[u8]) -> Result<(), UpstreamError> {
+    let frame = Frame::parse(reply).map_err(ConnectionError::from)?;
+    let Some(error) = frame.as_error() else { return Ok(()) };
+    let text = format!("{command}: {}", redact_error(error));
+    let passes = is_not_ready(error) || error.starts_with(b"ERR max number of clients");
+    Err(UpstreamError { text, is_refusal: !passes })
+}
+
+/// Returns whether an error reply says that its client has not authenticated.
+pub fn is_no_auth(reply: &[u8]) -> bool {
+    reply.strip_prefix(b"-").unwrap_or(reply).starts_with(b"NOAUTH ")
 }
 
 /// Why a connection could not be opened, or ended: a message for people.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UpstreamError(String);
+#[error("{text}")]
+pub struct UpstreamError {
+    text: String,
+    is_refusal: bool,
+}
 
 impl UpstreamError {
     /// The error when no Redis is configured.
     pub fn not_configured() -> Self {
-        Self("no Redis is configured".into())
+        Self::lost("no Redis is configured".into())
     }
 
     /// The error when the process may not open another file.
     pub fn no_descriptor() -> Self {
-        Self("too many connections are open; raise the limit of open files (ulimit -n)".into())
+        Self::lost(
+            "too many connections are open; raise the limit of open files (ulimit -n)".into(),
+        )
+    }
+
+    pub(crate) fn lost(text: String) -> Self {
+        Self { text, is_refusal: false }
+    }
+
+    /// Returns whether Redis was reached and refused the connection: it will again, until somebody
+    /// changes its configuration or Larder's.
+    pub fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 
     /// The error when the server sent invalid RESP.
@@ -152,6 +199,6 @@ impl UpstreamError {
 
 impl From<ConnectionError> for UpstreamError {
     fn from(error: ConnectionError) -> Self {
-        Self(error.to_string())
+        Self::lost(error.to_string())
     }
 }

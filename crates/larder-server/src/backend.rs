@@ -6,7 +6,10 @@ use larder_core::{
     Bypass, Engine, Fill, FillOutcome, Found, Key, LoadedValue, MemoryStore, NotCached, Put,
     PutOutcome, ReadStore, StoreError, WriteGuard, WriteStore,
 };
-use larder_redis::{PendingMultiGet, RedisStore, RedisUrl, Reply, TrackingState, TrackingTable};
+use larder_redis::{
+    PendingMultiGet, RedisStore, RedisUrl, Reply, TrackingState, TrackingTable, Upstream,
+    UpstreamError,
+};
 use std::sync::Arc;
 
 /// Keys of each database that one purge of the memory store visits.
@@ -40,6 +43,36 @@ impl Backend {
         match self {
             Self::Redis { url, .. } => url.db,
             Self::Memory(_) => 0,
+        }
+    }
+
+    /// Opens a connection to Redis for one client.
+    pub(crate) async fn connect(&self) -> Result<Upstream, UpstreamError> {
+        match self {
+            Self::Redis { store, .. } => store.connect().await,
+            Self::Memory(_) => Err(UpstreamError::not_configured()),
+        }
+    }
+
+    /// Returns why the store refuses connections, if it does.
+    pub(crate) fn refusal(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Redis { store, .. } => store.refusal(),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Records that the store has refused a connection.
+    pub(crate) fn refused(&self, why: &str) {
+        if let Self::Redis { store, .. } = self {
+            store.refused(why);
+        }
+    }
+
+    /// Tries whether the store accepts connections again, if it has refused one.
+    pub(crate) async fn retry_access(&self) {
+        if let Self::Redis { store, .. } = self {
+            store.retry_access().await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tasks that run beside the requests, from the start of the server to its end.
 
+mod access;
 mod acl;
 mod commands;
 mod origins;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc::Receiver;
 pub(crate) fn start(app: &Arc<App>, samples: Option<Receiver<Sample>>) {
     let weak = || Arc::downgrade(app);
     tokio::spawn(sweep::run(weak()));
+    tokio::spawn(access::run(weak()));
     tokio::spawn(acl::run(weak()));
     tokio::spawn(commands::run(weak()));
     tokio::spawn(tracking::run(weak()));

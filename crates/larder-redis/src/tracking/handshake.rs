@@ -4,6 +4,7 @@ use crate::{
     connection::{ConnectionError, RespConnection},
     error_reply::is_not_ready,
     reply::redact_error,
+    upstream::{UpstreamError, authenticate, select},
     url::RedisUrl,
 };
 use bytes::BytesMut;
@@ -37,9 +38,11 @@ pub(super) struct Server {
 /// Why the handshake failed.
 #[derive(Clone, Debug)]
 pub(crate) enum HandshakeError {
-    /// Worth another attempt soon: no connection, failed authentication, or the server does not
-    /// serve yet.
+    /// Worth another attempt soon: no connection, or the server does not serve yet.
     Transient(String),
+    /// The server refuses every connection: it rejects the credentials, or lacks the db. Worth
+    /// another attempt soon.
+    Refused(String),
     /// The server cannot or must not be tracked. Until that changes, nothing is cached.
     Permanent(String),
 }
@@ -49,14 +52,12 @@ pub(super) async fn handshake(
     connection: &mut RespConnection,
     url: &RedisUrl,
 ) -> Result<Server, HandshakeError> {
-    let ServerInfo { version, mode } = hello(connection, url).await?;
+    authenticate(connection, url).await?;
+    let ServerInfo { version, mode } = hello(connection).await?;
     check_version(&version)?;
     check_mode(&mode)?;
     call_ok(connection, &[b"CLIENT", b"TRACKING", b"ON"]).await?;
-    if url.db != 0 {
-        let selected = call_ok(connection, &[b"SELECT", url.db.to_string().as_bytes()]).await;
-        selected.map_err(HandshakeError::into_transient)?;
-    }
+    select(connection, url).await?;
     // Where NO-EVICT is refused, the server may close this connection under memory pressure. That
     // ends the epoch like any other disconnect.
     call(connection, &[b"CLIENT", b"NO-EVICT", b"ON"]).await?;
@@ -80,18 +81,8 @@ struct ServerInfo {
     mode: String,
 }
 
-async fn hello(
-    connection: &mut RespConnection,
-    url: &RedisUrl,
-) -> Result<ServerInfo, HandshakeError> {
-    let user = url.username.as_deref().unwrap_or("default");
-    let password = url.password.as_ref().map_or("", |password| password.reveal());
-    let reply = if url.username.is_some() || url.password.is_some() {
-        let command: [&[u8]; 5] = [b"HELLO", b"3", b"AUTH", user.as_bytes(), password.as_bytes()];
-        call_ok(connection, &command).await?
-    } else {
-        call_ok(connection, &[b"HELLO", b"3"]).await?
-    };
+async fn hello(connection: &mut RespConnection) -> Result<ServerInfo, HandshakeError> {
+    let reply = call_ok(connection, &[b"HELLO", b"3"]).await?;
     let version = field(&reply, b"version")
         .ok_or_else(|| HandshakeError::Permanent("the reply to HELLO 3 has no version".into()))?;
     Ok(ServerInfo { version, mode: field(&reply, b"mode").unwrap_or_default() })
@@ -154,10 +145,11 @@ async fn call_ok(
     let words = command.iter().take(2).map(|word| String::from_utf8_lossy(word));
     let words = words.collect::<Vec<_>>().join(" ");
     let why = format!("{words}: {}", redact_error(error));
-    match is_not_ready(error) || is_auth_error(error) {
-        true => Err(HandshakeError::Transient(why)),
-        false => Err(HandshakeError::Permanent(why)),
-    }
+    Err(match error {
+        _ if is_not_ready(error) => HandshakeError::Transient(why),
+        _ if is_auth_error(error) => HandshakeError::Refused(why),
+        _ => HandshakeError::Permanent(why),
+    })
 }
 
 /// Returns whether the server refuses these credentials, or this client, on every connection.
@@ -174,12 +166,11 @@ async fn call(
     Ok(connection.call(command).await?)
 }
 
-impl HandshakeError {
-    /// Makes a failed `SELECT` transient: without its db a connection is useless, even to pass
-    /// commands through.
-    fn into_transient(self) -> Self {
-        match self {
-            Self::Permanent(why) | Self::Transient(why) => Self::Transient(why),
+impl From<UpstreamError> for HandshakeError {
+    fn from(error: UpstreamError) -> Self {
+        match error.is_refusal() {
+            true => Self::Refused(error.to_string()),
+            false => Self::Transient(error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     session::{EpochEnd, Request, Session},
 };
 use crate::{
+    access::Access,
     backoff::Backoff,
     connection::{ConnectionError, RespConnection, timeout_message},
     reply::Reply,
@@ -42,6 +43,7 @@ const PERMANENT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct ConnectionTask {
     pub(super) url: RedisUrl,
+    pub(super) access: Arc<Access>,
     pub(super) engine: Arc<Engine<Reply>>,
     pub(super) queue: mpsc::Receiver<Request>,
     pub(super) state: Arc<Mutex<TrackingState>>,
@@ -63,6 +65,7 @@ impl ConnectionTask {
                 Ok((connection, server)) => {
                     let Server { version, fields_expire } = &server;
                     tracing::info!(url = %self.url, %version, fields_expire, "tracking connection is up");
+                    self.access.accepted();
                     let start = self.engine.clock().now();
                     let end = self.serve(connection, server).await;
                     let Some(end) = end else { return };
@@ -169,6 +172,11 @@ impl ConnectionTask {
     /// pause before the next attempt.
     fn report(&self, error: HandshakeError, backoff: &mut Backoff) -> Duration {
         let (state, pause) = match error {
+            HandshakeError::Refused(why) => {
+                self.access.refused(&why);
+                self.set_state(TrackingState::Down(why));
+                return backoff.next();
+            }
             HandshakeError::Transient(why) => (TrackingState::Down(why), backoff.next()),
             HandshakeError::Permanent(why) => (TrackingState::PassThrough(why), PERMANENT_PAUSE),
         };

@@ -41,6 +41,9 @@ impl Health {
 }
 
 fn store_problem(app: &App, coherent: bool) -> Option<String> {
+    if let Some(reason) = app.backend().refusal() {
+        return Some(format!("the store refuses Larder's connections: {reason}"));
+    }
     match app.backend().tracking()? {
         TrackingState::Down(reason) => Some(format!("the store is unreachable: {reason}")),
         TrackingState::PassThrough(reason) => {

@@ -83,7 +83,7 @@ fn a_wrong_password_is_an_outage_until_redis_accepts_it() {
     }
     let redis = RedisServer::builder().user_acl("app on >secret ~* &* +@all").start();
     let larder = larder(&redis.url_for("app", "hunter2")).start();
-    eventually(LIMIT, "larder to try again", || redis.command_calls("hello") >= 3);
+    eventually(LIMIT, "larder to try again", || redis.command_calls("auth") >= 6);
     let why = larder.stats()["feed"]["reason"].to_string();
     assert!(why.contains("WRONGPASS"), "{why}");
     assert_eq!(larder.stats()["feed"]["state"], "down", "nothing passes through");
@@ -97,6 +97,96 @@ fn a_wrong_password_is_an_outage_until_redis_accepts_it() {
     redis.cmd(&["ACL", "SETUSER", "app", ">hunter2"]);
     redis.cmd(&["SET", "k", "v"]);
     warm_up(&larder, "k", "v");
+}
+
+/// Returns the problems in `/readyz`.
+fn problems(larder: &Larder) -> String {
+    http::get(&larder.url("/readyz"), &[]).json()["problems"].to_string()
+}
+
+#[test]
+fn a_password_that_redis_does_not_need_is_no_problem() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::start();
+    let url = redis.url().replacen("redis://", "redis://:any@", 1);
+    let larder = Larder::builder(env!("CARGO_BIN_EXE_larder")).env("REDIS_URL", url).resp().start();
+    larder.wait_until_coherent();
+    assert_eq!(http::put(&larder.url(&path("k")), &[], "put").status, 204);
+    warm_up(&larder, "k", "put");
+    assert_eq!(resp(&larder, &["SET", "k", "v"]), Ok("OK".into()));
+    assert_eq!(problems(&larder), "[]");
+}
+
+#[test]
+fn new_clients_are_refused_after_the_password_was_changed_until_redis_accepts_it_again() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::builder().user_acl("app on >secret ~* &* +@all").start();
+    let larder = Larder::builder(env!("CARGO_BIN_EXE_larder"))
+        .env("REDIS_URL", redis.url_for("app", "secret"))
+        .resp()
+        .start();
+    larder.wait_until_coherent();
+    let connect = || {
+        let url = format!("redis://127.0.0.1:{}", larder.resp_port());
+        redis::Client::open(url).unwrap().get_connection().unwrap()
+    };
+    let mut old = connect();
+    let set = |client: &mut redis::Connection| {
+        redis::cmd("SET").arg("k").arg("v").query::<String>(client).map_err(|e| e.to_string())
+    };
+    set(&mut old).unwrap();
+    for _ in 0..2 {
+        redis.cmd(&["ACL", "SETUSER", "app", "<secret", ">other"]);
+        for _ in 0..3 {
+            let error = set(&mut connect()).unwrap_err();
+            assert!(error.contains("WRONGPASS") && !error.contains("LOADING"), "{error}");
+        }
+        set(&mut old).unwrap();
+        assert!(problems(&larder).contains("AUTH: WRONGPASS"), "{}", problems(&larder));
+        redis.cmd(&["ACL", "SETUSER", "app", ">secret"]);
+        set(&mut connect()).unwrap();
+        eventually(LIMIT, "the problem to end", || problems(&larder) == "[]");
+    }
+    let log = larder.log();
+    assert_eq!(log.matches("Redis refuses Larder's connections").count(), 2, "{log}");
+    assert_eq!(log.matches("accepts Larder's connections again").count(), 2, "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[test]
+fn redis_may_begin_to_ask_for_a_password() {
+    if !require_redis() {
+        return;
+    }
+    let redis = RedisServer::start();
+    let larder =
+        Larder::builder(env!("CARGO_BIN_EXE_larder")).env("REDIS_URL", redis.url()).resp().start();
+    larder.wait_until_coherent();
+    let mut admin = redis.client();
+    let mut require = |password: &str| {
+        let command = ["SET", "requirepass", password];
+        redis::cmd("CONFIG").arg(&command).exec(&mut admin).unwrap();
+    };
+    require("secret");
+    let error = resp(&larder, &["SET", "k", "v"]).unwrap_err();
+    assert!(error.to_uppercase().contains("AUTH"), "{error}");
+    assert!(problems(&larder).contains("NOAUTH"), "{}", problems(&larder));
+    require("");
+    eventually(LIMIT, "the problem to end", || problems(&larder) == "[]");
+    assert_eq!(resp(&larder, &["SET", "k", "v"]), Ok("OK".into()));
+    let log = larder.log();
+    assert_eq!(log.matches("Redis refuses Larder's connections").count(), 1, "{log}");
+}
+
+/// Runs a command of a new Redis client.
+fn resp(larder: &Larder, words: &[&str]) -> Result<String, String> {
+    let url = format!("redis://127.0.0.1:{}", larder.resp_port());
+    let mut client = redis::Client::open(url).unwrap().get_connection().unwrap();
+    redis::cmd(words[0]).arg(&words[1..]).query(&mut client).map_err(|error| error.to_string())
 }
 
 #[test]

@@ -110,6 +110,8 @@ impl From<StoreError> for Problem {
             | StoreError::NotReady(_)
             | StoreError::Full
             | StoreError::NotDurable(_) => problem(StatusCode::SERVICE_UNAVAILABLE).retry_soon(),
+            // Retrying soon would not help.
+            StoreError::NoAccess(_) => problem(StatusCode::SERVICE_UNAVAILABLE),
             StoreError::Lost => problem(StatusCode::BAD_GATEWAY),
             StoreError::TimedOut(_) => problem(StatusCode::GATEWAY_TIMEOUT),
             StoreError::Refused(text) => match text.split(' ').next().unwrap_or_default() {

@@ -8,7 +8,7 @@ use super::{
 };
 use bytes::Buf;
 use larder_core::Bypass;
-use larder_redis::{RedisUrl, Upstream, UpstreamError};
+use larder_redis::{RedisUrl, UpstreamError};
 use larder_resp::{command::Spec, reply, request::Command};
 
 impl Connection {
@@ -43,8 +43,12 @@ impl Connection {
             self.session.sent(kind, blocks, counted, &self.context);
         }
         if let Some(error) = connect_error.as_ref().filter(|_| self.upstream.is_none()) {
-            // Clients retry after LOADING, as with a Redis that starts.
-            let text = format!("LOADING Larder cannot reach the store: {error}");
+            // Clients retry after LOADING, as with a Redis that starts. Where Redis refuses Larder,
+            // they would do so for ever.
+            let text = match error.is_refusal() {
+                true => format!("ERR Larder: the store refuses the connection: {error}"),
+                false => format!("LOADING Larder cannot reach the store: {error}"),
+            };
             self.session.append(&mut self.output, |_, out| reply::error(out, text.as_bytes()));
             counted.lost(self.context.stats());
         }
@@ -54,10 +58,10 @@ impl Connection {
 
     async fn connect(&mut self) -> Result<(), UpstreamError> {
         let stats = self.context.stats();
-        let url = self.context.backend().url().ok_or_else(UpstreamError::not_configured)?;
+        let backend = self.context.backend();
         let descriptor = self.context.take_descriptor();
         let connected = match descriptor {
-            Some(descriptor) => Upstream::connect(url).await.map(|upstream| (upstream, descriptor)),
+            Some(descriptor) => backend.connect().await.map(|upstream| (upstream, descriptor)),
             None => Err(UpstreamError::no_descriptor()),
         };
         let (upstream, descriptor) = connected.inspect_err(|_| stats.upstream_failed())?;

@@ -2,10 +2,11 @@
 
 use super::{
     connection::{Close, Connection, TURN_COMMANDS_MAX},
+    context::ProxyContext,
     info,
     session::{ReplyAction, ReplyStream},
 };
-use larder_redis::{OTHER_SERVER, UpstreamError, is_not_ready, is_redirect};
+use larder_redis::{OTHER_SERVER, UpstreamError, is_no_auth, is_not_ready, is_redirect};
 use larder_resp::reply::Frame;
 
 /// What must happen before the replies that were taken are sent to the client.
@@ -86,8 +87,8 @@ impl Connection {
         {
             taken.frames += 1;
             let frame = Frame::from_scanned(&bytes).map_err(UpstreamError::protocol)?;
-            if frame.as_error().is_some_and(is_not_ready) {
-                self.context.backend().end_current_epoch();
+            if let Some(error) = frame.as_error() {
+                note_error(error, &self.context);
             }
             let shown = shown(&frame, &bytes);
             match self.session.received(&frame, &self.context) {
@@ -130,6 +131,16 @@ impl Connection {
             self.session.lose_replies(&self.context);
             self.closing = Some(Close::Upstream(error));
         }
+    }
+}
+
+/// Notes an error reply that concerns Larder itself.
+fn note_error(error: &[u8], context: &ProxyContext) {
+    if is_not_ready(error) {
+        context.backend().end_current_epoch();
+    } else if is_no_auth(error) {
+        // The store accepted the connection without credentials, and now wants some.
+        context.backend().refused(&String::from_utf8_lossy(error));
     }
 }
 
