@@ -123,17 +123,20 @@ pub enum NotCached {
     TtlUnknown,
     /// Replies of this kind, or under such a key, are never cached.
     NotAllowed,
+    /// The store refused to take the value that an origin gave.
+    StoreRefused,
 }
 
 impl NotCached {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::FeedDown,
         Self::LeaseInvalidated,
         Self::TooLarge,
         Self::TtlGone,
         Self::TtlUnknown,
         Self::NotAllowed,
+        Self::StoreRefused,
     ];
 
     /// Returns the reason's name in metrics and headers.
@@ -145,6 +148,7 @@ impl NotCached {
             Self::TtlGone => "ttl-gone",
             Self::TtlUnknown => "ttl-unknown",
             Self::NotAllowed => "not-allowed",
+            Self::StoreRefused => "store-refused",
         }
     }
 }

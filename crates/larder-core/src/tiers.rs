@@ -270,6 +270,9 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
     async fn lead_load(&self, fill: Fill<'_, V>, key: Key<'_>, load: Load<'_>) -> FetchResult<V> {
         let outcome = match self.load(&fill, key, load).await {
             Ok(LoadOutcome::Value(fetched)) => Ok(fetched),
+            Ok(LoadOutcome::Uncached(value, reason)) => {
+                return fill.complete_uncached_load(value, reason);
+            }
             Ok(LoadOutcome::Absent(None)) => return fill.complete_absent(load.negative_ttl),
             Ok(LoadOutcome::Absent(Some(reason))) => {
                 Ok(Fetched { value: V::absent(), found: Found::Bypass(reason), collapsed: false })
@@ -295,36 +298,51 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         };
         let payload = load.origin.load(load.id).await.map_err(FetchError::Origin)?;
         let Some(payload) = payload else { return Ok(LoadOutcome::Absent(bypass)) };
-        if bypass != Some(Bypass::StoreUnreachable)
-            && self.store_loaded(fill, LoadedValue { key, payload: &payload, ttl: load.ttl }).await
-            && let Ok(fetched) = self.fetch_as_part_of(fill, key).await
-            && is_present(&fetched)
-        {
-            return Ok(LoadOutcome::Value(fetched));
+        let mut reason = NotCached::LeaseInvalidated;
+        if bypass != Some(Bypass::StoreUnreachable) {
+            let loaded = LoadedValue { key, payload: &payload, ttl: load.ttl };
+            match self.store_loaded(fill, loaded).await {
+                Ok(()) => {
+                    if let Ok(fetched) = self.fetch_as_part_of(fill, key).await
+                        && is_present(&fetched)
+                    {
+                        return Ok(LoadOutcome::Value(fetched));
+                    }
+                }
+                Err(why) => reason = why,
+            }
         }
-        let uncached = Found::Store { cached: Err(NotCached::LeaseInvalidated) };
-        Ok(LoadOutcome::Value(Fetched {
-            value: V::from_payload(&payload),
-            found: bypass.map_or(uncached, Found::Bypass),
-            collapsed: false,
-        }))
+        let value = V::from_payload(&payload);
+        Ok(match bypass {
+            None => LoadOutcome::Uncached(value, reason),
+            Some(bypass) => LoadOutcome::Value(Fetched {
+                value,
+                found: Found::Bypass(bypass),
+                collapsed: false,
+            }),
+        })
     }
 
     async fn fetch_as_part_of(&self, load: &Fill<'_, V>, key: Key<'_>) -> FetchResult<V> {
         self.finish_as_part_of(Some(load), key, self.start(key)).await
     }
 
-    /// Writes a loaded value to the store, unless the key has changed since the load began. Returns
-    /// whether the key exists now and is up to date.
-    async fn store_loaded(&self, fill: &Fill<'_, V>, loaded: LoadedValue<'_>) -> bool {
+    /// Writes a loaded value to the store, unless the key has changed since the load began. If the
+    /// key does not exist then, or is not up to date, returns why.
+    async fn store_loaded(
+        &self,
+        fill: &Fill<'_, V>,
+        loaded: LoadedValue<'_>,
+    ) -> Result<(), NotCached> {
         let pending = self.engine.begin_load(loaded.key.name);
         if !fill.holds() {
-            return false;
+            return Err(NotCached::LeaseInvalidated);
         }
-        let is_out_of_date = match self.store.put_loaded(fill, loaded).await {
-            Ok(PutOutcome::Done) => return true,
-            Ok(PutOutcome::LeaseInvalidated { is_put }) => is_put,
-            Err(error) => error.outcome_unknown(),
+        let (is_out_of_date, reason) = match self.store.put_loaded(fill, loaded).await {
+            Ok(PutOutcome::Done) => return Ok(()),
+            Ok(PutOutcome::LeaseInvalidated { is_put }) => (is_put, NotCached::LeaseInvalidated),
+            Err(error) if error.is_outage() => (error.outcome_unknown(), NotCached::FeedDown),
+            Err(_) => (false, NotCached::StoreRefused),
         };
         if is_out_of_date {
             let guard = self.engine.write([loaded.key.name]);
@@ -332,13 +350,15 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
             self.store.delete_if_ours(&guard, loaded).await.ok();
         }
         drop(pending);
-        false
+        Err(reason)
     }
 }
 
 /// What the store and the origin have together.
 enum LoadOutcome<V> {
     Value(Fetched<V>),
+    /// A value of the origin that the store does not have, and why.
+    Uncached(V, NotCached),
     /// Neither has a value. Holds the reason why the near cache was bypassed, if it was.
     Absent(Option<Bypass>),
 }

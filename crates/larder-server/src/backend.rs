@@ -1,6 +1,9 @@
 //! The store behind the near cache: Redis, or the memory of this process.
 
-use crate::config::{StoreConfig, StoreKind};
+use crate::{
+    config::{StoreConfig, StoreKind},
+    load_refusals::LoadRefusals,
+};
 use bytes::Bytes;
 use larder_core::{
     Bypass, Engine, Fill, FillOutcome, Found, Key, LoadedValue, MemoryStore, NotCached, Put,
@@ -17,7 +20,7 @@ const PURGE_VISITS: usize = 20_000;
 
 /// See the [module](self).
 pub(crate) enum Backend {
-    Redis { url: RedisUrl, store: RedisStore },
+    Redis { url: RedisUrl, store: RedisStore, load_refusals: LoadRefusals },
     Memory(MemoryStore),
 }
 
@@ -28,6 +31,7 @@ impl Backend {
             StoreKind::Redis(url) => Self::Redis {
                 url: url.clone(),
                 store: RedisStore::start(url, Arc::clone(engine), config.timeout),
+                load_refusals: LoadRefusals::default(),
             },
             StoreKind::Memory => {
                 // Every change is made by this process, so no heartbeat is needed.
@@ -58,6 +62,14 @@ impl Backend {
     pub(crate) fn refusal(&self) -> Option<Arc<str>> {
         match self {
             Self::Redis { store, .. } => store.refusal(),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// Describes why the store does not take what origins load, if it does not.
+    pub(crate) fn load_problem(&self) -> Option<String> {
+        match self {
+            Self::Redis { load_refusals, .. } => load_refusals.problem(),
             Self::Memory(_) => None,
         }
     }
@@ -233,7 +245,11 @@ impl WriteStore<Reply> for Backend {
         loaded: LoadedValue<'_>,
     ) -> Result<PutOutcome, StoreError> {
         match self {
-            Self::Redis { store, .. } => store.put_loaded(load, loaded).await,
+            Self::Redis { store, load_refusals, .. } => {
+                let outcome = store.put_loaded(load, loaded).await;
+                load_refusals.record(&outcome);
+                outcome
+            }
             Self::Memory(store) => store.put_loaded(load, loaded).await,
         }
     }

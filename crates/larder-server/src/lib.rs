@@ -10,6 +10,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 mod listeners;
+mod load_refusals;
 pub mod logging;
 mod ops;
 mod origins;

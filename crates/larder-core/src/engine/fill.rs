@@ -163,6 +163,14 @@ impl<'a, V: Value> Fill<'a, V> {
         FillOutcome(FillState::Ready(self.admit(value, Err(reason))))
     }
 
+    /// Answers all waiters with a loaded value that the store does not have. The entries of its name
+    /// are of other variants, and stay.
+    pub(crate) fn complete_uncached_load(self, value: V, reason: NotCached) -> FetchResult<V> {
+        self.engine().counters.refused(reason);
+        let found = Found::Store { cached: Err(reason) };
+        self.answer(Ok(Fetched { value, found, collapsed: false }))
+    }
+
     /// Answers all waiters with an error.
     pub fn fail(self, error: FetchError) -> FillOutcome<V> {
         FillOutcome(FillState::Ready(self.answer(Err(error))))

@@ -24,6 +24,7 @@ impl Health {
             problems.push("pass-through is on: every read goes to the store".into());
         }
         problems.extend(app.tracking_stats().problem());
+        problems.extend(app.backend().load_problem());
         problems.extend(app.origins().iter().filter_map(|origin| origin.problem()));
         let status = match () {
             () if app.is_draining() => "draining",

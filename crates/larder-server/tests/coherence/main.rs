@@ -20,6 +20,7 @@ mod lost_writes;
 mod origin_file;
 mod partition;
 mod redis_faults;
+mod refused_loads;
 mod setup;
 mod stress;
 mod suspended;

@@ -41,7 +41,8 @@ pub(super) fn stats(errors: &ErrorResponses) -> PathItem {
         },
         "flights_joined": 0, "fills_in_flight": 0,
         "fills_refused": {
-            "feed-down": 0, "lease-invalidated": 0, "too-large": 0, "ttl-gone": 0, "ttl-unknown": 0, "not-allowed": 0,
+            "feed-down": 0, "lease-invalidated": 0, "too-large": 0, "ttl-gone": 0, "ttl-unknown": 0,
+            "not-allowed": 0, "store-refused": 0,
         },
         "verified": { "match": 0, "mismatch": 0, "inconclusive": 0 },
         "flushes": { "flushed": 0, "epoch-ended": 0, "command": 0 },
