@@ -50,9 +50,11 @@ pub struct Decoder {
 enum Stage {
     /// Before its first byte, which tells how the command is encoded.
     Start,
-    /// In an inline command that does not end before the offset `searched`.
+    /// In an inline command that does not end before the offset `searched`, or at all if there is a
+    /// zero byte at that offset.
     Inline {
         searched: usize,
+        is_endless: bool,
     },
     Multibulk(Multibulk),
 }
@@ -120,7 +122,10 @@ impl Decoder {
     pub fn bytes_needed(&self) -> usize {
         match &self.stage {
             Stage::Start => 1,
-            Stage::Inline { searched } => searched.saturating_add(1),
+            Stage::Inline { is_endless: true, .. } => {
+                self.limits.inline_bytes_max.saturating_add(1)
+            }
+            Stage::Inline { searched, .. } => searched.saturating_add(1),
             Stage::Multibulk(multibulk) => multibulk.bytes_needed(),
         }
     }
@@ -153,19 +158,24 @@ impl Decoder {
         self.text.shrink_to(TEXT_BYTES_KEPT_MAX);
         self.stage = match first {
             b'*' => Stage::Multibulk(Multibulk::Count(LineSearch::default())),
-            _ => Stage::Inline { searched: 0 },
+            _ => Stage::Inline { searched: 0, is_endless: false },
         };
     }
 
     fn read_inline(&mut self, buf: &[u8]) -> Result<Option<usize>, ProtocolError> {
-        let Stage::Inline { searched } = &mut self.stage else { return Ok(None) };
+        let Stage::Inline { searched, is_endless } = &mut self.stage else { return Ok(None) };
         let unseen = buf.get(*searched..).unwrap_or_default();
-        let found = unseen.iter().position(|byte| *byte == b'\n');
+        // Redis searches with `strchr`: behind a zero byte it finds no end of the line, and waits
+        // until the line is too long.
+        let found = unseen.iter().position(|byte| matches!(byte, b'\n' | 0));
         *searched += found.unwrap_or(unseen.len());
-        if *searched > self.limits.inline_bytes_max {
+        let is_line = buf.get(*searched) == Some(&b'\n');
+        *is_endless = buf.get(*searched) == Some(&0);
+        let length = if is_line { *searched } else { buf.len() };
+        if length > self.limits.inline_bytes_max {
             return Err(ProtocolError::InlineTooBig);
         }
-        let Some(line) = buf.get(..*searched).filter(|_| found.is_some()) else { return Ok(None) };
+        let Some(line) = buf.get(..*searched).filter(|_| is_line) else { return Ok(None) };
         inline::split(line, &mut self.text, &mut self.spans)?;
         Ok(Some(line.len() + 1))
     }
@@ -227,6 +237,25 @@ mod tests {
         let buf = b"*1\rX$4\rYPINGzz*1\r\n$1\r\nx\r\n";
         assert_eq!(decode(buf), Ok((strings(&[&["PING"], &["x"]]), 0)));
         assert_eq!(decode(b"ECHO a\r\r\n"), Ok((strings(&[&["ECHO", "a"]]), 0)));
+    }
+
+    /// Redis 7.0, Redis 8 and Valkey 9 find no line end behind a zero byte.
+    #[test]
+    fn an_inline_command_with_a_zero_byte_never_ends() {
+        for buf in ["PING\0x\r\n", "\0\r\nPING\r\n", "ECHO 'a\0b'\n", "PING\0"] {
+            let mut decoder = Decoder::new(Limits::default());
+            let left = decode_all(&mut decoder, buf.as_bytes());
+            assert_eq!(left, Ok((Vec::new(), buf.len())), "{buf:?}");
+            assert_eq!(decoder.bytes_needed(), 65_537, "{buf:?}");
+            let longest = buf.to_owned() + &"\n".repeat(65_536 - buf.len());
+            assert_eq!(decode_all(&mut decoder, longest.as_bytes()), Ok((Vec::new(), 65_536)));
+            let over = longest + "\n";
+            let error = decode_all(&mut decoder, over.as_bytes());
+            assert_eq!(error, Err(ProtocolError::InlineTooBig), "{buf:?}");
+        }
+        assert_eq!(decode(b"PING\r\nPING\0\r\n"), Ok((strings(&[&["PING"]]), 7)));
+        let escaped = decode(br#"ECHO "\x00""#.as_slice()).unwrap();
+        assert_eq!(escaped.1, 11, "it is no zero byte before it is unquoted");
     }
 
     #[test]

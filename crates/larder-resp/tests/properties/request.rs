@@ -79,7 +79,7 @@ fn quote(arg: &[u8]) -> Vec<u8> {
     if !arg.is_empty() && arg.iter().all(plain) {
         return if arg[0] == b'\x0b' || arg[0] == b'*' { double_quote(arg) } else { arg.to_vec() };
     }
-    if arg.iter().any(|byte| matches!(byte, b'\\' | b'\n')) {
+    if arg.iter().any(|byte| matches!(byte, b'\\' | b'\n' | 0)) {
         return double_quote(arg);
     }
     let escaped = arg.iter().flat_map(|byte| match byte {
