@@ -24,11 +24,10 @@ use std::{
     sync::Arc,
 };
 
+pub(super) use super::read_context::OUTPUT_BYTES_SOFT_MAX;
+
 /// An empty buffer larger than this is freed.
 const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
-/// While more than this waits for the client to read it, its commands wait too, and so do the
-/// replies to them in Redis.
-pub(super) const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
 /// Input or output of this size is worth a turn of its own.
 pub(super) const TURN_BYTES: usize = 16 << 10;
 /// Commands or replies that are handled before other clients have their turn.

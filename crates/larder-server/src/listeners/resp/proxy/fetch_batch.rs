@@ -4,9 +4,8 @@ mod pending_read;
 mod read_ahead;
 
 use super::{
-    connection::OUTPUT_BYTES_SOFT_MAX,
     context::ProxyContext,
-    read_context::{Protocol, ReadContext, write_reply},
+    read_context::{OUTPUT_BYTES_SOFT_MAX, Protocol, ReadContext, write_reply},
     requests::Requests,
 };
 use crate::stats::reads::ReadResult;

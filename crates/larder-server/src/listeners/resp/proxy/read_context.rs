@@ -3,6 +3,10 @@
 use bytes::BytesMut;
 use larder_resp::reply::{Resp2Layout, write_as_resp2};
 
+/// While more than this waits for the client to read it, its commands wait too, and so do the
+/// replies to them in Redis.
+pub(super) const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
+
 /// The version of the protocol that a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Protocol {
