@@ -119,7 +119,11 @@ fn each_server_is_loaded_in_its_own_protocol() {
     let wanted = setup.kinds();
     let plan = Plan { rounds: 1, pipelines: vec![4], large: Vec::new(), ..plan() };
     let results = resp::run(&setup, &plan, &Stop::default()).unwrap();
-    let hits: Vec<_> = results.rows.iter().filter(|row| row.case.pipeline == 4).collect();
+    let hits: Vec<_> = results
+        .rows
+        .iter()
+        .filter(|row| row.case.workload == Workload::Hits && row.case.pipeline == 4)
+        .collect();
     let over_tcp = |row: &&&Row| row.case.transport == Transport::Tcp;
     assert_eq!(hits.iter().filter(over_tcp).map(|row| row.subject).collect::<Vec<_>>(), wanted);
     for row in hits {
