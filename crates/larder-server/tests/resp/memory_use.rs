@@ -2,6 +2,8 @@
 //! they are idle.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use larder_testkit::{Harness, LIMIT, eventually};
 
@@ -57,9 +59,19 @@ fn the_buffer_of_a_long_command_name_is_released() {
     assert!(grown < 100 * MIB, "{} MiB", grown / MIB);
 }
 
+/// Waits until Redis has got no GET for a while: all reads are answered, if nothing stops them.
+fn wait_until_idle(harness: &Harness) {
+    let mut before = 0;
+    eventually(LIMIT, "no more reads", || {
+        let calls = harness.redis.command_calls("get");
+        sleep(Duration::from_millis(300));
+        std::mem::replace(&mut before, calls) == calls && calls > 0
+    });
+}
+
 #[test]
 fn cold_replies_that_a_client_has_not_read_are_bounded() {
-    const READS: usize = 100;
+    const READS: usize = 150;
     let Some(harness) = start(&["--maxmemory", "16mb"]) else { return };
     let value = vec![b'x'; 2 << 20];
     let mut direct = harness.direct();
@@ -69,15 +81,17 @@ fn cold_replies_that_a_client_has_not_read_are_bounded() {
     let one_key = written("GET large:0").repeat(READS);
     let each_key: Vec<u8> = (0..READS).flat_map(|at| written(&format!("GET large:{at}"))).collect();
     let before = resident(&harness);
+    // The second time it is known that the first of the values is too large to be cached: the reads
+    // of the others stand behind a command that goes upstream.
     for (reads, commands) in [("one key", one_key), ("many keys", each_key)] {
         let mut client = harness.wire();
         client.send(&commands);
-        // All reads are answered when the first reply arrives, if nothing stops them.
+        wait_until_idle(&harness);
         let most = (0..READS).map(|_| {
             assert_eq!(client.reply().len(), value.len() + "$2097152\r\n\r\n".len());
             resident(&harness).saturating_sub(before)
         });
         let most = most.max().unwrap_or_default();
-        assert!(most < 100 * MIB, "{reads}: {} MiB", most / MIB);
+        assert!(most < 128 * MIB, "{reads}: {} MiB", most / MIB);
     }
 }

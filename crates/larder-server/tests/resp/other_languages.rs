@@ -68,7 +68,8 @@ fn callers_that_share_a_connection_read_their_writes_over_a_bad_network() {
                             Duration::from_micros(micros),
                         );
                     }
-                    if turn % 20 == 10 {
+                    // Seldom enough for the pause before a reconnection to stay short.
+                    if turn % 150 == 10 {
                         harness.relay().cut(ConnectionFilter::Sent("TRACKING"));
                     }
                     thread::sleep(Duration::from_millis(20));

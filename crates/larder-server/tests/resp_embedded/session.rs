@@ -165,7 +165,8 @@ fn info_reports_the_state_of_the_server() {
         "# Keyspace",
         "db0:keys=3,expires=1,avg_ttl=0",
         "# Larder",
-        "larder_hits:4",
+        "larder_hits:3",
+        "larder_misses:1",
     ] {
         assert!(info.contains(&format!("{line}\r\n")), "{line} is not in {info}");
     }

@@ -15,6 +15,7 @@ pub(super) mod info;
 mod local;
 pub(super) mod local_reply;
 mod parked;
+mod read_ahead;
 pub(super) mod read_context;
 mod replies;
 pub(super) mod requests;

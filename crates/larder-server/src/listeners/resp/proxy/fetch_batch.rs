@@ -1,10 +1,10 @@
 //! Reads that miss: fetched together when everything that waits is a cacheable read.
 
 mod pending_read;
-mod read_ahead;
 
 use super::{
     context::ProxyContext,
+    read_ahead::ReadAhead,
     read_context::{OUTPUT_BYTES_SOFT_MAX, Protocol, ReadContext, write_reply},
     requests::Requests,
 };
@@ -18,7 +18,6 @@ use larder_resp::{
     request::Command,
 };
 use pending_read::{Cached, Outcome, PendingRead, Started};
-use read_ahead::ReadAhead;
 use smallvec::SmallVec;
 
 /// Keys of one batch; the next batch fetches the others.

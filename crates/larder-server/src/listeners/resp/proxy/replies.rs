@@ -1,7 +1,7 @@
 //! What the upstream connection returns, and how it ends.
 
 use super::{
-    connection::{Close, Connection, TURN_COMMANDS_MAX},
+    connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_COMMANDS_MAX},
     context::ProxyContext,
     info,
     session::{ReplyAction, ReplyStream},
@@ -61,15 +61,19 @@ impl Connection {
     }
 
     /// Appends the reply to the fetch whose turn it is to the output. Returns false if there is
-    /// none, or no reply.
+    /// none, or no reply, or if the client should read first.
     async fn finish_fetch(&mut self) -> bool {
-        if !self.session.next_fetch().is_some_and(|fetch| fetch.is_answered()) {
+        if self.output.len() > OUTPUT_BYTES_SOFT_MAX
+            || !self.session.next_fetch().is_some_and(|fetch| fetch.is_answered())
+        {
             return false;
         }
         let Some(fetch) = self.session.take_fetch() else { return false };
+        let (names, before) = (fetch.names().count(), self.output.len());
         if !fetch.finish_one(&self.context, &mut self.output).await {
             self.session.distrust_fetches();
         }
+        self.session.fetch_answered(names, self.output.len() - before);
         true
     }
 

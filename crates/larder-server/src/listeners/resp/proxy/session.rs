@@ -287,6 +287,11 @@ impl Session {
         self.pending.pop_fetch()
     }
 
+    /// Records the reply to a fetch of this many names.
+    pub(super) fn fetch_answered(&mut self, names: usize, bytes: usize) {
+        self.pending.fetch_answered(names, bytes);
+    }
+
     /// Has every fetch behind another one of the same key look the key up again in its turn.
     pub(super) fn distrust_fetches(&mut self) {
         self.pending.distrust_fetches();

@@ -2,7 +2,7 @@
 //! that are being fetched, and replies that are ready but whose turn has not come.
 
 use super::{
-    super::fetch_batch::FetchBatch,
+    super::{fetch_batch::FetchBatch, read_ahead::ReadAhead},
     counted::Counted,
     in_flight::{FetchTurn, InFlight, Touched},
     pending::PendingReply,
@@ -25,6 +25,8 @@ pub(super) struct ReplyQueue {
     /// The replies that are ready, one after the other.
     ready: BytesMut,
     in_flight: InFlight,
+    /// The replies to fetches wait, too.
+    read_ahead: ReadAhead,
 }
 
 /// What comes next in the client's output.
@@ -78,11 +80,20 @@ impl ReplyQueue {
     /// Adds a read that is being fetched.
     pub(super) fn push_fetch(&mut self, fetch: FetchBatch, names: &[u64]) {
         self.in_flight.fetch_started(names);
+        self.read_ahead.started(names.len());
         self.turns.push_back(Turn::Fetch(Box::new(fetch), names.len()));
     }
 
     pub(super) fn fetch_turn(&self, names: &[u64]) -> FetchTurn {
-        self.in_flight.fetch_turn(names)
+        match self.read_ahead.has_room() {
+            true => self.in_flight.fetch_turn(names),
+            false => FetchTurn::Upstream,
+        }
+    }
+
+    /// Records the reply to a fetch of this many names.
+    pub(super) fn fetch_answered(&mut self, names: usize, bytes: usize) {
+        self.read_ahead.answered(names, bytes);
     }
 
     /// Returns the fetch whose turn it is.

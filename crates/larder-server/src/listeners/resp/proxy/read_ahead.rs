@@ -15,8 +15,9 @@ const BYTES_SOFT_MAX: usize = 4 << 20;
 pub(super) struct ReadAhead {
     /// Keys that are being fetched, or whose replies wait.
     pending: usize,
+    /// Keys answered since none was pending.
     answered: usize,
-    /// Bytes of the largest reply so far, for each of its keys.
+    /// Bytes of the largest recent reply, for each of its keys.
     largest: usize,
 }
 
@@ -35,10 +36,12 @@ impl ReadAhead {
         self.pending += keys;
     }
 
+    /// Records a reply of this size.
     pub(super) fn answered(&mut self, keys: usize, bytes: usize) {
         self.pending = self.pending.saturating_sub(keys);
-        self.answered += keys;
-        self.largest = self.largest.max(bytes / keys.max(1));
+        // The next ones may be of another kind.
+        self.answered = if self.pending == 0 { 0 } else { self.answered + keys };
+        self.largest = (self.largest - self.largest / 8).max(bytes / keys.max(1));
     }
 
     fn keys_max(&self) -> usize {
