@@ -8,6 +8,7 @@ mod admission;
 mod counters;
 mod fill;
 mod key_filter;
+pub(crate) mod load;
 mod oversized;
 mod pending_loads;
 mod snapshot;

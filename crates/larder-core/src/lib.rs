@@ -24,6 +24,7 @@ mod value;
 pub use clock::{Clock, Moment};
 pub use engine::{
     Engine, EngineConfig, EngineCounts, Fill, FillOutcome, KeyFilter, LeaseView, WriteGuard,
+    load::{JoinedLoad, LoadRole},
 };
 pub use key::Key;
 pub use memory_store::MemoryStore;

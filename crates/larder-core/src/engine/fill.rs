@@ -62,12 +62,17 @@ impl<'a, V: Value> Fill<'a, V> {
 
     /// Turns this into a fill that can be handed to another task. The outcome resolves when that
     /// fill is answered.
-    pub fn defer(mut self) -> (Fill<'static, V>, FillOutcome<V>) {
+    pub fn defer(self) -> (Fill<'static, V>, FillOutcome<V>) {
+        let (fill, waiter) = self.into_deferred();
+        (fill, FillOutcome(FillState::Deferred(waiter)))
+    }
+
+    pub(super) fn into_deferred(mut self) -> (Fill<'static, V>, FlightWaiter<FetchResult<V>>) {
         let flight = self.deferred.take().unwrap_or_else(|| Arc::new(Flight::new()));
         let waiter = FlightWaiter::on(&flight);
         let mut fill = self.into_owned();
         fill.deferred = Some(flight);
-        (fill, FillOutcome(FillState::Deferred(waiter)))
+        (fill, waiter)
     }
 
     /// Copies what this borrows.
