@@ -1,0 +1,230 @@
+//! The typed cache.
+
+use crate::{
+    builder::CacheBuilder,
+    call::Call,
+    context::LoadContext,
+    counters::CacheStats,
+    error::StoreError,
+    key::{CacheKey, Name},
+    shared::{Look, Shared},
+    source::{Always, Fallible, FallibleOptional, Optional},
+};
+use larder_core::FlushCause;
+use larder_expiry::Expiry;
+use std::{borrow::Borrow, fmt, future::Future, marker::PhantomData, sync::Arc};
+
+/// A cache from keys to values. Its clones share everything.
+///
+/// Values are cloned for each hit, so a `V` that is expensive to clone belongs in an `Arc`.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use larder::{Cache, Near};
+///
+/// let squares: Cache<u64, u64> = Cache::builder("squares")
+///     .near(Near::entries(10_000))
+///     .ttl("5m")
+///     .build()?;
+///
+/// let square = squares.get_with(&12, || async { 12 * 12 }).await;
+/// assert_eq!(square, 144);
+/// assert_eq!(squares.get(&12).await?, Some(144));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Cache<K: ?Sized, V: Send + Sync + 'static> {
+    shared: Arc<Shared<V>>,
+    key: PhantomData<fn(&K)>,
+}
+
+impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
+    /// Returns a builder. The name is for people: it appears in errors.
+    pub fn builder(name: &str) -> CacheBuilder<K, V> {
+        CacheBuilder::new(name)
+    }
+
+    pub(crate) fn new(shared: Shared<V>) -> Self {
+        Self { shared: Arc::new(shared), key: PhantomData }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<V> {
+        &self.shared
+    }
+
+    /// Returns the cached value, or `None`. Never loads.
+    #[allow(clippy::unused_async, reason = "a store will be asked")]
+    pub async fn get<Q>(&self, key: &Q) -> Result<Option<V>, StoreError>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+    {
+        Ok(self.get_near(key))
+    }
+
+    /// Returns the value if it is in memory and fresh. Never waits.
+    pub fn get_near<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+    {
+        match self.shared.look(&self.name_of(key)) {
+            Look::Fresh(hit) => Some(hit.value),
+            Look::Stale(_) | Look::Absent | Look::Nothing => None,
+        }
+    }
+
+    /// Returns the value, and loads it if it is not cached. The loader cannot fail.
+    ///
+    /// Of the callers that want one key at the same time, one runs its loader, in its own task, and
+    /// the others wait for it. If that caller is dropped, the next one takes over. If its loader
+    /// panics, the panic is the caller's own, and the others load for themselves.
+    pub fn get_with<Q, F, Fut>(&self, key: &Q, load: F) -> Call<'_, V, Always<F>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = V> + Send,
+    {
+        Call::new(&self.shared, self.name_of(key), Always(load))
+    }
+
+    /// Returns the value or `None`, and loads it if neither is cached. That there is none is
+    /// remembered for `negative_ttl`.
+    pub fn optionally_get_with<Q, F, Fut>(&self, key: &Q, load: F) -> Call<'_, V, Optional<F>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Option<V>> + Send,
+    {
+        Call::new(&self.shared, self.name_of(key), Optional(load))
+    }
+
+    /// Returns the value, and loads it if it is not cached.
+    ///
+    /// The loader may choose the time to live and see the stale value: [`LoadContext`].
+    ///
+    /// # Errors
+    /// Returns the loader's error, to all callers that waited for it, unless `stale_if_error` allows
+    /// to serve the stale value. An error is not cached.
+    pub fn try_get_with<Q, F, Fut, E>(&self, key: &Q, load: F) -> Call<'_, V, Fallible<F>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce(LoadContext<V>) -> Fut + Send,
+        Fut: Future<Output = Result<V, E>> + Send,
+        E: Send + Sync + 'static,
+    {
+        Call::new(&self.shared, self.name_of(key), Fallible(load))
+    }
+
+    /// Returns the value or `None`, and loads it if neither is cached. See [`Cache::try_get_with`]
+    /// and [`Cache::optionally_get_with`].
+    pub fn try_optionally_get_with<Q, F, Fut, E>(
+        &self,
+        key: &Q,
+        load: F,
+    ) -> Call<'_, V, FallibleOptional<F>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce(LoadContext<V>) -> Fut + Send,
+        Fut: Future<Output = Result<Option<V>, E>> + Send,
+        E: Send + Sync + 'static,
+    {
+        Call::new(&self.shared, self.name_of(key), FallibleOptional(load))
+    }
+
+    /// Does the same as [`Cache::get_with`], and returns an [`Entry`](crate::Entry). (Every other
+    /// call has [`Call::entry`].)
+    pub fn entry_with<Q, F, Fut>(&self, key: &Q, load: F) -> Call<'_, V, Always<F>, crate::Entry<V>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = V> + Send,
+    {
+        Call::new(&self.shared, self.name_of(key), Always(load))
+    }
+
+    /// Sets a value, with the time to live of the cache. A load of this key that is under way will
+    /// not replace it.
+    #[allow(clippy::unused_async, reason = "a store will be written")]
+    pub async fn insert<Q>(&self, key: &Q, value: V) -> Result<(), StoreError>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+    {
+        self.shared.insert(&self.name_of(key), value, None);
+        Ok(())
+    }
+
+    /// Sets a value with a time to live of its own.
+    #[allow(clippy::unused_async, reason = "a store will be written")]
+    pub async fn insert_with_ttl<Q>(
+        &self,
+        key: &Q,
+        value: V,
+        ttl: impl Into<Expiry>,
+    ) -> Result<(), StoreError>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+    {
+        self.shared.insert(&self.name_of(key), value, Some(&ttl.into()));
+        Ok(())
+    }
+
+    /// Removes a value, fresh or stale. A load of this key that is under way will not be cached.
+    #[allow(clippy::unused_async, reason = "a store will be written")]
+    pub async fn invalidate<Q>(&self, key: &Q) -> Result<(), StoreError>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+    {
+        self.shared.invalidate(&self.name_of(key));
+        Ok(())
+    }
+
+    /// Removes all values, in constant time. Loads that are under way will not be cached.
+    #[allow(clippy::unused_async, reason = "a store will be written")]
+    pub async fn clear(&self) -> Result<(), StoreError> {
+        self.shared.engine.flush(FlushCause::Command);
+        Ok(())
+    }
+
+    /// Returns the name that the cache was built with.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Reads all counters.
+    pub fn stats(&self) -> CacheStats {
+        self.shared.counters.read(&self.shared.engine.counts())
+    }
+
+    /// Frees the memory of entries that have expired. Looks at about `visits` of them, and goes on
+    /// there the next time. Without it, they are freed when the cache is full.
+    pub fn sweep(&self, visits: usize) {
+        self.shared.engine.sweep(visits);
+    }
+
+    fn name_of<Q: CacheKey + ?Sized>(&self, key: &Q) -> Name {
+        Name::of(&self.shared.prefix, key)
+    }
+}
+
+impl<K: ?Sized, V: Send + Sync + 'static> Clone for Cache<K, V> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), key: PhantomData }
+    }
+}
+
+/// Shows the name alone: values must not appear in logs.
+impl<K: ?Sized, V: Send + Sync + 'static> fmt::Debug for Cache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
