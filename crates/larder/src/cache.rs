@@ -8,7 +8,9 @@ use crate::{
     error::StoreError,
     key::{CacheKey, Name},
     shared::{Look, Shared},
-    source::{Always, Fallible, FallibleOptional, Optional},
+    source::{
+        Always, Fallible, FallibleCloned, FallibleOptional, FallibleOptionalCloned, Optional,
+    },
 };
 use larder_core::FlushCause;
 use larder_expiry::Expiry;
@@ -135,6 +137,40 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         E: Send + Sync + 'static,
     {
         Call::new(&self.shared, self.name_of(key), FallibleOptional(load))
+    }
+
+    /// What `#[cached]` calls for a function that may fail. Its error is cloned for each caller.
+    #[doc(hidden)]
+    pub fn __try_get_with_cloned<Q, F, Fut, E>(
+        &self,
+        key: &Q,
+        load: F,
+    ) -> Call<'_, V, FallibleCloned<F>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<V, E>> + Send,
+        E: Clone + Send + Sync + 'static,
+    {
+        Call::new(&self.shared, self.name_of(key), FallibleCloned(load))
+    }
+
+    /// The same for a function that may have no value.
+    #[doc(hidden)]
+    pub fn __try_optionally_get_with_cloned<Q, F, Fut, E>(
+        &self,
+        key: &Q,
+        load: F,
+    ) -> Call<'_, V, FallibleOptionalCloned<F>>
+    where
+        K: Borrow<Q>,
+        Q: CacheKey + ?Sized,
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<Option<V>, E>> + Send,
+        E: Clone + Send + Sync + 'static,
+    {
+        Call::new(&self.shared, self.name_of(key), FallibleOptionalCloned(load))
     }
 
     /// Does the same as [`Cache::get_with`], and returns an [`Entry`](crate::Entry). (Every other

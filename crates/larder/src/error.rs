@@ -90,12 +90,27 @@ impl Failure for Infallible {
     }
 }
 
+/// The failure of a load with errors that are cloned for each caller.
+#[derive(Debug)]
+pub struct Cloned<E>(pub(crate) E);
+
+impl<E: Clone + Send + Sync + 'static> Failure for Cloned<E> {
+    type Error = E;
+    const GIVE_UP: Option<fn(LoadError<E>) -> Self> = None;
+
+    fn from_error(error: Arc<E>) -> Self {
+        Self(Arc::unwrap_or_clone(error))
+    }
+}
+
 impl Failed {
     /// Returns the failure for a caller with errors of type `F::Error`; `None` if its loader may do
     /// better, because the one that failed was of another kind.
     pub(crate) fn to_failure<F: Failure>(&self) -> Option<F> {
         let error = match self {
-            Self::Error(error) => LoadError::Failed(Arc::clone(error).downcast().ok()?),
+            Self::Error(error) => {
+                return Arc::clone(error).downcast().ok().map(F::from_error);
+            }
             Self::TimedOut(limit) => LoadError::TimedOut(*limit),
             Self::Panicked(message) => LoadError::Panicked(Arc::clone(message)),
             Self::CircuitOpen => LoadError::CircuitOpen,

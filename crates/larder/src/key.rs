@@ -19,6 +19,12 @@ use std::{borrow::Cow, fmt, rc::Rc, sync::Arc};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of a cache",
+    label = "has no name in the cache",
+    note = "implement `larder::CacheKey` for it; or, for a cached function, name the part of it that \
+            matters: `key = \"{{id}}\"`"
+)]
 pub trait CacheKey {
     /// Appends the name of this key.
     fn write_name(&self, name: &mut Name);
@@ -80,6 +86,13 @@ impl fmt::Write for Name {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text.as_bytes());
         Ok(())
+    }
+}
+
+/// A name is the key that has it.
+impl CacheKey for Name {
+    fn write_name(&self, name: &mut Name) {
+        name.push(&self.0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     context::LoadContext,
-    error::{Failure, LoadError},
+    error::{Cloned, Failure, LoadError},
 };
 use std::{convert::Infallible, future::Future, sync::Arc};
 
@@ -142,6 +142,57 @@ where
         outcome: Result<Made<T, ()>, LoadError<E>>,
     ) -> Result<Option<T>, LoadError<E>> {
         outcome.map(value)
+    }
+}
+
+/// A loader whose errors are cloned for each caller: `|| async { Ok(value) }`.
+#[derive(Debug)]
+pub struct FallibleCloned<F>(pub(crate) F);
+
+/// The same, for a loader that may have no value.
+#[derive(Debug)]
+pub struct FallibleOptionalCloned<F>(pub(crate) F);
+
+impl<V: Send, F, Fut, E> Load<V> for FallibleCloned<F>
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = Result<V, E>> + Send,
+    E: Clone + Send + Sync + 'static,
+{
+    type Failure = Cloned<E>;
+    type Absent = Infallible;
+    type Output<T: Send> = Result<T, E>;
+    const ABSENT: Option<Infallible> = None;
+
+    async fn load(self, _: LoadContext<V>) -> Result<Made<V, Infallible>, E> {
+        (self.0)().await.map(Made::Value)
+    }
+
+    fn output<T: Send>(outcome: Result<Made<T, Infallible>, Cloned<E>>) -> Result<T, E> {
+        match outcome.map_err(|Cloned(error)| error)? {
+            Made::Value(value) => Ok(value),
+            Made::Absent(never) => match never {},
+        }
+    }
+}
+
+impl<V: Send, F, Fut, E> Load<V> for FallibleOptionalCloned<F>
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = Result<Option<V>, E>> + Send,
+    E: Clone + Send + Sync + 'static,
+{
+    type Failure = Cloned<E>;
+    type Absent = ();
+    type Output<T: Send> = Result<Option<T>, E>;
+    const ABSENT: Option<()> = Some(());
+
+    async fn load(self, _: LoadContext<V>) -> Result<Made<V, ()>, E> {
+        (self.0)().await.map(made)
+    }
+
+    fn output<T: Send>(outcome: Result<Made<T, ()>, Cloned<E>>) -> Result<Option<T>, E> {
+        outcome.map(value).map_err(|Cloned(error)| error)
     }
 }
 

@@ -1,0 +1,6 @@
+#[larder::cached(ttl = "48h")]
+async fn answer<T: ToString>(question: T) -> String {
+    question.to_string()
+}
+
+fn main() {}

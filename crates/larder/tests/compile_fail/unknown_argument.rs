@@ -1,0 +1,6 @@
+#[larder::cached(key = "answer:{query}")]
+async fn answer(question: &str) -> String {
+    question.to_owned()
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[larder::cached(tll = "48h")]
+async fn answer(question: &str) -> String {
+    question.to_owned()
+}
+
+fn main() {}
