@@ -28,7 +28,7 @@ pub use engine::{
 };
 pub use key::Key;
 pub use memory_store::MemoryStore;
-pub use origin::{BoxFuture, Origin, OriginError};
+pub use origin::{BoxFuture, Origin, OriginCause, OriginError};
 pub use outcome::{
     Bypass, FetchError, Fetched, FlushCause, Found, NotCached, PutOutcome, StoreError,
 };

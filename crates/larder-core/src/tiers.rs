@@ -300,7 +300,8 @@ impl<V: Value, S: Store<V>> Tiers<V, S> {
         let Some(payload) = payload else { return Ok(LoadOutcome::Absent(bypass)) };
         let mut reason = NotCached::LeaseInvalidated;
         if bypass != Some(Bypass::StoreUnreachable) {
-            let loaded = LoadedValue { key, payload: &payload, ttl: load.ttl };
+            let ttl = load.origin.chosen_ttl().unwrap_or(load.ttl);
+            let loaded = LoadedValue { key, payload: &payload, ttl };
             match self.store_loaded(fill, loaded).await {
                 Ok(()) => {
                     if let Ok(fetched) = self.fetch_as_part_of(fill, key).await

@@ -111,6 +111,7 @@ impl Origin for DeclaredOrigin {
             self.source.find(id).await.map_err(|reason| OriginError {
                 origin: self.config.name.as_str().into(),
                 reason: reason.into(),
+                cause: None,
             })
         })
     }

@@ -100,7 +100,7 @@ impl Rows {
 }
 
 fn broken() -> OriginError {
-    OriginError { origin: "rows".into(), reason: "broken".into() }
+    OriginError { origin: "rows".into(), reason: "broken".into(), cause: None }
 }
 
 impl Origin for Rows {

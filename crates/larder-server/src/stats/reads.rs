@@ -151,7 +151,7 @@ mod tests {
         for error in [loading, StoreError::Lost, StoreError::Unreachable("".into())] {
             assert_eq!(of(FetchError::Store(error)), ReadResult::Error);
         }
-        let broken = OriginError { origin: "users".into(), reason: "broken".into() };
+        let broken = OriginError { origin: "users".into(), reason: "broken".into(), cause: None };
         assert_eq!(of(FetchError::Origin(broken)), ReadResult::Error);
     }
 }
