@@ -42,11 +42,16 @@ impl Breaker {
         Self { limits, state: Mutex::new(state) }
     }
 
-    /// Returns the permission for a load now, or `None`. One that `must` run always gets it.
-    pub(crate) fn permit(&self, now: Moment, must: bool) -> Option<Permit<'_>> {
+    /// Returns the permission for a load that runs whatever happened to others.
+    pub(crate) fn permit_always(&self) -> Permit<'_> {
+        self.permitted(false)
+    }
+
+    /// Returns the permission for a load now, or `None`.
+    pub(crate) fn permit(&self, now: Moment) -> Option<Permit<'_>> {
         let Some(limits) = self.limits else { return Some(self.permitted(false)) };
         let mut state = self.state.lock();
-        if must || state.failures < limits.failures {
+        if state.failures < limits.failures {
             return Some(self.permitted(false));
         }
         let is_due = now >= state.open_until && !state.is_probing;
@@ -94,40 +99,39 @@ mod tests {
 
     fn breaker() -> Breaker {
         let breaker = Breaker::new(Some(BreakerLimits { failures: 2, pause: SECOND }));
-        breaker.permit(NOW, false).unwrap().failed(NOW);
-        breaker.permit(NOW, false).unwrap().failed(NOW);
+        breaker.permit(NOW).unwrap().failed(NOW);
+        breaker.permit(NOW).unwrap().failed(NOW);
         breaker
     }
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_then_lets_one_load_pass() {
         let breaker = breaker();
-        assert!(breaker.permit(NOW, false).is_none());
-        assert!(breaker.permit(NOW, true).is_some(), "a load that must run");
+        assert!(breaker.permit(NOW).is_none());
         let later = NOW.plus(SECOND);
-        let probe = breaker.permit(later, false).unwrap();
-        assert!(breaker.permit(later, false).is_none(), "one at a time");
+        let probe = breaker.permit(later).unwrap();
+        assert!(breaker.permit(later).is_none(), "one at a time");
         probe.failed(later);
-        assert!(breaker.permit(later, false).is_none());
-        breaker.permit(later.plus(SECOND), false).unwrap().succeeded();
-        assert!(breaker.permit(later, false).is_some() && breaker.permit(later, false).is_some());
+        assert!(breaker.permit(later).is_none());
+        breaker.permit(later.plus(SECOND)).unwrap().succeeded();
+        assert!(breaker.permit(later).is_some() && breaker.permit(later).is_some());
     }
 
     #[test]
     fn a_success_between_failures_keeps_it_closed() {
         let breaker = Breaker::new(Some(BreakerLimits { failures: 2, pause: SECOND }));
         for _ in 0..3 {
-            breaker.permit(NOW, false).unwrap().failed(NOW);
-            breaker.permit(NOW, false).unwrap().succeeded();
+            breaker.permit(NOW).unwrap().failed(NOW);
+            breaker.permit(NOW).unwrap().succeeded();
         }
-        assert!(breaker.permit(NOW, false).is_some());
+        assert!(breaker.permit(NOW).is_some());
     }
 
     #[test]
     fn a_dropped_probe_makes_way_for_the_next() {
         let breaker = breaker();
         let later = NOW.plus(SECOND);
-        drop(breaker.permit(later, false).unwrap());
-        assert!(breaker.permit(later, false).is_some());
+        drop(breaker.permit(later).unwrap());
+        assert!(breaker.permit(later).is_some());
     }
 }

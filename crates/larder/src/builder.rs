@@ -9,6 +9,7 @@ use crate::{
     setting::Setting,
     shared::Shared,
     size::parse_size,
+    store::StoreTier,
 };
 use larder_core::{
     Clock, Engine, EngineConfig, KeyFilter,
@@ -91,6 +92,7 @@ pub struct CacheBuilder<K: ?Sized, V> {
     breaker: Option<(u32, Setting)>,
     weigher: Box<dyn Fn(&V) -> usize + Send + Sync>,
     clock: Clock,
+    store: Option<StoreTier<V>>,
     key: PhantomData<fn(&K)>,
 }
 
@@ -117,6 +119,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> CacheBuilder<K, V> {
             breaker: None,
             weigher: Box::new(|_| 0),
             clock: Clock::System,
+            store: None,
             key: PhantomData,
         }
     }
@@ -208,7 +211,25 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> CacheBuilder<K, V> {
         self
     }
 
-    /// Sets the clock. The default is that of the machine.
+    /// Keeps the values in a store as well, which other processes share: as JSON, under
+    /// `<name of the cache>:<key>`. A change made there by anybody, `redis-cli` included, is seen as
+    /// soon as the store reports it.
+    ///
+    /// Values must expire, so [`ttl`](Self::ttl) must be set. `time_to_idle`, `refresh_ahead`,
+    /// `soft_timeout`, `stale_while_revalidate` and [`Near::ttl`] are not supported in front of a
+    /// store yet, and [`in_background`](crate::Call::in_background) has no effect.
+    #[cfg(feature = "redis")]
+    pub fn store(mut self, store: crate::RedisStore) -> Self
+    where
+        V: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        self.clock = store.clock();
+        self.store =
+            Some(StoreTier { store: store.of_cache(&self.name), codec: crate::json::codec() });
+        self
+    }
+
+    /// Sets the clock. The default is that of the machine, or of the store.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -223,6 +244,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> CacheBuilder<K, V> {
         let policy = self.policy(&mut mistakes);
         let breaker = self.breaker_limits(&mut mistakes);
         let near = self.near_config(&mut mistakes);
+        self.check_store(&mut mistakes);
         if !mistakes.is_empty() {
             return Err(BuildError { cache: self.name, mistakes });
         }
@@ -235,7 +257,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> CacheBuilder<K, V> {
         engine.feed().always_fresh(epoch);
         Ok(Cache::new(Shared {
             name: self.name,
-            prefix: Box::default(),
+            store: self.store,
             engine,
             policy,
             breaker: Breaker::new(breaker),
@@ -259,6 +281,26 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> CacheBuilder<K, V> {
             soft_timeout: check.optional("soft_timeout", self.soft_timeout.as_ref()),
             hard_timeout: check.optional("hard_timeout", self.hard_timeout.as_ref()),
             random: foldhash::quality::RandomState::default(),
+        }
+    }
+
+    /// Reports what is not possible in front of a store.
+    fn check_store(&self, mistakes: &mut Vec<String>) {
+        if self.store.is_none() {
+            return;
+        }
+        if self.ttl.to_expiry() == Ok(Expiry::NEVER) {
+            mistakes.push("ttl: values in a store must expire; say when".into());
+        }
+        let local_only = [
+            ("time_to_idle", self.idle.is_some()),
+            ("near ttl", self.near.ttl.is_some()),
+            ("refresh_ahead", self.refresh_ahead.is_some()),
+            ("soft_timeout", self.soft_timeout.is_some()),
+            ("stale_while_revalidate", self.while_revalidate.to_duration() != Ok(Duration::ZERO)),
+        ];
+        for (name, _) in local_only.iter().filter(|(_, is_set)| *is_set) {
+            mistakes.push(format!("{name}: not supported in front of a store yet"));
         }
     }
 

@@ -55,14 +55,22 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         &self.shared
     }
 
-    /// Returns the cached value, or `None`. Never loads.
-    #[allow(clippy::unused_async, reason = "a store will be asked")]
+    /// Returns the cached value, or `None`: from memory or, if the cache has a store, from there.
+    /// Never loads.
+    ///
+    /// # Errors
+    /// Only in front of a store, if it cannot be read.
     pub async fn get<Q>(&self, key: &Q) -> Result<Option<V>, StoreError>
     where
         K: Borrow<Q>,
         Q: CacheKey + ?Sized,
     {
-        Ok(self.get_near(key))
+        let name = Name::of(key);
+        match (self.shared.look(&name), &self.shared.store) {
+            (Look::Fresh(hit), _) => Ok(Some(hit.value)),
+            (Look::Absent, _) | (_, None) => Ok(None),
+            (_, Some(tier)) => self.shared.fetch(tier, &name).await,
+        }
     }
 
     /// Returns the value if it is in memory and fresh. Never waits.
@@ -71,7 +79,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         K: Borrow<Q>,
         Q: CacheKey + ?Sized,
     {
-        match self.shared.look(&self.name_of(key)) {
+        match self.shared.look(&Name::of(key)) {
             Look::Fresh(hit) => Some(hit.value),
             Look::Stale(_) | Look::Absent | Look::Nothing => None,
         }
@@ -89,7 +97,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         F: FnOnce() -> Fut + Send,
         Fut: Future<Output = V> + Send,
     {
-        Call::new(&self.shared, self.name_of(key), Always(load))
+        Call::new(&self.shared, Name::of(key), Always(load))
     }
 
     /// Returns the value or `None`, and loads it if neither is cached. That there is none is
@@ -101,7 +109,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         F: FnOnce() -> Fut + Send,
         Fut: Future<Output = Option<V>> + Send,
     {
-        Call::new(&self.shared, self.name_of(key), Optional(load))
+        Call::new(&self.shared, Name::of(key), Optional(load))
     }
 
     /// Returns the value, and loads it if it is not cached.
@@ -119,7 +127,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<V, E>> + Send,
         E: Send + Sync + 'static,
     {
-        Call::new(&self.shared, self.name_of(key), Fallible(load))
+        Call::new(&self.shared, Name::of(key), Fallible(load))
     }
 
     /// Returns the value or `None`, and loads it if neither is cached. See [`Cache::try_get_with`]
@@ -136,7 +144,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<Option<V>, E>> + Send,
         E: Send + Sync + 'static,
     {
-        Call::new(&self.shared, self.name_of(key), FallibleOptional(load))
+        Call::new(&self.shared, Name::of(key), FallibleOptional(load))
     }
 
     /// What `#[cached]` calls for a function that may fail. Its error is cloned for each caller.
@@ -153,7 +161,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<V, E>> + Send,
         E: Clone + Send + Sync + 'static,
     {
-        Call::new(&self.shared, self.name_of(key), FallibleCloned(load))
+        Call::new(&self.shared, Name::of(key), FallibleCloned(load))
     }
 
     /// The same for a function that may have no value.
@@ -170,7 +178,7 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         Fut: Future<Output = Result<Option<V>, E>> + Send,
         E: Clone + Send + Sync + 'static,
     {
-        Call::new(&self.shared, self.name_of(key), FallibleOptionalCloned(load))
+        Call::new(&self.shared, Name::of(key), FallibleOptionalCloned(load))
     }
 
     /// Does the same as [`Cache::get_with`], and returns an [`Entry`](crate::Entry). (Every other
@@ -182,23 +190,23 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         F: FnOnce() -> Fut + Send,
         Fut: Future<Output = V> + Send,
     {
-        Call::new(&self.shared, self.name_of(key), Always(load))
+        Call::new(&self.shared, Name::of(key), Always(load))
     }
 
     /// Sets a value, with the time to live of the cache. A load of this key that is under way will
     /// not replace it.
-    #[allow(clippy::unused_async, reason = "a store will be written")]
+    ///
+    /// # Errors
+    /// Only in front of a store, if the value may not have reached it.
     pub async fn insert<Q>(&self, key: &Q, value: V) -> Result<(), StoreError>
     where
         K: Borrow<Q>,
         Q: CacheKey + ?Sized,
     {
-        self.shared.insert(&self.name_of(key), value, None);
-        Ok(())
+        self.put(&Name::of(key), value, None).await
     }
 
     /// Sets a value with a time to live of its own.
-    #[allow(clippy::unused_async, reason = "a store will be written")]
     pub async fn insert_with_ttl<Q>(
         &self,
         key: &Q,
@@ -209,25 +217,42 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         K: Borrow<Q>,
         Q: CacheKey + ?Sized,
     {
-        self.shared.insert(&self.name_of(key), value, Some(&ttl.into()));
-        Ok(())
+        self.put(&Name::of(key), value, Some(&ttl.into())).await
     }
 
     /// Removes a value, fresh or stale. A load of this key that is under way will not be cached.
-    #[allow(clippy::unused_async, reason = "a store will be written")]
+    ///
+    /// # Errors
+    /// Only in front of a store, if it may still have the value.
     pub async fn invalidate<Q>(&self, key: &Q) -> Result<(), StoreError>
     where
         K: Borrow<Q>,
         Q: CacheKey + ?Sized,
     {
-        self.shared.invalidate(&self.name_of(key));
+        let name = Name::of(key);
+        match &self.shared.store {
+            None => self.shared.invalidate(&name),
+            Some(tier) => self.shared.delete(tier, &name).await?,
+        }
         Ok(())
     }
 
     /// Removes all values, in constant time. Loads that are under way will not be cached.
-    #[allow(clippy::unused_async, reason = "a store will be written")]
+    ///
+    /// In a store, the keys of all values get another prefix. Those with the old one expire.
     pub async fn clear(&self) -> Result<(), StoreError> {
         self.shared.engine.flush(FlushCause::Command);
+        match &self.shared.store {
+            None => Ok(()),
+            Some(tier) => tier.store.clear().await,
+        }
+    }
+
+    async fn put(&self, name: &Name, value: V, chosen: Option<&Expiry>) -> Result<(), StoreError> {
+        match &self.shared.store {
+            None => self.shared.insert(name, value, chosen),
+            Some(tier) => self.shared.store(tier, name, &value, chosen).await?,
+        }
         Ok(())
     }
 
@@ -245,10 +270,6 @@ impl<K: ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// there the next time. Without it, they are freed when the cache is full.
     pub fn sweep(&self, visits: usize) {
         self.shared.engine.sweep(visits);
-    }
-
-    fn name_of<Q: CacheKey + ?Sized>(&self, key: &Q) -> Name {
-        Name::of(&self.shared.prefix, key)
     }
 }
 

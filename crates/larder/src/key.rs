@@ -41,9 +41,9 @@ const SEPARATOR: u8 = b':';
 const ESCAPE: u8 = b'%';
 
 impl Name {
-    /// Returns the name of `key` behind a prefix.
-    pub(crate) fn of<Q: CacheKey + ?Sized>(prefix: &str, key: &Q) -> Self {
-        let mut name = Self(SmallVec::from_slice(prefix.as_bytes()));
+    /// Returns the name of `key`.
+    pub(crate) fn of<Q: CacheKey + ?Sized>(key: &Q) -> Self {
+        let mut name = Self::default();
         key.write_name(&mut name);
         name
     }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn name<Q: CacheKey + ?Sized>(key: &Q) -> String {
-        String::from_utf8(Name::of("", key).as_bytes().to_vec()).unwrap()
+        String::from_utf8(Name::of(key).as_bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -181,7 +181,6 @@ mod tests {
         assert_eq!(name(&("user", 7_u32, true)), "user:7:true");
         assert_eq!(name(&Arc::new("x")), "x");
         assert_eq!(name(&()), "");
-        assert_eq!(Name::of("profiles:", &7_u8).as_bytes(), b"profiles:7");
     }
 
     #[test]

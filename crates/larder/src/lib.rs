@@ -10,6 +10,7 @@
 //! | know where it came from and how old it is | [`Call::entry`], [`Cache::entry_with`] |
 //! | change what is cached | [`Cache::insert`], [`Cache::invalidate`], [`Cache::clear`] |
 //! | say when values expire | [`CacheBuilder::ttl`], [`Call::ttl`], [`LoadContext::ttl`] |
+//! | share values with other processes, coherently | [`CacheBuilder::store`] (feature `redis`) |
 //! | serve stale values when that is better | [`CacheBuilder::stale_if_error`], [`CacheBuilder::stale_while_revalidate`] |
 
 pub mod blocking;
@@ -21,16 +22,23 @@ mod context;
 mod counters;
 mod entry;
 mod error;
+#[cfg(feature = "redis")]
+mod json;
 mod key;
 mod load;
 mod macros;
 mod many;
 mod policy;
+#[cfg(feature = "redis")]
+mod redis;
 mod setting;
 mod shared;
 mod size;
 mod slot;
 mod source;
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "no store is built in"))]
+mod store;
+mod through;
 
 pub use builder::{CacheBuilder, Near};
 pub use cache::Cache;
@@ -42,6 +50,8 @@ pub use error::{BuildError, Failure, LoadError, StoreError};
 pub use key::{CacheKey, Name};
 pub use larder_core::Clock;
 pub use larder_expiry::{Expiry, ParseExpiryError};
+#[cfg(feature = "redis")]
+pub use redis::{ConnectError, RedisOptions, RedisStore};
 pub use setting::Setting;
 pub use source::{Always, Fallible, FallibleOptional, Load, Made, Optional};
 
@@ -103,6 +113,15 @@ pub use source::{Always, Fallible, FallibleOptional, Load, Made, Optional};
 /// function for the same key.
 #[cfg(feature = "macros")]
 pub use larder_macros::cached;
+
+/// Compiles the code of the guide and of the README.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../docs/library.md")]
+    mod guide {}
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+}
 
 /// What the expansion of `#[cached]` names. Not for use by hand.
 #[doc(hidden)]

@@ -10,6 +10,7 @@ use crate::{
     shared::{Look, Shared, key},
     slot::{Held, Slot},
     source::{Load, Made, failure},
+    through::load_through,
 };
 use larder_core::{Fill, JoinedLoad, LoadRole, Moment, NotCached};
 use larder_expiry::Expiry;
@@ -67,6 +68,9 @@ where
     V: Clone + Send + Sync + 'static,
     L: Load<V>,
 {
+    if let Some(tier) = &shared.store {
+        return load_through(&shared, tier, &name, loader, &options).await;
+    }
     // A refresh joins only a load that began after it was asked for.
     let oldest = if options.refresh { shared.now() } else { Moment::START };
     for _ in 0..ROUNDS_MAX {
@@ -201,65 +205,88 @@ where
     V: Clone + Send + Sync + 'static,
     L: Load<V>,
 {
-    let give_up = <L::Failure as Failure>::GIVE_UP;
-    let permit = match (give_up, shared.breaker.permit(shared.now(), give_up.is_none())) {
-        (_, Some(permit)) => permit,
-        (Some(error), None) => {
-            return give_up_on::<V, L>(
-                shared,
-                fill,
-                &plan,
-                Failed::CircuitOpen,
-                error(LoadError::CircuitOpen),
-            );
-        }
-        (None, None) => return load_alone(shared, loader).await,
-    };
-    shared.counters.load();
-    let context = LoadContext::new(plan.old.as_ref().map(|old| old.value.clone()));
-    let load = CatchPanic(Box::pin(loader.load(context.clone())));
-    let outcome = match shared.policy.hard_timeout.zip(give_up) {
-        None => load.await,
-        Some((limit, error)) => {
-            let Ok(outcome) = tokio::time::timeout(limit, load).await else {
-                permit.failed(shared.now());
-                let error = error(LoadError::TimedOut(limit));
-                return give_up_on::<V, L>(shared, fill, &plan, Failed::TimedOut(limit), error);
-            };
-            outcome
-        }
-    };
-    match outcome {
-        Ok(Ok(Made::Value(value))) => {
-            permit.succeeded();
-            let chosen = context.chosen_ttl().or(plan.ttl);
+    match run(shared, loader, plan.old.as_ref()).await {
+        Ended::Made(Made::Value(value), chosen) => {
+            let chosen = chosen.or(plan.ttl);
             let (held, until) = shared.hold(&plan.name, value, chosen.as_ref());
             let ttl = ttl_until(fill.sent(), until);
             drop(fill.complete(Slot::Held(Arc::clone(&held)), ttl));
             Ok(Made::Value(shared.entry(&held, Source::Loader)))
         }
-        Ok(Ok(Made::Absent(absent))) => {
-            permit.succeeded();
+        Ended::Made(Made::Absent(absent), _) => {
             complete_absent(shared, fill, &plan.name);
             Ok(Made::Absent(absent))
         }
-        Ok(Err(error)) => {
-            permit.failed(shared.now());
-            let error = Arc::new(error);
-            let failed = Failed::Error(error.clone());
-            give_up_on::<V, L>(shared, fill, &plan, failed, failure(&error))
+        Ended::Failed(failed, error) => {
+            drop(fill.complete_uncached(Slot::Failed(failed), NotCached::NotAllowed));
+            served_on_error(shared, plan.servable()).map(Made::Value).ok_or(error)
         }
-        Err(panic) => {
-            permit.failed(shared.now());
-            let failed = Failed::Panicked(panic_message(&*panic));
-            fail(shared, fill, failed, plan.old.as_ref());
+        Ended::Panicked(failed, panic) => {
+            drop(fill.complete_uncached(Slot::Failed(failed), NotCached::NotAllowed));
             resume_unwind(panic)
         }
     }
 }
 
+/// How a load ended.
+pub(crate) enum Ended<V, L: Load<V>> {
+    /// The loader answered, and may have chosen when the value expires.
+    Made(Made<V, L::Absent>, Option<Expiry>),
+    Failed(Failed, L::Failure),
+    Panicked(Failed, Box<dyn Any + Send>),
+}
+
+/// Runs a loader within the limits of the cache. After a failure, no load of this key is tried for a
+/// while if there is an old value to serve.
+pub(crate) async fn run<V, L>(
+    shared: &Shared<V>,
+    loader: L,
+    old: Option<&Arc<Held<V>>>,
+) -> Ended<V, L>
+where
+    V: Clone + Send + Sync + 'static,
+    L: Load<V>,
+{
+    let give_up = <L::Failure as Failure>::GIVE_UP;
+    let permit = match give_up {
+        None => shared.breaker.permit_always(),
+        Some(error) => match shared.breaker.permit(shared.now()) {
+            Some(permit) => permit,
+            None => return Ended::Failed(Failed::CircuitOpen, error(LoadError::CircuitOpen)),
+        },
+    };
+    shared.counters.load();
+    let context = LoadContext::new(old.map(|old| old.value.clone()));
+    let load = CatchPanic(Box::pin(loader.load(context.clone())));
+    let outcome = match shared.policy.hard_timeout.zip(give_up) {
+        None => Ok(load.await),
+        Some((limit, error)) => {
+            let late = |_| (Failed::TimedOut(limit), error(LoadError::TimedOut(limit)));
+            tokio::time::timeout(limit, load).await.map_err(late)
+        }
+    };
+    let ended = match outcome {
+        Ok(Ok(Ok(made))) => {
+            permit.succeeded();
+            return Ended::Made(made, context.chosen_ttl());
+        }
+        Ok(Ok(Err(error))) => {
+            let error = Arc::new(error);
+            Ended::Failed(Failed::Error(error.clone()), failure(&error))
+        }
+        Ok(Err(panic)) => Ended::Panicked(Failed::Panicked(panic_message(&*panic)), panic),
+        Err((failed, error)) => Ended::Failed(failed, error),
+    };
+    permit.failed(shared.now());
+    shared.counters.failure();
+    if let Some(old) = old {
+        old.retry_at(shared.now().plus(shared.policy.throttle));
+    }
+    ended
+}
+
 /// Loads without telling anybody. What it brings is not cached.
-async fn load_alone<V, L>(shared: &Shared<V>, loader: L) -> Outcome<V, L>
+pub(crate) async fn load_alone<V, L>(shared: &Shared<V>, loader: L) -> Outcome<V, L>
 where
     V: Clone + Send + Sync + 'static,
     L: Load<V>,
@@ -276,34 +303,6 @@ where
         }),
         Made::Absent(absent) => Made::Absent(absent),
     })
-}
-
-/// Ends a load without an outcome of its loader.
-fn give_up_on<V, L>(
-    shared: &Shared<V>,
-    fill: Fill<'_, Slot<V>>,
-    plan: &Plan<V>,
-    failed: Failed,
-    error: L::Failure,
-) -> Outcome<V, L>
-where
-    V: Clone + Send + Sync + 'static,
-    L: Load<V>,
-{
-    fail(shared, fill, failed, plan.old.as_ref());
-    served_on_error(shared, plan.servable()).map(Made::Value).ok_or(error)
-}
-
-/// Tells the callers that joined that the load failed. What is cached stays as it is.
-fn fail<V>(shared: &Shared<V>, fill: Fill<'_, Slot<V>>, failed: Failed, old: Option<&Arc<Held<V>>>)
-where
-    V: Clone + Send + Sync + 'static,
-{
-    shared.counters.failure();
-    if let Some(old) = old {
-        old.retry_at(shared.now().plus(shared.policy.throttle));
-    }
-    drop(fill.complete_uncached(Slot::Failed(failed), NotCached::NotAllowed));
 }
 
 /// Ends a load whose loader has no value. That is remembered, if the cache has a `negative_ttl`.
@@ -323,23 +322,23 @@ where
 }
 
 /// Returns the stale value in place of an error, if that is allowed.
-fn served_on_error<V>(shared: &Shared<V>, old: Option<&Arc<Held<V>>>) -> Option<Entry<V>>
+pub(crate) fn served_on_error<V>(shared: &Shared<V>, old: Option<&Arc<Held<V>>>) -> Option<Entry<V>>
 where
     V: Clone + Send + Sync + 'static,
 {
-    let old = old.filter(|old| shared.policy.serves_on_error(old, shared.now()))?;
+    let old = old.filter(|old| shared.serves_on_error(old))?;
     Some(shared.stale_entry(old))
 }
 
 /// Returns the stale value in place of a load that would follow too soon upon one that failed.
-fn served_between_failures<V>(shared: &Shared<V>, old: &Arc<Held<V>>) -> Option<Entry<V>>
+pub(crate) fn served_between_failures<V>(shared: &Shared<V>, old: &Arc<Held<V>>) -> Option<Entry<V>>
 where
     V: Clone + Send + Sync + 'static,
 {
     old.is_throttled(shared.now()).then(|| served_on_error(shared, Some(old)))?
 }
 
-fn absent<V, L: Load<V>>() -> Option<Outcome<V, L>> {
+pub(crate) fn absent<V, L: Load<V>>() -> Option<Outcome<V, L>> {
     L::ABSENT.map(|absent| Ok(Made::Absent(absent)))
 }
 

@@ -8,7 +8,9 @@ use crate::{
     policy::ttl_until,
     shared::{Look, Shared, key},
     slot::{Held, Slot},
+    store::StoreTier,
 };
+use futures_util::future::join_all;
 use larder_core::{Fill, JoinedLoad, LoadRole, Moment, NotCached};
 use std::{
     collections::{HashMap, HashSet},
@@ -45,8 +47,11 @@ where
         Loaded: IntoIterator<Item = (K, V)>,
         E: Send + Sync + 'static,
     {
+        if let Some(tier) = &self.shared().store {
+            return many_through(self.shared(), tier, distinct(keys), load).await;
+        }
         let mut found = HashMap::new();
-        let mut wanted: Vec<(K, Name)> = distinct(&self.shared().prefix, keys);
+        let mut wanted: Vec<(K, Name)> = distinct(keys);
         for _ in 0..ROUNDS_MAX {
             let mut round = Round::default();
             for wanted in &wanted {
@@ -65,6 +70,55 @@ where
         }
         Err(LoadError::Abandoned)
     }
+}
+
+/// Reads all keys from the store at once, and loads those that it does not have. The store is written
+/// before this returns. Two calls may both load a key: the value that is written last counts.
+async fn many_through<K, V, F, Fut, E, Loaded>(
+    shared: &Shared<V>,
+    tier: &StoreTier<V>,
+    wanted: Vec<(K, Name)>,
+    mut load: F,
+) -> Result<HashMap<K, V>, LoadError<E>>
+where
+    K: Clone + Eq + Hash,
+    V: Clone + Send + Sync + 'static,
+    F: FnMut(Vec<K>) -> Fut,
+    Fut: Future<Output = Result<Loaded, E>>,
+    Loaded: IntoIterator<Item = (K, V)>,
+{
+    let reads = wanted.iter().map(|(_, name)| async move {
+        match shared.look(name) {
+            Look::Fresh(hit) => Some(hit.value),
+            // What cannot be read is loaded.
+            _ => shared.fetch(tier, name).await.ok().flatten(),
+        }
+    });
+    let stored = join_all(reads).await;
+    let (mut found, mut missing) = (HashMap::new(), HashMap::new());
+    for ((key, name), value) in wanted.into_iter().zip(stored) {
+        match value {
+            Some(value) => drop(found.insert(key, value)),
+            None => drop(missing.insert(key, name)),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    shared.counters.load();
+    let loaded = load(missing.keys().cloned().collect()).await.map_err(|error| {
+        shared.counters.failure();
+        LoadError::Failed(Arc::new(error))
+    })?;
+    let loaded: Vec<(K, V)> = loaded.into_iter().collect();
+    let writes = loaded.iter().filter_map(|(key, value)| {
+        let name = missing.get(key)?;
+        Some(async move { shared.store(tier, name, value, None).await })
+    });
+    // What the store refused is a miss the next time.
+    drop(join_all(writes).await);
+    found.extend(loaded.into_iter().filter(|(key, _)| missing.contains_key(key)));
+    Ok(found)
 }
 
 /// One key whose load this call leads.
@@ -200,10 +254,9 @@ fn complete_failed<K: Clone + Eq + Hash, V: Clone + Send + Sync + 'static>(
 
 /// Returns each key once, with its name.
 fn distinct<'k, K: CacheKey + Clone + Eq + Hash + 'k>(
-    prefix: &str,
     keys: impl IntoIterator<Item = &'k K>,
 ) -> Vec<(K, Name)> {
     let mut seen = HashSet::new();
     let distinct = keys.into_iter().filter(|key| seen.insert(*key));
-    distinct.map(|key| (key.clone(), Name::of(prefix, key))).collect()
+    distinct.map(|key| (key.clone(), Name::of(key))).collect()
 }

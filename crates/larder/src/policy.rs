@@ -50,11 +50,7 @@ impl Policy {
         now: Moment,
         unix: Duration,
     ) -> Deadlines {
-        let ttl = match chosen {
-            Some(expiry) => expiry.ttl(unix),
-            None => self.ttl.ttl(unix).map(|ttl| self.jittered(ttl, name, unix)),
-        };
-        let ttl = match (ttl, self.near_ttl) {
+        let ttl = match (self.time_to_live(chosen, name, unix), self.near_ttl) {
             (Some(ttl), Some(near)) => Some(ttl.min(near)),
             (ttl, near) => ttl.or(near),
         };
@@ -62,7 +58,25 @@ impl Policy {
             return Deadlines { fresh_until: Moment::NEVER, kept_until: Moment::NEVER };
         };
         let fresh_until = now.plus(ttl);
-        Deadlines { fresh_until, kept_until: fresh_until.plus(self.stale_window()) }
+        Deadlines { fresh_until, kept_until: self.kept_until(fresh_until) }
+    }
+
+    /// Returns until when a value is kept that is fresh until then.
+    pub(crate) fn kept_until(&self, fresh_until: Moment) -> Moment {
+        fresh_until.plus(self.stale_window())
+    }
+
+    /// Returns the time to live of a value that is made at `unix`; `None` if it does not expire.
+    pub(crate) fn time_to_live(
+        &self,
+        chosen: Option<&Expiry>,
+        name: &[u8],
+        unix: Duration,
+    ) -> Option<Duration> {
+        match chosen {
+            Some(expiry) => expiry.ttl(unix),
+            None => self.ttl.ttl(unix).map(|ttl| self.jittered(ttl, name, unix)),
+        }
     }
 
     /// Returns how long a value is kept after it has expired.

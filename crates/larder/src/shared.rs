@@ -7,6 +7,7 @@ use crate::{
     key::Name,
     policy::{Policy, ttl_until},
     slot::{Held, Slot},
+    store::{NearLook, StoreTier},
 };
 use larder_core::{CachedRef, Engine, Key, LoadRole, Moment};
 use larder_expiry::Expiry;
@@ -15,8 +16,8 @@ use std::{sync::Arc, time::Duration};
 /// See the [module](self).
 pub(crate) struct Shared<V: Send + Sync + 'static> {
     pub(crate) name: Box<str>,
-    /// In front of every name. Empty in memory that no other cache shares.
-    pub(crate) prefix: Box<str>,
+    /// The store behind the memory.
+    pub(crate) store: Option<StoreTier<V>>,
     pub(crate) engine: Arc<Engine<Slot<V>>>,
     pub(crate) policy: Policy,
     pub(crate) breaker: Breaker,
@@ -57,6 +58,31 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Looks a name up in the near cache. Allocates nothing.
     #[inline]
     pub(crate) fn look(&self, name: &Name) -> Look<V> {
+        match &self.store {
+            None => self.look_near(name),
+            Some(tier) => self.look_through(tier, name),
+        }
+    }
+
+    /// Serves a decoded value only while the near cache of the store holds the very bytes that it was
+    /// decoded from. So it is as coherent as they are.
+    fn look_through(&self, tier: &StoreTier<V>, name: &Name) -> Look<V> {
+        let held = self.any_held(name);
+        let raw = held.as_ref().and_then(|held| held.raw.as_deref());
+        match (tier.store.look(name.as_bytes(), raw), held) {
+            (NearLook::Current(fresh_until), Some(held)) => Look::Fresh(Hit {
+                value: held.value.clone(),
+                made: held.made,
+                fresh_until,
+                now: self.now(),
+            }),
+            (_, Some(held)) => Look::Stale(held),
+            (_, None) => Look::Nothing,
+        }
+    }
+
+    #[inline]
+    fn look_near(&self, name: &Name) -> Look<V> {
         let now = self.now();
         let key = key(name);
         let Some(view) = self.engine.feed_of(key).read_view(now) else { return Look::Nothing };
@@ -90,7 +116,22 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             CachedRef::Value(Slot::Held(held)) => Some(Arc::clone(held)),
             CachedRef::Value(_) | CachedRef::Bytes(_) => None,
         };
-        self.engine.reader(view).peek(key, held).flatten()
+        let lookup = |cached: CachedRef<'_, Slot<V>>, _| held(cached);
+        self.engine.reader(view).get(key, lookup).flatten()
+    }
+
+    /// Remembers a value that was decoded from what the store sent, and returns it.
+    pub(crate) fn remember(
+        &self,
+        name: &Name,
+        value: V,
+        raw: &[u8],
+        fresh_until: Moment,
+    ) -> Arc<Held<V>> {
+        let bytes = (self.weigher)(&value);
+        let held = Arc::new(Held::new(value, self.now(), fresh_until, bytes).decoded_from(raw));
+        self.put(name, &held, self.policy.kept_until(fresh_until));
+        held
     }
 
     /// Returns a value that was made now, and until when the near cache holds it.
@@ -109,13 +150,25 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// Puts a value into the near cache. A load that is under way will not replace it.
     pub(crate) fn insert(&self, name: &Name, value: V, chosen: Option<&Expiry>) {
+        let (held, until) = self.hold(name, value, chosen);
+        self.put(name, &held, until);
+    }
+
+    fn put(&self, name: &Name, held: &Arc<Held<V>>, until: Moment) {
         // No load is as young as this, so none is joined.
         let role = self.engine.join_or_lead_load(key(name), Moment::NEVER);
         if let LoadRole::Leading(fill) = role {
-            let (held, until) = self.hold(name, value, chosen);
             let ttl = ttl_until(fill.sent(), until);
-            drop(fill.complete(Slot::Held(held), ttl));
+            drop(fill.complete(Slot::Held(Arc::clone(held)), ttl));
         }
+    }
+
+    /// Whether a value may be served because a load failed. One from the store must have reached its
+    /// end: if it left the store before, it was deleted or replaced.
+    pub(crate) fn serves_on_error(&self, held: &Held<V>) -> bool {
+        let now = self.now();
+        let has_ended = self.store.is_none() || self.policy.fresh_until(held) <= now;
+        has_ended && self.policy.serves_on_error(held, now)
     }
 
     pub(crate) fn invalidate(&self, name: &Name) {

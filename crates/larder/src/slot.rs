@@ -32,6 +32,8 @@ pub(crate) struct Held<V> {
     fresh_until: Moment,
     /// Bytes that the value keeps alive, [`Held`] itself not included.
     bytes: usize,
+    /// What the store sent, from which the value was decoded.
+    pub(crate) raw: Option<Box<[u8]>>,
     /// When it was last used, in nanoseconds; only where the cache has a time to idle.
     used: AtomicU64,
     /// Until when no load is tried again after a failure, in nanoseconds.
@@ -41,7 +43,12 @@ pub(crate) struct Held<V> {
 impl<V> Held<V> {
     pub(crate) fn new(value: V, made: Moment, fresh_until: Moment, bytes: usize) -> Self {
         let used = AtomicU64::new(nanos(made));
-        Self { value, made, fresh_until, bytes, used, retry: AtomicU64::new(0) }
+        Self { value, made, fresh_until, bytes, raw: None, used, retry: AtomicU64::new(0) }
+    }
+
+    /// Notes what the value was decoded from.
+    pub(crate) fn decoded_from(self, raw: &[u8]) -> Self {
+        Self { bytes: self.bytes + raw.len(), raw: Some(raw.into()), ..self }
     }
 
     /// Returns the moment from which it is stale.
