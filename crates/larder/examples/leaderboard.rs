@@ -9,11 +9,11 @@ use larder::{BuildError, Cache, Clock};
 use std::sync::Arc;
 
 /// The best players, and their scores.
-pub type Leaderboard = Arc<[(&'static str, u32)]>;
+pub(crate) type Leaderboard = Arc<[(&'static str, u32)]>;
 
 /// Returns a cache of one value, which expires at midnight. On the days when clocks change, the day
 /// before has 23 or 25 hours.
-pub fn leaderboard_cache(clock: Clock) -> Result<Cache<(), Leaderboard>, BuildError> {
+pub(crate) fn leaderboard_cache(clock: Clock) -> Result<Cache<(), Leaderboard>, BuildError> {
     Cache::builder("leaderboard")
         .ttl("daily 00:00 Europe/Brussels")
         .stale_while_revalidate("1m")
@@ -22,7 +22,7 @@ pub fn leaderboard_cache(clock: Clock) -> Result<Cache<(), Leaderboard>, BuildEr
 }
 
 /// What each player of the game does when it starts.
-pub async fn leaderboard(cache: &Cache<(), Leaderboard>) -> Leaderboard {
+pub(crate) async fn leaderboard(cache: &Cache<(), Leaderboard>) -> Leaderboard {
     cache.get_with(&(), query_database).await
 }
 
@@ -32,7 +32,7 @@ async fn query_database() -> Leaderboard {
 }
 
 #[tokio::main]
-pub async fn main() -> Result<(), BuildError> {
+pub(crate) async fn main() -> Result<(), BuildError> {
     let cache = leaderboard_cache(Clock::System)?;
     for player in 0..1_000 {
         let board = leaderboard(&cache).await;

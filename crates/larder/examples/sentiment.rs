@@ -8,14 +8,14 @@
 use larder::cached;
 
 /// From -1.0, negative, to 1.0, positive.
-pub type Score = f32;
+pub(crate) type Score = f32;
 
 /// The model is down.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ModelError;
+pub(crate) struct ModelError;
 
 #[cached(ttl = "48h", key = "sentiment:{text}", stale_if_error = "7d", max_entries = 100_000)]
-pub async fn sentiment(text: &str) -> Result<Score, ModelError> {
+pub(crate) async fn sentiment(text: &str) -> Result<Score, ModelError> {
     predict(text).await
 }
 
@@ -31,7 +31,7 @@ async fn predict(text: &str) -> Result<Score, ModelError> {
 }
 
 #[tokio::main]
-pub async fn main() -> Result<(), ModelError> {
+pub(crate) async fn main() -> Result<(), ModelError> {
     for text in ["I love it", "I hate it", "I love it", "It is a table", "I love it"] {
         println!("{text}: {:+.1}", sentiment(text).await?);
     }

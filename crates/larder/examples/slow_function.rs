@@ -13,12 +13,12 @@ const SLOW: Duration = Duration::from_millis(300);
 
 /// The result is cached for a day under `expensive_function:<username>`.
 #[cached(ttl = "24h")]
-pub fn expensive_function(username: &str) -> BTreeMap<String, String> {
+pub(crate) fn expensive_function(username: &str) -> BTreeMap<String, String> {
     sleep(SLOW);
     BTreeMap::from([("username_extended".to_owned(), format!("{username}_123"))])
 }
 
-pub fn main() {
+pub(crate) fn main() {
     for username in ["Maxim", "Maxim", "Pierre", "Maxim", "Louis"] {
         let before = expensive_function_cache().stats().loads;
         let result = expensive_function(username);

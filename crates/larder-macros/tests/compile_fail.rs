@@ -1,7 +1,5 @@
 //! A mistake in `#[cached]` is an error of the compiler that says what to write instead.
 
-#![cfg(feature = "macros")]
-
 #[test]
 fn mistakes_are_errors_that_say_what_to_write() {
     let tests = trybuild::TestCases::new();
