@@ -130,24 +130,25 @@ impl<V: Value> Entry<V> {
     }
 
     /// Returns this entry with the values of a newer entry of the same name added, or put in place
-    /// of older values of the same variants. The result expires with the earlier deadline of the two.
+    /// of older values of the same variants. The result expires with the earlier deadline of the two,
+    /// unless all older values are replaced.
     ///
     /// Returns `None` if there would be too many values.
     pub(super) fn merged_with(&self, newer: &Self) -> Option<Self> {
         let name = newer.name();
-        let validity = self.validity.until(newer.validity.deadline);
         let is_replaced = |variant: &Variant<V>| {
             newer.get(Key { name, keyspace: variant.keyspace, variant: &variant.id }).is_some()
         };
         let mut variants = self.to_variants();
         variants.retain(|variant| !is_replaced(variant));
         if variants.is_empty() {
-            return Some(Self { validity, variants: newer.variants.clone() });
+            return Some(newer.clone());
         }
         variants.extend(newer.to_variants());
         if variants.len() > VARIANTS_PER_NAME_MAX {
             return None;
         }
+        let validity = self.validity.until(newer.validity.deadline);
         let boxed = Box::new(Boxed { name: name.into(), variants });
         Some(Self { validity, variants: Variants::Boxed(boxed) })
     }

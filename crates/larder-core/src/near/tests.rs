@@ -195,6 +195,17 @@ fn the_values_of_several_reads_share_an_entry_and_are_removed_together() {
 }
 
 #[test]
+fn a_value_that_replaces_the_only_one_has_its_own_deadline() {
+    for policy in POLICIES {
+        let cache = TestCache::roomy(policy);
+        assert!(cache.insert_key(get("n"), b"short", MINUTE));
+        assert!(cache.insert_key(get("n"), b"long", 3 * MINUTE));
+        let deadline = cache.near.get(get("n"), cache.read_view(), |_, deadline| deadline);
+        assert_eq!(deadline, Some(cache.clock.now().plus(3 * MINUTE)), "{policy:?}");
+    }
+}
+
+#[test]
 fn all_values_of_a_name_expire_with_the_earliest_deadline() {
     for policy in POLICIES {
         let cache = TestCache::roomy(policy);

@@ -62,7 +62,8 @@ fn insert_in_model(
     deadline: Moment,
 ) {
     let entry = model.entry(name).or_insert_with(|| (Moment::NEVER, HashMap::new()));
-    if entry.0 <= now {
+    // What is replaced alone leaves nothing behind, its deadline included.
+    if entry.0 <= now || entry.1.keys().all(|other| *other == db) {
         *entry = (Moment::NEVER, HashMap::new());
     }
     entry.0 = entry.0.min(deadline);
