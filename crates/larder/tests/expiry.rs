@@ -51,6 +51,21 @@ async fn a_ttl_counts_from_the_end_of_the_load() {
 }
 
 #[tokio::test]
+async fn a_value_that_replaces_another_has_its_own_ttl() {
+    let (cache, clock) = build(|it| it.ttl("1m").stale_if_error("1m"));
+    cache.insert("a", 1).await.unwrap();
+    clock.advance(just_before(MINUTE));
+    cache.insert("a", 2).await.unwrap();
+    clock.advance(just_before(MINUTE));
+    assert_eq!(cache.get_near("a"), Some(2), "as old as it may be");
+    clock.advance(TICK);
+    // It is stale and cached. What replaces it is not dropped when it would have been.
+    cache.get_with("a", || async { 3 }).ttl(10 * MINUTE).await;
+    clock.advance(just_before(10 * MINUTE));
+    assert_eq!(cache.get_near("a"), Some(3));
+}
+
+#[tokio::test]
 async fn a_value_without_a_ttl_does_not_expire() {
     let (cache, clock) = build(|it| it);
     cache.insert("a", 1).await.unwrap();
