@@ -28,7 +28,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_larder");
 /// Maximum time to wait for a condition.
 const LIMIT: Duration = Duration::from_secs(20);
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -39,6 +39,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/benchmarks.md",
     "docs/coherence.md",
     "docs/differences-from-redis.md",
+    "docs/library.md",
     "docs/metrics.md",
     "examples/README.md",
 ];
