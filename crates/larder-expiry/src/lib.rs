@@ -33,7 +33,7 @@ pub use duration::{parse_duration, show_duration};
 pub use error::ParseExpiryError;
 use std::{fmt, str::FromStr, time::Duration};
 
-/// When a value expires that was made at a given time. See the [crate](crate) for its text.
+/// When a value expires that was made at a given time. See the [crate] for its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expiry(Kind);
 

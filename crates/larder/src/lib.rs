@@ -10,7 +10,7 @@
 //! | know where it came from and how old it is | [`Call::entry`], [`Cache::entry_with`] |
 //! | change what is cached | [`Cache::insert`], [`Cache::invalidate`], [`Cache::clear`] |
 //! | say when values expire | [`CacheBuilder::ttl`], [`Call::ttl`], [`LoadContext::ttl`] |
-//! | share values with other processes, coherently | [`CacheBuilder::store`] (feature `redis`) |
+//! | share values with other processes, coherently | `CacheBuilder::store` (feature `redis`) |
 //! | serve stale values when that is better | [`CacheBuilder::stale_if_error`], [`CacheBuilder::stale_while_revalidate`] |
 
 pub mod blocking;
