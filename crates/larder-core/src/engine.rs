@@ -161,8 +161,11 @@ impl<V: Value> Engine<V> {
     ) -> Option<R> {
         for _ in 0..snapshot::ATTEMPTS_MAX {
             let before = self.changes.get();
-            let found = look_up(&mut self.near.reader(self.batch_view()?))?;
-            if self.changes.get() == before {
+            let view = self.batch_view()?;
+            // No entry expires, unnoticed by the counter, between the first lookup and the last.
+            let until = view.now.plus(snapshot::LOOKUPS_MAX);
+            let found = look_up(&mut self.near.reader(view.until(until)))?;
+            if self.changes.get() == before && self.clock.now() <= until {
                 return Some(found);
             }
         }

@@ -188,7 +188,7 @@ impl RedisStore {
             };
             let fills: Vec<_> = names_at.filter_map(lead).collect();
             let command = encode_multi_get(names);
-            let multi_get = MultiGet::new(db, view.now(), command, fills, answer);
+            let multi_get = MultiGet::new(db, view.now(), (command, names.len()), fills, answer);
             if let Err(request) = self.tracking.try_send(Request::MultiGet(multi_get)) {
                 fail_request(request);
             }

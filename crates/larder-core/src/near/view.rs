@@ -15,6 +15,11 @@ impl ReadView {
         self.now
     }
 
+    /// Returns a view in which only entries are valid that do not expire before `moment`.
+    pub(crate) fn until(self, moment: Moment) -> Self {
+        Self { now: moment, ..self }
+    }
+
     /// Returns the view of a near cache that has no engine.
     pub const fn standalone(now: Moment) -> Self {
         Self { now, epoch: 0 }

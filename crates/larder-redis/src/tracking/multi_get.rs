@@ -12,6 +12,8 @@ use tokio::sync::oneshot;
 /// told so by the channel, and those who joined one of its fills by the fill.
 pub(crate) struct MultiGet {
     pub(crate) db: u32,
+    /// The number of its keys.
+    pub(super) keys: usize,
     sent: Moment,
     /// The encoded command; empty once it was sent.
     command: BytesMut,
@@ -34,17 +36,27 @@ struct MissingKey {
 }
 
 impl MultiGet {
-    /// Creates a request for `command`, an encoded `MGET`. Each fill comes with the place of its key.
+    /// Creates a request for `command`, an encoded `MGET` of so many keys. Each fill comes with the
+    /// place of its key.
     pub(crate) fn new(
         db: u32,
         sent: Moment,
-        command: BytesMut,
+        (command, keys): (BytesMut, usize),
         fills: impl IntoIterator<Item = (usize, Fill<'static, Reply>)>,
         answer: MultiGetSender,
     ) -> Self {
         let missing = |(at, fill)| MissingKey { at, fill: Some(fill), value: None };
         let missing = fills.into_iter().map(missing).collect();
-        Self { db, sent, command, missing, answer: Some(answer), has_reply: false, reply: None }
+        Self {
+            db,
+            keys,
+            sent,
+            command,
+            missing,
+            answer: Some(answer),
+            has_reply: false,
+            reply: None,
+        }
     }
 
     /// Writes the commands.

@@ -19,8 +19,9 @@ const WEIGHT: usize = 8;
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct ReadWindow {
+    /// Keys whose values have not arrived.
     outstanding: usize,
-    /// The expected size of a reply, in bytes.
+    /// The expected size of a value, in bytes.
     estimate: usize,
 }
 
@@ -29,14 +30,14 @@ impl ReadWindow {
         Self { outstanding: 0, estimate: FIRST_ESTIMATE_MIN }
     }
 
-    /// Returns whether another read may be sent. One always may.
-    pub(super) fn has_room(&self) -> bool {
+    /// Returns whether another read, of this many keys, may be sent. One always may.
+    pub(super) fn has_room(&self, keys: usize) -> bool {
         self.outstanding == 0
-            || (self.outstanding + 1).saturating_mul(self.estimate) <= OUTSTANDING_BYTES_MAX
+            || (self.outstanding + keys).saturating_mul(self.estimate) <= OUTSTANDING_BYTES_MAX
     }
 
-    pub(super) fn sent(&mut self) {
-        self.outstanding += 1;
+    pub(super) fn sent(&mut self, keys: usize) {
+        self.outstanding += keys;
     }
 
     /// Forgets that replies were small, if none is outstanding. To be called now and then: after
@@ -47,10 +48,10 @@ impl ReadWindow {
         }
     }
 
-    /// Records a reply of this size.
-    pub(super) fn answered(&mut self, bytes: usize) {
-        self.outstanding = self.outstanding.saturating_sub(1);
-        let estimate = self.estimate - self.estimate / WEIGHT + bytes / WEIGHT;
+    /// Records a reply of this size to a read of this many keys.
+    pub(super) fn answered(&mut self, keys: usize, bytes: usize) {
+        self.outstanding = self.outstanding.saturating_sub(keys);
+        let estimate = self.estimate - self.estimate / WEIGHT + bytes / keys.max(1) / WEIGHT;
         self.estimate = estimate.max(ESTIMATE_MIN);
     }
 }
@@ -61,14 +62,14 @@ mod tests {
 
     /// Sends as many reads as there is room for. Returns how many are outstanding.
     fn fill(window: &mut ReadWindow) -> usize {
-        while window.has_room() {
-            window.sent();
+        while window.has_room(1) {
+            window.sent(1);
         }
         window.outstanding
     }
 
     fn answer(window: &mut ReadWindow, replies: usize, bytes: usize) {
-        (0..replies).for_each(|_| window.answered(bytes));
+        (0..replies).for_each(|_| window.answered(1, bytes));
     }
 
     #[test]
@@ -102,5 +103,16 @@ mod tests {
         answer(&mut window, 1024, 100);
         window.rest();
         assert_eq!(fill(&mut window), 32);
+    }
+
+    #[test]
+    fn a_read_of_several_keys_counts_as_several_reads() {
+        let mut window = ReadWindow::new();
+        window.sent(20);
+        assert!(window.has_room(12) && !window.has_room(13));
+        window.answered(20, 20 * FIRST_ESTIMATE_MIN);
+        assert!(window.has_room(1000), "one is always sent");
+        window.sent(1000);
+        assert!(!window.has_room(1));
     }
 }

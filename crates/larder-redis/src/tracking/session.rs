@@ -122,6 +122,15 @@ enum WaitingRead {
     MultiGet(MultiGet),
 }
 
+impl WaitingRead {
+    fn keys(&self) -> usize {
+        match self {
+            Self::Fill(_) => 1,
+            Self::MultiGet(multi_get) => multi_get.keys,
+        }
+    }
+}
+
 /// A reply still to come, and what to do with it.
 enum PendingReply {
     /// To a read. The replies to what its plan asks follow. The fill is `None` once it has failed as
@@ -224,9 +233,7 @@ impl Session {
 
     /// Writes the commands of the fills that wait, as far as there is room for their replies.
     pub(crate) fn send_waiting(&mut self, out: &mut BytesMut) {
-        while self.window.has_room()
-            && let Some(read) = self.waiting.pop_front()
-        {
+        while let Some(read) = self.waiting.pop_front_if(|read| self.window.has_room(read.keys())) {
             match read {
                 WaitingRead::Fill(fill) => self.send_fill(fill, out),
                 WaitingRead::MultiGet(multi_get) => self.send_multi_get(multi_get, out),
@@ -298,7 +305,7 @@ impl Session {
         };
         match pending {
             PendingReply::Read { fill, plan } => {
-                self.window.answered(bytes.len());
+                self.window.answered(1, bytes.len());
                 self.on_read(fill, plan, frame, bytes)
             }
             PendingReply::KeyTtl { read, plan } => self.on_key_ttl(read, plan, frame),
@@ -307,7 +314,7 @@ impl Session {
             PendingReply::Counts => self.on_counts(frame),
             PendingReply::MultiGet(multi_get) => {
                 if !multi_get.has_reply() {
-                    self.window.answered(bytes.len());
+                    self.window.answered(multi_get.keys, bytes.len());
                 }
                 if let Some(rest) = multi_get.on_reply(frame, bytes) {
                     self.pending.push_front(PendingReply::MultiGet(rest));
@@ -373,7 +380,7 @@ impl Session {
     }
 
     fn send_multi_get(&mut self, mut multi_get: MultiGet, out: &mut BytesMut) {
-        self.window.sent();
+        self.window.sent(multi_get.keys);
         self.select(multi_get.db, out);
         multi_get.send(out);
         self.pending.push_back(PendingReply::MultiGet(multi_get));

@@ -191,3 +191,25 @@ fn pending_commands_are_answered_before_shutdown() {
     assert_eq!(writer.rest(), b":1\r\n");
     assert!(harness.larder.wait().success(), "{}", harness.larder.log());
 }
+
+#[test]
+fn a_refused_login_leaves_no_connection_to_redis() {
+    let user = "bob on >word ~* &* +@all";
+    let redis = RedisServer::builder().user_acl(user);
+    let harness = Harness::builder(env!("CARGO_BIN_EXE_larder")).redis(redis);
+    let Some(harness) = harness.flags(&["--requirepass", PASSWORD]).start() else { return };
+    let mut clients: Vec<_> = (0..10).map(|_| harness.wire()).collect();
+    for client in &mut clients {
+        for line in ["AUTH bob wrong", "HELLO 3 AUTH nobody x", "AUTH nobody x"] {
+            assert!(client.line(line).starts_with(b"-WRONGPASS"));
+        }
+    }
+    eventually(LIMIT, "no upstream connection", || {
+        harness.larder.count("/resp/upstream_connections") == 0
+    });
+    // A later login starts anew.
+    for client in &mut clients {
+        client.expect("AUTH bob word", "+OK");
+        client.expect("ACL WHOAMI", "$3 bob");
+    }
+}

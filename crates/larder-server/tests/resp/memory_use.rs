@@ -95,3 +95,18 @@ fn cold_replies_that_a_client_has_not_read_are_bounded() {
         assert!(most < 128 * MIB, "{reads}: {} MiB", most / MIB);
     }
 }
+
+/// The worker would serve no other client while it copies.
+#[test]
+fn a_long_reply_to_mget_is_not_copied_from_memory() {
+    let Some(harness) = start(&[]) else { return };
+    let value = "x".repeat(900_000);
+    let mut wire = harness.wire();
+    assert_eq!(wire.call(&[b"SET", b"k", value.as_bytes()]), b"+OK\r\n");
+    harness.warm_up(&mut wire, "GET k", &format!("$900000 {value}"));
+    for (keys, calls) in [(4, 0), (40, 1)] {
+        let reply = wire.call(&[&[&b"MGET"[..]][..], &vec![&b"k"[..]; keys]].concat());
+        assert!(reply.len() > keys * value.len());
+        assert_eq!(harness.redis.command_calls("mget"), calls, "{keys} keys");
+    }
+}

@@ -92,8 +92,9 @@ fn a_disconnected_blocked_client_pops_nothing() {
         let mut wire = harness.wire();
         wire.send(&written("BLPOP jobs 0"));
         wait_for_blocked_clients(&harness, 1);
+        drop(wire);
+        wait_for_blocked_clients(&harness, 0);
     }
-    wait_for_blocked_clients(&harness, 0);
     harness.direct().expect("RPUSH jobs work", ":1");
     harness.wire().expect("BLPOP jobs 0", "*2 $4 jobs $4 work");
 }

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use larder_testkit::Direction::{Both, ToClient, ToServer};
-use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually};
+use larder_testkit::{ConnectionFilter, Harness, LIMIT, eventually, http};
 
 use crate::client::{Client, Reply, encode};
 use crate::setup::{ClientHarness, RedisHarness, Standalone, TRACKED, start};
@@ -228,4 +228,25 @@ fn connections_that_keep_failing_are_replaced_ever_more_slowly() {
     }
     // Half of 25, 50, 100, 200, 400, 800, 1000 and 1000 ms; the other half is random.
     assert!(start.elapsed() > Duration::from_millis(1_787), "{:?}", start.elapsed());
+}
+
+/// Its error may say anything, and anybody may run it.
+#[test]
+fn the_error_of_a_script_says_nothing_about_the_server() {
+    let Some(harness) = start(&[]) else { return };
+    let mut client = harness.client();
+    harness.warm_up(&mut client, "GET k", Reply::Nil);
+    let epochs = harness.larder.count("/feed/epochs");
+    for error in ["LOADING x", "READONLY x", "MASTERDOWN x", "NOAUTH made up"] {
+        let script = format!("EVAL 'return redis.error_reply(\"{error}\")' 0");
+        for _ in 0..5 {
+            assert!(client.call(&script).error().contains(error));
+            client.call("MULTI");
+            client.call(&script);
+            client.call("EXEC");
+        }
+        let ready = http::get(&harness.larder.url("/readyz"), &[]).text();
+        assert!(ready.contains("\"ok\"") && !ready.contains("made up"), "{error}: {ready}");
+    }
+    assert_eq!(harness.larder.count("/feed/epochs"), epochs);
 }

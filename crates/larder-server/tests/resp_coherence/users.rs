@@ -1,8 +1,11 @@
 //! No user is served from memory what Redis would refuse (R12).
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use larder_testkit::{Harness, RedisServer, TestServer, eventually, require_redis, require_server};
+use larder_testkit::{
+    Harness, LIMIT, RedisServer, TestServer, eventually, require_redis, require_server,
+};
 
 use crate::client::{Client, Reply};
 use crate::setup::{self, ClientHarness, RedisHarness, Standalone, start_harness};
@@ -339,5 +342,36 @@ fn a_user_restricted_to_databases_is_refused_in_the_others() {
         own.expect("GET hot", "value");
         let reply = alice.call("GET hot");
         assert!(is_refused(&reply), "{reply:?}");
+    }
+}
+
+/// A read that waits for its turn, and then has to be sent again, is sent as the user of the URL.
+#[test]
+fn a_user_whose_rights_have_ended_reads_nothing_newer() {
+    const LARGE: usize = 20;
+    let builder = setup::harness()
+        .redis(RedisServer::builder().user_acl("leaving on >word ~* &* +@all"))
+        .prepare(|redis| {
+            let value = "x".repeat(900_000);
+            (0..LARGE).for_each(|at| drop(redis.cmd(&["SET", &format!("large:{at}"), &value])));
+            redis.cmd(&["SET", "secret", "old"]);
+        });
+    let Some(harness) = start_harness(builder, &[]) else { return };
+    let mut client = harness.client();
+    client.expect("AUTH leaving word", "OK");
+    harness.warm_up(&mut client, "GET warm", Reply::Nil);
+    let large: Vec<_> = (0..LARGE).map(|at| format!("GET large:{at}")).collect();
+    let mut lines = vec!["SET unrelated 1"];
+    lines.extend(large.iter().map(String::as_str));
+    lines.extend(["GET secret"; 6]);
+    client.send_commands(&lines);
+    eventually(LIMIT, "the reads to be sent", || harness.redis.command_calls("get") > 20);
+    harness.redis.cmd(&["ACL", "DELUSER", "leaving"]);
+    // Until the last answer about the user's rights has lost its force.
+    sleep(BOUND * 2);
+    harness.redis.cmd(&["SET", "secret", "new"]);
+    for line in lines {
+        let Ok(reply) = client.next() else { break };
+        assert_ne!(reply, "new".into(), "{line}");
     }
 }

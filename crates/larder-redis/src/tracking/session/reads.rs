@@ -52,7 +52,7 @@ pub(super) struct Read {
 /// Commands.
 impl Session {
     pub(super) fn send_fill(&mut self, fill: Fill<'static, Reply>, out: &mut BytesMut) {
-        self.window.sent();
+        self.window.sent(1);
         let key = fill.key();
         let plan = self.plan(&fill);
         self.select(key.keyspace, out);

@@ -15,7 +15,7 @@ impl Fixture {
         let mut command = BytesMut::new();
         let words = [&["MGET"][..], names].concat();
         write_command(&mut command, &words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>());
-        let multi_get = MultiGet::new(0, view.now(), command, fills, sender);
+        let multi_get = MultiGet::new(0, view.now(), (command, names.len()), fills, sender);
         (written(|out| session.send(Request::MultiGet(multi_get), out)), answer)
     }
 }

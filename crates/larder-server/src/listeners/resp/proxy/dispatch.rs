@@ -183,18 +183,18 @@ impl Connection {
     }
 
     fn start_fetches(&mut self) -> Option<FetchBatch> {
-        let read_context = self.session.read_context();
+        let reader = self.session.reader();
         let Self { context, table, decoder, input, .. } = self;
-        FetchBatch::take(context, table, read_context, Requests { decoder, input })
+        FetchBatch::take(context, table, reader, Requests { decoder, input })
     }
 
     /// Fetches the read at the head of the input behind the commands that are unanswered. Returns
     /// false when it is no read, or has to go upstream.
     fn queue_fetch(&mut self) -> bool {
-        let read_context = self.session.read_context();
+        let reader = self.session.reader();
         let Self { context, table, decoder, input, session, .. } = self;
         let requests = Requests { decoder, input };
-        let first = FetchBatch::of_first(context, table, read_context, requests);
+        let first = FetchBatch::of_first(context, table, reader, requests);
         let Some((read, bytes)) = first else { return false };
         let is_queued = session.queue_fetch(read, context);
         if is_queued {

@@ -5,8 +5,9 @@ mod pending_read;
 use super::{
     context::ProxyContext,
     read_ahead::ReadAhead,
-    read_context::{OUTPUT_BYTES_SOFT_MAX, Protocol, ReadContext, write_reply},
+    read_context::{MULTI_GET_KEYS_MAX, OUTPUT_BYTES_SOFT_MAX, Protocol, ReadContext, write_reply},
     requests::Requests,
+    session::auth::Principal,
 };
 use crate::stats::reads::ReadResult;
 use bytes::BytesMut;
@@ -42,6 +43,8 @@ pub(super) struct FetchBatch {
     /// Bytes of input that all commands had, and what was ignored after them.
     all_bytes: usize,
     read_context: ReadContext,
+    /// The client's user, who may lose the right to read while replies are awaited.
+    principal: Principal,
 }
 
 /// Why [`FetchBatch::finish`] returned.
@@ -53,7 +56,7 @@ pub(super) enum Progress {
 }
 
 impl FetchBatch {
-    fn new(read_context: ReadContext) -> Self {
+    fn new(read_context: ReadContext, principal: Principal) -> Self {
         Self {
             reads: SmallVec::new(),
             started: 0,
@@ -64,6 +67,7 @@ impl FetchBatch {
             answered_bytes: 0,
             all_bytes: 0,
             read_context,
+            principal,
         }
     }
 
@@ -75,11 +79,11 @@ impl FetchBatch {
     pub(super) fn take(
         context: &ProxyContext,
         table: &Table,
-        read_context: ReadContext,
+        (read_context, principal): (ReadContext, Principal),
         requests: Requests<'_>,
     ) -> Option<Self> {
         let Requests { decoder, input } = requests;
-        let mut batch = Self::new(read_context);
+        let mut batch = Self::new(read_context, principal);
         let (mut consumed, mut keys) = (0, 0);
         while keys < KEYS_MAX {
             // A malformed command is reported when its turn comes.
@@ -109,13 +113,13 @@ impl FetchBatch {
     pub(super) fn of_first(
         context: &ProxyContext,
         table: &Table,
-        read_context: ReadContext,
+        (read_context, principal): (ReadContext, Principal),
         requests: Requests<'_>,
     ) -> Option<(Self, usize)> {
         let Requests { decoder, input } = requests;
         let decoded = decoder.decode(input).ok()?;
         let command = decoded.command?;
-        let mut batch = Self::new(read_context);
+        let mut batch = Self::new(read_context, principal);
         let read = batch.read_of(context, table.spec(&command), &command)?;
         batch.reads.push(read);
         Some((batch, decoded.consumed))
@@ -171,7 +175,8 @@ impl FetchBatch {
         let db = self.read_context.db;
         if cacheable.is_multi_get {
             let names = command.args().skip(1);
-            let is_taken = (1..=KEYS_MAX).contains(&names.len()) && names.clone().all(is_cacheable);
+            let is_taken =
+                (1..=MULTI_GET_KEYS_MAX).contains(&names.len()) && names.clone().all(is_cacheable);
             return is_taken.then(|| PendingRead::of_keys(names.map(Box::from).collect(), db));
         }
         let mut variant = Vec::new();
@@ -238,10 +243,14 @@ impl FetchBatch {
     /// was found in memory, or by another reader's fetch, before an earlier reply arrived must still
     /// be cached; otherwise it is read again.
     async fn next(&mut self, context: &ProxyContext) -> Option<(PendingRead, Outcome, ReadResult)> {
-        self.start_ahead(context);
+        if self.principal.shares(context) {
+            self.start_ahead(context);
+        }
         let mut read = self.reads.pop()?;
         self.started = self.started.saturating_sub(1);
-        let started = read.started.take()?;
+        let Some(started) = read.started.take() else {
+            return Some((read, Err(rights_unknown()), ReadResult::Error));
+        };
         let follows_all = started.follows_all(self.waits);
         let (mut outcome, cached) = self.wait(context, &read, started).await;
         let mut result = ReadResult::of(&outcome);
@@ -251,8 +260,12 @@ impl FetchBatch {
         {
             self.was_repeated = true;
             self.distrust_started();
-            let started = read.start(context, self.waits);
-            outcome = self.wait(context, &read, started).await.0;
+            outcome = if self.principal.shares(context) {
+                let started = read.start(context, self.waits);
+                self.wait(context, &read, started).await.0
+            } else {
+                Err(rights_unknown())
+            };
             // What is found in memory now may have been brought by the first request.
             result = match result.is_sent() {
                 true => result.finished(&outcome),
@@ -285,6 +298,13 @@ impl FetchBatch {
             started.is_in_order = false;
         }
     }
+}
+
+/// The user was allowed to read when the command arrived. Larder reads as another user, so it reads
+/// nothing more before the store has confirmed that (R12).
+fn rights_unknown() -> FetchError {
+    let text = "ERR Larder: the rights of this user may have changed; retry";
+    FetchError::Store(StoreError::Refused(text.into()))
 }
 
 /// Returns whether a read was sent when its turn came, not on the feed's connection, or failed to be.

@@ -3,7 +3,7 @@
 
 use super::{
     context::ProxyContext,
-    read_context::{ReadContext, write_reply},
+    read_context::{MULTI_GET_BYTES_MAX, MULTI_GET_KEYS_MAX, ReadContext, write_reply},
     session::InFlight,
 };
 use crate::verify::Verifier;
@@ -156,13 +156,17 @@ impl HitServer<'_> {
             return None;
         }
         let (before, wanted) = (self.output.len(), names.len());
+        if wanted > MULTI_GET_KEYS_MAX {
+            return None;
+        }
+        let bytes_max = before + MULTI_GET_BYTES_MAX;
         let read_context = self.read_context;
         let keys = names.map(|name| (Key::plain(name, read_context.db), Resp2Layout::Plain));
         let output = &mut *self.output;
         let served = self.context.engine().snapshot(|reader| {
             output.truncate(before);
             reply::array(output, wanted);
-            let mut copier = Copier { reader, read_context, bytes_max: usize::MAX, output };
+            let mut copier = Copier { reader, read_context, bytes_max, output };
             (wanted > 0 && copier.copy(keys.clone()) == wanted)
                 .then_some((decoded.consumed, wanted as u64))
         });

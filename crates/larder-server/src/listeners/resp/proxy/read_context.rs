@@ -7,6 +7,12 @@ use larder_resp::reply::{Resp2Layout, write_as_resp2};
 /// replies to them in Redis.
 pub(super) const OUTPUT_BYTES_SOFT_MAX: usize = 1 << 20;
 
+/// Keys of an `MGET` that Larder looks up. One with more is answered by Redis.
+pub(super) const MULTI_GET_KEYS_MAX: usize = 1024;
+/// A longer reply to an `MGET` is not copied from memory: the worker serves no other client meanwhile,
+/// and an invalidation has all of it copied again.
+pub(super) const MULTI_GET_BYTES_MAX: usize = 4 << 20;
+
 /// The version of the protocol that a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Protocol {

@@ -45,6 +45,11 @@ impl Connection {
         if self.session.has_shown_password() {
             self.accept_password();
         }
+        if !self.authenticated && !self.session.is_awaiting_reply() {
+            // Clients that have shown no password must not hold connections of the store.
+            self.upstream = None;
+            self.session.reset();
+        }
         if taken.needs_fence {
             self.context.stats().fenced();
             self.context.backend().fence().await;
@@ -91,7 +96,9 @@ impl Connection {
         {
             taken.frames += 1;
             let frame = Frame::from_scanned(&bytes).map_err(UpstreamError::protocol)?;
-            if let Some(error) = frame.as_error() {
+            if let Some(error) = frame.as_error()
+                && self.session.next_is_from_server()
+            {
                 note_error(error, &self.context);
             }
             let shown = shown(&frame, &bytes);

@@ -22,6 +22,7 @@ use super::{
     read_context::ReadContext,
     uncached_read::UncachedRead,
 };
+use auth::Principal;
 use bytes::BytesMut;
 pub(super) use counted::Counted;
 use counted::Queued;
@@ -87,6 +88,11 @@ impl Session {
     /// Returns how the client reads. Not reliable if [`Session::is_detached`].
     pub(super) fn read_context(&self) -> ReadContext {
         self.state.read_context()
+    }
+
+    /// Returns how the client reads, and as whom.
+    pub(super) fn reader(&self) -> (ReadContext, Principal) {
+        (self.read_context(), self.state.auth().principal().clone())
     }
 
     /// Returns whether Redis may still carry out commands that it does not answer, or send what was
@@ -233,6 +239,12 @@ impl Session {
             }
             None => ReplyAction::Forward,
         }
+    }
+
+    /// Returns whether the next reply of the upstream connection is the server's own word: that of a
+    /// script is whatever its author wants.
+    pub(super) fn next_is_from_server(&self) -> bool {
+        self.pending.next_upstream().is_some_and(PendingReply::is_from_server)
     }
 
     /// Drops the pending replies, which will not arrive. What they guard is invalidated all the same.

@@ -1,6 +1,6 @@
 //! One read of a batch: what it asks for, and how far it has come.
 
-use crate::listeners::resp::proxy::context::ProxyContext;
+use crate::listeners::resp::proxy::{context::ProxyContext, read_context::MULTI_GET_BYTES_MAX};
 use bytes::BytesMut;
 use larder_core::{FetchError, Fetched, Found, Key, Moment, PendingFetch};
 use larder_redis::{PendingMultiGet, Reply};
@@ -151,6 +151,9 @@ impl PendingRead {
                     bytes.extend_from_slice(Reply::bytes_of(&cached));
                     deadlines.push(deadline);
                 })?;
+                if bytes.len() > MULTI_GET_BYTES_MAX {
+                    return None;
+                }
             }
             Some(Cached { reply: Reply::copy_of(&bytes), deadlines })
         })

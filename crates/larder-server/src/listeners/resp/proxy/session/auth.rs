@@ -29,7 +29,7 @@ impl Principal {
     }
 
     /// Returns whether this user may read what the user of the URL has read (R12).
-    pub(super) fn shares(&self, context: &ProxyContext) -> bool {
+    pub(in super::super) fn shares(&self, context: &ProxyContext) -> bool {
         match self {
             Self::Own => true,
             Self::Other(user) => user.shares(context.engine().clock()),

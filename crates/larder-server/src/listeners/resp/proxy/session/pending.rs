@@ -62,6 +62,19 @@ pub(crate) enum ReplyAction {
 }
 
 impl PendingReply {
+    /// Returns whether the server itself answers the command. A script can return any error.
+    pub(super) fn is_from_server(&self) -> bool {
+        match self {
+            Self::Write(_) | Self::BlockingWrite(_) | Self::Read(_) | Self::Info => true,
+            Self::Forward
+            | Self::Fence
+            | Self::Flush(_)
+            | Self::State(..)
+            | Self::Exec(..)
+            | Self::Withheld(_) => false,
+        }
+    }
+
     /// Does what is due when the reply arrives. A change takes effect in `state`.
     pub(super) fn complete(
         self,

@@ -63,6 +63,14 @@ impl ReplyQueue {
         self.turns.push_back(Turn::Upstream(reply, counted, touched));
     }
 
+    /// Returns what the next reply of the upstream connection answers.
+    pub(super) fn next_upstream(&self) -> Option<&PendingReply> {
+        match self.turns.front()? {
+            Turn::Upstream(reply, ..) => Some(reply),
+            Turn::Fetch(..) | Turn::Ready(_) => None,
+        }
+    }
+
     /// Takes what the next reply of the upstream connection answers.
     pub(super) fn pop_upstream(&mut self) -> Option<(PendingReply, Counted)> {
         match self.turns.pop_front()? {
