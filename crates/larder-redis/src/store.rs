@@ -18,6 +18,7 @@ use larder_core::{
 use larder_resp::{
     command::write_read_command,
     reply::{self, Frame},
+    request::write_command,
 };
 use std::{
     sync::{
@@ -107,23 +108,26 @@ impl RedisStore {
 
     /// Sends `PING` and waits for a reply that is not an error.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.call(0, &[b"PING"]).await.map(drop)
+        self.ask(&[b"PING"]).await.map(drop)
     }
 
     /// Waits until every push that Redis sent before this call has been applied, or its epoch has
-    /// ended (R4). After the staleness bound it ends the epoch itself.
-    pub async fn fence(&self) {
+    /// ended (R4). After the staleness bound it ends the epoch itself. Returns false if there is no
+    /// epoch, or it has ended.
+    pub async fn fence(&self) -> bool {
         if !self.engine.feed().is_live() {
-            return;
+            return false;
         }
         let (answer, applied) = oneshot::channel();
         let passed = async {
             // The channel is dropped when the epoch ends; then none of its entries is served.
             self.tracking.send(Request::Fence(answer)).await && applied.await.is_ok()
         };
-        if tokio::time::timeout(self.engine.feed().bound(), passed).await.is_err() {
+        let bound = self.engine.feed().bound();
+        tokio::time::timeout(bound, passed).await.unwrap_or_else(|_| {
             self.end_current_epoch();
-        }
+            false
+        })
     }
 
     /// Ends the current epoch: a reply on another connection showed that the server is not a
@@ -138,17 +142,17 @@ impl RedisStore {
 
     /// Returns the server's reply to `COMMAND`.
     pub async fn commands(&self) -> Result<Bytes, StoreError> {
-        self.call(0, &[b"COMMAND"]).await
+        self.ask(&[b"COMMAND"]).await
     }
 
     /// Returns the server's reply to `HELLO`: its name and its version, among others.
     pub async fn hello(&self) -> Result<Bytes, StoreError> {
-        self.call(0, &[b"HELLO"]).await
+        self.ask(&[b"HELLO"]).await
     }
 
     /// Returns the server's reply to `ACL GETUSER`.
     pub async fn user(&self, name: &[u8]) -> Result<Bytes, StoreError> {
-        self.call(0, &[b"ACL", b"GETUSER", name]).await
+        self.ask(&[b"ACL", b"GETUSER", name]).await
     }
 
     /// Returns the size of the server's tracking table, if it tells.
@@ -157,14 +161,14 @@ impl RedisStore {
     /// [`StoreError::Refused`] if Larder's user may not ask for it. If only the limit is refused, it
     /// is `None` and not asked for again in this epoch.
     pub async fn tracking_table(&self) -> Result<Option<TrackingTable>, StoreError> {
-        let Some((keys, items)) = sizes(&self.call(0, &[b"INFO", b"stats"]).await?) else {
+        let Some((keys, items)) = sizes(&self.ask(&[b"INFO", b"stats"]).await?) else {
             return Ok(None);
         };
         let epoch = self.engine.feed().epochs_begun();
         let keys_max = if self.limit_refused_in.load(Relaxed) == epoch {
             None
         } else {
-            match self.call(0, &[b"CONFIG", b"GET", b"tracking-table-max-keys"]).await {
+            match self.ask(&[b"CONFIG", b"GET", b"tracking-table-max-keys"]).await {
                 Ok(reply) => limit(&reply),
                 Err(StoreError::Refused(_)) => {
                     self.limit_refused_in.store(epoch, Relaxed);
@@ -174,6 +178,16 @@ impl RedisStore {
             }
         };
         Ok(Some(TrackingTable { keys, items, keys_max }))
+    }
+
+    /// Returns how long the server lets a client be idle before it closes the connection; `None` if
+    /// for ever.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if Larder's user may not ask for it.
+    pub async fn idle_timeout(&self) -> Result<Option<Duration>, StoreError> {
+        let reply = self.ask(&[b"CONFIG", b"GET", b"timeout"]).await?;
+        Ok(limit(&reply).map(Duration::from_secs))
     }
 
     /// Sends an `MGET` on the tracking connection, where its reply is one moment of the store. The
@@ -219,16 +233,27 @@ impl RedisStore {
     }
 
     async fn read_encoded(&self, db: u32, command: BytesMut) -> Result<Reply, StoreError> {
+        Ok(Reply::copy_of(&self.send_read(db, command).await?))
+    }
+
+    /// Asks the server about itself. An error reply becomes an error.
+    async fn ask(&self, question: &[&[u8]]) -> Result<Bytes, StoreError> {
+        let mut command = BytesMut::new();
+        write_command(&mut command, question);
+        self.send_read(0, command).await
+    }
+
+    /// Sends a command that changes nothing. Sending it twice is safe (R14): the connection may have
+    /// ended just before, as a server with a `timeout` closes idle ones.
+    async fn send_read(&self, db: u32, command: BytesMut) -> Result<Bytes, StoreError> {
         let reply = match self.commands.call_encoded(db, command.clone()).await {
-            // Sending a read twice is safe (R14).
             Err(StoreError::Lost) => self.commands.call_encoded(db, command).await?,
             outcome => outcome?,
         };
-        let reply = self.check(reply)?;
-        Ok(Reply::copy_of(&reply))
+        self.check(reply)
     }
 
-    /// Sends a command and returns its reply; an error reply becomes an error.
+    /// Sends a write, once, and returns its reply; an error reply becomes an error.
     async fn call(&self, db: u32, command: &[&[u8]]) -> Result<Bytes, StoreError> {
         let reply = self.commands.call(db, command).await?;
         self.check(reply)

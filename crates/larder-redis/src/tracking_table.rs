@@ -24,8 +24,8 @@ pub(crate) fn sizes(reply: &[u8]) -> Option<(u64, u64)> {
     Some((field("tracking_total_keys")?, field("tracking_total_items")?))
 }
 
-/// Returns the number from a reply to `CONFIG GET tracking-table-max-keys`; `None` if it is 0, which
-/// means no limit.
+/// Returns the number from a reply to `CONFIG GET` of one limit; `None` if it is 0, which means no
+/// limit.
 pub(crate) fn limit(reply: &[u8]) -> Option<u64> {
     let (_, value) = Frame::parse(reply).ok()?.items()?.pairs().next()?;
     let limit = std::str::from_utf8(value.as_str_bytes()?).ok()?.parse().ok()?;
