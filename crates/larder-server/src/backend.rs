@@ -13,7 +13,7 @@ use larder_redis::{
     PendingMultiGet, RedisStore, RedisUrl, Reply, TrackingState, TrackingTable, Upstream,
     UpstreamError,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Keys of each database that one purge of the memory store visits.
 const PURGE_VISITS: usize = 20_000;
@@ -104,10 +104,21 @@ impl Backend {
         }
     }
 
-    /// Waits until every invalidation that the store has sent so far has been applied (R4).
-    pub(crate) async fn fence(&self) {
-        if let Self::Redis { store, .. } = self {
-            store.fence().await;
+    /// Waits until every invalidation that the store has sent so far has been applied (R4). Returns
+    /// false if none can arrive, because the epoch has ended.
+    pub(crate) async fn fence(&self) -> bool {
+        match self {
+            Self::Redis { store, .. } => store.fence().await,
+            Self::Memory(_) => true,
+        }
+    }
+
+    /// Returns how long the store lets a client be idle before it closes the connection; `None` if
+    /// for ever.
+    pub(crate) async fn idle_timeout(&self) -> Result<Option<Duration>, StoreError> {
+        match self {
+            Self::Redis { store, .. } => store.idle_timeout().await,
+            Self::Memory(_) => Ok(None),
         }
     }
 

@@ -17,6 +17,7 @@
 
 mod backpressure;
 mod client;
+mod client_kill;
 mod client_tracking;
 mod counters;
 mod data_types;

@@ -20,6 +20,7 @@ pub(super) mod read_context;
 mod replies;
 pub(super) mod requests;
 mod run;
+mod served;
 mod session;
 mod uncached_read;
 mod withheld;

@@ -120,6 +120,9 @@ impl<'a> CommandKind<'a> {
                 Some(change) => change,
                 None => return Self::Neutral,
             },
+            // While it is fenced, Larder notices which clients it has killed, and serves them no more
+            // hits.
+            SessionCommand::Client(ClientCommand::Kill) => return Self::Read(None),
             // It may change what a user may read (R12).
             SessionCommand::AclChange => return Self::Flush,
             SessionCommand::ClusterTopology => return Self::Withheld(Withheld::Topology),

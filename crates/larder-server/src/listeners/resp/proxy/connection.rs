@@ -6,11 +6,11 @@
 //! each reply requires before it is forwarded. A connection that owes nothing is
 //! [parked](super::parked).
 
-use super::{client::Client, context::ProxyContext, hits::Batch, session::Session};
+use super::{client::Client, context::ProxyContext, hits::Batch, served::Served, session::Session};
 use crate::{
     listeners::resp::{embedded::Embedded, reactor::scheduler::WorkerShared},
     rlimit::Descriptor,
-    stats::resp::{OpenConnection, RespStats},
+    stats::resp::OpenConnection,
 };
 use bytes::BytesMut;
 use larder_core::Moment;
@@ -67,6 +67,8 @@ pub(crate) struct Connection {
 /// client, or apart from it if the client is parked and serving it panics.
 pub(super) struct CountedUpstream {
     upstream: Upstream,
+    /// The last sign that Redis served it.
+    pub(super) served: Served,
     _descriptor: Descriptor,
     _open: OpenConnection,
 }
@@ -94,8 +96,10 @@ pub(crate) enum Close {
 }
 
 impl CountedUpstream {
-    pub(super) fn new(upstream: Upstream, descriptor: Descriptor, stats: &Arc<RespStats>) -> Self {
-        Self { upstream, _descriptor: descriptor, _open: stats.upstream_opened() }
+    pub(super) fn new(upstream: Upstream, descriptor: Descriptor, context: &ProxyContext) -> Self {
+        let served = Served::now(context.engine());
+        let open = context.stats().upstream_opened();
+        Self { upstream, served, _descriptor: descriptor, _open: open }
     }
 }
 

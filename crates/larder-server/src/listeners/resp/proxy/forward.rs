@@ -65,7 +65,7 @@ impl Connection {
             None => Err(UpstreamError::no_descriptor()),
         };
         let (upstream, descriptor) = connected.inspect_err(|_| stats.upstream_failed())?;
-        self.upstream = Some(CountedUpstream::new(upstream, descriptor, stats));
+        self.upstream = Some(CountedUpstream::new(upstream, descriptor, &self.context));
         self.table = self.context.commands();
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{
     connection::{Close, Connection, OUTPUT_BYTES_SOFT_MAX, TURN_COMMANDS_MAX},
     context::ProxyContext,
     info,
+    served::Served,
     session::{ReplyAction, ReplyStream},
 };
 use larder_redis::{OTHER_SERVER, UpstreamError, is_no_auth, is_not_ready, is_redirect};
@@ -39,8 +40,8 @@ impl Connection {
             outcome = self.take_frames(&mut taken);
         }
         self.awaits_blocking &= self.session.is_awaiting_reply();
-        if let Some(sent) = self.oldest_sent.take_if(|_| taken.frames > 0) {
-            self.context.upstream_answered(self.context.engine().clock().now().since(sent));
+        if taken.frames > 0 {
+            self.note_served();
         }
         if self.session.has_shown_password() {
             self.accept_password();
@@ -58,7 +59,7 @@ impl Connection {
             self.context.engine().all_loads_settled().await;
         }
         if let Err(error) = received.and(outcome) {
-            self.upstream_ended(error);
+            self.upstream_ended(error).await;
         }
         if taken.frames >= TURN_COMMANDS_MAX {
             self.worker.shared.await_budget().await;
@@ -134,11 +135,23 @@ impl Connection {
         Ok(())
     }
 
-    /// Redis has ended the connection. A client that has no state there and waits for nothing stays,
-    /// and gets another when it needs one; any other is closed, as with a Redis that dies (R14).
-    pub(super) fn upstream_ended(&mut self, error: UpstreamError) {
-        self.upstream = None;
-        if !self.session.is_pristine(&self.context) {
+    /// Notes that Redis has answered.
+    fn note_served(&mut self) {
+        let served = Served::now(self.context.engine());
+        if let Some(upstream) = &mut self.upstream {
+            upstream.served = served;
+        }
+        if let Some(sent) = self.oldest_sent.take() {
+            self.context.upstream_answered(served.since(sent));
+        }
+    }
+
+    /// The connection to Redis has ended. A client that has no state there and waits for nothing
+    /// stays, and gets another when it needs one, unless it was killed. Any other is closed, as with
+    /// a Redis that dies (R14).
+    pub(super) async fn upstream_ended(&mut self, error: UpstreamError) {
+        let Some(served) = self.upstream.take().map(|upstream| upstream.served) else { return };
+        if !self.session.is_pristine(&self.context) || served.was_killed(&self.context).await {
             self.session.lose_replies(&self.context);
             self.closing = Some(Close::Upstream(error));
         }

@@ -96,7 +96,7 @@ impl Connection {
             | Event::Upstream(Ok(Ready::Write)) => {}
             Event::Upstream(Ok(Ready::Read)) => self.take_replies().await,
             Event::Fetched => self.take_fetched().await,
-            Event::Upstream(Err(error)) => self.upstream_ended(error),
+            Event::Upstream(Err(error)) => self.upstream_ended(error).await,
         }
         // Commands may have waited for room that was made, or for a reply that has arrived.
         while self.take_input_and_send().await? {
