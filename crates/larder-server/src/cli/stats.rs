@@ -50,15 +50,24 @@ fn feed(stats: &Value) -> String {
 
 fn tracking(stats: &Value) -> String {
     let count = |name: &str| number(stats, &format!("/feed/{name}"));
-    let limit = stats.pointer("/feed/tracking_table_max_keys").and_then(Value::as_u64);
     format!(
-        "{} keys{} and {} items in the store; {} keys invalidated, {} of them not cached",
-        count("tracking_total_keys"),
-        limit.map_or_else(String::new, |limit| format!(" of at most {limit}")),
-        count("tracking_total_items"),
+        "{}; {} keys invalidated, {} of them not cached",
+        tracking_table(stats),
         count("invalidations"),
         count("invalidations_uncached"),
     )
+}
+
+/// Formats the size of the store's tracking table, which Larder's user may not be allowed to read.
+fn tracking_table(stats: &Value) -> String {
+    let count = |name: &str| stats.pointer(&format!("/feed/{name}")).and_then(Value::as_u64);
+    let sizes = [count("tracking_total_keys"), count("tracking_total_items")];
+    let [Some(keys), Some(items)] = sizes else {
+        return "unknown number of keys and items in the store".to_owned();
+    };
+    let limit = count("tracking_table_max_keys");
+    let limit = limit.map_or_else(String::new, |limit| format!(" of at most {limit}"));
+    format!("{keys} keys{limit} and {items} items in the store")
 }
 
 fn near(stats: &Value) -> String {
@@ -161,6 +170,14 @@ mod tests {
     #[test]
     fn missing_numbers_leave_no_gap() {
         assert!(text(&json!({})).starts_with("status      ?, up 0m 0s"));
+    }
+
+    #[test]
+    fn the_size_of_the_tracking_table_is_unknown_until_the_store_reports_it() {
+        let unknown = "unknown number of keys and items in the store";
+        assert_eq!(tracking_table(&json!({ "feed": { "tracking_total_keys": null } })), unknown);
+        let feed = json!({ "tracking_total_keys": 0, "tracking_total_items": 0 });
+        assert_eq!(tracking_table(&json!({ "feed": feed })), "0 keys and 0 items in the store");
     }
 
     #[test]
