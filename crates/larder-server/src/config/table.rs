@@ -179,8 +179,8 @@ table! {
         CLIENT_QUERY_BUFFER_LIMIT: Size = Setting {
             flag: "client-query-buffer-limit", section: "resp", key: "client-query-buffer-limit",
             default: Size(GIB), range: Some(between(Size(MIB), Size(GIB))),
-            help: "Maximum size of the commands buffered for a client that does not read its \
-                   replies",
+            help: "Maximum size of the commands buffered while a client does not read its replies; \
+                   beyond it the connection is closed",
         };
         IO_THREADS: usize = Setting {
             flag: "io-threads", section: "resp", key: "io-threads",

@@ -163,6 +163,12 @@ impl Connection {
         // Many clients send a whole pipeline before they read a reply.
         let limit = if self.authenticated { max } else { max.min(UNAUTHENTICATED_INPUT_BYTES_MAX) };
         if self.input.len() > limit {
+            let address = self.client.addrs().remote;
+            tracing::warn!(
+                %address,
+                limit,
+                "closed a client that sent too much without reading its replies"
+            );
             return Err(Close::Flooded);
         }
         self.trim();
