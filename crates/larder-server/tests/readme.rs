@@ -119,7 +119,8 @@ fn every_file_and_command_that_is_named_exists() {
         let text = document(name);
         let folder = root().join(name).parent().unwrap().to_owned();
         for link in between(&text, "](", ")").filter(|link| !link.starts_with("http")) {
-            assert!(folder.join(link).exists(), "{name} links to {link}");
+            let path = link.split('#').next().unwrap();
+            assert!(folder.join(path).exists(), "{name} links to {link}");
         }
         for quoted in between(&text, "`", "`") {
             if let Some(path) = path_in_the_repository(quoted) {
