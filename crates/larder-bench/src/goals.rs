@@ -110,10 +110,10 @@ pub(crate) fn hit_ratio(of_other: f64) -> Goal {
 impl Goal {
     /// Whether a figure, rounded as it is shown, misses the `must`.
     pub(crate) fn is_missed(self, figure: f64, digits: usize) -> bool {
-        self.verdict(figure, digits).starts_with("must missed")
+        self.verdict(figure, digits).starts_with("required: missed")
     }
 
-    /// Returns a verdict such as `must met, aim missed by 0.03`, with as many digits as the figure
+    /// Returns a verdict such as `required: met; target: missed by 0.03`, with as many digits as the figure
     /// beside it, so that the two agree.
     pub(crate) fn verdict(self, figure: f64, digits: usize) -> String {
         let over = |goal: f64| {
@@ -121,9 +121,9 @@ impl Goal {
             text.parse::<f64>().is_ok_and(|over| over > 0.0).then_some(text)
         };
         match (over(self.must), over(self.aim)) {
-            (Some(over), _) => format!("must missed by {over}"),
-            (None, Some(over)) => format!("must met, aim missed by {over}"),
-            (None, None) => "must met, aim met".to_owned(),
+            (Some(over), _) => format!("required: missed by {over}"),
+            (None, Some(over)) => format!("required: met; target: missed by {over}"),
+            (None, None) => "required: met; target: met".to_owned(),
         }
     }
 }
@@ -149,11 +149,11 @@ mod tests {
     #[test]
     fn a_verdict_says_by_how_much_a_goal_is_missed() {
         let goal = hits(Transport::Tcp, 1).unwrap();
-        assert_eq!(goal.verdict(0.871, 2), "must met, aim met");
-        assert_eq!(goal.verdict(0.91, 2), "must met, aim missed by 0.03");
-        assert_eq!(goal.verdict(0.934, 2), "must met, aim missed by 0.05");
-        assert_eq!(goal.verdict(0.936, 2), "must missed by 0.01");
-        assert_eq!(ENTRY_BYTES.verdict(151.2, 0), "must missed by 51");
+        assert_eq!(goal.verdict(0.871, 2), "required: met; target: met");
+        assert_eq!(goal.verdict(0.91, 2), "required: met; target: missed by 0.03");
+        assert_eq!(goal.verdict(0.934, 2), "required: met; target: missed by 0.05");
+        assert_eq!(goal.verdict(0.936, 2), "required: missed by 0.01");
+        assert_eq!(ENTRY_BYTES.verdict(151.2, 0), "required: missed by 51");
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn the_goal_is_a_ratio_to_nginx() {
     assert!((results.rows[1].median(Sample::cpu_micros) - 9.0).abs() < 1e-9);
     let report = report::http::report(&results);
     let text = report.text();
-    assert!(text.contains("1.50 x nginx return (CPU) | must missed by 0.20"), "{text}");
+    assert!(text.contains("1.50 x nginx return (CPU) | required: missed by 0.20"), "{text}");
     assert!(report.sections[0].plot.as_ref().unwrap().svg.contains("9.00 us"));
 }
 

@@ -65,7 +65,7 @@ impl HttpSetup {
         match kind {
             HttpKind::NginxReturn | HttpKind::NginxFile => command.arg("-v"),
             // webdis has no --version: it starts to serve.
-            HttpKind::Webdis => return Ok("prints no version".to_owned()),
+            HttpKind::Webdis => return Ok("not reported".to_owned()),
             HttpKind::FastapiDict | HttpKind::FastapiRedis => {
                 command.args(["-c", &packages("fastapi uvicorn uvloop httptools redis hiredis")])
             }

@@ -123,7 +123,7 @@ one table only, as another machine or another day gives other figures.
 figures of all rounds.
 ";
 
-/// Lists the goals that must be met and are missed.
+/// Lists the required goals that are missed.
 fn missed_goals(reports: &[(&Chapter, Option<Report>)]) -> String {
     let reports = || reports.iter().filter_map(|(_, report)| report.as_ref());
     let all = reports().map(|report| report.verdicts.len()).sum::<usize>();
@@ -136,7 +136,12 @@ fn missed_goals(reports: &[(&Chapter, Option<Report>)]) -> String {
             missed += 1;
         }
     }
-    format!("{missed} of {all} goals that must be met are missed in this run.\n\n{}", table.text())
+    match missed {
+        0 => format!("All {all} required goals are met.\n"),
+        _ => {
+            format!("{missed} of {all} required goals are missed in this run.\n\n{}", table.text())
+        }
+    }
 }
 
 fn chapter_text(chapter: &Chapter, report: &Report) -> String {

@@ -46,7 +46,7 @@ pub fn report(results: &LibraryResults) -> Report {
 const TIMED: [(Operation, &str); 3] = [
     (Operation::Hit, "hit"),
     (Operation::Insert, "miss and insertion, full cache"),
-    (Operation::Load, "miss with a shared load, full cache"),
+    (Operation::Load, "miss with one load for all waiting readers, full cache"),
 ];
 
 const READING: &str = "\
@@ -58,9 +58,9 @@ const READING: &str = "\
 - A hit copies the value out and checks it. `larder` reads in batches of 16, as from a pipeline;
   `larder, unbatched` looks at the clock for each read.
 - A miss makes the value, inserts it and copies it out. The engine takes a lease first, so that a
-  value that has changed meanwhile is not cached; the other caches insert without one. With a shared
-  load, concurrent misses of one key wait for a single load, as the engine does in front of a slow
-  store. quick_cache and moka offer that as well.
+  value that has changed meanwhile is not cached; the other caches insert without one. With one load
+  for all waiting readers, concurrent misses of one key wait for that load, as they do in the engine
+  in front of a slow store. quick_cache and moka offer that as well.
 - Clearing is the call alone. Larder and moka free the memory later.
 - Bytes are what a separate process grew by, less key and value: `fresh` after as many insertions as
   there is room for, of which `entries` stayed; `replaced` after as many further ones.

@@ -188,7 +188,7 @@ pub(crate) fn first_line(command: &mut Command) -> io::Result<String> {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().find(|line| !line.trim().is_empty());
-    Ok(line.unwrap_or("prints no version").to_owned())
+    Ok(line.unwrap_or("not reported").to_owned())
 }
 
 fn redis(port: u16) -> String {

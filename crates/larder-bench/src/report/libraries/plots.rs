@@ -15,7 +15,7 @@ pub(super) fn times(rows: &[&LibraryRow], operation: Operation, keys: u32) -> Op
     let (file, label) = match operation {
         Operation::Hit => ("hits", "hit"),
         Operation::Insert => ("inserts", "miss and insertion"),
-        Operation::Load => ("loads", "miss with a shared load"),
+        Operation::Load => ("loads", "miss with one load for all waiting readers"),
         Operation::Clear => return None,
     };
     let references = rows.iter().filter(|row| row.subject == REFERENCE);

@@ -31,7 +31,7 @@ pub(super) fn section(rows: &[OpenLoopRow]) -> String {
 }
 
 const READING: &str = "\
-Requests are sent at a fixed rate, a percentage of that of the slowest server in a closed loop.
+Requests are sent at a fixed rate, a percentage of what the slowest server achieves in a closed loop.
 Latency is measured from when a request was due. p50, p99 and p99.9 are medians of the rounds, max is
 the maximum of all. `sent late` are the requests that the generator itself delayed.
 ";
@@ -42,11 +42,11 @@ fn schedule_note(rows: &[&OpenLoopRow]) -> String {
         late.map(|row| format!("{} at {} %", row.subject.name(), row.case.percent)).collect();
     let subjects = match late.len() {
         0 => return "The generator kept its schedule.".to_owned(),
-        count if count == rows.len() => "all of them".to_owned(),
+        count if count == rows.len() => "all".to_owned(),
         _ => late.join(", "),
     };
     format!(
-        "WARNING: the generator did not keep its schedule, which affects the figures of {subjects}."
+        "Warning: the generator was late in these rows, which inflates their latencies: {subjects}."
     )
 }
 
