@@ -75,6 +75,20 @@ fn a_client_that_never_reads_does_not_affect_others_and_is_cleaned_up() {
 }
 
 #[test]
+fn a_client_that_exceeds_the_query_buffer_limit_is_closed_and_logged() {
+    let Some(harness) = start(&["--client-query-buffer-limit", "1mb"]) else { return };
+    let value = "v".repeat(100_000);
+    harness.foreign_client().call(&format!("SET k {value}"));
+    harness.warm_up(&mut harness.client(), "GET k", &*value);
+    let mut flood = harness.client();
+    let bytes = encode(&["GET k"]).repeat(1_000);
+    eventually(LIMIT, "the client to be closed", || flood.send(&bytes).is_err());
+    eventually(LIMIT, "a line in the log", || {
+        harness.larder.log().contains("sent too much without reading its replies")
+    });
+}
+
+#[test]
 fn a_flooding_client_does_not_starve_others() {
     let Some(harness) = start(ONE_WORKER) else { return };
     harness.warm_up(&mut harness.client(), "GET absent", Reply::Nil);
