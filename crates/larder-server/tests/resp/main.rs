@@ -21,6 +21,7 @@ mod framing;
 mod key_filter;
 mod memory_use;
 mod metrics_page;
+mod multiplexed;
 mod operator;
 mod other_languages;
 mod redis_cli;

@@ -2,16 +2,12 @@
 //! `tests/clients`.
 
 use std::env;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread;
-use std::time::Duration;
 
-use larder_testkit::{ConnectionFilter, Direction, Harness};
+use larder_testkit::Harness;
 
-use crate::setup::{start, start_with_relay};
+use crate::setup::{over_bad_network, start, start_with_relay};
 
 #[test]
 fn redis_py_works() {
@@ -51,35 +47,8 @@ fn callers_that_share_a_connection_read_from_memory() {
 fn callers_that_share_a_connection_read_their_writes_over_a_bad_network() {
     for library in ["ioredis", "node-redis"] {
         let Some(harness) = start_with_relay(&[]) else { return };
-        let done = AtomicBool::new(false);
-        thread::scope(|threads| {
-            threads.spawn(|| {
-                for turn in 0_u64.. {
-                    if done.load(SeqCst) {
-                        break;
-                    }
-                    for (at, direction) in
-                        [Direction::ToClient, Direction::ToServer].into_iter().enumerate()
-                    {
-                        let micros = (turn * 7_919 + at as u64 * 104_729) % 2_000;
-                        harness.relay().delay(
-                            ConnectionFilter::All,
-                            direction,
-                            Duration::from_micros(micros),
-                        );
-                    }
-                    // Seldom enough for the pause before a reconnection to stay short.
-                    if turn % 150 == 10 {
-                        harness.relay().cut(ConnectionFilter::Sent("TRACKING"));
-                    }
-                    thread::sleep(Duration::from_millis(20));
-                }
-            });
-            let ran = catch_unwind(AssertUnwindSafe(|| {
-                run_against(&harness, "node", "multiplexed.js", &[library, "60"])
-            }));
-            done.store(true, SeqCst);
-            ran.unwrap_or_else(|panic| resume_unwind(panic));
+        over_bad_network(&harness, || {
+            run_against(&harness, "node", "multiplexed.js", &[library, "60"]);
         });
     }
 }

@@ -1,6 +1,11 @@
 //! What these tests add to the [`Harness`]: connections that show the bytes of replies.
 
-use larder_testkit::Harness;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use larder_testkit::{ConnectionFilter, Direction, Harness};
 
 use crate::resp_client::RespClient;
 
@@ -37,5 +42,34 @@ impl RespHarness for Harness {
             wire.expect(line, expected);
             true
         });
+    }
+}
+
+/// Runs something while connections are delayed and the tracking connection is cut now and then.
+pub(crate) fn over_bad_network(harness: &Harness, run: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    thread::scope(|threads| {
+        threads.spawn(|| disturb(harness, &done));
+        let ran = catch_unwind(AssertUnwindSafe(run));
+        done.store(true, SeqCst);
+        ran.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+}
+
+fn disturb(harness: &Harness, done: &AtomicBool) {
+    for turn in 0_u64.. {
+        if done.load(SeqCst) {
+            break;
+        }
+        for (at, direction) in [Direction::ToClient, Direction::ToServer].into_iter().enumerate() {
+            let micros = (turn * 7_919 + at as u64 * 104_729) % 2_000;
+            let delay = Duration::from_micros(micros);
+            harness.relay().delay(ConnectionFilter::All, direction, delay);
+        }
+        // Seldom enough for the pause before a reconnection to stay short.
+        if turn % 150 == 10 {
+            harness.relay().cut(ConnectionFilter::Sent("TRACKING"));
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }
