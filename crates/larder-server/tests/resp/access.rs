@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use larder_testkit::{
-    ConnectionFilter, Direction, Harness, LIMIT, Larder, Monitor, RedisServer, eventually,
+    ConnectionFilter, Direction, Harness, LIMIT, Larder, Monitor, RedisServer, TestServer,
+    eventually, require_server,
 };
 
 use crate::resp_client::{RespClient, written};
@@ -212,4 +213,21 @@ fn a_refused_login_leaves_no_connection_to_redis() {
         client.expect("AUTH bob word", "+OK");
         client.expect("ACL WHOAMI", "$3 bob");
     }
+}
+
+/// Redis since 7.2 checks the name of a connection before the password.
+#[test]
+fn a_hello_that_redis_refuses_authenticates_nobody() {
+    if !require_server(&TestServer::Redis8) {
+        return;
+    }
+    let redis = RedisServer::builder().server(TestServer::Redis8);
+    let harness = Harness::builder(env!("CARGO_BIN_EXE_larder")).redis(redis);
+    let Some(harness) = harness.flags(&["--requirepass", PASSWORD]).start() else { return };
+    let mut client = harness.wire();
+    let reply = client.line(&format!("HELLO 3 AUTH default {PASSWORD} SETNAME 'a b'"));
+    assert!(reply.starts_with(b"-ERR"), "{}", reply.escape_ascii());
+    assert!(client.line("GET k").starts_with(b"-NOAUTH"));
+    client.expect(&format!("AUTH {PASSWORD}"), "+OK");
+    client.expect("GET k", "$-1");
 }
