@@ -51,7 +51,8 @@ impl Multiplexed for Client {
     }
 
     async fn set(&self, key: &str, value: &str) {
-        KeysInterface::set(self, key, value, None, None, false).await.unwrap()
+        let set = KeysInterface::set::<(), _, _>(self, key, value, None, None, false);
+        set.await.unwrap();
     }
 }
 
@@ -71,14 +72,14 @@ async fn call<C: Multiplexed>(client: C, caller: usize, commands: usize) -> u64 
     for number in 0..commands {
         let own = (number * 7 + caller) % OWN_KEYS;
         let key = format!("{}:{caller}:{own}", std::any::type_name::<C>());
-        if (number + caller) % 10 == 0 {
+        if (number + caller).is_multiple_of(10) {
             let value = format!("{key}={number}");
             client.set(&key, &value).await;
             written.insert(own, value);
             continue;
         }
         reads += 1;
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             assert_eq!(client.get(&key).await.as_ref(), written.get(&own), "{key}");
         } else {
             let shared = (number * 31 + caller * 17) % SHARED_KEYS;
